@@ -19,6 +19,7 @@ from patients.participation.lifecycle import lock_patient, lock_patients, refuse
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
 from safety.event_checks import EventAnswers, answers_of, columns, normalised
+from safety.late_reports import note_late_report
 from safety.models import AdverseEvent
 
 
@@ -85,14 +86,15 @@ def amend_event(
     changed = {name: value for name, value in stored.items() if getattr(row, name) != value}
     if not changed:
         raise ValidationError(_("Nothing was changed: there is nothing to save."))
-    return _save(row, changed, reason=_required_reason(reason))
+    return note_late_report(_save(row, changed, reason=_required_reason(reason)), by)
 
 
 @transaction.atomic
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
     """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
     row, _patient = _locked_event(event, version)
-    return _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
+    saved = _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
+    return note_late_report(saved, by)
 
 
 @transaction.atomic
@@ -110,7 +112,7 @@ def report_to_sponsor(
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
     columns = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
-    return _save(row, columns, reason=system_text("event.reported"))
+    return note_late_report(_save(row, columns, reason=system_text("event.reported")), by)
 
 
 @transaction.atomic

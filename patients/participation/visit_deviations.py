@@ -18,7 +18,7 @@ def note_visit(patient: Patient, visit: Visit, by: User) -> None:
     infusion, whose own window is judged with the infusion.
     """
     visit_rules = patient.protocol.rules
-    if visit.protocol is not None and visit.protocol_id != patient.protocol_id:
+    if visit.protocol_id not in {None, patient.protocol_id} and visit.protocol is not None:
         visit_rules = visit.protocol.rules
     category = _category(visit_rules, patient, visit)
     reconcile(
@@ -26,7 +26,7 @@ def note_visit(patient: Patient, visit: Visit, by: User) -> None:
         place=DeviationPlace.VISIT,
         categories=CATEGORIES,
         keys=[visit.key],
-        found={(category, visit.key): _fact(visit)} if category else {},
+        found={(category, visit.key): _fact(patient, visit)} if category else {},
         by=by,
     )
 
@@ -46,10 +46,11 @@ def _category(rules: Protocol, patient: Patient, visit: Visit) -> str:
     return Category.VISIT_WINDOW
 
 
-def _fact(visit: Visit) -> FoundDeviation:
+def _fact(patient: Patient, visit: Visit) -> FoundDeviation:
     first, last, held = visit.window_from, visit.window_to, visit.held_on
     if held is None:
-        assert last is not None
-        return FoundDeviation(last, system_text("deviation.visit_missed", visit.missed_reason, visit=visit.key))
+        text = system_text("deviation.visit_missed", visit.missed_reason, visit=visit.key)
+        # It may be known before the window is over that the patient will not come.
+        return FoundDeviation(min(last or patient.trial.today, patient.trial.today), text)
     text = system_text("deviation.visit_day", visit=visit.key, day=held, first=first, last=last)
     return FoundDeviation(held, text)
