@@ -174,7 +174,7 @@ def _day_errors(patient: Patient, occurred: Moment, detected: date) -> dict[str,
         errors["occurred_on"] = _("This day has not come yet. Check the year.")
     if detected > today:
         errors["detected_on"] = _("This day has not come yet. Check the year.")
-    elif occurred.first_day > detected:
+    elif not errors and occurred.first_day > detected:
         errors["detected_on"] = _("It cannot be noticed before it happened: correct one of the dates.")
     return errors
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from audit.compiled_queries import CompiledValues
 from audit.models import Signature
-from dosing.models import Infusion
+from dosing.models import Infusion, ProductDeviation
 from patients.casebook.outdated_scores import outdated_by_patient
-from patients.models import EligibilityDecision, Patient, Query, Record, Visit
+from patients.models import Deviation, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.eligibility import evaluate
 from patients.participation.visit_status import OPEN_PATIENTS, required_at
@@ -107,6 +107,9 @@ EVENTS_UNSIGNED = CompiledValues(
 )
 EVENTS_UNREPORTED = CompiledValues(
     lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).awaiting_report()), **IN_TRIAL
+)
+DEVIATIONS = CompiledValues(
+    lambda **who: _by_patient(Deviation.objects.visible_in(**who).waiting()), **IN_TRIAL
 )
 CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
 WITH_MISSING = CompiledValues(_with_missing, **IN_TRIAL)
@@ -213,6 +216,19 @@ def events_unsigned(standing: TrialRows) -> Counts:
 def events_unreported(standing: TrialRows) -> Counts:
     """Count serious adverse events not reported to the sponsor."""
     return standing.counted(EVENTS_UNREPORTED)
+
+
+def deviations(standing: TrialRows) -> Counts:
+    """Count deviations of the general log that wait for a person."""
+    return standing.counted(DEVIATIONS)
+
+
+def product_deviations(standing: TrialRows) -> Counts:
+    """Count product deviations that wait for a person; in a masked trial nothing, whoever reads (blinding)."""
+    if standing.trial.masked:
+        return {}
+    rows = ProductDeviation.objects.filter(patient__trial=standing.trial).waiting()
+    return dict(_by_patient(rows.order_by()))
 
 
 def criteria(standing: TrialRows) -> Counts:
