@@ -289,7 +289,7 @@ class Preparation(models.Model):
         raise TypeError("a preparation is never deleted")
 
 
-class ProductDeviationQuerySet(DeviationQuerySet, TreatmentQuerySet):
+class ProductDeviationQuerySet(DeviationQuerySet, TreatmentQuerySet):  # type: ignore[override]
     """Product deviations: in a masked trial visible only with SEE_TREATMENT."""
 
 
@@ -304,9 +304,6 @@ class ProductDeviation(DeviationRow):
         DONOR = "donor", _("Donor changed between infusions")
         OTHER = "other", _("Other")
 
-    patient = models.ForeignKey(
-        Patient, models.PROTECT, related_name="product_deviations", verbose_name=_("Patient")
-    )
     category = models.CharField(_("Concerns"), max_length=20, choices=Category)
 
     letter = "P"

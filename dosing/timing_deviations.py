@@ -18,9 +18,7 @@ def note_timing(patient: Patient, by: User) -> None:
         for row, allowed in windows(patient)
         if (day := _outside(row, patient, allowed)) is not None and row.timing_deviation_reason
     }
-    reconcile(
-        patient=patient, place=DeviationPlace.INFUSION, categories=[CATEGORY], found=found, by=by
-    )
+    reconcile(patient=patient, place=DeviationPlace.INFUSION, categories=[CATEGORY], found=found, by=by)
 
 
 def _outside(row: Infusion, patient: Patient, allowed: tuple[date, date]) -> date | None:

@@ -130,7 +130,7 @@ class Rendering:
                     else ({"form": form},)
                 )
         elif needed == {"number"}:
-            rows = next((model for part, model in NUMBERED.items() if part in page.route), Infusion)
+            rows: Any = next((model for part, model in NUMBERED.items() if part in page.route), Infusion)
             yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))
 
     def _forms(self, page: _Page, patient: Patient) -> Iterator[dict[str, Any]]:

@@ -87,7 +87,9 @@ def _deviation_columns(numbered: str) -> tuple[TableColumn, ...]:
         _col("occurred_on", "Happened on (ISO 8601 prefix)"),
         _col("detected_on", "Noticed on"),
         _col("description", "What happened", free_text=True),
-        _computed("description_code", "Code of what happened, when no person wrote it", code_of, "description"),
+        _computed(
+            "description_code", "Code of what happened, when no person wrote it", code_of, "description"
+        ),
         _col("classification", "Classification"),
         _col("classified_by", "Classified by", "classified_by__full_name", free_text=True),
         _col("classified_at", "Classified at (UTC)"),

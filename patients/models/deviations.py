@@ -53,7 +53,10 @@ class DeviationRow(models.Model):
     number of the infusion or event, the id of the criterion, or the primary key of the record.
     """
 
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="%(class)ss", verbose_name=_("Patient"))
     number = models.PositiveIntegerField(_("Number"))
+    # Each log has its own categories.
+    category = models.CharField(_("Concerns"), max_length=20)
     place = models.CharField(_("Place"), max_length=20, choices=DeviationPlace, blank=True)
     place_key = models.CharField(_("Key of the place"), max_length=40, blank=True)
     # As precise as it is known: an ISO prefix, like the partial dates of the forms.
@@ -180,7 +183,6 @@ class Deviation(DeviationRow):
         SAFETY_REPORT = "safety_report", _("Safety report")
         OTHER = "other", _("Other")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="deviations", verbose_name=_("Patient"))
     category = models.CharField(_("Concerns"), max_length=20, choices=Category)
 
     letter = "D"

@@ -92,7 +92,7 @@ def classify_deviation(
     overwritten = [name for name, value in chosen.items() if getattr(row, name) not in {value, "", None}]
     if row.classified and overwritten and not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
-    stored = {**chosen, "place_corrected": ""}
+    stored: dict[str, Any] = {**chosen, "place_corrected": ""}
     if row.classification != classification:
         stored |= {"classified_by": by, "classified_at": timezone.now()}
     return _save(row, stored, reason.strip())
@@ -129,13 +129,13 @@ def strike_out_deviation(*, deviation: DeviationRow, reason: str, version: int, 
 
 def deviation_is_closed(deviation: DeviationRow) -> bool:
     """Return whether nothing more can be changed: struck out, or under a lock. Reads patient and trial."""
-    patient = deviation.patient  # type: ignore[attr-defined]
+    patient = deviation.patient
     locked = bool(patient.locked_at or patient.trial.locked_at) and not deviation.after_lock_reason
     return deviation.struck_out or locked
 
 
 def _locked(deviation: DeviationRow, version: int) -> tuple[Patient, Any]:
-    patient = lock_patient(deviation.patient)  # type: ignore[attr-defined]
+    patient = lock_patient(deviation.patient)
     # Read after the patient's lock: every step on a deviation of the patient takes that lock first.
     rows: Any = type(deviation)._default_manager
     row = rows.select_for_update(of=("self",)).get(pk=deviation.pk)

@@ -10,7 +10,11 @@ from patients.models import DeviationClass, DeviationRow, Patient
 from trials.models import Trial
 
 ANY = _("Any")
-STATES = [("waiting", _("Waits for a decision")), ("in_force", _("In force")), ("struck_out", _("Struck out"))]
+STATES = [
+    ("waiting", _("Waits for a decision")),
+    ("in_force", _("In force")),
+    ("struck_out", _("Struck out")),
+]
 
 
 class DeviationFilter(django_filters.FilterSet):
@@ -21,9 +25,7 @@ class DeviationFilter(django_filters.FilterSet):
     classification = django_filters.ChoiceFilter(
         label=_("Classification"), choices=DeviationClass.choices, empty_label=ANY
     )
-    state = django_filters.ChoiceFilter(
-        label=_("Status"), choices=STATES, method="by_state", empty_label=ANY
-    )
+    state = django_filters.ChoiceFilter(label=_("Status"), choices=STATES, method="by_state", empty_label=ANY)
 
     class Meta:
         model = None

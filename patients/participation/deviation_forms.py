@@ -57,14 +57,13 @@ class DeviationStepForm(StepForm):
 
     def add_version(self) -> None:
         """Add the hidden field."""
-        self.fields["version"] = forms.IntegerField(
-            widget=forms.HiddenInput, initial=self.deviation.version
-        )
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.deviation.version)
 
     def read_again(self, version: int) -> None:
         """Show what was typed with the current version: sending it once more applies it."""
-        self.data = self.data.copy()
-        self.data["version"] = str(version)
+        typed: Any = self.data.copy()  # type: ignore[attr-defined]
+        typed["version"] = str(version)
+        self.data = typed
 
 
 class AmendDeviationForm(DeviationStepForm, DeviationForm):

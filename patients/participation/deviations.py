@@ -24,7 +24,11 @@ KINDS = {
     "safety.adverseevent": DeviationPlace.ADVERSE_EVENT,
     "patients.record": DeviationPlace.RECORD,
 }
-KEYS = {DeviationPlace.VISIT: "key", DeviationPlace.INFUSION: "number", DeviationPlace.ADVERSE_EVENT: "number"}
+KEYS = {
+    DeviationPlace.VISIT: "key",
+    DeviationPlace.INFUSION: "number",
+    DeviationPlace.ADVERSE_EVENT: "number",
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,9 @@ def reconcile(
     if keys is not None:
         rows = rows.filter(place_key__in=keys)
     # The latest row of a place: only it can be in force.
-    latest: dict[tuple[str, str], Any] = {(row.category, row.place_key): row for row in rows.order_by("number")}
+    latest: dict[tuple[str, str], Any] = {
+        (row.category, row.place_key): row for row in rows.order_by("number")
+    }
     with acting(user=by, system="deviations"):
         for (category, key), fact in found.items():
             row = latest.get((category, key))

@@ -47,7 +47,7 @@ class DeviationLog:
     def rows(self, request: TrialRequest) -> "QuerySet[Any]":
         """Return the deviations of the trial that the person may see, with their patients."""
         rows: Any = self.model._default_manager
-        return rows.visible_to(request.user).filter(patient__trial=request.trial).select_related("patient")  # type: ignore[no-any-return]
+        return rows.visible_to(request.user).filter(patient__trial=request.trial).select_related("patient")
 
     def address(self, row: Any, step: str = "") -> str:
         """Return the address of a deviation, or of one of its steps."""

@@ -223,7 +223,15 @@ def unsealed(work: Workload) -> Tile:
 
 TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
-    "investigator": (serious_reports, screenings, infusions_due, events_to_sign, forms_to_sign, reconsents, deviations),
+    "investigator": (
+        serious_reports,
+        screenings,
+        infusions_due,
+        events_to_sign,
+        forms_to_sign,
+        reconsents,
+        deviations,
+    ),
     "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
     "data_manager": (answered_queries, open_queries, drafts, overdue_visits),

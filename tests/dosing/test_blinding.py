@@ -166,11 +166,23 @@ def also(trial) -> list[str]:
                "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
     lists = [
         f"{name}/?format=csv"
-        for name in ("patients", "forms", "queries", "quality", "infusions", "adverse-events", "trail", "deviations",
-                     "product-deviations")
+        for name in (
+            "patients",
+            "forms",
+            "queries",
+            "quality",
+            "infusions",
+            "adverse-events",
+            "trail",
+            "deviations",
+            "product-deviations",
+        )
     ]
     sought = [f"search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "infusion")]
-    asked = [f"trail/?form=dosing.{name}" for name in ("preparation", "allocationslot", "infusion", "productdeviation")]
+    asked = [
+        f"trail/?form=dosing.{name}"
+        for name in ("preparation", "allocationslot", "infusion", "productdeviation")
+    ]
     sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
     waiting = ["deviations/?state=waiting", "product-deviations/", "product-deviations/?state=waiting"]
     pages = [*lists, *sought, *asked, *sorts, *waiting, "allocation/", "allocation/?format=csv"]

@@ -88,7 +88,9 @@ class TestTheDay:
 
 
 class TestTheProduct:
-    def weigh(self, patient: Patient, by, number: int = 1, kg: str = "82.4", version: int = 1, reason: str = ""):
+    def weigh(
+        self, patient: Patient, by, number: int = 1, kg: str = "82.4", version: int = 1, reason: str = ""
+    ):
         record_weight(
             infusion=stored(patient, number), weight_kg=Decimal(kg), version=version, by=by, reason=reason,
             weight_measured=moment("10-Mar-2026 08:00"),
@@ -155,5 +157,3 @@ def test_the_log_of_the_product_is_empty_for_a_blinded_person(doctor):
     row = added(patient, unblinded, log=ProductDeviation, category="other")
     assert list(rows.visible_to(blinded)) == []
     assert list(rows.visible_to(unblinded)) == [row]
-
-

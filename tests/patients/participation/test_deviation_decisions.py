@@ -74,7 +74,11 @@ class TestClassifying:
     @pytest.mark.parametrize("classification", ["minor", "major", "reportable"])
     def test_a_person_classifies_and_it_waits_no_more(self, row, doctor, classification):
         found = classified(row, doctor, classification, action_taken="Taught again")
-        assert (found.classification, found.classified_by, found.classified_at) == (classification, doctor, NOW)
+        assert (found.classification, found.classified_by, found.classified_at) == (
+            classification,
+            doctor,
+            NOW,
+        )
         assert (found.action_taken, found.waits) == ("Taught again", False)
 
     @pytest.mark.parametrize("classification", ["unclassified", "", "grave"])
@@ -200,7 +204,13 @@ def test_a_deviation_is_part_of_what_a_signed_casebook_covers(patient, nurse, do
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_the_database_refuses_what_no_verb_stores(row, patient, nurse, wrong):
-    columns = {"number": 2, "occurred_on": "2026", "detected_on": TODAY, "description": "x", "category": "other"}
+    columns = {
+        "number": 2,
+        "occurred_on": "2026",
+        "detected_on": TODAY,
+        "description": "x",
+        "category": "other",
+    }
     with acting(system="test"), pytest.raises(IntegrityError), transaction.atomic():
         Deviation.objects.create(patient=patient, **{**columns, **wrong})
     assert Deviation.objects.count() == 1

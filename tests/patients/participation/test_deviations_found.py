@@ -135,7 +135,9 @@ class TestDecidedOn:
     def test_an_amended_one_keeps_its_text(self, patient, nurse):
         hold(patient, nurse, LATE)
         (row,) = log(patient)
-        amended(row, nurse, occurred_on=row.occurred, detected_on=row.detected_on, description="By train strike")
+        amended(
+            row, nurse, occurred_on=row.occurred, detected_on=row.detected_on, description="By train strike"
+        )
         hold(patient, nurse, EARLY)
         assert log(patient)[0].description == "By train strike"
 
@@ -170,7 +172,13 @@ class TestAnySource:
     def test_a_criterion_of_a_decision_has_one_row_per_criterion(self, patient, nurse):
         """The same finding again changes nothing; another criterion has its own."""
         decision = patient.eligibility_decisions.get()
-        found = {"patient": patient, "category": "eligibility", "source": decision, "on": INCLUDED, "by": nurse}
+        found = {
+            "patient": patient,
+            "category": "eligibility",
+            "source": decision,
+            "on": INCLUDED,
+            "by": nurse,
+        }
         with acting(user=nurse, role="coordinator"):
             for part in ("I1", "I1", "E2"):
                 open_deviation(**found, text="Age was corrected", part=part)

@@ -68,7 +68,9 @@ def _captured(patient: Patient, doctor: User, word: str) -> None:
     for _each in range(EVENTS[patient.trial.slug]):
         build.event(patient=patient, by=doctor, term=f"Fever {word}")
         added(patient, doctor, description=f"Deviation {word}", **_LONG_AGO)
-        added(patient, doctor, log=ProductDeviation, **{**_LONG_AGO, "category": "other", "description": word})
+        added(
+            patient, doctor, log=ProductDeviation, **{**_LONG_AGO, "category": "other", "description": word}
+        )
     record = Record.objects.get(patient=patient, form="demography")
     build.record(patient, "stay", {}, visit=None, draft=True, by=doctor)
     with acting(user=doctor, role="investigator"):
