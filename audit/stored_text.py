@@ -12,6 +12,7 @@ person added; `with` the parameters of the sentence. Each app registers its code
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -39,7 +40,7 @@ class StoredText:
 
     templates: the sentence by language, always in English. It is shown if the code is not registered, as for the
     message of an edit check, which the protocol file holds in several languages. parameters: texts, other stored
-    texts, and decimals, which are written with the reader's decimal sign.
+    texts, decimals and days, which are written as the reader writes them.
     """
 
     code: str
@@ -144,10 +145,12 @@ def _read(parts: Any) -> Text | None:
 
 
 def _part(part: Any) -> Any:
-    """Return a parameter as `StoredText` takes it: a decimal and a nested sentence stay free of language."""
+    """Return a parameter as `StoredText` takes it: a decimal, a day and a nested sentence stay free of language."""
     match part:
         case {"number": str(number)}:
             return Decimal(number)
+        case {"day": str(day)}:
+            return date.fromisoformat(day)
         case dict():
             return part if (found := _read(part)) is None else found
     return part
@@ -160,6 +163,8 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _plain_part(part: Any) -> Any:
     if isinstance(part, Decimal):
         return {"number": f"{part:f}"}
+    if isinstance(part, date):
+        return {"day": part.isoformat()}
     return json.loads(part.stored) if isinstance(part, StoredText) else part
 
 

@@ -189,6 +189,8 @@ DUE = [
     ("protocol versions", timedelta(minutes=5), timedelta(), "operation.due_work.protocol_versions"),
     ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
     ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
+    # At 02:00 UTC, when the day has changed at every site in Europe.
+    ("deviations", timedelta(days=1), timedelta(hours=2), "operation.due_work.deviations"),
     ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
     (
         "task results",

@@ -27,6 +27,7 @@ from dosing.schedule import (
     timing_errors,
 )
 from dosing.signals import infusion_given
+from dosing.timing_deviations import note_timing
 from dosing.weights import age_errors, weight_errors
 from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consent import current_consent
@@ -320,6 +321,7 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
         visit.patient = patient
         hold_visit_of(visit=visit, on=day, by=by)
     plan_again(patient, by)
+    note_timing(patient, by)
     replan(patient, by, infusions=given_days(patient))
     if is_first_moved:
         announce(patient=patient, names=["subject.first_infusion_on"], by=by)

@@ -40,7 +40,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         empty=gettext_lazy("No infusion is planned yet: they are planned when a patient is included."),
     )
     with_list = sees and request.trial.rules.allocation is not None
-    return page.response("dosing/listing.html", {"with_list": with_list})
+    return page.response("dosing/listing.html", {"with_list": with_list, "with_product": sees})
 
 
 @trial_page(see=P.SEE_TREATMENT)

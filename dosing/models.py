@@ -12,7 +12,8 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 from accounts.models import User
 from audit.stored_text import StoredTextField
 from audit.trail import Concealed, Locks, Trail
-from patients.models import OfPatient, Patient, Visit
+from patients.models import DeviationQuerySet, DeviationRow, OfPatient, Patient, Visit
+from patients.models.deviations import UNDER_PATIENT_LOCK
 from trials.access import Access
 from trials.models import Trial
 from trials.roles import ROLES
@@ -286,3 +287,34 @@ class Preparation(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise TypeError: product data are kept for thirty years; they are amended with a reason."""
         raise TypeError("a preparation is never deleted")
+
+
+class ProductDeviationQuerySet(DeviationQuerySet, TreatmentQuerySet):  # type: ignore[override]
+    """Product deviations: in a masked trial visible only with SEE_TREATMENT."""
+
+
+class ProductDeviation(DeviationRow):
+    """One deviation of the product, P-1, P-2 … in each patient; in a masked trial behind SEE_TREATMENT (CEL-18).
+
+    It has a log, numbers and counts of its own: a gap in the general log would tell that the patient received cells.
+    """
+
+    class Category(models.TextChoices):
+        DOSE = "dose", _("Dose")
+        DONOR = "donor", _("Donor changed between infusions")
+        OTHER = "other", _("Other")
+
+    category = models.CharField(_("Concerns"), max_length=20, choices=Category)
+
+    letter = "P"
+    objects = ProductDeviationQuerySet.as_manager()
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        see="see_treatment",
+        excluded=("save_key",),
+        locks=UNDER_PATIENT_LOCK,
+    )
+
+    class Meta(DeviationRow.Meta):
+        verbose_name = _("Product deviation")

@@ -15,6 +15,7 @@ from dosing.conflicts import StaleInfusion
 from dosing.dose import DoseFinding, cells_per_kg, compare
 from dosing.models import Infusion, Preparation
 from dosing.participation import refuse_withdrawn
+from dosing.product_deviations import note_product
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, require_state
 from protocol.document.design import Dosing
@@ -67,6 +68,7 @@ def record_preparation(
     _fill(product, cleaned, finding, elsewhere=other_donor(patient, row, cleaned["donor_code"]) is not None)
     with because(reason.strip()):
         product.save()
+    note_product(row, product, by)
     return product
 
 
@@ -217,3 +219,4 @@ def on_infusion_given(sender: Any, *, infusion: Infusion, by: User, **kwargs: An
     product.version += 1
     with acting(user=by, system="dose"):
         product.save(update_fields=["cells_per_kg", "dose_finding", "version"])
+    note_product(infusion, product, by)

@@ -25,6 +25,7 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
     context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
     context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
     context["may_change"] = may_prepare and recorded
+    context["may_prepare"] = may_prepare
     if request.method != "POST" and not context["editing"]:
         return render(
             request, "dosing/preparation.html", {"infusion": row, "patient": row.patient, **context}

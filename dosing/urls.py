@@ -1,10 +1,11 @@
-"""Addresses of infusions, preparations and the allocation list."""
+"""Addresses of infusions, preparations, product deviations and the allocation list."""
 
 from django.urls import path
 
-from dosing import listing_views, product_views, views
+from dosing import deviation_views, listing_views, product_views, views
 
 INFUSION = "patients/<str:code>/infusions/<number:number>/"
+DEVIATION = "patients/<str:code>/product-deviations/<number:number>/"
 
 app_name = "dosing"
 urlpatterns = [
@@ -15,4 +16,10 @@ urlpatterns = [
     path(f"{INFUSION}not-given/", views.not_given, name="not-given"),
     path(f"{INFUSION}preparation/", product_views.preparation, name="preparation"),
     path(f"{INFUSION}preparation/dose/", product_views.dose, name="dose"),
+    path("product-deviations/", deviation_views.listing, name="product-deviations"),
+    path("patients/<str:code>/product-deviations/new/", deviation_views.new, name="product-deviation-new"),
+    path(DEVIATION, deviation_views.deviation, name="product-deviation"),
+    path(f"{DEVIATION}classify/", deviation_views.classify, name="product-deviation-classify"),
+    path(f"{DEVIATION}amend/", deviation_views.amend, name="product-deviation-amend"),
+    path(f"{DEVIATION}strike-out/", deviation_views.strike_out, name="product-deviation-strike"),
 ]

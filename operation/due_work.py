@@ -12,6 +12,7 @@ from audit.stored_text import system_text
 from exports.documents import forget
 from operation.backup import make_backup
 from patients.entry.attachments import clear
+from patients.participation.late_criteria import note_late_criteria
 from trials.loading import put_due_in_force
 
 UPLOADS_KEPT = timedelta(days=7)
@@ -28,6 +29,13 @@ def protocol_versions() -> str:
     with acting(system="in_force", reason=system_text("trials.first_day_in_force")):
         versions = put_due_in_force()
     return "; ".join(f"{each.trial} {each} is in force" for each in versions) or "no version begins"
+
+
+def deviations() -> str:
+    """Open a deviation for each deferred criterion that was not confirmed in time."""
+    with acting(system="deviations"):
+        judged = note_late_criteria()
+    return f"{judged} patients with a criterion to confirm were judged"
 
 
 def backup() -> str:

@@ -51,9 +51,18 @@ TEXTS = {
     ),
     "query.needed": _("This is asked now and has no answer"),
     **{f"fact.{name}": words for name, words in FACTS.items()},
+    "deviation.visit_day": _(
+        "Visit %(visit)s was held on %(day)s, outside its window of %(first)s to %(last)s."
+    ),
+    "deviation.visit_missed": _("Visit %(visit)s was missed"),
+    # Translators: the id of an eligibility criterion, “group”, or an item by which the trial stratifies.
+    "deviation.decision": _("The decision on eligibility rested on inputs that were wrong: %(id)s."),
+    "deviation.not_confirmed": _("Criterion %(id)s was not confirmed by %(day)s."),
+    "deviation.corrected": _("What it was found at was corrected: it shows no deviation any more."),
     "patients.never_saved": _("Sent with a form that was never saved"),
     "process.checks": _("Edit checks"),
     "process.clear_uploads": _("Clearing of files never saved"),
+    "process.deviations": _("Log of deviations"),
     "process.schedule": _("Schedule"),
     "process.withdraw_protocol": _("Withdrawal of a protocol version"),
 }

@@ -22,6 +22,7 @@ from safety.classification import NONE_OF_THESE
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
 from safety.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_questions import background_of, dates_in, questions_about
+from safety.late_reports import note_late_report
 from safety.models import AdverseEvent
 
 
@@ -100,14 +101,15 @@ def amend_event(
     reason = _required_reason(reason)
     known = {each.code for each in _questions(patient, before_change, row.number)}
     ask([each for each in _questions(patient, answers, row.number) if each.code not in known], confirmed)
-    return _save(row, changed, reason=reason)
+    return note_late_report(_save(row, changed, reason=reason), by)
 
 
 @transaction.atomic
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
     """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
     row, _patient = _locked_event(event, version)
-    return _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
+    saved = _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
+    return note_late_report(saved, by)
 
 
 @transaction.atomic
@@ -125,7 +127,7 @@ def report_to_sponsor(
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
     columns = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
-    return _save(row, columns, reason=system_text("event.reported"))
+    return note_late_report(_save(row, columns, reason=system_text("event.reported")), by)
 
 
 @transaction.atomic

@@ -10,9 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
 from audit.context import acting
-from dosing.models import Infusion
+from dosing.models import Infusion, ProductDeviation
 from patients.casebook.casebook import forms_of
-from patients.models import Patient, Query
+from patients.models import Deviation, Patient, Query
 from safety.models import AdverseEvent
 from trials.models import Delegation, Laboratory, ProtocolVersion, Trial
 from trials.permissions import Permission
@@ -21,6 +21,10 @@ from trials.roles import ROLES
 ROLES_AT_ONCE = 3
 """How many roles request a page of the trial; a form is requested by who enters it and by who compares it."""
 ENTERS, COMPARES = "coordinator", "monitor"
+# The rows behind a number in the address of a patient's page, by a part of it; infusions for every other.
+NUMBERED: dict[str, type[Any]] = {
+    "adverse-events": AdverseEvent, "product-deviations": ProductDeviation, "deviations": Deviation,
+}  # fmt: skip
 _PART = re.compile(r"<\w+:(\w+)>")
 
 
@@ -126,7 +130,7 @@ class Rendering:
                     else ({"form": form},)
                 )
         elif needed == {"number"}:
-            rows = AdverseEvent if "adverse-events" in page.route else Infusion
+            rows: Any = next((model for part, model in NUMBERED.items() if part in page.route), Infusion)
             yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))
 
     def _forms(self, page: _Page, patient: Patient) -> Iterator[dict[str, Any]]:

@@ -10,8 +10,9 @@ from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
 from audit.trail import model_labelled, title_of
+from dosing.models import ProductDeviation
 from patients.casebook.row_words import asked_path
-from patients.models import Query, Visit
+from patients.models import Deviation, DeviationRow, Query, Visit
 from trials.models import ProtocolVersion
 
 
@@ -59,6 +60,10 @@ def _signature(row: Any, reader: Reader) -> str:
     return _("Signature on %(what)s") % {"what": subject_of(row.target_type, row.target_id, reader)}
 
 
+def _deviation(log: type[DeviationRow], row: Any) -> str:
+    return _("Deviation %(number)s") % {"number": f"{log.letter}-{row.number}"}
+
+
 MAKERS: dict[str, Callable[[Any, Reader], str]] = {
     "patients.patient": lambda row, reader: _("Patient %(code)s") % {"code": row.code},
     "patients.consent": lambda row, reader: _("Consent %(version)s") % {"version": row.version},
@@ -69,6 +74,8 @@ MAKERS: dict[str, Callable[[Any, Reader], str]] = {
     "patients.record": record_title,
     "patients.query": _query,
     "patients.querymessage": _message,
+    "patients.deviation": lambda row, reader: _deviation(Deviation, row),
+    "dosing.productdeviation": lambda row, reader: _deviation(ProductDeviation, row),
     "dosing.infusion": lambda row, reader: _("Infusion %(number)s") % {"number": row.number},
     "safety.adverseevent": lambda row, reader: f"AE {row.number} · {row.term}",
     "audit.signature": _signature,

@@ -15,10 +15,10 @@ from django.db.models import (
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
-from dosing.models import AllocationSlot, Infusion, Preparation
+from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
-from patients.models import Consent, EligibilityDecision, Patient, Query, QueryMessage, Visit
+from patients.models import Consent, Deviation, EligibilityDecision, Patient, Query, QueryMessage, Visit
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -79,6 +79,34 @@ def _changed_ids(changes: Any) -> str:
 
 
 PATIENT = _col("patient", "Subject code", "patient__code")
+
+
+def _deviation_columns(numbered: str) -> tuple[TableColumn, ...]:
+    """Return the columns of a log of deviations; both have the same."""
+    return (
+        PATIENT,
+        _col("number", f"Number: {numbered}"),
+        _col("category", "What it concerns"),
+        _col("found_at", "Kind of place it was found at; empty if entered by hand", "place"),
+        _col("found_at_key", "Visit, number of the infusion or event, criterion, or form", "place_key"),
+        _col("occurred_on", "Happened on (ISO 8601 prefix)"),
+        _col("detected_on", "Noticed on"),
+        _col("description", "What happened", free_text=True),
+        _computed(
+            "description_code", "Code of what happened, when no person wrote it", code_of, "description"
+        ),
+        _col("classification", "Classification"),
+        _col("classified_by", "Classified by", "classified_by__full_name", free_text=True),
+        _col("classified_at", "Classified at (UTC)"),
+        _col("action_taken", "Action taken", free_text=True),
+        _col("reported_on", "Reported to the sponsor on"),
+        _col("amended_at", "Text amended by a person at (UTC)"),
+        _col("place_corrected", "The place was corrected since: a person has to look", free_text=True),
+        _col("struck_out_reason", "Struck out because", free_text=True),
+        _col("after_lock_reason", "Entered after the lock because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    )
+
 
 COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "patients": (
@@ -211,6 +239,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("after_lock_reason", "Reported after the lock because", free_text=True),
         _col("recorded_at", "Recorded at (UTC)", "created_at"),
     ),
+    "deviations": _deviation_columns("D-1, D-2 … in each patient"),
+    "product_deviations": _deviation_columns("P-1, P-2 … in each patient"),
     "queries": (
         PATIENT,
         _col("query", "Number of the query", "id"),
@@ -249,6 +279,8 @@ TITLES = {
     "preparations": gettext_noop("Products of the infusions"),
     "allocation": gettext_noop("Allocation list"),
     "adverse_events": gettext_noop("Adverse events"),
+    "deviations": gettext_noop("Protocol deviations"),
+    "product_deviations": gettext_noop("Deviations of the product"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
 }
@@ -269,6 +301,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         ),
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
+        "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
@@ -277,6 +310,9 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     if sees_treatment:
         rows["preparations"] = Preparation.objects.filter(patient__trial=trial).order_by(
             "patient__number", "infusion__number"
+        )
+        rows["product_deviations"] = ProductDeviation.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "number"
         )
         if trial.rules.allocation is not None:
             allocated = AllocationSlot.objects.filter(trial=trial, patient__isnull=False)

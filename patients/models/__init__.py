@@ -1,7 +1,14 @@
-"""Models of patients, consents, visits, captured forms, queries, marks and locks."""
+"""Models of patients, consents, visits, captured forms, deviations, queries, marks and locks."""
 
 from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
+from patients.models.deviations import (
+    Deviation,
+    DeviationClass,
+    DeviationPlace,
+    DeviationQuerySet,
+    DeviationRow,
+)
 from patients.models.locks import DataLock, UnlockRequest
 from patients.models.marks import Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
@@ -11,6 +18,11 @@ __all__ = [
     "Attachment",
     "Consent",
     "DataLock",
+    "Deviation",
+    "DeviationClass",
+    "DeviationPlace",
+    "DeviationQuerySet",
+    "DeviationRow",
     "Draft",
     "EligibilityDecision",
     "Identity",

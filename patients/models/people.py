@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -131,7 +132,7 @@ class Patient(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on the casebook covers: the patient and everything captured.
 
-        Reads the consents, visits, forms and logs, and what the receivers of `casebook_content` add.
+        Reads the consents, visits, forms, logs and deviations, and what the receivers of `casebook_content` add.
         """
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
@@ -142,6 +143,7 @@ class Patient(models.Model):
             "consents": [consent.signed_content() for consent in self.consents.order_by("pk")],
             "visits": [visit.signed_content() for visit in visits],
             "logs": [record.signed_content() for record in logs],
+            "deviations": [each.signed_content() for each in self.deviations.order_by("number")],
             **{name: rows for _receiver, part in parts_of_rooms for name, rows in part.items()},
         }
 
@@ -259,9 +261,19 @@ class DecisionQuerySet(OfPatient):
     """Query set of decisions on eligibility."""
 
     def resting_on_changes(self) -> "DecisionQuerySet":
-        """Keep the latest decision of each patient if it rests on changed inputs."""
+        """Keep the latest decision of each patient if it rests on changed inputs and nobody settled that.
+
+        It is settled by a new decision, or when the deviations that the changes opened are classified.
+        """
         newer = EligibilityDecision.objects.filter(patient=OuterRef("patient"), pk__gt=OuterRef("pk"))
-        return self.filter(changed_at__isnull=False).exclude(Exists(newer))
+        deviations = apps.get_model("patients", "Deviation")._default_manager.filter(
+            patient=OuterRef("patient"), place="eligibility", struck_out_reason=""
+        )
+        waiting, decided = (
+            Exists(deviations.filter(classification="unclassified")),
+            Exists(deviations.exclude(classification="unclassified")),
+        )
+        return self.filter(waiting | ~decided, changed_at__isnull=False).exclude(Exists(newer))
 
 
 class EligibilityDecision(models.Model):

@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
-from patients.models import EligibilityDecision, Patient
+from audit.stored_text import system_text
+from patients.models import Deviation, DeviationPlace, EligibilityDecision, Patient
+from patients.participation.deviations import FoundDeviation, reconcile
 from patients.participation.eligibility import CriterionFinding, Evaluation, evaluate, latest_decision
 from patients.participation.eligibility_data import input_words, strata_values, value_words
 from protocol.document.document import Protocol
@@ -43,6 +45,33 @@ def review_decision(*, patient: Patient, by: User) -> None:
     decision.changed_at = timezone.now() if changes else None
     with acting(user=by, system="checks"):
         decision.save(update_fields=["changes", "changed_at"])
+    if patient.enrolled_on:
+        _note_deviations(patient, decision, by)
+
+
+def _note_deviations(patient: Patient, decision: EligibilityDecision, by: User) -> None:
+    """Open a deviation for each change of a decision on an included patient, and take back those that are gone.
+
+    A deferred criterion has its own, from the day until which it waits.
+    """
+    deferred = {each.id for each in patient.protocol.rules.eligibility if each.is_deferred}
+    keys = {str(each["id"]) for each in decision.criteria} | {GROUP, *decision.strata}
+    category = Deviation.Category.ELIGIBILITY
+    found = {
+        (category, str(change["id"])): FoundDeviation(
+            patient.trial.today, system_text("deviation.decision", id=str(change["id"]))
+        )
+        for change in decision.changes
+        if change["id"] not in deferred
+    }
+    reconcile(
+        patient=patient,
+        place=DeviationPlace.ELIGIBILITY,
+        categories=[category],
+        keys=sorted(keys - deferred),
+        found=found,
+        by=by,
+    )
 
 
 def changes_since(patient: Patient, decision: EligibilityDecision) -> list[dict[str, Any]]:
@@ -80,8 +109,8 @@ def _is_worse(before: bool | None, now: CriterionFinding) -> bool:
 
 def resting_on_changes(patient: Patient) -> list[str]:
     """Return what the latest decision would find otherwise now, as sentences; empty if it does not. One query."""
-    decision = latest_decision(patient)
-    return change_words(patient, decision.changes) if decision is not None and decision.changed_at else []
+    decision = patient.eligibility_decisions.resting_on_changes().first()
+    return change_words(patient, decision.changes) if decision is not None else []
 
 
 def change_words(patient: Patient, changes: list[Mapping[str, Any]]) -> list[str]:

@@ -20,6 +20,7 @@ from patients.participation.milestones import days_of, never_given
 from patients.participation.questions import ask
 from patients.participation.reasons import required_reason
 from patients.participation.reconsent import refuse_without_reconsent
+from patients.participation.visit_deviations import note_visit
 from protocol.document.schedule import planned_visits
 from trials.reader import shown_day
 
@@ -126,6 +127,7 @@ def _hold(patient: Patient, visit: Visit, on: date, by: User, reason: Text | Non
         visit.save(update_fields=columns)
     if on != day:
         signals.announce(patient=patient, names=["visit.on"], visit=visit, by=by)
+    note_visit(patient, visit, by)
     return visit
 
 
@@ -183,6 +185,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     visit.state, visit.held_on, visit.missed_reason = Visit.State.MISSED, None, reason.strip()
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    note_visit(patient, visit, by)
     return visit
 
 
@@ -249,6 +252,7 @@ def strike_out_visit(*, visit: Visit, reason: Text, by: User) -> Visit:
     with because(because_of):
         visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
         replan(patient, by)
+    note_visit(patient, visit, by)
     return visit
 
 

@@ -1,4 +1,4 @@
-"""Addresses of patients, visits, captured forms, queries, marks, signatures and locks."""
+"""Addresses of patients, visits, captured forms, deviations, queries, marks, signatures and locks."""
 
 from django.urls import include, path
 
@@ -65,6 +65,7 @@ urlpatterns = [
     path("queries/<number:number>/answer/", threads.answer, name="query-answer"),
     path("queries/<number:number>/close/", threads.close, name="query-close"),
     path("queries/<number:number>/reopen/", threads.reopen, name="query-reopen"),
+    path("", include("patients.urls.deviations")),
     path("", include("patients.urls.marks")),
     path("", include("patients.urls.locks")),
     path("", include("patients.urls.entry")),

@@ -14,9 +14,10 @@ from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
 from audit.trail import model_labelled, title_of
+from dosing.models import ProductDeviation
 from patients.casebook.navigation import form_address
 from patients.casebook.row_words import asked_path
-from patients.models import Patient, Query, Record, Visit
+from patients.models import Deviation, Patient, Query, Record, Visit
 from safety.models import AdverseEvent
 from trials.models import ProtocolVersion
 
@@ -128,6 +129,16 @@ def _adverse_event(places: TrailSubjects, row: Any) -> TrailSubject:
     return TrailSubject(f"AE {row.number} · {row.term}", url)
 
 
+def _deviation(name: str, letter: str) -> Callable[[TrailSubjects, Any], TrailSubject]:
+    def make(places: TrailSubjects, row: Any) -> TrailSubject:
+        patient = places.patient(row.patient_id)
+        url = places.address(name, patient.code, row.number) if patient else ""
+        title = _("Deviation %(number)s") % {"number": f"{letter}-{row.number}"}
+        return TrailSubject(title, url)
+
+    return make
+
+
 def _delegation(places: TrailSubjects, row: Any) -> TrailSubject:
     name = places.reader.name(User, row.user_id)
     return TrailSubject(
@@ -163,7 +174,9 @@ MAKERS: dict[str, Callable[[TrailSubjects, Any], TrailSubject]] = {
     Record._meta.label_lower: _record,
     "patients.query": _query,
     "patients.querymessage": _message,
+    "patients.deviation": _deviation("patients:deviation", Deviation.letter),
     "dosing.infusion": _infusion,
+    "dosing.productdeviation": _deviation("dosing:product-deviation", ProductDeviation.letter),
     AdverseEvent._meta.label_lower: _adverse_event,
     "accounts.delegation": _delegation,
     "accounts.user": _user,

@@ -26,6 +26,7 @@ class Point:
 
     of_patient: the list is a page of one patient.
     blocking: the point prevents the lock while its number is above zero.
+    open_only: the point counts product data, so a masked trial does not have it.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Point:
     query: str = ""
     of_patient: bool = True
     blocking: bool = True
+    open_only: bool = False
 
     def url(self, slug: str, patient: str = "") -> str:
         """Return the URL of the list for one patient or for all. Empty if the list exists only for one patient."""
@@ -70,6 +72,10 @@ POINTS = (
           "clock=open", False),
     Point("event_drafts", _("Adverse events begun and not saved"), counts.event_drafts, "safety:listing",
           "", False),
+    Point("deviations", _("Deviations not classified"), counts.deviations, "patients:deviations", "state=waiting",
+          False),
+    Point("product_deviations", _("Product deviations not classified"), counts.product_deviations,
+          "dosing:product-deviations", "state=waiting", False, open_only=True),
     Point("criteria", _("Criteria not decided"), counts.criteria, "patients:eligibility"),
     Point("decisions", _("Decisions on eligibility that rest on changed inputs"), counts.decisions,
           "patients:eligibility"),
@@ -104,7 +110,8 @@ class Counted:
 def checklist(access: Access) -> tuple[list[Counted], list[PatientRow]]:
     """Return every point with its numbers, and the patients of the trial."""
     trial_rows = TrialRows(access)
-    return [Counted(point, point.count(trial_rows)) for point in POINTS], trial_rows.patients
+    points = [point for point in POINTS if not (point.open_only and access.trial.masked)]
+    return [Counted(point, point.count(trial_rows)) for point in points], trial_rows.patients
 
 
 def blocking(counted: Iterable[Counted]) -> dict[str, int]:

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from audit.compiled_queries import CompiledValues
 from audit.models import Signature
-from dosing.models import Infusion
+from dosing.models import Infusion, ProductDeviation
 from patients.casebook.outdated_scores import outdated_by_patient
-from patients.models import EligibilityDecision, Patient, Query, Record, Visit
+from patients.models import Deviation, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.eligibility import evaluate
 from patients.participation.visit_status import ENDS_VISITS, OPEN_PATIENTS, required_at, required_of
@@ -119,6 +119,9 @@ EVENTS_UNREPORTED = CompiledValues(
 EVENT_DRAFTS = CompiledValues(
     lambda **who: _by_patient(EventDraft.objects.visible_in(**who).filter(state=EventDraft.State.OPEN)),
     **IN_TRIAL,
+)
+DEVIATIONS = CompiledValues(
+    lambda **who: _by_patient(Deviation.objects.visible_in(**who).waiting()), **IN_TRIAL
 )
 CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
 DECISIONS = CompiledValues(_decisions, **IN_TRIAL)
@@ -238,6 +241,19 @@ def events_unsigned(standing: TrialRows) -> Counts:
 def events_unreported(standing: TrialRows) -> Counts:
     """Count serious adverse events not reported to the sponsor."""
     return standing.counted(EVENTS_UNREPORTED)
+
+
+def deviations(standing: TrialRows) -> Counts:
+    """Count deviations of the general log that wait for a person."""
+    return standing.counted(DEVIATIONS)
+
+
+def product_deviations(standing: TrialRows) -> Counts:
+    """Count product deviations that wait for a person; in a masked trial nothing, whoever reads (blinding)."""
+    if standing.trial.masked:
+        return {}
+    rows = ProductDeviation.objects.filter(patient__trial=standing.trial).waiting()
+    return dict(_by_patient(rows.order_by()))
 
 
 def criteria(standing: TrialRows) -> Counts:

@@ -120,6 +120,14 @@ def events_to_sign(work: Workload) -> Tile:
     return Tile(name, count, _("reviewed by nobody yet"), "signature", "signed", url)
 
 
+def deviations(work: Workload) -> Tile:
+    """Deviations of the general log that wait for a person."""
+    count = work.deviations
+    name = ngettext("Deviation to classify", "Deviations to classify", count)
+    url = _list(work, "patients:deviations", state="waiting")
+    return Tile(name, count, _("minor, major or reportable"), "split", "draft", url)
+
+
 def forms_to_verify(work: Workload) -> Tile:
     """Complete forms that still need source data verification."""
     count = work.forms_to_verify
@@ -243,6 +251,7 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
         events_to_sign,
         forms_to_sign,
         reconsents,
+        deviations,
     ),
     "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),

@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
 from audit.seal_times import Waiting, waiting
 from dosing.models import Infusion, Preparation
-from patients.models import Patient, Query, Record, Visit
+from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import (
@@ -156,6 +156,9 @@ EVENTS_TO_SIGN = CompiledValues(
     ),
     **IN_TRIAL,
 )
+DEVIATIONS = CompiledValues(
+    lambda **who: aggregated(Deviation.objects.visible_in(**who).waiting(), n=Count("pk")), **IN_TRIAL
+)
 RECONSENTS = CompiledValues(
     lambda **who: aggregated(
         reconsent_due(Patient.objects.visible_in(**who), who["at"].date()), n=Count("pk")
@@ -274,6 +277,11 @@ class Workload:
     def events_to_sign(self) -> int:
         """Return the number of adverse events without a valid review signature."""
         return int(EVENTS_TO_SIGN.row(**self.who)[0])
+
+    @cached_property
+    def deviations(self) -> int:
+        """Return the number of deviations that wait for a person. Those of the product are not among them."""
+        return int(DEVIATIONS.row(**self.who)[0])
 
     @cached_property
     def reconsents(self) -> int:

@@ -15,14 +15,15 @@ from django.urls import reverse
 from audit.context import acting
 from dosing.administration import Bedside, record_infusion, record_weight
 from dosing.allocation import arm_of, generate_list
-from dosing.models import Infusion, Preparation
+from dosing.models import Infusion, Preparation, ProductDeviation
 from dosing.product import Product, record_preparation
-from patients.models import Patient
+from patients.models import Deviation, Patient
 from patients.participation.amendments import move
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages import blinding
 from tests.support.study.bedside import INCLUDED, NOW, stored
+from tests.support.study.deviations import added, classified
 from trials.loading import load_protocol
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -36,6 +37,7 @@ BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMEN
 AT_THE_BEDSIDE = "coordinator"
 # Together they open every kind of page that a blinded person can read.
 ON_EACH_ENGINE = (AT_THE_BEDSIDE, "data_manager")
+LOGS = (Deviation, ProductDeviation)
 UNBLINDED = sorted(code for code in ROLES if code not in BLINDED)
 
 
@@ -116,11 +118,22 @@ def masked_trial() -> SimpleNamespace:
     weigh(ready, ward)
     prepare(ready, laboratory)
     build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
+    deviate(treated, ward, doctor, laboratory)
     amend(trial, treated[1], staff["data_manager"])
     for role in ("cell_laboratory", "statistician"):
         look_at_everything(trial, build.client(staff[role]))
     home = reverse("reports:home", args=[trial.slug])
     return SimpleNamespace(trial=trial, staff=staff, treated=treated, ready=ready, home=home)
+
+
+def deviate(treated: list[Patient], ward, doctor, laboratory) -> None:
+    """Enter a deviation in the general log of each patient; the low dose of the cells has opened one of the product."""
+    for patient in treated:
+        classified(added(patient, ward, category="other"), doctor)
+        added(patient, ward, category="consent")
+    low = ProductDeviation.objects.get(patient=treated[0])
+    classified(low, laboratory, "major", action_taken="Bank asked QXJ")
+    added(treated[0], laboratory, log=ProductDeviation, category="other", description="Label torn QXJ")
 
 
 def amend(trial, patient: Patient, by) -> None:
@@ -149,15 +162,30 @@ def also(trial) -> list[str]:
     home = f"/trials/{trial.slug}/"
     guessed = ("infusions/1/", "infusions/1/?change=1", "infusions/1/weight/", "infusions/1/not-given/",
                "infusions/1/preparation/", "infusions/1/preparation/?change=1", "infusions/1/preparation/dose/",
+               "deviations/1/", "product-deviations/1/", "product-deviations/1/classify/", "product-deviations/new/",
                "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
     lists = [
         f"{name}/?format=csv"
-        for name in ("patients", "forms", "queries", "quality", "infusions", "adverse-events", "trail")
+        for name in (
+            "patients",
+            "forms",
+            "queries",
+            "quality",
+            "infusions",
+            "adverse-events",
+            "trail",
+            "deviations",
+            "product-deviations",
+        )
     ]
     sought = [f"search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "infusion")]
-    asked = [f"trail/?form=dosing.{name}" for name in ("preparation", "allocationslot", "infusion")]
+    asked = [
+        f"trail/?form=dosing.{name}"
+        for name in ("preparation", "allocationslot", "infusion", "productdeviation")
+    ]
     sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
-    pages = [*lists, *sought, *asked, *sorts, "allocation/", "allocation/?format=csv"]
+    waiting = ["deviations/?state=waiting", "product-deviations/", "product-deviations/?state=waiting"]
+    pages = [*lists, *sought, *asked, *sorts, *waiting, "allocation/", "allocation/?format=csv"]
     codes = trial.patients.values_list("code", flat=True)
     return [f"{home}patients/{code}/{page}" for code in codes for page in guessed] + [
         home + page for page in pages
@@ -247,7 +275,8 @@ def test_the_reading_itself_can_distinguish_the_arms(world, role):
 def pages_with_products(world, role: str) -> dict[str, bytes]:
     client, home, code = build.client(world.staff[role]), world.home, world.treated[0].code
     bedside_page = f"{home}patients/{code}/infusions/1/"
-    pages = ("infusions/", "infusions/?format=csv", "allocation/", "allocation/?format=csv")
+    pages = ("infusions/", "infusions/?format=csv", "allocation/", "allocation/?format=csv", "product-deviations/",
+             "product-deviations/?format=csv")  # fmt: skip
     return blinding.crawl(
         client, [bedside_page, f"{bedside_page}preparation/", *(home + page for page in pages)]
     )
@@ -302,7 +331,10 @@ class TestWriting:
 def test_the_world_has_a_patient_treated_in_each_arm(world):
     assert [arm_of(patient).cells for patient in world.treated] == [True, False]
     assert Preparation.objects.count() == 3
+    in_logs = [[log.objects.filter(patient=each).count() for each in world.treated] for log in LOGS]
+    assert in_logs == [[2, 2], [2, 0]]
     with blinding.undone():
         blinding.swap_arms(world.trial)
+        assert [ProductDeviation.objects.filter(patient=each).count() for each in world.treated] == [0, 2]
         assert [arm_of(patient).cells for patient in world.treated] == [False, True]
     assert [arm_of(patient).cells for patient in world.treated] == [True, False]

@@ -196,13 +196,6 @@ BOTH: list[Row] = [
     ("medication", "CM02", {"category": "STEROID", "started_on": "2021-02-11"}, True),
     ("medication", "CM02", {"category": "STEROID", "started_on": "2021-02-12"}, False),
     ("medication", "CM02", {"category": "ANTIVIRAL", "started_on": "2021-02-11"}, False),
-    ("deviation", "DV01", {"occurred_on": "2021-03-20", "detected_on": "2021-03-19"}, True),
-    ("deviation", "DV01", {"occurred_on": "2021-03-20", "detected_on": "2021-03-20"}, False),
-    ("deviation", "DV02", {"detected_on": "2021-03-20", "reported_on": "2021-03-19"}, True),
-    ("deviation", "DV02", {"detected_on": "2021-03-20", "reported_on": "2021-03-20"}, False),
-    ("deviation", "DV03", {"importance": "IMPORTANT", "reported": "N"}, True),
-    ("deviation", "DV03", {"importance": "IMPORTANT", "reported": "Y"}, False),
-    ("deviation", "DV03", {"importance": "MINOR", "reported": "N"}, False),
     ("eligibility", "EL01", {"first_procedure_at": clock(14, "09:59")}, True),
     ("eligibility", "EL01", {"first_procedure_at": clock(14, "10:00")}, False),
 ]

@@ -153,7 +153,6 @@ def test_calculated_items_agree_with_the_hand(slug, form, answers, expected):
         ("pregnancy_test", {"demography.sex": "F"} | FERTILE, {"result", "test_on"}, set()),
         ("medication", {"ongoing": "N", "dose": "5"}, {"ended_on", "dose_unit"}, set()),
         ("medication", {"ongoing": "Y"}, set(), {"ended_on"}),
-        ("deviation", {"reported": "Y"}, {"reported_on"}, set()),
     ],
 )
 @pytest.mark.parametrize("slug", BOTH)

@@ -1,6 +1,7 @@
 """The checklist of the database lock: open points by patient, and a reason for each point that is overridden."""
 
 import re
+from datetime import date
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -9,16 +10,20 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.models import DataLock, Record
+from dosing.models import ProductDeviation
+from patients.models import DataLock, Deviation, Record
 from patients.queries import threads
 from protocol.values.moments import Moment
 from reports.closing import checklist
 from tests.support import build
+from tests.support.study.deviations import added, classified
 from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.access import access_to
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
+
+LONG_AGO = {"occurred_on": Moment(2021), "detected_on": date(2021, 3, 1)}
 
 
 def counted(trial: Trial, manager: User) -> dict[str, dict[int, int]]:
@@ -131,6 +136,25 @@ def test_every_number_leads_to_a_page_that_opens(trial, manager):
         assert web.get(link.replace("&amp;", "&")).status_code == 200, link
 
 
+@pytest.mark.parametrize("log", [Deviation, ProductDeviation], ids=lambda log: log.__name__)
+def test_a_deviation_that_nobody_classified_blocks_the_lock(trial, manager, doctor, patient, log):
+    row = added(patient, doctor, log=log, category="other", **LONG_AGO)
+    point = "product_deviations" if log is ProductDeviation else "deviations"
+    assert counted(trial, manager)[point] == {patient.pk: 1}
+    access = access_to(user=manager, slug=trial.slug)
+    assert checklist.blocking(checklist.checklist(access)[0])[point] == 1
+    classified(row, doctor)
+    assert counted(trial, manager)[point] == {}
+
+
+def test_a_masked_trial_counts_no_product_deviation(doctor):
+    """BLD-03: not even for those who may know."""
+    masked = build.trial(build.COVID_MSV)
+    laboratory = build.user("cell_laboratory", trial=masked)
+    added(build.patient(trial=masked), laboratory, log=ProductDeviation, category="other", **LONG_AGO)
+    assert "product_deviations" not in counted(masked, build.user("inspector", trial=masked))
+
+
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number, django_assert_num_queries):
     for _ in range(number):
@@ -139,5 +163,5 @@ def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number,
         build.record(patient, "demography", DEMOGRAPHY)
     web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
     web.get(page)
-    with django_assert_num_queries(29):
+    with django_assert_num_queries(31):
         assert web.get(page).status_code == 200

@@ -6,11 +6,13 @@ from django.test.utils import CaptureQueriesContext
 
 from dosing.models import Infusion
 from patients.models import Consent
+from protocol.values.moments import Moment
 from reports.home.tasks import TILES
 from reports.home.workload import Workload
 from tests.support import build
 from tests.support.pages.home import HOME, TODAY, get, page, queries_of, shown
 from tests.support.study import cohort
+from tests.support.study.deviations import added, classified, struck_out
 from trials.access import access_to
 from trials.roles import ROLES
 
@@ -44,6 +46,18 @@ def test_every_tile_leads_to_a_page_its_reader_may_open(trial, role):
     browser = build.client(person)
     tiles = [tile(Workload(access)) for tile in TILES[role]]
     assert {browser.get(tile.url).status_code for tile in tiles} == {200}
+
+
+def test_an_investigator_sees_how_many_deviations_wait_for_a_class(trial, doctor):
+    patient = build.patient(trial=trial)
+    access = access_to(user=doctor, slug=trial.slug)
+    first, second = (added(patient, doctor, occurred_on=Moment(2021), detected_on=TODAY) for _ in range(2))
+    assert Workload(access).deviations == 2
+    classified(first, doctor)
+    assert Workload(access).deviations == 1
+    struck_out(second, doctor)
+    assert "Deviations to classify" in page(HOME, trial, "investigator")
+    assert Workload(access).deviations == 0
 
 
 def test_every_role_has_tiles():

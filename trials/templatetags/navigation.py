@@ -25,6 +25,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:listing", _("Patients"), "users"),
             ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
+            ("patients:deviations", _("Deviations"), "split"),
             ("patients:forms", _("Forms"), "files"),
             ("patients:queries", _("Queries"), "message-square-text"),
             ("patients:verification", _("Source verification"), "list-checks"),

@@ -27,19 +27,19 @@ def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient
 
 
 def in_list(desk: Client, patient: Patient, row: int, values: dict[str, Any], action: str) -> HttpResponse:
-    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/"
     control = hidden(desk.get(f"{log}?row={row}"))
     return desk.post(f"{log}{row}/", {**control, **values, CONTROLS.action: action})
 
 
 def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -> None:
     """Rows are saved, refused and kept without leaving the list, with or without scripts."""
-    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/"
     first = in_list(desk, patient, 1, {}, "draft")
     assert first["Location"] == f"{log}?row=1#entry"
     assert Record.objects.get().state == "draft"
     moments = ("date", "datetime")
-    name = next(each.name for each in patient.protocol.rules.form("deviation").items if each.type in moments)
+    name = next(each.name for each in patient.protocol.rules.form("procedure").items if each.type in moments)
     refused = in_list(desk, patient, 1, {name: "not a day"}, "next")
     page = refused.content.decode()
     assert refused.status_code == 422
@@ -57,11 +57,11 @@ def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -
 def test_a_row_that_two_people_begin_at_once_becomes_two(
     desk: Client, patient: Patient, trial: Trial
 ) -> None:
-    """REL-13: both people record the next deviation; both rows are kept."""
-    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    """REL-13: both people record the next procedure; both rows are kept."""
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/"
     mine = hidden(desk.get(f"{log}?row=1"))
     colleague = build.client(build.user("investigator", trial=trial))
-    item = next(item for item in patient.protocol.rules.form("deviation").items if item.type == "text")
+    item = patient.protocol.rules.form("procedure").item("indication")
     in_list(colleague, patient, 1, {item.name: "The colleague's"}, "draft")
     response = desk.post(f"{log}1/", {**mine, item.name: "My own", CONTROLS.action: "draft"})
     assert response["Location"] == f"{log}?row=2#entry"
@@ -71,7 +71,7 @@ def test_a_row_that_two_people_begin_at_once_becomes_two(
 
 def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial: Trial) -> None:
     in_list(desk, patient, 1, {}, "draft")
-    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/"
     monitor = build.client(build.user("monitor", trial=trial))
     assert monitor.get(f"{log}?row=1")["Location"] == f"{log}1/"
     assert monitor.get(f"{log}?row=x").status_code == 200
@@ -79,7 +79,7 @@ def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial
 
 def test_a_row_is_begun_only_as_the_next_one(desk: Client, patient: Patient) -> None:
     """An address that no page links to is refused with a message, and stores nothing."""
-    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/"
     refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), CONTROLS.action: "draft"})
     assert refused.status_code == 400
     assert desk.get(f"{log}7/").status_code == desk.get(f"{log}?row=7").status_code == 404

@@ -76,7 +76,7 @@ def test_every_control_is_on_a_page_under_the_name_that_is_read(
             address(patient, "haematology"),
             {**opened(desk, patient, form="haematology"), CONTROLS.action: "not-done-0"},
         ),
-        desk.get(f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/?row=1"),
+        desk.get(f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/?row=1"),
     ]
     sent = {name for page in shown for name in re.findall(r'name="(_[\w-]*)"', page.content.decode())}
     assert {re.sub(r"(?<=_choose-)\w+", "", name) for name in sent} == set(NAMES.values())

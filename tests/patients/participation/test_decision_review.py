@@ -10,7 +10,8 @@ from audit.context import acting
 from audit.models import Signature
 from dosing.administration import infusion_obstacle
 from dosing.models import AllocationSlot, Infusion
-from patients.models import EligibilityDecision, Patient, Record, Visit
+from patients.models import Deviation, EligibilityDecision, Patient, Record, Visit
+from patients.participation.deviation_decisions import classify_deviation
 from patients.participation.eligibility import decision_in_force
 from patients.participation.eligibility_data import latest_complete
 from tests.support import build
@@ -122,6 +123,22 @@ class TestDecidedAgain:
         assert again.inclusion_on == INCLUDED
         assert not EligibilityDecision.objects.resting_on_changes().exists()
         assert Patient.objects.get(pk=included.pk).state == "enrolled"
+
+    def test_a_classified_deviation_settles_it_too(self, included, doctor) -> None:
+        changed(form(included, "demography"), doctor, age="71")
+        deviation = Deviation.objects.get(patient=included, place="eligibility")
+        assert (deviation.place_key, deviation.category) == ("I1", "eligibility")
+        assert EligibilityDecision.objects.resting_on_changes().count() == 1
+        with acting(user=doctor, role="investigator"):
+            classify_deviation(
+                deviation=deviation, classification="major", version=deviation.version, by=doctor
+            )
+        assert not EligibilityDecision.objects.resting_on_changes().exists()
+
+    def test_a_correction_back_takes_the_deviation_back(self, included, doctor) -> None:
+        changed(form(included, "demography"), doctor, age="71")
+        changed(form(included, "demography"), doctor, age="47")
+        assert Deviation.objects.get(patient=included, place="eligibility").struck_out
 
     def test_eligible_is_refused_while_a_criterion_does_not_allow_it(self, included, doctor) -> None:
         changed(form(included, "demography"), doctor, age="71")

@@ -21,7 +21,7 @@ from pypdf import PdfReader
 
 from audit.testing import lifted_triggers
 from audit.trail import history_model
-from dosing.models import AllocationSlot, Preparation
+from dosing.models import AllocationSlot, Preparation, ProductDeviation
 from trials.models import Trial
 
 # What may differ between two answers to the same question: tokens, and ids drawn for one request.
@@ -67,6 +67,7 @@ def swap_arms(trial: Trial) -> None:
     arms = [arm.code for arm in trial.rules.arms]
     turned = [When(arm=arm, then=Value(other)) for arm, other in zip(arms, arms[1:] + arms[:1], strict=True)]
     with lifted_triggers():
+        _move_deviations(trial)
         for slots in (AllocationSlot, history_model(AllocationSlot)):
             slots.objects.filter(trial_id=trial.pk).update(arm=Case(*turned, default=F("arm")))
         for products in (Preparation, history_model(Preparation)):
@@ -77,10 +78,22 @@ def swap_arms(trial: Trial) -> None:
             rows.filter(pk__in=without).update(**CELLS)
 
 
+def _move_deviations(trial: Trial) -> None:
+    """Give the product deviations of each patient with cells to one without, in the history too."""
+    products = Preparation.objects.filter(patient__trial=trial).order_by("patient_id")
+    with_cells = products.exclude(viable_cells=None).values_list("patient_id", flat=True)
+    without = products.filter(viable_cells=None).values_list("patient_id", flat=True)
+    for one, other in list(zip(with_cells, without, strict=False)):
+        ProductDeviation.objects.filter(patient_id=one).update(patient_id=other)
+        past = history_model(ProductDeviation).objects.filter(patient_id=one)
+        past.update(patient_id=other, history_patient=other)
+
+
 def forget_products(trial: Trial) -> None:
     """Leave no product and no place taken, as if the cell laboratory had not worked yet."""
     with lifted_triggers():
-        for products in (history_model(Preparation), Preparation):
+        models = (Preparation, ProductDeviation)
+        for products in (*map(history_model, models), *models):
             products.objects.filter(patient_id__in=trial.patients.values("pk")).delete()
         for slots in (history_model(AllocationSlot), AllocationSlot):
             slots.objects.filter(trial_id=trial.pk)._raw_delete("default")

@@ -6,9 +6,19 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
-from dosing.models import Infusion
+from dosing.models import Infusion, ProductDeviation
 from exports.models import Document
-from patients.models import Attachment, Consent, DataLock, Patient, Query, Record, UnlockRequest, Visit
+from patients.models import (
+    Attachment,
+    Consent,
+    DataLock,
+    Deviation,
+    Patient,
+    Query,
+    Record,
+    UnlockRequest,
+    Visit,
+)
 from safety.models import AdverseEvent, EventDraft
 from trials.models import (
     Delegation,
@@ -114,6 +124,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
+    "deviations:number": (_under_patient(Deviation, "number"), (NO_NUMBER,)),
+    "product-deviations:number": (_under_patient(ProductDeviation, "number"), (NO_NUMBER,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),

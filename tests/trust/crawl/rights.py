@@ -23,6 +23,7 @@ NOBODY = ""
 FORM = ("patients/*/visits/*/*/", "patients/*/logs/*/*/")
 INFUSION = "patients/*/infusions/*/"
 EVENT = "patients/*/adverse-events/*/"
+DEVIATION, PRODUCT_DEVIATION = "patients/*/deviations/*/", "patients/*/product-deviations/*/"
 RIGHTS: dict[str, tuple[str, str]] = {
     "": (ALL, NOBODY),
     "lock/": (ALL, "D"),
@@ -94,6 +95,17 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}not-given/": (SITE, SITE),
     f"{INFUSION}preparation/": (UNBLINDED, "L"),
     f"{INFUSION}preparation/dose/": (NOBODY, "L"),
+    # Deviations: of the site, and of the product. An investigator classifies the first, the laboratory the second.
+    "deviations/": (ALL, NOBODY),
+    "patients/*/deviations/": (ALL, NOBODY),
+    "patients/*/deviations/new/": (SITE, SITE),
+    DEVIATION: (ALL, NOBODY),
+    f"{DEVIATION}classify/": ("I", "I"),
+    **{f"{DEVIATION}{end}": (SITE, SITE) for end in ("amend/", "strike-out/")},
+    "product-deviations/": (UNBLINDED, NOBODY),
+    "patients/*/product-deviations/new/": ("L", "L"),
+    PRODUCT_DEVIATION: (UNBLINDED, NOBODY),
+    **{f"{PRODUCT_DEVIATION}{end}": ("L", "L") for end in ("classify/", "amend/", "strike-out/")},
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),

@@ -11,13 +11,16 @@ from django.utils import timezone
 from accounts import password_keys
 from accounts.models import User
 from audit.context import acting
+from dosing.models import ProductDeviation
 from exports.models import Document, documents_storage
 from patients.entry import attachments
 from patients.models import Patient, Record
 from patients.queries import threads
 from patients.review import locks
+from protocol.values.moments import Moment
 from safety.event_drafts import keep_event_draft
 from tests.support import build
+from tests.support.study.deviations import added
 from tests.support.study.file_samples import pdf
 from tests.support.study.reference_ranges import facts
 from trials import factor_recovery, invitations
@@ -36,6 +39,7 @@ NEXT = {build.COVID_MSV: "1.1", build.LIEGE: "2.0"}
 # The other trial has more of everything that is numbered, so that its numbers lead nowhere in the first one.
 EVENTS = {build.COVID_MSV: 1, build.LIEGE: 2}
 _numbers = count(1)
+_LONG_AGO = {"occurred_on": Moment.from_date(date(2021, 3, 1)), "detected_on": date(2021, 3, 1)}
 
 
 def mark(trial: Trial) -> str:
@@ -68,6 +72,10 @@ def _captured(patient: Patient, doctor: User, word: str) -> None:
         typed = [("term", f"Cough {word}")]
         keep_event_draft(
             patient=patient, save_key="page", typed=typed, answers={"term": f"Cough {word}"}, by=doctor
+        )
+        added(patient, doctor, description=f"Deviation {word}", **_LONG_AGO)
+        added(
+            patient, doctor, log=ProductDeviation, **{**_LONG_AGO, "category": "other", "description": word}
         )
     record = Record.objects.get(patient=patient, form="demography")
     build.record(patient, "stay", {}, visit=None, draft=True, by=doctor)
