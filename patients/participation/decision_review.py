@@ -56,7 +56,7 @@ def _note_deviations(patient: Patient, decision: EligibilityDecision, by: User) 
     """
     deferred = {each.id for each in patient.protocol.rules.eligibility if each.is_deferred}
     keys = {str(each["id"]) for each in decision.criteria} | {GROUP, *decision.strata}
-    category = Deviation.Category.ELIGIBILITY
+    category = str(Deviation.Category.ELIGIBILITY)
     found = {
         (category, str(change["id"])): FoundDeviation(
             patient.trial.today, system_text("deviation.decision", id=str(change["id"]))
