@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.models import Identity
 from patients.system_texts import AGE_DISAGREES
 from protocol.document.items import path
 from protocol.values.moments import Moment, years_between
@@ -19,12 +18,12 @@ BIRTH_DATE = "birth_date"
 def birth_date_findings(
     casebook: Casebook, place: FormPlace, values: Mapping[str, Any]
 ) -> Iterator[CheckFinding]:
-    """Yield a finding if the age in the form that asks it cannot be the age at consent or screening. One query."""
+    """Yield a finding if the age in the form that asks it cannot be the age at a consent or screening."""
     item = (place.protocol.rules.profile.age or "").partition(".")[2]
     years = decimal(values.get(item))
     if years is None:
         return
-    born = Identity.objects.filter(patient=casebook.patient).values_list("birth_date", flat=True).first()
+    born = casebook.birth_date
     if born and not _agrees(born, int(years), casebook):
         yield CheckFinding(path(item), BIRTH_DATE, "soft", AGE_DISAGREES)
 

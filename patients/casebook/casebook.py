@@ -27,7 +27,7 @@ from patients.casebook.casebook_queries import (
     has_values,
     parsed_values,
 )
-from patients.models import Consent, Patient, Record, Visit
+from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign
@@ -102,6 +102,7 @@ class Casebook:
     save_place: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consents: list[Consent] | None = field(default=None, repr=False)
+    _birth_date: str | None = field(default=None, repr=False)
     _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -150,7 +151,11 @@ class Casebook:
             trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=Consent.joined_to(visits[0]) if visits else [])
+        casebook = cls(patient, visits)
+        if visits:
+            casebook._consents, casebook._birth_date = Consent.joined_to(visits[0]), visits[0].born or ""
+        else:
+            casebook._consents = []
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook.attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -182,6 +187,14 @@ class Casebook:
         if self._consents is None:
             self._consents = consents_of(self.patient)
         return self._consents
+
+    @property
+    def birth_date(self) -> str:
+        """Return the date of birth as stored, empty if it is not known. One query, none if read for a save."""
+        if self._birth_date is None:
+            known = Identity.objects.filter(patient=self.patient).values_list("birth_date", flat=True)
+            self._birth_date = known.first() or ""
+        return self._birth_date
 
     @property
     def records(self) -> list[Record]:

@@ -9,7 +9,7 @@ from django.db.models import Case, F, Q, Subquery, TextField, Value, When
 from django.db.models.functions import Cast, Concat, StrIndex
 
 from audit.compiled_queries import CompiledQuery, CompiledValues
-from patients.models import Consent, Patient, Record, Visit
+from patients.models import Consent, Identity, Patient, Record, Visit
 from trials.models import Delegation
 
 
@@ -32,8 +32,9 @@ def _stored_now(patient: int) -> Any:
     consent = {f"first_consent_{name}": Subquery(first.values(name)[:1]) for name in ("type", "given")}
     latest = first.reverse()
     consent |= {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
+    born = Identity.objects.filter(patient=patient).values("birth_date")[:1]
     locks = {f"trial_{name}": F(f"patient__trial__{name}") for name in ("frozen_at", "locked_at")}
-    return Visit.objects.filter(patient=patient).annotate(**consent, **locks)
+    return Visit.objects.filter(patient=patient).annotate(**consent, **locks, born=Subquery(born))
 
 
 def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:

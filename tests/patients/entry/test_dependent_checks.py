@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 WEIGHT = "The weight differs by more than 10 % from screening, and the dose depends on it: weigh again, or confirm."
 SEX = "(because “Sex at birth” of “Demography” changed)"
+LATE = "The end comes after the death: correct one of the dates, or confirm that both are right."
 DEATH = "(because “Date of death” of “Vital status” changed)"
 HEPARIN = {
     "name": "Enoxaparin", "category": "ANTICOAGULANT", "given_for": "PROPHYLAXIS", "indication": "Prevention",
@@ -161,14 +162,15 @@ class TestDeath:
         medicine = build.record(treated, "medication", HEPARIN, visit=None, by=nurse)
         self.dead(treated, nurse, date(2026, 8, 17))
         assert texts(medicine) == [
-            "The patient has died: enter the end. (because “Status” of “Vital status” changed)"
+            "The patient has died: enter the end, or confirm that it was still going on. "
+            + DEATH.replace("Date of death", "Status")
         ]
 
     def test_a_medicine_that_ends_after_the_death_is_asked_about(self, treated, nurse) -> None:
         late = {**HEPARIN, "ongoing": "N", "ended_on": "2026-08-18"}
         medicine = build.record(treated, "medication", late, visit=None, by=nurse)
         death = self.dead(treated, nurse, date(2026, 8, 17))
-        assert texts(medicine) == [f"The end comes after the death: correct one of the dates. {DEATH}"]
+        assert texts(medicine) == [f"{LATE} {DEATH}"]
         changed(death, nurse, died_on="2026-08-18")
         assert texts(medicine) == []
 

@@ -18,7 +18,7 @@ from patients.participation.consent_corrections import (
 from patients.participation.enrolment import enrolment_obstacles
 from patients.review.locks import freeze
 from patients.review.signatures import in_force, sign_casebook
-from safety.event_checks import first_consent
+from safety.event_questions import first_consent
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.refusals import refused

@@ -33,7 +33,7 @@ def visit(patient: Patient, code: str = "D28") -> Visit:
 
 def hold(patient: Patient, by: User, on: date, code: str = "D28") -> None:
     with acting(user=by, role="coordinator", origin="web"):
-        hold_visit(visit=visit(patient, code), on=on, by=by)
+        hold_visit(visit=visit(patient, code), on=on, by=by, reason="Wrong day")
 
 
 def miss(patient: Patient, by: User, reason: str = "Abroad", code: str = "D28") -> None:
