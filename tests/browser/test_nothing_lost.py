@@ -113,7 +113,9 @@ def test_an_event_is_kept_while_typed_and_a_double_click_reports_it_once(desk, p
     assert EventDraft.objects.get().term == "Headache"
     choose(desk, "Is it still going on?", "Yes")
     desk.get_by_role("button", name="Now: Onset").click()
-    expect(field(desk, "Onset")).to_have_value(re.compile(f"^{day(patient.trial.today)} [0-9]{{2}}:[0-9]{{2}}$"))
+    expect(field(desk, "Onset")).to_have_value(
+        re.compile(f"^{day(patient.trial.today)} [0-9]{{2}}:[0-9]{{2}}$")
+    )
     choose(desk, "Grade (CTCAE 5.0)", "1 Mild")
     choose(desk, "Is it serious? Tick all that apply", "None of these")
     field(desk, "Outcome").select_option(label="Recovering")
