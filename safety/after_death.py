@@ -19,7 +19,7 @@ LATE = (
 
 def of_patient(sender: type[Patient], patient: Patient, death: Death, **_: Any) -> list[LateFact]:
     """Return the events that a death contradicts (receiver of `recorded_after_death`)."""
-    known = PatientBackground(died=death.moment, death=death)
+    known = PatientBackground(death.moment, ended_alive=False, consent=None, twins=(), death=death)
     facts: list[LateFact] = []
     for event in AdverseEvent.objects.filter(patient=patient).not_in_error().order_by("number"):
         address = ("safety:event", (patient.trial.slug, patient.code, event.number), "")

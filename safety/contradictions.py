@@ -6,7 +6,7 @@ A partial date contradicts only if none of its possible days is possible (DAT-08
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from protocol.values.moments import Moment, before
 from safety.classification import FATAL, EventAssessment, EventFinding, death_differs, findings, is_fatal
@@ -21,22 +21,22 @@ OF_ANSWERS = {
 class Contradiction(StrEnum):
     """What an event contradicts besides its own answers."""
 
-    BEGINS_AFTER_DEATH = "begins_after_death"
-    ENDS_AFTER_DEATH = "ends_after_death"
-    ONGOING_AT_DEATH = "ongoing_at_death"
-    FATAL_ON_ANOTHER_DAY = "fatal_on_another_day"
-    FATAL_BUT_ALIVE = "fatal_but_alive"
-    BEFORE_CONSENT = "before_consent"
-    NO_CONSENT = "no_consent"
-    ENTERED_TWICE = "entered_twice"
+    BEGINS_AFTER_DEATH = auto()
+    ENDS_AFTER_DEATH = auto()
+    ONGOING_AT_DEATH = auto()
+    FATAL_ON_ANOTHER_DAY = auto()
+    FATAL_BUT_ALIVE = auto()
+    BEFORE_CONSENT = auto()
+    NO_CONSENT = auto()
+    ENTERED_TWICE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDates:
-    """The answers of one event that other records may contradict."""
+    """The answers of one event that other records may contradict. An event without an end goes on."""
 
     assessment: EventAssessment
-    onset: Moment | None
+    onset: Moment
     end: Moment | None
 
 
@@ -48,10 +48,10 @@ class Background:
     twins: numbers of the patient's other events with the same term and onset.
     """
 
-    died: Moment | None = None
-    ended_alive: bool = False
-    consent: Moment | None = None
-    twins: tuple[int, ...] = ()
+    died: Moment | None
+    ended_alive: bool
+    consent: Moment | None
+    twins: tuple[int, ...]
 
 
 def term_key(term: str) -> str:
@@ -71,22 +71,22 @@ def _of_death(event: EventDates, known: Background) -> Iterator[Contradiction]:
         if fatal and known.ended_alive:
             yield Contradiction.FATAL_BUT_ALIVE
         return
-    if event.onset is not None and before(known.died, event.onset):
+    if before(known.died, event.onset):
         yield Contradiction.BEGINS_AFTER_DEATH
-    elif event.assessment.ongoing:
+    elif event.end is None:
         # A fatal event that goes on contradicts its own outcome already.
         if not fatal:
             yield Contradiction.ONGOING_AT_DEATH
     elif fatal and death_differs(FATAL, event.end, known.died):
         yield Contradiction.FATAL_ON_ANOTHER_DAY
-    elif event.end is not None and before(known.died, event.end):
+    elif before(known.died, event.end):
         yield Contradiction.ENDS_AFTER_DEATH
 
 
 def _of_consent(event: EventDates, known: Background) -> Iterator[Contradiction]:
     if known.consent is None:
         yield Contradiction.NO_CONSENT
-    elif event.onset is not None and before(event.onset, known.consent):
+    elif before(event.onset, known.consent):
         yield Contradiction.BEFORE_CONSENT
 
 

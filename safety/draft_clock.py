@@ -14,7 +14,7 @@ def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: 
     A draft is judged by what is typed, also if the answers contradict each other.
     """
     criteria = frozenset(seriousness) & frozenset(SeriousnessCriterion)
-    return bool(criteria) or (grade or 0) >= GRADE_OF_A_CLOCK or outcome == FATAL
+    return bool(criteria) or (grade is not None and grade >= GRADE_OF_A_CLOCK) or outcome == FATAL
 
 
 def draft_clock_start(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -57,7 +58,7 @@ OF_DEATH: dict[str, str | Promise] = {
 class PatientBackground(Background):
     """The same, with the record of the death, which a question offers for correction."""
 
-    death: Death | None = None
+    death: Death | None
 
 
 def dates_of(event: AdverseEvent) -> EventDates:
@@ -67,7 +68,9 @@ def dates_of(event: AdverseEvent) -> EventDates:
 
 def dates_in(answers: EventAnswers) -> EventDates:
     """Return the entered answers that may contradict other records."""
-    return EventDates(assessment=assessment_of(answers), onset=answers.get("onset"), end=answers.get("end"))
+    # `event_checks.columns` refuses an event without an onset before anything is asked.
+    onset = cast(Moment, answers["onset"])
+    return EventDates(assessment=assessment_of(answers), onset=onset, end=answers.get("end"))
 
 
 def background_of(patient: Patient, term: str, onset: Moment | None, *, number: int = 0) -> PatientBackground:
@@ -153,7 +156,7 @@ def _same_events(patients: list[int]) -> dict[tuple[int, str, str], list[int]]:
 def _question(
     patient: Patient, found: EventFinding | Contradiction, dates: EventDates, known: PatientBackground
 ) -> Question:
-    code = f"event:{found}:{dates.onset and dates.onset.iso}:{dates.end and dates.end.iso}"
+    code = f"event:{found}:{dates.onset.iso}:{dates.end and dates.end.iso}"
     if isinstance(found, EventFinding):
         return Question(code=f"event:{found}", text=str(FINDINGS[found]))
     if found == Contradiction.ENTERED_TWICE:

@@ -8,6 +8,8 @@ from audit.context import acting
 from patients.models import Patient
 from patients.participation.questions import Questioned
 from protocol.values.moments import Moment
+from safety.classification import EventFinding
+from safety.event_questions import FINDINGS
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_event
 from tests.support import build
@@ -104,6 +106,17 @@ class TestDeath:
         dead.refresh_from_db()
         (question,) = asked(report_event, patient=dead, by=doctor, **fatal())
         assert "the study ended otherwise than by death" in question
+
+    def test_an_event_that_was_not_fatal_asks_nothing_of_a_patient_whose_study_ended_alive(
+        self, dead, doctor
+    ):
+        with acting(system="test"):
+            Patient.objects.update(end_reason="lost")
+        assert report_event(patient=Patient.objects.get(pk=dead.pk), by=doctor, **answers()).number == 1
+
+    def test_a_fatal_event_that_goes_on_contradicts_its_outcome_alone(self, dead, doctor):
+        questions = asked(report_event, patient=dead, by=doctor, **{**fatal(), "ongoing": "Y", "end": None})
+        assert questions == [FINDINGS[EventFinding.OUTCOME_DISAGREES_WITH_ONGOING]]
 
     def test_a_fatal_event_of_a_patient_in_follow_up_asks_nothing(self, patient, doctor):
         """The death is recorded in the order in which it becomes known: what is not there contradicts nothing."""
