@@ -68,7 +68,7 @@ class AskingForm(StepForm):
         return self.run(verb, **answers)
 
 
-class ReasonForm(AskingForm):
+class StepCorrectionForm(AskingForm):
     """The reason for a correction: a choice, and words of one's own."""
 
     reason_required = True
@@ -109,22 +109,22 @@ class NewConsentForm(WithScan, ConsentForm):
     """A consent to be recorded."""
 
 
-class CorrectConsentForm(WithScan, ReasonForm, ConsentForm):
+class CorrectConsentForm(WithScan, StepCorrectionForm, ConsentForm):
     """The facts of a consent with their correction."""
 
 
-class CorrectCapacityForm(ReasonForm, CapacityForm):
+class CorrectCapacityForm(StepCorrectionForm, CapacityForm):
     """The day on which the patient could decide again, with its correction."""
 
 
-class CorrectDayForm(ReasonForm):
+class CorrectDayForm(StepCorrectionForm):
     """Another day, of an inclusion or a visit."""
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Corrected day"), zone=zone)
 
 
-class CorrectFailureForm(ReasonForm):
+class CorrectFailureForm(StepCorrectionForm):
     """The day and the reason of a screen failure with their correction."""
 
     failure_reason = forms.CharField(
@@ -136,7 +136,7 @@ class CorrectFailureForm(ReasonForm):
         self.order_fields(["on", "failure_reason"])
 
 
-class CorrectEndForm(ReasonForm):
+class CorrectEndForm(StepCorrectionForm):
     """Day, reason and note of the end of study with their correction."""
 
     end_reason = forms.ChoiceField(
@@ -151,7 +151,7 @@ class CorrectEndForm(ReasonForm):
         self.order_fields(["on", "end_reason", "note"])
 
 
-class WithdrawConsentForm(ReasonForm):
+class WithdrawConsentForm(StepCorrectionForm):
     """By part of the trial the day from which consent is withdrawn, with the patient's words."""
 
     # Only a correction of a withdrawal needs a reason.

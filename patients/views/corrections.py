@@ -20,7 +20,7 @@ from patients.participation.correction_forms import (
     CorrectDayForm,
     CorrectEndForm,
     CorrectFailureForm,
-    ReasonForm,
+    StepCorrectionForm,
     WithdrawConsentForm,
     stored_consent,
 )
@@ -29,7 +29,7 @@ from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
-Questions = Callable[[ReasonForm], Sequence[str]]
+Questions = Callable[[StepCorrectionForm], Sequence[str]]
 
 
 def correction(
@@ -47,7 +47,7 @@ def correction(
 ) -> HttpResponse:
     """Show a correction and its effects; store it once they are confirmed. done: address of the page that follows."""
 
-    def do(form: ReasonForm) -> bool:
+    def do(form: StepCorrectionForm) -> bool:
         asked = questions(form)
         stored = form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
         if stored:
@@ -97,7 +97,7 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
         scan = scan_of(patient, request.POST.get(KEY, ""))
         return consent_corrections.correct_consent(consent=row, scan=scan, **facts)
 
-    def asked(form: ReasonForm) -> Sequence[str]:
+    def asked(form: StepCorrectionForm) -> Sequence[str]:
         return consent_corrections.correction_questions(row, form.cleaned_data["given"])
 
     return correction(
@@ -120,7 +120,7 @@ def strike_consent(request: TrialRequest, code: str, number: int) -> HttpRespons
     row = consent_of(patient, number)
     return correction(
         request,
-        ReasonForm,
+        StepCorrectionForm,
         partial(consent_corrections.strike_out_consent, consent=row),
         patient,
         title=_("Strike out the consent of %(day)s") % {"day": row.given_words},
@@ -190,7 +190,7 @@ def strike_inclusion(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
     return correction(
         request,
-        ReasonForm,
+        StepCorrectionForm,
         partial(corrections.strike_out_inclusion, patient=patient),
         patient,
         title=_("Strike out the inclusion"),
@@ -226,7 +226,7 @@ def strike_failure(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
     return correction(
         request,
-        ReasonForm,
+        StepCorrectionForm,
         partial(corrections.strike_out_failure, patient=patient),
         patient,
         title=_("Strike out the screen failure"),
@@ -260,7 +260,7 @@ def reopen(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
     return correction(
         request,
-        ReasonForm,
+        StepCorrectionForm,
         partial(disposition.reopen_study, patient=patient),
         patient,
         title=_("Reopen the study of %(patient)s") % {"patient": patient.code},
@@ -281,7 +281,7 @@ def strike_visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     row.patient = patient
     return correction(
         request,
-        ReasonForm,
+        StepCorrectionForm,
         partial(visits.strike_out_visit, visit=row),
         patient,
         title=_("Strike out the day of %(visit)s") % {"visit": row.key},

@@ -13,7 +13,7 @@ from patients.casebook.casebook import Casebook, visit_title
 from patients.casebook.navigation import next_step_address, stage_at, visit_after
 from patients.models import Patient, Record, Visit
 from patients.participation import visits
-from patients.participation.correction_forms import CorrectDayForm, ReasonForm
+from patients.participation.correction_forms import CorrectDayForm, StepCorrectionForm
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.participation.visit_status import UNFINISHED
 from patients.views.participation import patient_of, step
@@ -110,7 +110,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 
     def do(form: Any) -> bool:
         verb = partial(visits.hold_visit, visit=row)
-        if isinstance(form, ReasonForm):
+        if isinstance(form, StepCorrectionForm):
             return form.run_asking(patient, verb, by=request.user, **form.facts())
         return bool(form.run(verb, by=request.user, confirmed=form.confirmed, **form.facts()))
 

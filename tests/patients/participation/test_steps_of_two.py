@@ -91,7 +91,7 @@ class TestConsent:
 
 class TestCapacity:
     def regain(self, patient: Patient, on: date, by: User) -> Consent:
-        return consent.record_capacity(patient=patient, regained_on=on, by=by)
+        return consent.record_capacity(patient=patient, regained_on=on, reason="Typo", by=by)
 
     def test_without_a_consent_there_is_nothing_to_confirm(self, patient, doctor):
         assert "nothing needs confirming" in refused(self.regain, patient, SCREENED, doctor)[""][0]
