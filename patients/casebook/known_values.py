@@ -27,14 +27,18 @@ class KnownValue:
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
-    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit."""
+    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit.
+
+    An item that another form asks under another name is the one that the protocol file says (`known_from`).
+    """
     found: dict[str, KnownValue] = {}
     for record in _earlier(casebook, place):
         form = record.form
         for item in place.form.items:
             if item.type in OFFERED and not item.is_calculated and item.name not in found:
-                value = record.values.get(item.name)
-                if value is not None and not is_missing(value) and _same_question(casebook, form, item):
+                name = _asked_as(item, form)
+                value = record.values.get(name)
+                if value is not None and not is_missing(value) and _same_question(casebook, form, name, item):
                     found[item.name] = _known(casebook, record, item, value)
     return found
 
@@ -53,9 +57,15 @@ def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:
     return sorted(fit, key=lambda record: order[record.visit_id or 0], reverse=True)
 
 
-def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
+def _asked_as(item: Item, form: str) -> str:
+    """Return the name under which another form asks for an item."""
+    code, _dot, name = (item.known_from or "").partition(".")
+    return name if code == form else item.name
+
+
+def _same_question(casebook: Casebook, form: str, name: str, item: Item) -> bool:
     try:
-        other = casebook.patient.protocol.rules.form(form).item(item.name)
+        other = casebook.patient.protocol.rules.form(form).item(name)
     except KeyError:
         return False
     return (other.type, other.unit) == (item.type, item.unit)

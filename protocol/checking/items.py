@@ -29,6 +29,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "decimals": ("decimal",),
     "reference": ("integer", "decimal"),
     "comparators": ("integer", "decimal"),
+    "known_from": ("integer", "decimal", "date"),
     "kinds": ("file",),
     "max_mb": ("file",),
     "max_length": ("text",),
@@ -42,7 +43,25 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
 def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     """Return the mistakes inside the forms, except those in expressions."""
     written = Written.in_file(raw)
-    return [problem for form in protocol.forms.values() for problem in _form(form, written)]
+    found = [problem for form in protocol.forms.values() for problem in _form(form, written)]
+    return [*found, *_known_elsewhere(protocol, written)]
+
+
+def _known_elsewhere(protocol: Protocol, written: Written) -> Iterator[Problem]:
+    """Refuse to offer a value of an item that is not the same question: another type or unit, or no such item."""
+    for form in protocol.forms.values():
+        for item in (each for each in form.items if each.known_from):
+            path = f"forms.{form.code}.{item.name}.known_from"
+            code, _dot, name = (item.known_from or "").partition(".")
+            if code == form.code or item.known_from not in written.items:
+                yield Problem(path, f"no item {item.known_from!r} of another form")
+                continue
+            # A form of another shape than it should have is reported as such.
+            if code not in protocol.forms or name not in protocol.form(code):
+                continue
+            other = protocol.form(code).item(name)
+            if (other.type, other.unit) != (item.type, item.unit):
+                yield Problem(path, f"{item.known_from!r} has another type or unit")
 
 
 def _form(form: Form, written: Written) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ from protocol.document.written_values import (
     DaysFromNow,
     ExactNumber,
     GroupCode,
+    ItemPath,
     Language,
     Line,
     Masking,
@@ -39,7 +40,6 @@ from protocol.document.written_values import (
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
 Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusion_[1-9])$")]
-ItemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"

@@ -23,6 +23,7 @@ from protocol.document.written_values import (
     Cel,
     Code,
     ExactNumber,
+    ItemPath,
     Language,
     Line,
     Name,
@@ -143,6 +144,7 @@ class Item(Part):
     source: Line | None = None
     reference: Truth | None = None
     comparators: Truth | None = None
+    known_from: ItemPath | None = None
     kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
     max_mb: Annotated[Whole, Field(ge=1, le=25)] = 10
     columns: tuple["Item", ...] = ()

@@ -51,6 +51,7 @@ NAME: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 CODE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=48)]
 Code = Annotated[str, StringConstraints(pattern=CODE, max_length=48)]
+ItemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ShortName = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
 """A name that is stored in a column of 40 characters."""
 ShortCode = Annotated[str, StringConstraints(pattern=CODE, max_length=40)]

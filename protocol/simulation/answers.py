@@ -5,6 +5,7 @@ values have the declared types, lie inside the soft limits, leave out items that
 as far as chance allows. Calculated items are left to the server. No Django.
 """
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -199,6 +200,8 @@ class _Search:
     ) -> None:
         self.protocol, self.rng = protocol, rng
         self.subject, self.forms, self.how = subject, forms, how
+        screening = next((visit.code for visit in protocol.visits if visit.kind == "screening"), "")
+        self.beside: Any = {"visit": {"code": screening}} if screening else {}
         read = {name.partition(".")[0] for name in rules_of(protocol).eligibility.references}
         self.makers = {code: self._maker(code, {}) for code in forms if code in read}
         self.drawn = {code: maker.draw(maker.form.items) for code, maker in self.makers.items()}
@@ -218,11 +221,12 @@ class _Search:
         refusing = ", ".join(result.criterion.id for result in found if result.allows is not True)
         raise LookupError(f"no answers were found that every criterion allows: {refusing}")
 
-    def _maker(self, code: str, records: Mapping[str, Answers]) -> _Maker:
+    def _maker(self, code: str, records: dict[str, Answers]) -> _Maker:
         form, prefix = self.protocol.form(code), f"{code}."
         own = {path: value for path, value in self.how.fixed.items() if path.startswith(prefix)}
         how = replace(self.how, fixed={path.removeprefix(prefix): value for path, value in own.items()})
-        scope = Scope(NOTHING, records, self.subject, same=records)
+        seen: Any = records
+        scope = Scope(NOTHING, ChainMap(seen, self.beside), self.subject, same=records)
         return _Maker(form, self.rng, self.protocol, scope, how)
 
     def _changed(self, path: str) -> dict[str, Answers]:
@@ -239,7 +243,9 @@ class _Search:
         records: dict[str, Answers] = {}
         score, against = 0, []
         for code, maker in self.makers.items():
-            maker.scope = Scope(NOTHING, records, self.subject, form=code, same=records)
+            seen: Any = records
+            context = ChainMap(seen, self.beside)
+            maker.scope = Scope(NOTHING, context, self.subject, form=code, same=records)
             records[code] = maker.with_calculated(drawn[code])
             broken = maker.rules.fired(maker.scope.with_values(records[code]))
             score -= len(broken)

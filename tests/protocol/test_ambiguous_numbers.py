@@ -64,7 +64,7 @@ def test_a_file_does_not_say_which_sign_is_decimal(comma_columns, text) -> None:
     ("comma_columns", "text"), [(True, "1.500"), (True, "1,5"), (False, "1,5000"), (False, "0,500")]
 )
 def test_a_file_with_a_plain_number_is_read(comma_columns, text) -> None:
-    refuse_grouped(text, comma_columns=comma_columns)
+    assert refuse_grouped(text, comma_columns=comma_columns) is None
 
 
 @pytest.mark.parametrize(

@@ -197,8 +197,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield value
     elif isinstance(value, dict):
         # The trail shows what a JSON column holds as it is, keys and all.
-        yield json.dumps(value, ensure_ascii=False)
-        yield json.dumps({name: each for name, each in value.items() if name != "id"}, ensure_ascii=False)
+        yield json.dumps(value, ensure_ascii=False, default=str)
+        yield json.dumps(
+            {name: each for name, each in value.items() if name != "id"}, ensure_ascii=False, default=str
+        )
         for each in value.values():
             yield from _texts(each)
     elif isinstance(value, list):
