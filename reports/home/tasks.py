@@ -241,6 +241,11 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
 }
 
 
+# Tiles that are shown only while there is something behind them: seven do not fit into one row.
+IF_ANY = frozenset({deviations})
+
+
 def tiles(work: Workload) -> list[Tile]:
     """Return the tiles of the reader's role."""
-    return [tile(work) for tile in TILES[work.access.role.code]]
+    made = [(tile, tile(work)) for tile in TILES[work.access.role.code]]
+    return [shown for tile, shown in made if shown.count or tile not in IF_ANY]
