@@ -16,6 +16,7 @@ LOG = pages.DeviationLog(
     note=_("Dose, donor and other facts of the product. In a masked trial they are shown to unblinded roles only."),
     empty=_("No product deviation is recorded. A dose outside the range or another donor opens one by itself."),
     name="product-deviations",
+    listing="dosing:product-deviations",
     page="dosing:product-deviation",
     enter=P.PREPARE_PRODUCT,
     classify=P.PREPARE_PRODUCT,

@@ -58,7 +58,7 @@ TEXTS = {
     # Translators: the id of an eligibility criterion, “group”, or an item by which the trial stratifies.
     "deviation.decision": _("The decision on eligibility rested on inputs that were wrong: %(id)s."),
     "deviation.not_confirmed": _("Criterion %(id)s was not confirmed by %(day)s."),
-    "deviation.corrected": _("What it was found at was corrected: it shows no deviation any more."),
+    "deviation.corrected": _("The place was corrected since: it no longer shows a deviation."),
     "patients.never_saved": _("Sent with a form that was never saved"),
     "process.checks": _("Edit checks"),
     "process.clear_uploads": _("Clearing of files never saved"),

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from crispy_forms.layout import Field
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +43,10 @@ class DeviationForm(StepForm):
         self.fields["action_taken"] = _text(
             _("Action taken"), rows=2, help_text=_("What was done about it, and to prevent it.")
         )
+
+    def layout_of(self, name: str) -> Field:
+        """Return the layout of a field; the categories are too long for a narrow input."""
+        return Field(name) if name == "category" else super().layout_of(name)
 
     def facts(self) -> DeviationFacts:
         """Return the cleaned answers."""

@@ -40,6 +40,7 @@ class DeviationLog:
     note: str | Promise
     empty: str | Promise
     name: str
+    listing: str
     page: str
     enter: Permission
     classify: Permission
@@ -53,6 +54,10 @@ class DeviationLog:
         """Return the address of a deviation, or of one of its steps."""
         name = f"{self.page}-{step}" if step else self.page
         return reverse(name, args=[row.patient.trial.slug, row.patient.code, row.number])
+
+    def of_patient(self, patient: Patient) -> str:
+        """Return the address of the deviations of a patient in the listing."""
+        return reverse(self.listing, args=[patient.trial.slug], query={"patient": patient.code})
 
     def new(self, patient: Patient) -> str:
         """Return the address at which a deviation of a patient is entered by hand."""
@@ -98,8 +103,17 @@ def show_deviation(request: TrialRequest, log: DeviationLog, row: Any) -> HttpRe
         "amend_url": log.address(row, "amend") if may_enter else "",
         "strike_url": log.address(row, "strike") if may_enter else "",
         "classify_url": log.address(row, "classify") if may_classify else "",
+        "all_url": log.of_patient(row.patient),
+        "trail_url": trail_address(row) if request.access.may(Permission.SEE_TRAIL) else "",
     }
     return render(request, "patients/deviation.html", context)
+
+
+def trail_address(row: Any) -> str:
+    """Return the address of a deviation's rows in the audit trail."""
+    table = row._meta.label_lower
+    query = {"form": table, "row": f"{table}:{row.pk}"}
+    return reverse("audit:trail", args=[row.patient.trial.slug], query=query)
 
 
 def _shown(row: Any, log: DeviationLog) -> dict[str, Any]:

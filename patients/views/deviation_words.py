@@ -57,7 +57,7 @@ def place_address(row: Any, slug: str) -> str:
 def status_tag(row: DeviationRow) -> SafeString:
     """Return the classification as a tag, with what else has to be known: struck out, or to be looked at again."""
     if row.struck_out:
-        return format_html('<span class="tag">{}</span>', _("Struck out"))
+        return format_html('<span class="tag tone-none">{}</span>', _("Struck out"))
     tone, label = TONES[DeviationClass(row.classification)], DeviationClass(row.classification).label
     shown = format_html('<span class="tag tone-{}">{}</span>', tone, label)
     if not row.place_corrected:

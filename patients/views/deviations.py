@@ -18,6 +18,7 @@ LOG = pages.DeviationLog(
     note=_("What was not done as the protocol says. An investigator classifies each."),
     empty=_("No deviation is recorded. Missed visits and days outside a window open theirs by themselves."),
     name="deviations",
+    listing="patients:deviations",
     page="patients:deviation",
     enter=P.ENTER_DATA,
     classify=P.ASSESS_EVENT,

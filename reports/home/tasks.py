@@ -262,8 +262,13 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
 }
 
 
+# Tiles that are shown only while there is something behind them: seven do not fit into one row.
+IF_ANY = frozenset({deviations, decisions_to_make_again, event_drafts})
+
+
 def tiles(work: Workload) -> list[Tile]:
-    """Return the tiles of the reader's role. Drafts of events have one only while there are any."""
+    """Return the tiles of the reader's role. Drafts of events stand first, for whoever sees the reports due."""
     own = TILES[work.access.role.code]
-    drafted = [event_drafts(work)] if serious_reports in own and work.event_drafts["open"] else []
-    return [*drafted, *(tile(work) for tile in own)]
+    drafted = (event_drafts,) if serious_reports in own else ()
+    made = [(tile, tile(work)) for tile in (*drafted, *own)]
+    return [shown for tile, shown in made if shown.count or tile not in IF_ANY]

@@ -1,13 +1,18 @@
 """Forms are frozen and locked in the browser and unlocked by two people; the checklist links to the open points."""
 
+from datetime import date
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from patients.models import Record
+from protocol.values.moments import Moment
 from tests.browser.pages import field, press
 from tests.support import build
 from tests.support.pages.entry_pages import address
+from tests.support.study.deviations import added
 
+LONG_AGO = date(2021, 3, 1)
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -71,6 +76,18 @@ def test_the_checklist_leads_to_open_points_and_the_trial_is_locked(
 ):
     """SIG-03: every blocking point is resolved, or its reason is kept with the lock."""
     manager = build.user("data_manager", trial=trial)
+    for category in ("consent", "other"):
+        added(record.patient, manager, category=category, occurred_on=Moment(2021), detected_on=LONG_AGO)
+    enter(build.user("investigator", trial=trial))
+    page.goto(f"/trials/{trial.slug}/deviations/?state=waiting")
+    looked_at("deviations")
+    page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").click()
+    looked_at("deviation")
+    page.get_by_role("link", name="Classify").click()
+    looked_at("deviation-classify")
+    page.get_by_role("radio", name="Minor").check()
+    press(page, "Classify the deviation")
+    expect(page.get_by_role("main").get_by_text("Minor", exact=True)).to_be_visible()
     enter(manager)
     page.goto(f"/trials/{trial.slug}/locks/")
     looked_at("locks")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.test import Client
@@ -162,6 +163,12 @@ class TestSteps:
     def test_the_page_offers_the_steps_of_the_role(self, row, trial, role, expected):
         shown = build.client(build.user(role, trial=trial)).get(page(row)).content.decode()
         assert [step for step in ("classify", "amend", "strike") if page(row, step) in shown] == expected
+
+    def test_the_page_leads_to_its_history_and_to_the_others_of_the_patient(self, row, ward):
+        found = re.findall(r'href="([^"]+)"', ward.get(page(row)).content.decode())
+        history, others = (next(each for each in found if part in each) for part in ("/trail/?", "/deviations/?"))
+        assert text_of(ward.get(history.replace("&amp;", "&"))).count("Deviation D-1") >= 1
+        assert numbers(ward.get(others)) == ["D-1"]
 
     def test_it_is_classified(self, row, ward, doctor):
         sent = ward.post(page(row, "classify"), {"classification": "major", "version": "1"})
