@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -126,6 +126,19 @@ def _infusion_counts(today: date, **who: Any) -> Any:
     )
 
 
+def _waiting(at: datetime, **who: Any) -> Any:
+    patients = Patient.objects.visible_in(at=at, **who)
+    same = Patient.objects.filter(pk=OuterRef("pk"))
+    of_patient = Deviation.objects.filter(patient=OuterRef("pk")).waiting().order_by()
+    waiting = of_patient.values("patient").annotate(number=Count("pk")).values("number")
+    return aggregated(
+        patients.annotate(to_classify=Coalesce(Subquery(waiting), 0)),
+        reconsents=Count("pk", filter=Exists(reconsent_due(same, at.date()))),
+        decisions=Count("pk", filter=Exists(decision_to_make_again(same, at.date()))),
+        waiting=Sum("to_classify"),
+    )
+
+
 def _next_visits(today: date, **who: Any) -> Any:
     planned = Visit.objects.visible_in(**who).filter(
         patient__state__in=OPEN_PATIENTS, state=Visit.State.PLANNED, window_to__gte=today
@@ -156,21 +169,7 @@ EVENTS_TO_SIGN = CompiledValues(
     ),
     **IN_TRIAL,
 )
-DEVIATIONS = CompiledValues(
-    lambda **who: aggregated(Deviation.objects.visible_in(**who).waiting(), n=Count("pk")), **IN_TRIAL
-)
-RECONSENTS = CompiledValues(
-    lambda **who: aggregated(
-        reconsent_due(Patient.objects.visible_in(**who), who["at"].date()), n=Count("pk")
-    ),
-    **IN_TRIAL,
-)
-DECISIONS = CompiledValues(
-    lambda **who: aggregated(
-        decision_to_make_again(Patient.objects.visible_in(**who), who["at"].date()), n=Count("pk")
-    ),
-    **IN_TRIAL,
-)
+WAITING = CompiledValues(_waiting, **IN_TRIAL)
 NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
 ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)
 
@@ -279,19 +278,27 @@ class Workload:
         return int(EVENTS_TO_SIGN.row(**self.who)[0])
 
     @cached_property
+    def _waiting(self) -> dict[str, int]:
+        """Return what waits for a person about whole patients. One statement for the three tiles."""
+        names = ("reconsents", "decisions", "deviations")
+        return {
+            name: int(number or 0) for name, number in zip(names, WAITING.row(**self.who), strict=True)
+        }
+
+    @property
     def deviations(self) -> int:
         """Return the number of deviations that wait for a person. Those of the product are not among them."""
-        return int(DEVIATIONS.row(**self.who)[0])
+        return self._waiting["deviations"]
 
-    @cached_property
+    @property
     def reconsents(self) -> int:
         """Return the number of patients who must consent again."""
-        return int(RECONSENTS.row(**self.who)[0])
+        return self._waiting["reconsents"]
 
-    @cached_property
+    @property
     def decisions_to_make_again(self) -> int:
         """Return the number of patients whose decision on eligibility rests on changed inputs."""
-        return int(DECISIONS.row(**self.who)[0])
+        return self._waiting["decisions"]
 
     @cached_property
     def infusions(self) -> dict[str, int]:
