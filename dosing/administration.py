@@ -316,6 +316,8 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
         day is not None
         and visit is not None
         and patient.state in SETTLING_STATES
+        # No visit is held after the end of study; an infusion there was asked about and confirmed.
+        and not (patient.ended_on and day > patient.ended_on)
         and _takes_infusion_day(visit, before)
     ):
         visit.patient = patient
