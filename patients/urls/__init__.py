@@ -5,6 +5,8 @@ from django.urls import include, path
 from patients.views import (
     bulk,
     corrections,
+    fact_bulk,
+    facts,
     participation,
     patients,
     protocol,
@@ -60,7 +62,13 @@ urlpatterns = [
     path("forms/", records.records, name="forms"),
     path("forms/ask/", bulk.ask_about_forms, name="forms-ask"),
     path("queries/", queries.queries, name="queries"),
+    path("queries/ask/<str:target>/", fact_bulk.ask_about_facts, name="facts-ask"),
     path("queries/close/", queries.close_many, name="queries-close"),
+    path(
+        "patients/<str:code>/facts/<str:target>/<number:key>/<str:item>/",
+        facts.fact,
+        name="fact",
+    ),
     path("queries/<number:number>/", threads.query, name="query"),
     path("queries/<number:number>/answer/", threads.answer, name="query-answer"),
     path("queries/<number:number>/close/", threads.close, name="query-close"),

@@ -63,6 +63,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Queries, marks, signatures, locks.
     "queries/": (ALL, NOBODY),
     "queries/close/": (QUERIES, QUERIES),
+    "patients/*/facts/*/*/*/": (ALL, QUERIES),
+    "queries/ask/*/": (QUERIES, QUERIES),
     "queries/*/": (ALL, NOBODY),
     "queries/*/answer/": (SITE, SITE),
     "queries/*/close/": (QUERIES, QUERIES),
