@@ -323,7 +323,7 @@ class QueryMessage(models.Model):
     )
     author_role = models.CharField(_("Author role"), max_length=40)
     at = models.DateTimeField(_("At"), default=timezone.now)
-    text = models.TextField(_("Text"))
+    text = StoredTextField(_("Text"))
 
     history = Trail(
         patient="query__patient_id",
