@@ -47,6 +47,7 @@ urlpatterns = [
     path("patients/<str:code>/end/correct/", corrections.correct_end, name="end-correct"),
     path("patients/<str:code>/end/reopen/", corrections.reopen, name="end-reopen"),
     path("to-sign/", signing.to_sign, name="to-sign"),
+    path("to-sign/sign/", signing.sign_ticked, name="sign-ticked"),
     path("patients/<str:code>/sign/", signing.sign, name="sign"),
     path("patients/<str:code>/sign/casebook/", signing.sign_casebook, name="sign-casebook"),
     path("patients/<str:code>/visits/<str:visit>/sign/", signing.sign_visit, name="sign-visit"),

@@ -76,6 +76,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:end-correct": (P.ENROL, P.ENROL),
     "patients:end-reopen": (P.SIGN_ELIGIBILITY, P.SIGN_ELIGIBILITY),
     "patients:sign": (P.SIGN, P.SIGN),
+    "patients:sign-ticked": (P.SIGN, P.SIGN),
     "patients:sign-visit": (P.SIGN, P.SIGN),
     "patients:sign-casebook": (P.SIGN, P.SIGN),
     "patients:to-sign": (P.SEE_TRIAL, None),
