@@ -16,6 +16,7 @@ class DosingConfig(AppConfig):
             milestones,
             participation,
             product,
+            query_facts,
             schedule,
             signature_scope,
         )
@@ -23,8 +24,10 @@ class DosingConfig(AppConfig):
         from dosing.system_texts import TEXTS
         from patients import signals
         from patients.participation.milestones import never_given_providers, providers
+        from patients.queries import facts
 
         register(TEXTS)
+        facts.register(query_facts.KIND)
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(schedule.on_patient_enrolled, dispatch_uid="dosing.schedule")
         signals.patient_moved.connect(schedule.on_patient_moved, dispatch_uid="dosing.schedule.moved")

@@ -64,24 +64,28 @@ def millions(cells: Decimal | None) -> Decimal | None:
     return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
 
 
+def bedside_facts(row: Infusion) -> list[tuple[str, str, object]]:
+    """Return the bedside facts of an infusion as (column, label, text), with the empty ones."""
+    return [
+        ("not_given_reason", _("Not given because"), row.not_given_reason),
+        ("weight_kg", _("Weight of the day"), _measure(row.weight_kg, "kg")),
+        ("weight_measured", _("Weight measured at"), shown_moment(row.weight_measured)),
+        ("weight_confirmation", _("The weight is right because"), row.weight_confirmation),
+        ("started", _("Start"), shown_moment(row.started)),
+        ("ended", _("End"), shown_moment(row.ended)),
+        ("volume_ml", _("Volume infused"), _measure(row.volume_ml, "mL")),
+        ("interrupted", _("Interrupted"), _answer(row.interrupted)),
+        ("interruption_reason", _("Reason for the interruption"), row.interruption_reason),
+        ("premedication", _("Premedication"), row.premedication),
+        ("tolerated", _("Well tolerated"), _answer(row.tolerated)),
+        ("tolerance_note", _("What was not tolerated"), row.tolerance_note),
+        ("timing_deviation_reason", _("Reason for the timing"), row.timing_deviation_reason),
+    ]
+
+
 def infusion_facts(row: Infusion) -> list[Fact]:
     """Return the bedside facts of an infusion as (label, text), without empty ones."""
-    facts: list[Fact] = [
-        (_("Not given because"), row.not_given_reason),
-        (_("Weight of the day"), _measure(row.weight_kg, "kg")),
-        (_("Weight measured at"), shown_moment(row.weight_measured)),
-        (_("The weight is right because"), row.weight_confirmation),
-        (_("Start"), shown_moment(row.started)),
-        (_("End"), shown_moment(row.ended)),
-        (_("Volume infused"), _measure(row.volume_ml, "mL")),
-        (_("Interrupted"), _answer(row.interrupted)),
-        (_("Reason for the interruption"), row.interruption_reason),
-        (_("Premedication"), row.premedication),
-        (_("Well tolerated"), _answer(row.tolerated)),
-        (_("What was not tolerated"), row.tolerance_note),
-        (_("Reason for the timing"), row.timing_deviation_reason),
-    ]
-    return [(label, value) for label, value in facts if value]
+    return [(label, value) for _column, label, value in bedside_facts(row) if value]
 
 
 def product_facts(product: Preparation) -> list[Fact]:

@@ -11,8 +11,9 @@ from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
 from dosing.models import AllocationList, AllocationSlot, Infusion
 from dosing.treatment_access import note_treatment_read
+from patients.models import Query
 from trials.access import TrialRequest, trial_page
-from trials.listing import Listing
+from trials.listing import Listing, Selection
 from trials.permissions import Permission as P
 from trials.reader import shown_moment
 
@@ -26,6 +27,11 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     sees = request.access.sees_treatment
     if sees:
         note_treatment_read(request, page="infusions")
+    asking = Selection(
+        url=reverse("patients:facts-ask", args=[request.trial.slug, Query.Target.INFUSION]),
+        label=gettext_lazy("Raise queries"),
+        allowed=lambda row: row.state != Infusion.State.PLANNED,
+    )
     page = Listing(
         request,
         queryset=rows,
@@ -35,6 +41,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         row_url=lambda row: reverse(
             "dosing:infusion", args=[request.trial.slug, row.patient.code, row.number]
         ),
+        selection=asking if request.access.may(P.RAISE_QUERY) else None,
         prepare=partial(attach_products, user=request.user) if sees else None,
         name="infusions",
         empty=gettext_lazy("No infusion is planned yet: they are planned when a patient is included."),

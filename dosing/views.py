@@ -14,11 +14,13 @@ from dosing.administration import infusion_obstacle
 from dosing.conflicts import StaleInfusion
 from dosing.dose_comparison import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
-from dosing.labels import infusion_facts, product_facts, status_tag, window_words
+from dosing.labels import bedside_facts, infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Preparation
 from dosing.treatment_access import note_treatment_read
 from dosing.versioned_forms import RowForm
+from patients.models import Query
 from patients.participation.decision_review import resting_on_changes
+from patients.views.fact_links import links_of
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -101,12 +103,13 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     """Return the template context of an infusion's page, the product only for readers who may know the treatment."""
     may_record = request.access.may(P.RECORD_INFUSION)
     problem = infusion_obstacle(row) if may_record else ""
+    links = links_of(request.access, Query.Target.INFUSION, row)
     open_now = may_record and not problem
     recorded = row.state != Infusion.State.PLANNED
     visits = row.patient.protocol.rules.visits
     context = {
         "visit": next((visit.code for visit in visits if visit.infusion == row.number), ""),
-        "facts": infusion_facts(row),
+        "facts": [(label, value, links.get(column)) for column, label, value in bedside_facts(row) if value],
         "status": status_tag(row, row.patient.trial.today),
         "window": window_words(row),
         "obstacle": problem,

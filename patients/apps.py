@@ -11,8 +11,10 @@ class PatientsConfig(AppConfig):
         from audit.stored_text import register
         from patients import signals
         from patients.entry import dependent_checks, held_files
+        from patients.queries import fact_kinds, facts
         from patients.system_texts import TEXTS
 
         register(TEXTS)
+        facts.register(*fact_kinds.KINDS)
         signals.facts_changed.connect(dependent_checks.judge_announced, dispatch_uid="dependent_checks")
         verification.register(held_files.findings)

@@ -36,6 +36,7 @@ TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "query.unusual": _(UNUSUAL),
     "query.birth_date": _(AGE_DISAGREES),
+    "query.answered": _("The value was changed"),
     "query.corrected": _("The value was corrected."),
     # Translators: number of a row of a table, and its value.
     "query.row_removed": _("Row %(row)s was removed (%(value)s)."),

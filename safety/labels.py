@@ -47,6 +47,13 @@ class Fact:
     column: str
     label: str
     value: object
+    # The bubble of its queries on the event's page.
+    asked: object = None
+
+    @property
+    def item(self) -> str:
+        """Return the name by which a query is about this answer."""
+        return self.column or "seriousness"
 
 
 class Wording:
@@ -89,7 +96,11 @@ class Wording:
 
     def facts(self, event: AdverseEvent) -> list[Fact]:
         """Return the non-empty answers of an event as texts."""
-        facts = [
+        return [fact for fact in self.all_facts(event) if fact.value]
+
+    def all_facts(self, event: AdverseEvent) -> list[Fact]:
+        """Return all answers of an event as texts, empty ones too."""
+        return [
             Fact("term", _("Event"), event.term),
             Fact("description", _("Description"), event.description),
             Fact("onset", _("Onset"), self.onset(event)),
@@ -108,7 +119,6 @@ class Wording:
             Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
             Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
         ]
-        return [fact for fact in facts if fact.value]
 
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:

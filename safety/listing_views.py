@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
+from patients.models import Query
 from safety import reporting
 from safety.columns import event_columns
 from safety.event_drafts import open_drafts
@@ -47,6 +48,11 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         name="event",
         allowed=lambda event: not event.in_error,
     )
+    asking = Selection(
+        url=reverse("patients:facts-ask", args=[slug, Query.Target.ADVERSE_EVENT]),
+        label=gettext_lazy("Raise queries"),
+        allowed=lambda event: not event.in_error,
+    )
     page = Listing(
         request,
         queryset=rows,
@@ -56,7 +62,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         name="adverse-events",
         row_url=lambda event: reverse("safety:event", args=[slug, event.patient.code, event.number]),
         prepare=attach_reviews,
-        selection=selection if request.access.may(P.SIGN) else None,
+        selection=chosen_selection(request, selection, asking),
         empty=gettext_lazy(
             "No adverse event is reported yet. Events are reported from a patient's casebook."
         ),
@@ -67,6 +73,13 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     ]
     context = {"drafts": drafts, "may_report": request.access.may(P.REPORT_EVENT)}
     return page.response("safety/listing.html", context)
+
+
+def chosen_selection(request: TrialRequest, signing: Selection, asking: Selection) -> Selection | None:
+    """Return what the reader may do with ticked events: sign them, or raise queries on them."""
+    if request.access.may(P.SIGN):
+        return signing
+    return asking if request.access.may(P.RAISE_QUERY) else None
 
 
 @sensitive_post_parameters("password")

@@ -14,7 +14,8 @@ from accounts.models import User
 from audit import signatures
 from audit.context import because
 from audit.stored_text import Text, system_text, trimmed
-from patients.models import Patient
+from patients.models import Patient, Query
+from patients.participation.asked_facts import close_asked
 from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
 from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
@@ -108,7 +109,10 @@ def amend_event(
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
     """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
     row, _patient = _locked_event(event, version)
-    saved = _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
+    words = _required_reason(reason)
+    saved = _save(row, {"in_error_reason": words}, reason=words)
+    with because(words):
+        close_asked(because=words, target=Query.Target.ADVERSE_EVENT, target_id=row.pk)
     return note_late_report(saved, by)
 
 

@@ -1,6 +1,7 @@
 """Pages of one adverse event: report, read, amend, record the report to the sponsor, strike out."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
-from patients.models import Patient
+from patients.models import Patient, Query
 from patients.participation.milestones import milestones
+from patients.views.fact_links import links_of
 from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.assessment import assess_and_sign
@@ -158,11 +160,12 @@ def _assessed(request: TrialRequest, event: AdverseEvent, form: AssessForm) -> b
 def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     """Return the template context of an event's page."""
     wording = Wording(event.patient.protocol.rules)
+    links = links_of(request.access, Query.Target.ADVERSE_EVENT, event)
     reading = event.clock(timezone.now())
     open_now = bool(event.after_lock_reason) or not reporting.is_locked(event.patient)
     may_change = request.access.may(P.REPORT_EVENT) and not event.in_error and open_now
     return {
-        "facts": wording.facts(event),
+        "facts": [replace(fact, asked=links.get(fact.item)) for fact in wording.facts(event)],
         "trail_url": trail_address(event) if request.access.may(P.SEE_TRAIL) else "",
         "findings": finding_words(event, backgrounds_of([event], event.patient.protocol.rules)[event.pk]),
         "clock": reading,

@@ -142,6 +142,11 @@
     all("[data-selected]", scope).forEach((node) => { node.textContent = ticked; });
     all("[data-needs-selection]", scope).forEach((node) => { node.disabled = !ticked; });
   }
+  /* A box with data-tick-form ticks all rows of its form, whatever their table. */
+  function tickForm(box) {
+    all("tbody input[type=checkbox]:not(:disabled)", box.form).forEach((each) => { each.checked = box.checked; });
+    all("table:has([data-select-all])", box.form).forEach(count);
+  }
   function openRow(event) {
     const row = event.target.closest("tr[data-href]");
     if (!row || event.target.closest("a, button, input, label, summary") || String(getSelection())) return;
@@ -302,6 +307,7 @@
   }
 
   function prepare(root) {
+    all("[data-scripted]", root).forEach((part) => { part.hidden = false; });
     all("figure.fig", root).forEach(describe);
     all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("form[data-guard]", root).forEach(guard);
@@ -337,6 +343,7 @@
     if (event.target.matches("[data-select-all]")) {
       all("tbody input[type=checkbox]:not(:disabled)", table).forEach((box) => { box.checked = event.target.checked; });
     }
+    if (event.target.matches("[data-tick-form]")) tickForm(event.target);
     if (event.target.type === "checkbox" && table) count(table);
     autoSubmit(event);
   });

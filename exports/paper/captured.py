@@ -18,6 +18,7 @@ from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
 from patients.models import Query, QueryMessage, Record
+from patients.queries.facts import Fact
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
 from protocol.values.parsing import display
@@ -33,7 +34,7 @@ class RecordContext:
 
     past: Mapping[int, Mapping[str, Past]]
     readings: Mapping[int, Readings]
-    queries: Mapping[int, list[Query]]
+    queries: Mapping[int | None, list[Query]]
     signatures: Mapping[tuple[str, int], list[Part]]
     marks: Mapping[int, PaperMarks]
 
@@ -149,6 +150,15 @@ def query_part(query: Query, form: Form | None, values: Mapping[str, Any], audie
     label = item.label.in_language(audience.language) if item else query.item
     if query.row:
         label = cell_label(item, values, query, audience.language)
+    return {"item": label, **_thread_part(query, audience)}
+
+
+def fact_part(query: Query, fact: Fact, audience: Audience) -> Part:
+    """Return one query on a fact of another row, with its thread."""
+    return {"item": fact.words, **_thread_part(query, audience)}
+
+
+def _thread_part(query: Query, audience: Audience) -> Part:
     automatic = query.origin == Query.Origin.CHECK
     thread = [
         {
@@ -159,7 +169,6 @@ def query_part(query: Query, form: Form | None, values: Mapping[str, Any], audie
         for message in query.thread[_repeats(query) :]  # type: ignore[attr-defined]
     ]
     return {
-        "item": label,
         "state": str(query.get_state_display()),
         "origin": f"{query.get_origin_display()} {query.check_id}".strip(),
         "opened": audience.instant(query.opened_at),
@@ -177,14 +186,14 @@ def _repeats(query: Query) -> int:
     return int(bool(thread) and thread[0].text == query.text and thread[0].author_id == query.opened_by_id)
 
 
-def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
-    """Return the queries by record, with their threads. Two queries."""
+def queries_of(patient_ids: Sequence[int]) -> dict[int | None, list[Query]]:
+    """Return the queries by record, with their threads; under None those about other rows. Two queries."""
     rows = list(Query.objects.filter(patient_id__in=patient_ids).select_related("opened_by"))
     messages_by_query: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
     messages = QueryMessage.objects.filter(query__patient_id__in=patient_ids).select_related("author")
     for message in messages.order_by("pk"):
         messages_by_query[message.query_id].append(message)
-    found: dict[int, list[Query]] = {}
+    found: dict[int | None, list[Query]] = {}
     for query in sorted(rows, key=lambda each: each.pk):
         query.thread = messages_by_query[query.pk]
         found.setdefault(query.record_id, []).append(query)

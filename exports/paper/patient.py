@@ -17,7 +17,15 @@ from dosing.labels import infusion_facts, millions, product_facts
 from dosing.models import Infusion, Preparation
 from exports.paper import original_entries
 from exports.paper.audience import Audience
-from exports.paper.captured import Part, RecordContext, form_part, past_part, queries_of, signatures_of
+from exports.paper.captured import (
+    Part,
+    RecordContext,
+    fact_part,
+    form_part,
+    past_part,
+    queries_of,
+    signatures_of,
+)
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
 from exports.paper.trail_subjects import subject_of
@@ -25,6 +33,7 @@ from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.participation.eligibility_data import input_words, value_words
+from patients.queries.facts import facts_asked
 from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent
@@ -57,6 +66,7 @@ class PatientPaper:
             "logs": self._logs(),
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
+            "queries": self._queries_on_facts(),
             "signatures": [part for _signature, part in self.signatures],
             "trail": trail_part(self.patient.pk, self.audience),
             "counts": {
@@ -136,6 +146,11 @@ class PatientPaper:
             record.visit = visits.get(record.visit_id or 0)
             record.protocol = self.audience.reader.find(ProtocolVersion, record.protocol_id)
         return readings_of(self.audience.trial, self.records)
+
+    def _queries_on_facts(self) -> list[Part]:
+        rows = self.record_context.queries.get(None, [])
+        facts = facts_asked(rows)
+        return [fact_part(query, facts[query.pk], self.audience) for query in rows]
 
     def _signed(self, row: Any) -> list[Part]:
         return self.record_context.signatures.get((row._meta.label_lower, row.pk), [])

@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 
 from exports.paper import labels
 from exports.paper.audience import Audience
-from exports.paper.captured import queries_of, query_part
+from exports.paper.captured import fact_part, queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
 from patients.models import Mark, Patient, Query, Record, Visit
+from patients.queries.facts import Fact, facts_asked
 
 Part = dict[str, Any]
 
@@ -75,14 +76,15 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     marks = list(
         Mark.objects.filter(patient=patient, kind=Mark.Kind.VERIFICATION).select_related("by").order_by("pk")
     )
-    queries = [
-        (records[key], query)
-        for key, rows in queries_of([patient.pk]).items()
-        for query in rows
-        if key in records
-    ]
-    open_now = [(record, query) for record, query in queries if query.state != Query.State.CLOSED]
-    raised = [(record, query) for record, query in queries if query.opened_at in period]
+    queries = [query for rows in queries_of([patient.pk]).values() for query in rows]
+    open_now = [query for query in queries if query.state != Query.State.CLOSED]
+    raised = [query for query in queries if query.opened_at in period]
+    facts = facts_asked(queries)
+
+    def shown(query: Query) -> Part:
+        about = facts[query.pk] if query.record_id is None else records[query.record_id]
+        return _query(about, query, audience)
+
     valid_marks = {mark.record_id for mark in marks if mark.undone_at is None}
     complete = [row for row in records.values() if row.state == Record.State.COMPLETE]
     return {
@@ -90,9 +92,9 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
         "state": str(patient.get_state_display()),
         "verified": [_mark(mark, records, audience) for mark in marks if mark.at in period],
         "undone": [_undone(mark, records, audience) for mark in marks if mark.undone_at in period],
-        "raised": [_query(record, query, audience) for record, query in raised],
-        "closed": sum(query.closed_at in period for _record, query in queries),
-        "open": [_query(record, query, audience) for record, query in open_now],
+        "raised": [shown(query) for query in raised],
+        "closed": sum(query.closed_at in period for query in queries),
+        "open": [shown(query) for query in open_now],
         "unverified": [record_title(row, audience.reader) for row in complete if row.pk not in valid_marks],
         "complete": len(complete),
     }
@@ -119,6 +121,8 @@ def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
     return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(texts)}
 
 
-def _query(record: Record, query: Query, audience: Audience) -> Part:
-    form = audience.rules(record.protocol_id).form(record.form)
-    return {"form": record_title(record, audience.reader), **query_part(query, form, record.values, audience)}
+def _query(about: Record | Fact, query: Query, audience: Audience) -> Part:
+    if isinstance(about, Fact):
+        return {"form": about.title, **fact_part(query, about, audience), "item": about.label}
+    form = audience.rules(about.protocol_id).form(about.form)
+    return {"form": record_title(about, audience.reader), **query_part(query, form, about.values, audience)}

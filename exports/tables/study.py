@@ -1,16 +1,21 @@
 """Tables of the study in an export, and their columns."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django.db.models import (
     BooleanField,
+    Case,
     DateTimeField,
     DecimalField,
     Field,
+    IntegerField,
     Model,
+    OuterRef,
     QuerySet,
+    Subquery,
+    When,
 )
 from django.utils.translation import gettext_noop
 
@@ -18,6 +23,7 @@ from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
+from exports.tables.query_values import value_asked
 from patients.models import Consent, Deviation, EligibilityDecision, Patient, Query, QueryMessage, Visit
 from safety.models import AdverseEvent
 from trials.models import Trial
@@ -244,12 +250,25 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "queries": (
         PATIENT,
         _col("query", "Number of the query", "id"),
+        _col("about", "Kind of row it is about", "target"),
+        _col("about_number", "Number of the adverse event or infusion"),
         _col("visit", "Visit", "record__visit__code"),
+        _col("visit_number", "Number of the visit", "record__visit__number"),
+        _col("visit_date", "Day of the visit", "record__visit__held_on"),
         _col("form", "Form", "record__form"),
         _col("repeat", "Row of a log", "record__repeat"),
-        _col("item", "Item"),
+        _col("item", "Item, or fact of the row"),
         _col("row_id", "Id of the row of a table", "row"),
         _col("column", "Column of a table"),
+        replace(
+            _computed(
+                "value",
+                "Value at the export, of an item of a form",
+                value_asked,
+                *("record__values", "item", "row", "column"),
+            ),
+            free_text=True,
+        ),
         _col("status", "Status", "state"),
         _col("raised_by", "Raised by", "origin"),
         _col("check", "Check", "check_id"),
@@ -286,6 +305,20 @@ TITLES = {
 }
 
 
+def _queries(trial: Trial) -> QuerySet[Any]:
+    """Return the queries with the number of the adverse event or infusion that they are about."""
+    asked = {Query.Target.ADVERSE_EVENT: AdverseEvent, Query.Target.INFUSION: Infusion}
+    numbers = [
+        When(
+            target=target,
+            then=Subquery(model._default_manager.filter(pk=OuterRef("target_id")).values("number")),
+        )
+        for target, model in asked.items()
+    ]
+    rows = Query.objects.filter(patient__trial=trial)
+    return rows.annotate(about_number=Case(*numbers, output_field=IntegerField()))
+
+
 def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
     """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it."""
     rows: dict[str, QuerySet[Any]] = {
@@ -302,7 +335,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
-        "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
+        "queries": _queries(trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
         ),
@@ -335,7 +368,11 @@ def _reader(
     queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
 ) -> Callable[[], Iterator[Sequence[Any]]]:
     """Return a function that yields the rows, with one query. The database formats instants and booleans."""
-    fields = [field_at(queryset.model, column.read[0]) for column in columns]
+    added = queryset.query.annotations
+    fields = [
+        added[path].output_field if (path := column.read[0]) in added else field_at(queryset.model, path)
+        for column in columns
+    ]
     read = [
         column.read[0] if column.computed else _in_sql(column.source, field)
         for column, field in zip(columns, fields, strict=True)

@@ -16,6 +16,7 @@ from trials.reader import reader_language
 class OfCell(Protocol):
     """A query, or a history row of one: the item, and for a cell the id of its row and its column."""
 
+    target: str
     item: str
     row: str
     column: str
@@ -46,7 +47,12 @@ def cell_label(
 
 
 def asked_path(query: OfCell) -> str:
-    """Return the item of a query, or the path of the cell by the id of its row: `doses-r0a1b2c3d-mg`."""
+    """Return the item of a query, or the path of the cell by the id of its row: `doses-r0a1b2c3d-mg`.
+
+    The fact of another row stands behind its kind: `adverse_event.grade`.
+    """
+    if query.target != "record":
+        return f"{query.target}.{query.item}"
     return path(query.item, query.row, query.column) if query.row else query.item
 
 

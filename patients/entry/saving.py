@@ -25,6 +25,7 @@ from patients.entry.entry_guard import refuse_entry
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_in_form
 from patients.models import Record
+from patients.participation.asked_facts import answer_by_change
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, refuse_when_closed
 from protocol.document.items import Form
 from protocol.expressions.rules import rules_of
@@ -192,7 +193,11 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    return _written(_Write(entry, current, values, state, changed, before), casebook, final, by)
+    saved = _written(_Write(entry, current, values, state, changed, before), casebook, final, by)
+    if reason and changed:
+        items = {path.partition("-")[0] for path in changed}
+        answer_by_change(reason=reason, items=items, by=by, record=saved.record)
+    return saved
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:

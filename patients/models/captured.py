@@ -218,7 +218,19 @@ class Draft(models.Model):
 
 
 class Query(models.Model):
-    """One query: a question about one item of one captured form, raised by an edit check or by a person."""
+    """One query: a question about one item of a captured form, or about one fact of another row of the patient.
+
+    An edit check or a person raises it. Rows other than forms are named by `target` and their key `target_id`
+    (`patients.queries.facts`); for the end of study that is the patient.
+    """
+
+    class Target(models.TextChoices):
+        RECORD = "record", _("Form")
+        ADVERSE_EVENT = "adverse_event", _("Adverse event")
+        INFUSION = "infusion", _("Infusion")
+        CONSENT = "consent", _("Consent")
+        ELIGIBILITY = "eligibility", _("Eligibility")
+        DISPOSITION = "disposition", _("End of study")
 
     class State(models.TextChoices):
         OPEN = "open", pgettext_lazy("status of a query", "Open")
@@ -233,7 +245,11 @@ class Query(models.Model):
     OPEN_STATES = ("open", "answered")
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries", verbose_name=_("Patient"))
-    record = models.ForeignKey(Record, models.PROTECT, related_name="queries", verbose_name=_("Record"))
+    target = models.CharField(_("About"), max_length=20, choices=Target, default=Target.RECORD)
+    record = models.ForeignKey(
+        Record, models.PROTECT, null=True, related_name="queries", verbose_name=_("Record")
+    )
+    target_id = models.PositiveBigIntegerField(_("Row asked about"), null=True)
     item = models.CharField(_("Item"), max_length=80)
     # The id of the row and the column, if the query is about a cell of a table. A row number would not do: rows above
     # it come and go.
@@ -269,6 +285,18 @@ class Query(models.Model):
                 condition=~Q(origin="check") & ~Q(state="closed"),
                 name="one_open_thread_per_item",
             ),
+            models.UniqueConstraint(
+                fields=["target", "target_id", "item"],
+                condition=Q(target_id__isnull=False) & ~Q(state="closed"),
+                name="one_open_thread_per_fact",
+            ),
+            models.CheckConstraint(
+                condition=Q(target="record", record__isnull=False, target_id=None)
+                | (
+                    ~Q(target="record") & Q(record=None, target_id__isnull=False, row="") & ~Q(origin="check")
+                ),
+                name="query_is_about_one_row",
+            ),
             models.CheckConstraint(
                 condition=Q(state="closed", closed_at__isnull=False)
                 | (~Q(state="closed") & Q(closed_at=None)),
@@ -297,7 +325,7 @@ class QueryMessage(models.Model):
     )
     author_role = models.CharField(_("Author role"), max_length=40)
     at = models.DateTimeField(_("At"), default=timezone.now)
-    text = models.TextField(_("Text"))
+    text = StoredTextField(_("Text"))
 
     history = Trail(
         patient="query__patient_id",

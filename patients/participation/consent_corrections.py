@@ -1,6 +1,6 @@
 """Corrections of a consent: its facts, or struck out as recorded in error, each with a reason (AUD-04)."""
 
-from typing import NotRequired, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,7 +10,8 @@ from accounts.models import User
 from audit.context import because
 from audit.stored_text import Text
 from patients import signals
-from patients.models import Attachment, Consent, Patient
+from patients.models import Attachment, Consent, Patient, Query
+from patients.participation.asked_facts import answer_by_change, close_asked
 from patients.participation.consent import CONSENT_NAMES, check_consent, consent_questions, consents_of
 from patients.participation.lifecycle import lock_patient, refuse_when_closed
 from patients.participation.milestones import milestones
@@ -18,6 +19,8 @@ from patients.participation.reasons import required_reason
 from protocol.values.moments import Moment
 from trials.reader import shown_day, shown_moment
 
+CONSENT = Query.Target.CONSENT
+ASKED = ("type", "version", "given", "obtained_by", "representative_relation", "capacity_regained_on")
 TEXTS = ("obtained_by", "representative_name", "representative_relation")
 
 
@@ -42,7 +45,7 @@ def correct_consent(*, consent: Consent, reason: Text, by: User, **facts: Unpack
     patient, row = _locked_consent(consent)
     because_of = required_reason(reason)
     check_consent(patient, type=facts["type"], version=facts["version"], given=facts["given"])
-    given = facts["given"]
+    given, before = facts["given"], _asked_of(row)
     if facts["type"] == Consent.Type.PATIENT:
         row.capacity_regained_on = None
     elif (
@@ -58,6 +61,9 @@ def correct_consent(*, consent: Consent, reason: Text, by: User, **facts: Unpack
     row.scan = facts.get("scan") or row.scan
     with because(because_of):
         row.save()
+        now = _asked_of(row)
+        items = [name for name, value in now.items() if value != before[name]]
+        answer_by_change(reason=because_of, items=items, by=by, target=CONSENT, target_id=row.pk)
         signals.announce(patient=patient, names=CONSENT_NAMES, by=by)
     return row
 
@@ -75,6 +81,7 @@ def strike_out_consent(*, consent: Consent, reason: Text, by: User) -> Consent:
     row.struck_out_reason = because_of
     with because(because_of):
         row.save(update_fields=["struck_out_reason"])
+        close_asked(because=because_of, target=CONSENT, target_id=row.pk)
         signals.announce(patient=patient, names=CONSENT_NAMES, by=by)
     return row
 
@@ -89,6 +96,10 @@ def correction_questions(consent: Consent, given: Moment) -> list[str]:
         text = _("The patient was included on %(day)s, before any consent: this is a deviation.")
         found.append(text % {"day": shown_day(patient.enrolled_on)})
     return found
+
+
+def _asked_of(row: Consent) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ASKED}
 
 
 def _locked_consent(consent: Consent) -> tuple[Patient, Consent]:

@@ -16,6 +16,7 @@ from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Visit
 from patients.participation.after_death import after_death
+from patients.participation.asked_facts import answer_by_change
 from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.milestones import days_of
@@ -109,8 +110,11 @@ def correct_end(
         _check_no_visit_planned(patient)
     ask(_questions(patient, on, end_reason), confirmed)
     with because(because_of):
+        now = {"ended_on": on, "end_reason": end_reason, "end_note": note.strip()}
+        items = [name for name, value in now.items() if getattr(patient, name) != value]
         patient.ended_on, patient.end_reason, patient.end_note = on, end_reason, note.strip()
         patient.save(update_fields=["ended_on", "end_reason", "end_note"])
+        answer_by_change(reason=because_of, items=items, by=by, target="disposition", target_id=patient.pk)
     return patient
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients.models import Patient, Query, QueryMessage, Record
 from patients.participation.lifecycle import lock_patients
-from patients.queries.threads import message_text, refuse_locked_record, refuse_to_ask
+from patients.queries.threads import message_text, refuse_locked_target, refuse_to_ask
 
 AT_ONCE = 200
 State = Query.State
@@ -84,7 +84,7 @@ def raise_queries(
         for target in found_targets
         if target not in left_out
     )
-    _add_messages(rows, words, by=by, role=role)
+    add_messages(rows, words, by=by, role=role)
     return list(rows)
 
 
@@ -113,7 +113,7 @@ def with_last_message(rows: Iterable[int]) -> dict[int, int]:
 def not_closable(query: Query) -> str:
     """Return the message why a query cannot be closed in bulk, empty if it can: only answered ones can."""
     try:
-        refuse_locked_record(query.record)
+        refuse_locked_target(query)
     except ValidationError as refused:
         return " ".join(refused.messages)
     if query.state == State.OPEN:
@@ -136,7 +136,7 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     chosen = Query.objects.filter(pk__in=seen)
     lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     # Read under the locks: the thread, the form or its visit may have changed since the page was shown.
-    queries = list(chosen.select_related("record__patient__trial", "record__visit").order_by("pk"))
+    queries = list(chosen.select_related("patient__trial", "record__visit").order_by("pk"))
     last = with_last_message(seen)
     closing = [
         query for query in queries if last.get(query.pk, 0) == seen[query.pk] and not not_closable(query)
@@ -144,13 +144,14 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     for query in closing:
         query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), words
     Query.objects.bulk_update(closing, ["state", "closed_at", "closed_because"])
-    _add_messages(closing, words, by=by, role=role)
+    add_messages(closing, words, by=by, role=role)
     mine = QueryMessage.objects.filter(query__in=seen, author=by, text=words, query__state=State.CLOSED)
     done = set(mine.values_list("query_id", flat=True))
     return [query for query in queries if query.pk in done]
 
 
-def _add_messages(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
+def add_messages(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
+    """Add the same message to several threads. One query."""
     QueryMessage.objects.bulk_create(
         QueryMessage(query=query, author=by, author_role=role, text=text) for query in queries
     )

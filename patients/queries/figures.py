@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from django.db.models import Count, DateTimeField, Min
+from django.db.models import CharField, Count, DateTimeField, Min, Value
+from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
 from accounts.models import User
 from audit.compiled_queries import CompiledValues
 from audit.trail import history_model
 from patients.models import Query
+from patients.queries.filters import OTHER
 from trials.models import Trial
 
 # The median covers the latest answers only, so that it shows the present pace of the site.
@@ -50,7 +52,11 @@ def query_figures(*, user: User, trial: Trial) -> QueryFigures:
     """Return the figures over the queries of a trial that the person may see."""
     rows = Query.objects.visible_to(user).filter(patient__trial=trial, state__in=Query.OPEN_STATES).order_by()
     counted = list(
-        rows.values_list("record__form", "state").annotate(number=Count("pk"), oldest=Min("opened_at"))
+        rows.annotate(
+            about=Coalesce("record__form", Concat(Value(OTHER), "target", output_field=CharField()))
+        )
+        .values_list("about", "state")
+        .annotate(number=Count("pk"), oldest=Min("opened_at"))
     )
     by_form: Counter[str] = Counter()
     by_state: Counter[str] = Counter()

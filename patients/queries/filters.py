@@ -21,6 +21,11 @@ from trials.reader import reader_language
 ANY = _("Any")
 YES_NO = [("true", _("Yes")), ("false", _("No"))]
 NOT_CLOSED = "not_closed"
+# What queries are about besides forms. No form has such a code: theirs have no hyphen.
+OTHER = "fact-"
+OTHER_TARGETS = [
+    (f"{OTHER}{code}", label) for code, label in Query.Target.choices if code != Query.Target.RECORD
+]
 # Age of a query in whole days: first and last day of each class, both included.
 AGES: dict[str, tuple[int, int | None, str | Promise]] = {
     "0-7": (0, 7, _("0–7 days")),
@@ -122,9 +127,8 @@ class RecordFilter(OfTrialFilter):
 
 
 class QueryFilter(OfTrialFilter):
-    """Queries by the role they wait for, status, age, form, patient and origin."""
+    """Queries by the role they wait for, status, age, what they are about, patient and origin."""
 
-    form_path = "record__form"
     waiting = django_filters.ChoiceFilter(
         label=_("Waiting for"), choices=[("mine", _("Me"))], method="waiting_for_me", empty_label=_("Anybody")
     )
@@ -145,6 +149,18 @@ class QueryFilter(OfTrialFilter):
     class Meta:
         model = Query
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = self.filters["form_code"]
+        asked.label = _("About")
+        asked.extra["choices"] = [*asked.extra["choices"], *OTHER_TARGETS]
+
+    def by_form(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep queries on one form, or on one other kind of row."""
+        if value.startswith(OTHER):
+            return rows.filter(target=value.removeprefix(OTHER))
+        return rows.filter(record__form=value)
 
     def waiting_for_me(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep queries that wait for the reader's role."""

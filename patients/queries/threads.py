@@ -1,4 +1,6 @@
-"""Queries, one thread per item: raised by a check, a monitor or a data manager; answered, closed, reopened."""
+"""Queries, one thread per item or fact: raised by a check, a monitor or a data manager; answered, closed, reopened."""
+
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -8,7 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from patients.models import Patient, Query, QueryMessage, Record
-from patients.participation.lifecycle import lock_patients, refuse_when_locked
+from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
+from patients.queries import facts
+from patients.queries.facts import Fact
 from protocol.values.row_ids import by_id
 
 State = Query.State
@@ -52,6 +56,14 @@ def refuse_locked_record(record: Record) -> None:
         raise ValidationError(_("This form is locked: nothing can be changed."))
 
 
+def refuse_locked_target(query: Query) -> None:
+    """Raise ValidationError if what a query is about is locked. Reads its patient, record and visit."""
+    refuse_when_locked(query.patient)
+    if query.record is not None:
+        query.record.patient = query.patient
+        refuse_locked_record(query.record)
+
+
 def refuse_to_ask(record: Record) -> None:
     """Raise ValidationError if no query can be raised on a form, because it is locked or entered in error."""
     refuse_locked_record(record)
@@ -72,19 +84,33 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     refuse_to_ask(record)
     if item not in record.protocol.rules.form(record.form):
         raise ValidationError({"item": _("This form has no such item.")})
-    thread = _open_thread(record.pk, item)
+    place = {"target": Query.Target.RECORD, "record_id": record.pk, "item": item}
+    return _raised(record.patient, place, words, origin, by, role)
+
+
+@transaction.atomic
+def raise_fact_query(*, fact: Fact, text: str, origin: str, by: User, role: str) -> Query:
+    """Raise a query on a fact of an event, infusion, consent, decision or end of study, as `raise_query` does.
+
+    Raises ValidationError for an empty text, a row that is locked or entered in error, and a fact that has an open
+    thread already.
+    """
+    words = message_text(text)
+    patient = lock_patient(fact.patient)
+    # Read after the lock: the row may have been struck out meanwhile.
+    (row,) = fact.kind.rows([fact.row.pk])
+    facts.refuse_to_ask(Fact(fact.kind, row, fact.item))
+    return _raised(patient, fact.place, words, origin, by, role)
+
+
+def _raised(patient: Patient, place: dict[str, Any], words: str, origin: str, by: User, role: str) -> Query:
+    thread = _open_thread(place)
     if thread is not None:
         if thread.text == words and thread.opened_by_id == by.pk:
             return thread
         raise ValidationError({"text": _("A query on this item is open already: continue in its thread.")})
     query = Query.objects.create(
-        patient=record.patient,
-        record=record,
-        item=item,
-        origin=origin,
-        state=State.OPEN,
-        text=words,
-        opened_by=by,
+        patient=patient, **place, origin=origin, state=State.OPEN, text=words, opened_by=by
     )
     _add_message(query, words, by=by, role=role)
     return query
@@ -116,7 +142,10 @@ def _answer_thread(query: Query, to: str, text: str, *, by: User, role: str) -> 
     query while another one is open in its place, or whose row was removed.
     """
     words = message_text(text)
-    refuse_locked_record(lock_record(query.record_id))
+    if query.record_id is None:
+        refuse_when_locked(lock_patient(query.patient))
+    else:
+        refuse_locked_record(lock_record(query.record_id))
     # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
     row: Query = Query.objects.select_for_update().get(pk=query.pk)
     if row.state == to and _is_last_message(row, words, by):
@@ -149,14 +178,15 @@ def _row_is_gone(row: Query) -> bool:
 def _has_open_replacement(row: Query) -> bool:
     """Return True if another query is open in place of a closed one: on the item, for a check's query by that check."""
     if row.origin != Origin.CHECK:
-        return _open_thread(row.record_id, row.item) is not None
+        place = {"record_id": row.record_id, "target": row.target, "target_id": row.target_id}
+        return _open_thread({**place, "item": row.item}) is not None
     here = {"record_id": row.record_id, "item": row.item, "row": row.row, "column": row.column}
     others = Query.objects.filter(**here, check_id=row.check_id)
     return bool(others.filter(origin=Origin.CHECK, state__in=Query.OPEN_STATES).exists())
 
 
-def _open_thread(record: int, item: str) -> Query | None:
-    rows = Query.objects.filter(record_id=record, item=item, state__in=Query.OPEN_STATES)
+def _open_thread(place: dict[str, Any]) -> Query | None:
+    rows = Query.objects.filter(**place, state__in=Query.OPEN_STATES)
     found: Query | None = rows.exclude(origin=Origin.CHECK).first()
     return found
 

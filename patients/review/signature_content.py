@@ -1,5 +1,6 @@
 """The signing forms, with what an investigator reads first: content, changes since signature, queries (SIG-04)."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,14 @@ from patients.casebook.form_content import ReadSection, form_title
 from patients.casebook.form_versions import record_sections
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.models import Query, Record
+from patients.models import Patient, Query, Record
 from patients.participation.forms import PasswordForm
 from patients.review.review_page import where
 from patients.review.signatures import ChangesSinceSignature, changes_since_signature
 
 LOGS = "logs"
+# Before the subject code: the content of all visits of the patient on the page was reviewed.
+WHOLE_PATIENT = "patient:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,21 @@ class FormToSign:
 
 @dataclass(frozen=True, slots=True)
 class VisitToSign:
-    """The forms of one visit, or the rows of the logs; `key` identifies the box “content reviewed”."""
+    """The forms of one visit, or the rows of the logs; `key` identifies the box “content reviewed”.
+
+    visit_key: the visit in addresses.
+    """
 
     key: str
     title: str
     forms: list[FormToSign]
+    patient: Patient
+    visit_key: str
+
+    @property
+    def patient_key(self) -> str:
+        """Return the key of the box “content of all visits of the patient reviewed”."""
+        return f"{WHOLE_PATIENT}{self.patient.code}"
 
     @property
     def drafts(self) -> int:
@@ -70,14 +83,20 @@ class VisitToSign:
         return sum(form.signed for form in self.forms)
 
 
-def visits_to_sign(records: Sequence[Record]) -> list[VisitToSign]:
-    """Return the forms by visit with all that is shown before signing. Five queries. Reads record.patient.trial."""
+def visits_to_sign(records: Sequence[Record], *, of_several: bool = False) -> list[VisitToSign]:
+    """Return the forms by visit with all that is shown before signing. Five queries. Reads record.patient.trial.
+
+    of_several: the forms are of several patients, whose codes stand in keys and titles.
+    """
     changes, queries = changes_since_signature(records), _open_queries(records)
     readings = readings_of(records[0].patient.trial, records) if records else {}
     found: dict[str, VisitToSign] = {}
     for record in records:
-        key = record.visit.key if record.visit else LOGS
-        block = found.setdefault(key, VisitToSign(key, where(record), []))
+        visit_key = record.visit.key if record.visit else LOGS
+        key, title, patient = visit_key, where(record), record.patient
+        if of_several:
+            key, title = f"{patient.code}/{visit_key}", f"{patient.code} · {title}"
+        block = found.setdefault(key, VisitToSign(key, title, [], patient, visit_key))
         sections = record_sections(record, readings.get(record.pk))
         block.forms.append(_form(record, sections, changes.get(record.pk), queries.get(record.pk, [])))
     return list(found.values())
@@ -136,15 +155,28 @@ class SignForm(PasswordForm):
         )
         self.fields["reviewed"] = forms.MultipleChoiceField(
             label=gettext_lazy("Content reviewed"),
-            choices=[(visit.key, visit.title) for visit in self.visits],
+            choices=[
+                *((visit.key, visit.title) for visit in self.visits),
+                *((key, patient.code) for key, patient in self.patients),
+            ],
             required=False,
         )
+
+    @property
+    def patients(self) -> list[tuple[str, Patient]]:
+        """Return key and patient of each box “content of all visits reviewed”, for patients with several visits."""
+        found = {visit.patient_key: visit.patient for visit in self.visits}
+        numbers = Counter(visit.patient_key for visit in self.visits)
+        return [(key, patient) for key, patient in found.items() if numbers[key] > 1]
 
     def clean(self) -> dict[str, Any]:
         """Add an error if a visit with chosen forms is not ticked as reviewed (SIG-04)."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        reviewed = set(cleaned.get("reviewed", ()))
         missing = [
-            visit.title for visit in self.signed_visits() if visit.key not in cleaned.get("reviewed", ())
+            visit.title
+            for visit in self.signed_visits()
+            if reviewed.isdisjoint({visit.key, visit.patient_key})
         ]
         if missing:
             sentence = _("Tick that you reviewed the content: %(visits)s.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -39,10 +40,26 @@ def unsigned(patient: Patient, *, sent: Collection[str] = (), by: User | None = 
     returned too. Two queries if forms were sent, else one.
     """
     found = in_force(patient, state=Record.State.COMPLETE)
+    return _waiting(found, sent, by)
+
+
+def waiting(rows: "QuerySet[Record]", *, sent: Collection[str], by: User) -> list[Record]:
+    """Return those of the forms that are complete and without a valid signature, patient by patient.
+
+    sent: as in `unsigned`. Five queries, whatever the number of patients.
+    """
+    complete = rows.filter(state=Record.State.COMPLETE).with_marks()  # type: ignore[attr-defined]
+    # Prefetched, not joined: a join would repeat the text of the protocol in every row.
+    read = complete.select_related("visit").prefetch_related("patient__trial", "protocol")
+    found = sorted(read, key=lambda record: (record.patient.number, *_visit_order(record)))
+    return _waiting(found, sent, by)
+
+
+def _waiting(found: Sequence[Record], sent: Collection[str], by: User | None) -> list[Record]:
     mine: set[int] = set()
     if by is not None and sent:
-        kind = Record._meta.label_lower
-        valid = Signature.objects.filter(target_type=kind, patient_id=patient.pk, invalidated_at=None)
+        kind, keys = Record._meta.label_lower, [record.pk for record in found]
+        valid = Signature.objects.filter(target_type=kind, target_id__in=keys, invalidated_at=None)
         mine = set(valid.filter(signer_id=by.pk).values_list("target_id", flat=True))
     return [
         record

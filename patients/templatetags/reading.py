@@ -17,7 +17,10 @@ QUIET = mark_safe(' class="quiet"')
 
 @register.simple_tag(takes_context=True)
 def read_line(context: template.Context, line: ReadLine) -> SafeString:
-    """Return label and value of one item; on a form's own page (`page`) with the link to its queries and history."""
+    """Return label and value of one item; on a form's own page (`page`) with the link to its queries and history.
+
+    For a reader who may ask, the link is the bubble of a query, also before anything was asked.
+    """
     page = context.get("page")
     constant = {"name": line.name, "label": line.label, "calculated": "yes" if line.calculated else ""}
     made = markup("patients/_read_line.html", **constant, has_link="yes" if page else "")
@@ -26,6 +29,8 @@ def read_line(context: template.Context, line: ReadLine) -> SafeString:
         filled["state"] = QUIET
     if page and line.name in page.panel.open_queries:
         filled |= {"open": " is-open", "icon": "query"}
+    elif page and page.panel.may_close and page.panel.record is not None:
+        filled["icon"] = "query"
     return made.fill(filled)
 
 

@@ -63,6 +63,17 @@ class AskLine:
         return f"{self.target.record.pk}:{self.target.item}"
 
     @property
+    def patient_code(self) -> str:
+        """Return the subject code."""
+        return str(self.target.record.patient.code)
+
+    @property
+    def visit_key(self) -> str:
+        """Return the visit, empty for a row of a log."""
+        visit = self.target.record.visit
+        return visit.key if visit else ""
+
+    @property
     def form(self) -> str:
         """Return the title of the form."""
         return form_title(self.target.record)
@@ -170,10 +181,14 @@ def _raise_queries(request: TrialRequest, form: AskForm, preview: Preview) -> bo
         batch=request.POST["confirm"][:32],
     )
     if done:
-        number = len(form.result)
-        message = ngettext("%(number)s query is raised.", "%(number)s queries are raised.", number)
-        messages.success(request, message % {"number": number})
+        messages.success(request, raised_words(len(form.result)))
     return done
+
+
+def raised_words(number: int) -> str:
+    """Return the message how many queries were raised."""
+    message = ngettext("%(number)s query is raised.", "%(number)s queries are raised.", number)
+    return message % {"number": number}
 
 
 def ticked_rows(request: TrialRequest) -> Chosen:

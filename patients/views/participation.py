@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.kept_forms import kept_data
 from audit import events
 from patients.entry.consent_scans import receive_scan, scan_of
-from patients.models import Identity, Patient
+from patients.models import Identity, Patient, Query
 from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
 from patients.participation import consent as consents
 from patients.participation.consent_withdrawal import PARTS
@@ -33,6 +33,7 @@ from patients.participation.forms import (
     StepForm,
 )
 from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
+from patients.views.fact_links import fact_links, links_of
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField
 from trials.permissions import Permission as P
@@ -143,6 +144,7 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
     """List the consents and record one."""
     patient = patient_of(request, code)
     refused = receive_scan(request, patient)
+    recorded = _with_links(request, patient)
 
     def do(form: NewConsentForm) -> bool:
         if refused:
@@ -160,7 +162,7 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        consents=patient.consents.select_related("recorded_by", "scan"),
+        consents=recorded,
         may_see_files=request.access.may(P.SEE_FILES),
         may_enter=request.access.may(P.ENTER_DATA),
         due_since=consents.reconsent_due_since(patient),
@@ -169,6 +171,15 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
             (words, day) for name, words in PARTS.items() if (day := getattr(patient, name)) is not None
         ],
     )
+
+
+def _with_links(request: TrialRequest, patient: Patient) -> list[Any]:
+    """Return the consents, each with its bubbles as `asked`. Two queries."""
+    rows = list(patient.consents.select_related("recorded_by", "scan"))
+    for row in rows:
+        row.patient = patient
+    links = fact_links(request.access, Query.Target.CONSENT, rows)
+    return [(row, links[row.pk]) for row in rows]
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
@@ -221,6 +232,11 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     may_decide = patient.state == Patient.State.SCREENING or bool(patient.enrolled_on and changes)
     evaluation = eligibility.evaluate(patient, inclusion_on=day)
     evaluated_for = patient.enrolled_on or day or patient.trial.today
+    for row in decisions:
+        if row.protocol_id == patient.protocol_id:
+            row.protocol = patient.protocol
+    links = fact_links(request.access, Query.Target.ELIGIBILITY, decisions)
+    latest = links[decisions[0].pk] if decisions else {}
     return step(
         request,
         EligibilityForm,
@@ -229,12 +245,13 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=evaluation,
+        findings=[(finding, latest.get(finding.id)) for finding in evaluation.findings],
         assessment=assessment_age.valid_words(patient, evaluation.assessed),
         too_old=assessment_age.refusal(patient, evaluation.assessed, evaluated_for)
         if patient.state == Patient.State.SCREENING
         else "",
         evaluated_for=evaluated_for,
-        decisions=decisions,
+        decisions=[(row, links[row.pk].get("conclusion")) for row in decisions],
         changes=change_words(patient, changes),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and may_decide,
     )
@@ -307,4 +324,5 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
         patient=patient,
         may_enrol=request.access.may(P.ENROL),
         may_reopen=request.access.may(P.SIGN_ELIGIBILITY),
+        asked=links_of(request.access, Query.Target.DISPOSITION, patient) if patient.ended_on else {},
     )

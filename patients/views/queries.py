@@ -1,6 +1,5 @@
 """The listing of queries with its figures, and the page that closes answered queries together."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -9,44 +8,21 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from patients.casebook.item_history import add_threads
-from patients.models import Query, Record
+from patients.models import Query
 from patients.participation.forms import QueryTextForm
 from patients.queries import bulk
 from patients.queries.bulk import AT_ONCE
 from patients.queries.figures import query_figures
-from patients.queries.filters import QueryFilter, form_choices
-from patients.views.threads import field_address, query_words
+from patients.queries.filters import OTHER_TARGETS, QueryFilter, form_choices
+from patients.views.query_words import COLUMNS, field_address, query_words, with_values
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing, Selection, choice_text
+from trials.listing import Listing, Selection
 from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
 from trials.reader import shown_number
-
-COLUMNS = (
-    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code",
-           sort=("patient_id",)),
-    Column(name="visit", label=gettext_lazy("Visit"), css="nowrap",
-           value=lambda row: row.record.visit.key if row.record.visit else ""),
-    Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.record.form, on_page=False),
-    Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item,
-           text=lambda row: query_words(row)),
-    Column(name="row_id", label=gettext_lazy("Row of a table"), value=lambda row: row.row, on_page=False),
-    Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
-    Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
-    Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
-           text=choice_text(Query, "origin")),
-    Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
-           text=choice_text(Query, "state")),
-    Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
-           css="nowrap"),
-    Column(name="age_days", label=gettext_lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
-    Column(name="closed_at", label=pgettext_lazy("when", "Closed"), value=lambda row: row.closed_at, on_page=False),
-    Column(name="closed_because", label=gettext_lazy("Closed because"), value=lambda row: row.closed_because,
-           free_text=True, on_page=False),
-)  # fmt: skip
 
 
 def queries_of(request: TrialRequest) -> Any:
@@ -73,7 +49,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         sort="opened_at",
         filterset=QueryFilter(request.GET, queryset=rows, access=access),
         row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
-        prepare=with_records,
+        prepare=with_values,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
         empty=gettext_lazy("There are no queries."),
@@ -85,7 +61,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
 
 def figures(request: TrialRequest) -> dict[str, Any]:
     """Return the figures above the list as template context, the numbers by form with the titles of the forms."""
-    titles = dict(form_choices(request.trial))
+    titles = dict([*form_choices(request.trial), *OTHER_TARGETS])
     found = query_figures(user=request.user, trial=request.trial)
     median = "–" if found.days_to_answer is None else shown_number(f"{found.days_to_answer:.1f}")
     return {
@@ -93,16 +69,6 @@ def figures(request: TrialRequest) -> dict[str, Any]:
         "median": median,
         "by_form": [(form, titles.get(form, form), number) for form, number in found.by_form],
     }
-
-
-def with_records(rows: Sequence[Query]) -> None:
-    """Set on the record of each query its patient, and for a query on a cell its values. One query for the values."""
-    cells = {row.record_id for row in rows if row.row}
-    values = dict(Record.objects.filter(pk__in=cells).values_list("pk", "values")) if cells else {}
-    for row in rows:
-        row.record.patient = row.patient
-        if row.row:
-            row.record.values = values[row.record_id]
 
 
 def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
@@ -121,7 +87,7 @@ def close_many(request: TrialRequest) -> HttpResponse:
         .filter(pk__in=seen)
         .select_related("patient__trial", "record__visit", "record__protocol", "opened_by")
     )
-    with_records(rows)
+    with_values(rows)
     form = QueryTextForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
         own = {row.pk: seen[row.pk] for row in rows}

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from patients.casebook.navigation import form_address
@@ -25,8 +25,11 @@ from patients.review.unsigned import (
 from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
-from trials.listing import Listing
+from trials.listing import Listing, Selection
+from trials.listing.selection import numbers_of
 from trials.permissions import Permission as P
+
+AT_ONCE = 100
 
 
 @sensitive_post_parameters("password")
@@ -119,6 +122,55 @@ def _signature_arguments(form: SignForm) -> dict[str, str]:
     return {"meaning": form.cleaned_data["meaning"], "password": form.cleaned_data["password"]}
 
 
+@sensitive_post_parameters("password")
+@trial_page(see=P.SIGN, change=P.SIGN)
+def sign_ticked(request: TrialRequest) -> HttpResponse:
+    """Show the forms ticked in the listing, of all patients; sign the chosen ones with one password."""
+    sent = request.POST.getlist("chosen")
+    ticked, too_many = _ticked(request)
+    visits = visits_to_sign(ticked, of_several=True)
+
+    def do(form: SignForm) -> bool:
+        records = form.records()
+        verb = partial(signatures.sign_records, records=records, by=request.user)
+        done = form.run(verb, **_signature_arguments(form))
+        if done:
+            text = ngettext("%(count)d form is signed.", "%(count)d forms are signed.", len(records))
+            messages.success(request, text % {"count": len(records)})
+        return done
+
+    every = [each.value for visit in visits for each in visit.forms]
+    return step(
+        request,
+        partial(SignForm, visits=visits),  # type: ignore[arg-type]
+        "patients/sign_ticked.html",
+        do,
+        lambda form: reverse("patients:to-sign", args=[request.trial.slug]),
+        number=len(every),
+        ticked=sent if request.method == "POST" else every,
+        reviewed=request.POST.getlist("reviewed"),
+        too_many=too_many,
+        most=AT_ONCE,
+    )
+
+
+def _ticked(request: TrialRequest) -> tuple[list[Record], bool]:
+    """Return the ticked forms of this trial that wait for a signature, and whether more than AT_ONCE were ticked.
+
+    The address of the page names them. The second of two clicks finds those that the first one has signed.
+    """
+    keys = numbers_of(request.GET.getlist("row"))
+    sent = request.POST.getlist("chosen")
+    rows = Record.objects.visible_to(request.user).filter(patient__trial=request.trial, pk__in=keys[:AT_ONCE])
+    return signatures.waiting(rows, sent=sent, by=request.user), len(keys) > AT_ONCE
+
+
+def _selection(slug: str) -> Selection:
+    return Selection(
+        url=reverse("patients:sign-ticked", args=[slug]), label=gettext_lazy("Read and sign the ticked forms")
+    )
+
+
 @trial_page(see=P.SEE_TRIAL)
 def to_sign(request: TrialRequest) -> HttpResponseBase:
     """List the complete forms without a valid signature, and visits and casebooks that lost theirs (SIG-02)."""
@@ -138,6 +190,7 @@ def to_sign(request: TrialRequest) -> HttpResponseBase:
         sort="patient",
         filterset=ToSignFilter(request.GET, queryset=rows),
         row_url=open_row,
+        selection=_selection(slug) if signs else None,
         name="to-sign",
         empty=_("Every complete form is signed."),
     )

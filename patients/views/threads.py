@@ -5,56 +5,18 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
-from patients.casebook.navigation import record_address
-from patients.casebook.row_words import cell_label
 from patients.entry.field_panel import FieldPanel
-from patients.models import Query, Record
+from patients.models import Query
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
 from patients.views.entry import page_to_open
 from patients.views.participation import step
+from patients.views.query_words import field_address, query_address, query_words
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import reader_language
-
-
-def query_address(query: Query, slug: str) -> str:
-    """Return the address of the query's own page."""
-    return reverse("patients:query", args=[slug, query.pk])
-
-
-def field_address(query: Query, slug: str, *, at: str = "") -> str:
-    """Return the address of the query's field, or of the query's own page if the form was struck out.
-
-    at: id of the element to go to, by default the field.
-    """
-    if query.record.state == Record.State.STRUCK_OUT:
-        return query_address(query, slug)
-    return f"{record_address(query.record, slug)}?field={query.item}#{at or query.item}"
-
-
-def item_words(record: Record, item: str) -> str:
-    """Return form title and item label in the reader's language; the item's name if the form no longer has it."""
-    form, language = record.protocol.rules.form(record.form), reader_language()
-    label = form.item(item).label.in_language(language) if item in form else item
-    return f"{form.title.in_language(language)} – {label}"
-
-
-def query_words(query: Query) -> str:
-    """Return form title and item label of a query; for a query on a cell also its row and value.
-
-    Reads query.record with its protocol, and its values for a query on a cell.
-    """
-    record = query.record
-    if not query.row:
-        return item_words(record, query.item)
-    form, values = record.protocol.rules.form(record.form), record.values
-    item = form.item(query.item) if query.item in form else None
-    return f"{form.title.in_language(reader_language())} – {cell_label(item, values, query)}"
 
 
 def query_of(request: TrialRequest, number: int) -> Query:
@@ -63,7 +25,8 @@ def query_of(request: TrialRequest, number: int) -> Query:
         "patient__trial", "patient__protocol", "record__visit", "record__protocol", "opened_by"
     )
     row: Query = get_object_or_404(rows, pk=number, patient__trial=request.trial)
-    row.record.patient = row.patient
+    if row.record is not None:
+        row.record.patient = row.patient
     return row
 
 
@@ -100,7 +63,7 @@ def _verb(request: TrialRequest, number: int, verb: Any) -> HttpResponse:
         role = request.access.role.code
         return form.run(verb, query=row, text=form.cleaned_data["text"], by=request.user, role=role)
 
-    if "HX-Request" in request.headers and request.method == "POST":
+    if "HX-Request" in request.headers and request.method == "POST" and row.record is not None:
         return _panel_answer(request, row, do)
     return thread(request, row, do)
 
@@ -118,7 +81,7 @@ def _panel_answer(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
 
 
 def _panel(request: TrialRequest, row: Query) -> FieldPanel:
-    record = row.record
+    record: Any = row.record
     casebook = Casebook.open(user=request.user, trial=request.trial, code=row.patient.code)
     visit, repeat = (record.visit.key, 1) if record.visit else (None, record.repeat)
     place = casebook.place(record.form, visit, repeat, record.protocol)

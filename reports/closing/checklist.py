@@ -39,11 +39,14 @@ class Point:
     open_only: bool = False
 
     def url(self, slug: str, patient: str = "") -> str:
-        """Return the URL of the list for one patient or for all. Empty if the list exists only for one patient."""
+        """Return the URL of the list for one patient or for all.
+
+        A list that exists only for one patient is led to by the patients who have the point, on the checklist.
+        """
         if patient:
             return self.urls(slug)(patient)
         if self.of_patient:
-            return ""
+            return f"?point={self.code}#patients-title"
         listed = address(self.page, slug)
         return f"{listed}?{self.query}" if self.query else listed
 

@@ -39,11 +39,15 @@ def show(request: TrialRequest) -> HttpResponse:
             messages.success(request, _("The trial is locked: nothing changes until it is unlocked."))
             return redirect(request.path)
     counted, patients = checklist(request.access)
+    shown = [each for each in counted if each.total]
+    chosen = [each for each in shown if each.point.code == request.GET.get("point")]
+    shown = chosen or shown
     context = {
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
         "blocks": [_override_field(request, each, errors) for each in counted if each.blocks],
-        "columns": [each.point.title for each in counted if each.total],
-        "rows": _rows([each for each in counted if each.total], patients, request.access),
+        "columns": [each.point.title for each in shown],
+        "rows": _rows(shown, patients, request.access),
+        "only": shown[0].point.title if chosen else "",
         "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
         "errors": errors,
         "reason": request.POST.get("reason", ""),

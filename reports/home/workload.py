@@ -281,9 +281,7 @@ class Workload:
     def _waiting(self) -> dict[str, int]:
         """Return what waits for a person about whole patients. One statement for the three tiles."""
         names = ("reconsents", "decisions", "deviations")
-        return {
-            name: int(number or 0) for name, number in zip(names, WAITING.row(**self.who), strict=True)
-        }
+        return {name: int(number or 0) for name, number in zip(names, WAITING.row(**self.who), strict=True)}
 
     @property
     def deviations(self) -> int:

@@ -325,6 +325,8 @@ TECHNICAL = {
     "patient",
     "visit",
     "record",
+    # The export has the number of the row that a query is about.
+    "target_id",
     "protocol",
     "infusion",
     "version",

@@ -13,6 +13,7 @@ from audit.context import acting
 from dosing.models import ProductDeviation
 from patients.models import DataLock, Deviation, Record
 from patients.queries import threads
+from patients.queries.facts import KINDS, Fact
 from protocol.values.moments import Moment
 from reports.closing import checklist
 from tests.support import build
@@ -165,3 +166,27 @@ def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number,
     web.get(page)
     with django_assert_num_queries(31):
         assert web.get(page).status_code == 200
+
+
+def test_each_total_leads_to_its_list_or_to_the_patients_who_have_it(trial, manager, patient):
+    build.record(patient, "vitals", {"sbp": "124"}, draft=True)
+    event = build.event(patient=patient)
+    browser, page = build.client(manager), f"/trials/{trial.slug}/lock/"
+    shown = browser.get(page).context
+    assert all(url for each, url in shown["points"] if each.total)
+    assert len(shown["columns"]) > 2
+
+    only = browser.get(page, {"point": "in_study"})
+    assert [str(title) for title in only.context["columns"]] == ["Patients still in the study"]
+    assert [row.code for row in only.context["rows"]] == [event.patient.code]
+    assert "All points" in only.content.decode()
+    assert len(browser.get(page, {"point": "no such point"}).context["columns"]) == len(shown["columns"])
+
+
+def test_a_query_outside_the_forms_is_counted_and_found(trial, manager, patient):
+    event = build.event(patient=patient)
+    (fresh,) = KINDS["adverse_event"].rows([event.pk])
+    fact = Fact(KINDS["adverse_event"], fresh, "grade")
+    with acting(user=manager, role="data_manager"):
+        threads.raise_fact_query(fact=fact, text="?", origin="data_manager", by=manager, role="data_manager")
+    assert counted(trial, manager)["open_queries"] == {patient.pk: 1}

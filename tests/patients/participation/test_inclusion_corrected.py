@@ -105,7 +105,8 @@ class TestDayOfInclusion:
     def test_the_inclusion_comes_after_a_consent_on_the_day_at_the_site(self, trial, doctor):
         late = build.enrolled(trial=trial, on=INCLUDED)
         late.consents.update(
-            given="2026-03-11T00:10+01:00[Europe/Brussels]", given_at=datetime(2026, 3, 10, 23, 10, tzinfo=UTC)
+            given="2026-03-11T00:10+01:00[Europe/Brussels]",
+            given_at=datetime(2026, 3, 10, 23, 10, tzinfo=UTC),
         )
         told = {"patient": late, "reason": "Typo", "by": doctor}
         assert "on" in refused(corrections.correct_inclusion, on=INCLUDED, **told)

@@ -270,3 +270,12 @@ class TestChecks:
         assert set(Query.objects.values_list("pk", "state")) == {
             (asked.pk, "open"), (Query.objects.get(origin="check").pk, "closed"),
         }  # fmt: skip
+
+
+def test_a_monitor_sees_a_bubble_beside_each_item_of_a_form(record: Record, monitor: User, nurse: User):
+    page = build.client(monitor).get(field(record)).content.decode()
+    links = re.findall(
+        r'<a class="icon-btn" href="\?field=(\w+)#\w+"[^>]*><svg[^>]*><use href="#icon-(\w+)"', page
+    )
+    assert dict(links)["hr"] == "query"
+    assert set(dict(links).values()) == {"query"}

@@ -126,6 +126,11 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
     "deviations:number": (_under_patient(Deviation, "number"), (NO_NUMBER,)),
     "product-deviations:number": (_under_patient(ProductDeviation, "number"), (NO_NUMBER,)),
+    "facts:target/key/item": (
+        lambda trial: ((("consent", pk, "version")) for (pk,) in _under_patient(Consent, "pk")(trial)),
+        ("consent", NO_NUMBER, "version"),
+    ),
+    "ask:target": (lambda trial: iter([("adverse_event",)]), (NO_CODE,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),

@@ -63,6 +63,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Queries, marks, signatures, locks.
     "queries/": (ALL, NOBODY),
     "queries/close/": (QUERIES, QUERIES),
+    "patients/*/facts/*/*/*/": (ALL, QUERIES),
+    "queries/ask/*/": (QUERIES, QUERIES),
     "queries/*/": (ALL, NOBODY),
     "queries/*/answer/": (SITE, SITE),
     "queries/*/close/": (QUERIES, QUERIES),
@@ -75,7 +77,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/review/withdraw/": (NOBODY, "I"),
     "to-sign/": (ALL, NOBODY),
     **dict.fromkeys(
-        ["patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/", "adverse-events/sign/"],
+        ["to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/", "adverse-events/sign/"],
         ("I", "I"),
     ),
     "locks/": (ALL, NOBODY),

@@ -1,0 +1,33 @@
+"""The bedside facts of an infusion, as queries name them: both arms share them. Nothing of the product is among them."""
+
+from collections.abc import Mapping
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dosing.labels import bedside_facts
+from dosing.models import Infusion
+from patients.models import Query
+from patients.queries.facts import FactKind, Words
+
+
+def _facts(row: Infusion) -> Mapping[str, Words]:
+    return {name: (label, value) for name, label, value in bedside_facts(row)}
+
+
+def _page(row: Infusion) -> str:
+    return reverse("dosing:infusion", args=[row.patient.trial.slug, row.patient.code, row.number])
+
+
+def _obstacle(row: Infusion) -> str:
+    return _("Nothing is recorded yet.") if row.state == Infusion.State.PLANNED else ""
+
+
+KIND = FactKind(
+    target=Query.Target.INFUSION,
+    model=Infusion,
+    title=lambda row: _("Infusion %(number)s") % {"number": row.number},
+    facts=_facts,
+    page=_page,
+    obstacle=_obstacle,
+)

@@ -1,0 +1,97 @@
+"""The facts of consents, decisions on eligibility and the end of study, as queries name them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from patients.models import Consent, EligibilityDecision, Patient, Query
+from patients.queries.facts import FactKind, Words, patient_of_row
+from trials.reader import reader_language, shown_day
+
+Facts = Mapping[str, Words]
+
+
+def _page(name: str) -> Any:
+    def page(row: Any) -> str:
+        patient = patient_of_row(row)
+        return reverse(name, args=[patient.trial.slug, patient.code])
+
+    return page
+
+
+def _of_consent(row: Consent) -> Facts:
+    # Not the name of a representative: it identifies a person.
+    return {
+        "type": (_("Given by"), row.get_type_display()),
+        "representative_relation": (_("Relation to the patient"), row.representative_relation),
+        "version": (_("Version of the form"), row.version),
+        "given": (_("Given on"), row.given_words),
+        "obtained_by": (_("Obtained by"), row.obtained_by),
+        "capacity_regained_on": (_("Capacity regained on"), shown_day(row.capacity_regained_on)),
+    }
+
+
+def _of_decision(row: EligibilityDecision) -> Facts:
+    language = reader_language()
+    texts = {each.id: each.text.in_language(language) for each in row.protocol.rules.eligibility}
+    return {
+        "conclusion": (_("Conclusion"), row.get_conclusion_display()),
+        "group": (_("Group"), row.group),
+        "inclusion_on": (_("Intended day of inclusion"), shown_day(row.inclusion_on)),
+        **{
+            each["id"]: (" · ".join([each["id"], *filter(None, [texts.get(each["id"])])]), result_words(each))
+            for each in row.criteria
+        },
+    }
+
+
+def result_words(stored: Mapping[str, Any]) -> str:
+    """Return the stored result of a criterion in words."""
+    if stored["allows"] is None:
+        return _("Undetermined")
+    if stored["kind"] == "inclusion":
+        return _("Met") if stored["allows"] else _("Not met")
+    return _("Absent") if stored["allows"] else _("Present")
+
+
+def _of_end(row: Patient) -> Facts:
+    if row.ended_on is None:
+        return {}
+    return {
+        "ended_on": (_("End of study"), shown_day(row.ended_on)),
+        "end_reason": (_("Reason for the end"), row.get_end_reason_display()),
+        "end_note": (_("Note on the end"), row.end_note),
+    }
+
+
+def _struck_out(row: Consent) -> str:
+    return _("This consent was entered in error and struck out.") if row.struck_out_reason else ""
+
+
+KINDS = (
+    FactKind(
+        target=Query.Target.CONSENT,
+        model=Consent,
+        title=lambda row: _("Consent %(version)s") % {"version": row.version},
+        facts=_of_consent,
+        page=_page("patients:consent"),
+        obstacle=_struck_out,
+    ),
+    FactKind(
+        target=Query.Target.ELIGIBILITY,
+        model=EligibilityDecision,
+        title=lambda row: _("Eligibility"),
+        facts=_of_decision,
+        joins=("protocol",),
+        page=_page("patients:eligibility"),
+    ),
+    FactKind(
+        target=Query.Target.DISPOSITION,
+        model=Patient,
+        title=lambda row: _("End of study"),
+        facts=_of_end,
+        page=_page("patients:end"),
+    ),
+)

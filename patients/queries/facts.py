@@ -1,0 +1,170 @@
+"""The facts that a query may be about besides the items of forms: events, infusions, consents, decisions, the end.
+
+Each room registers its kinds of rows when it starts (`register`). A kind names only facts that every reader of queries
+may know: nothing of the product.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from patients.models import Patient, Query
+from patients.participation.lifecycle import refuse_when_locked
+
+Words = tuple[str, object]
+
+
+def _nothing(row: Any) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactKind:
+    """One kind of row to ask about.
+
+    title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
+    returns the address of the row's page. obstacle: returns the message why no query can be raised on it. joins: further relations that facts read.
+    """
+
+    target: str
+    model: type[models.Model]
+    title: Callable[[Any], str]
+    facts: Callable[[Any], Mapping[str, Words]]
+    page: Callable[[Any], str]
+    obstacle: Callable[[Any], str] = _nothing
+    joins: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str | Promise:
+        """Return what such rows are called."""
+        return Query.Target(self.target).label
+
+    def rows(self, keys: Iterable[int]) -> list[Any]:
+        """Return the rows with these keys, in the order of their patients. Three queries."""
+        of_patient = "" if self.model is Patient else "patient__"
+        rows = self.model._default_manager.filter(pk__in=keys)
+        # Prefetched, not joined: a join would repeat the text of the protocol in every row.
+        rows = rows.prefetch_related(f"{of_patient}trial", f"{of_patient}protocol", *self.joins)
+        return list(rows.order_by(f"{of_patient}number" if of_patient else "number", "pk"))
+
+
+KINDS: dict[str, FactKind] = {}
+
+
+def register(*kinds: FactKind) -> None:
+    """Let queries be raised on more kinds of rows."""
+    for kind in kinds:
+        KINDS[kind.target] = kind
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact of one row: what a query is about."""
+
+    kind: FactKind
+    row: Any
+    item: str
+
+    @property
+    def patient(self) -> Patient:
+        """Return the patient of the row."""
+        patient: Patient = patient_of_row(self.row)
+        return patient
+
+    @cached_property
+    def _facts(self) -> Mapping[str, Words]:
+        return self.kind.facts(self.row)
+
+    @property
+    def exists(self) -> bool:
+        """Return True if the row has such a fact."""
+        return self.item in self._facts
+
+    @property
+    def label(self) -> str:
+        """Return the label of the fact, or its name if the row has no such fact any more."""
+        return str(self._facts[self.item][0]) if self.exists else self.item
+
+    @property
+    def value(self) -> str:
+        """Return the value as text, empty if there is none."""
+        return str(self._facts[self.item][1] or "") if self.exists else ""
+
+    @property
+    def title(self) -> str:
+        """Return what the row is called."""
+        return self.kind.title(self.row)
+
+    @property
+    def words(self) -> str:
+        """Return what the row is called and the label of the fact."""
+        return f"{self.title} – {self.label}"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Return the columns of a query on this fact."""
+        return {"target": self.kind.target, "target_id": self.row.pk, "item": self.item}
+
+    @property
+    def page(self) -> str:
+        """Return the address of the row's page."""
+        return self.kind.page(self.row)
+
+    @property
+    def address(self) -> str:
+        """Return the address of the page with the queries on this fact."""
+        return fact_address(self.patient, self.kind.target, self.row.pk, self.item)
+
+
+def patient_of_row(row: Any) -> Any:
+    """Return the patient of a row to ask about; for the end of study the row itself."""
+    return row if isinstance(row, Patient) else row.patient
+
+
+def fact_address(patient: Patient, target: str, key: int, item: str) -> str:
+    """Return the address of the page with the queries on a fact. Reads patient.trial."""
+    return reverse("patients:fact", args=[patient.trial.slug, patient.code, target, key, item])
+
+
+def facts_asked(queries: Iterable[Query]) -> dict[int, Fact]:
+    """Return by key of the query the fact that it is about, without queries on forms. Three queries for each kind."""
+    by_target: dict[str, list[Query]] = {}
+    for query in queries:
+        if query.target_id is not None:
+            by_target.setdefault(query.target, []).append(query)
+    found = {}
+    for target, asked in by_target.items():
+        kind = KINDS[target]
+        rows = {row.pk: row for row in kind.rows({query.target_id for query in asked if query.target_id})}
+        found.update({query.pk: Fact(kind, rows[query.target_id], query.item) for query in asked})
+    return found
+
+
+def fact_asked(query: Query) -> Fact:
+    """Return the fact that a query is about. Three queries."""
+    return facts_asked([query])[query.pk]
+
+
+def refuse_to_ask(fact: Fact) -> None:
+    """Raise ValidationError if no query can be raised on a fact: the patient or the trial is locked, or no such fact."""
+    refuse_when_locked(fact.patient)
+    if why := fact.kind.obstacle(fact.row):
+        raise ValidationError(why)
+    if not fact.exists:
+        raise ValidationError({"item": _("There is no such fact to ask about.")})
+
+
+def open_numbers(target: str, keys: Sequence[int]) -> dict[tuple[int, str], int]:
+    """Return the number of queries not closed by row and item, 0 where all are closed. One query."""
+    found: dict[tuple[int, str], int] = {}
+    rows = Query.objects.filter(target=target, target_id__in=list(keys)).order_by()
+    for key, item, state in rows.values_list("target_id", "item", "state"):
+        found[key, item] = found.get((key, item), 0) + (state != Query.State.CLOSED)
+    return found

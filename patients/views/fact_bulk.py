@@ -1,0 +1,130 @@
+"""The page that raises queries on one fact of several rows: chosen in a listing, shown, confirmed."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+
+from patients.models import Query
+from patients.queries import fact_bulk
+from patients.queries.bulk import AT_ONCE
+from patients.queries.facts import KINDS, Fact, FactKind, patient_of_row
+from patients.queries.threads import ORIGINS
+from patients.views.bulk import AskForm, raised_words
+from trials.access import TrialRequest, trial_page
+from trials.listing.selection import numbers_of
+from trials.permissions import Permission as P
+
+# The listing in which rows of a kind are ticked.
+LISTINGS = {Query.Target.ADVERSE_EVENT: "safety:listing", Query.Target.INFUSION: "dosing:listing"}
+
+
+@dataclass(frozen=True)
+class FactLine:
+    """One row of the preview; `obstacle` is the message why no query is raised on it."""
+
+    fact: Fact
+    obstacle: str = ""
+
+    @property
+    def token(self) -> int:
+        """Return the row as sent by the page."""
+        return int(self.fact.row.pk)
+
+    @property
+    def patient_code(self) -> str:
+        """Return the subject code."""
+        return str(self.fact.patient.code)
+
+    @property
+    def form(self) -> str:
+        """Return what the row is called."""
+        return self.fact.title
+
+    @property
+    def item(self) -> str:
+        """Return the label of the fact, empty while none is chosen."""
+        return self.fact.label
+
+    @property
+    def value(self) -> str:
+        """Return the value of the fact."""
+        return self.fact.value
+
+
+@dataclass(frozen=True)
+class FactPreview:
+    """The rows of the page, those on which a query will be raised apart from those left out."""
+
+    lines: list[FactLine]
+
+    @property
+    def raised(self) -> list[FactLine]:
+        """Return the rows on which a query will be raised."""
+        return [line for line in self.lines if not line.obstacle]
+
+    @property
+    def left_out(self) -> list[FactLine]:
+        """Return the rows left out, each with its reason."""
+        return [line for line in self.lines if line.obstacle]
+
+
+def _preview(kind: FactKind, rows: list[Any], item: str) -> FactPreview:
+    facts = [Fact(kind, row, item) for row in rows]
+    refused = fact_bulk.ask_obstacles(facts) if item else {}
+    return FactPreview([FactLine(fact, refused.get(fact.row.pk, "")) for fact in facts])
+
+
+def _rows(request: TrialRequest, kind: FactKind) -> list[Any]:
+    sent = (request.POST if request.method == "POST" else request.GET).getlist("row")
+    found = kind.rows(numbers_of(sent))
+    return [row for row in found if patient_of_row(row).trial_id == request.trial.pk]
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def ask_about_facts(request: TrialRequest, target: str) -> HttpResponse:
+    """Show the queries to raise on the ticked rows; raise them after the confirmation."""
+    kind = KINDS.get(target)
+    if kind is None or target not in LISTINGS:
+        raise Http404
+    rows = _rows(request, kind)
+    items = {item: str(label) for row in rows for item, (label, _value) in kind.facts(row).items()}
+    form = AskForm(
+        request.POST if request.method == "POST" else None, trial=request.trial, items=list(items.items())
+    )
+    ready = form.is_valid()
+    preview = _preview(kind, rows, form.cleaned_data.get("item", "") if ready else "")
+    if ready and rows and "confirm" in request.POST and _raised(request, kind, rows, form):
+        return redirect(LISTINGS[Query.Target(target)], slug=request.trial.slug)
+    context = {
+        "form": form,
+        "preview": preview,
+        "chosen": [row.pk for row in rows],
+        "ready": ready,
+        "most": AT_ONCE,
+        "batch": uuid.uuid4().hex,
+        "back": LISTINGS[Query.Target(target)],
+    }
+    refused = request.method == "POST" and not (ready and form.is_valid())
+    return render(request, "patients/ask.html", context, status=422 if refused else 200)
+
+
+def _raised(request: TrialRequest, kind: FactKind, rows: list[Any], form: AskForm) -> bool:
+    role = request.access.role.code
+    done = form.run(
+        fact_bulk.raise_fact_queries,
+        kind=kind,
+        keys=[row.pk for row in rows],
+        item=form.cleaned_data["item"],
+        text=form.cleaned_data["text"],
+        origin=ORIGINS.get(role, Query.Origin.MONITOR),
+        by=request.user,
+        role=role,
+        batch=request.POST["confirm"][:32],
+    )
+    if done:
+        messages.success(request, raised_words(len(form.result)))
+    return done

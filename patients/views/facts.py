@@ -1,0 +1,83 @@
+"""The page with the queries on one fact of an event, infusion, consent, decision or end of study."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+
+from patients.casebook.item_history import add_threads
+from patients.models import Patient, Query
+from patients.participation.forms import QueryTextForm
+from patients.queries import threads
+from patients.queries.facts import KINDS, Fact, patient_of_row
+from patients.queries.threads import ORIGINS
+from patients.views.participation import patient_of, step
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+
+@dataclass(frozen=True, slots=True)
+class FactPanel:
+    """What the page of a fact offers to this person. The cards of the queries read it, as they read that of a form."""
+
+    may_close: bool
+    may_answer: bool
+    may_ask: bool
+    editable: bool = False
+    typed_for_query: int = 0
+    typed_text: str = ""
+    refusal: str = ""
+
+
+def asked_fact(patient: Patient, target: str, key: int, item: str) -> Fact:
+    """Return a fact of this patient that exists or was asked about. Raises Http404."""
+    kind = KINDS.get(target)
+    rows = kind.rows([key]) if kind else []
+    if kind is None or not rows or patient_of_row(rows[0]).pk != patient.pk:
+        raise Http404
+    return Fact(kind, rows[0], item)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.RAISE_QUERY)
+def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> HttpResponse:
+    """Show the queries on one fact with its value; raise one."""
+    patient = patient_of(request, code)
+    about = asked_fact(patient, target, key, item)
+    queries = list(Query.objects.filter(**about.place).select_related("opened_by").order_by("-pk"))
+    if not about.exists and not queries:
+        raise Http404
+    add_threads(queries, patient.protocol.rules.trial.site.time_zone)
+    for query in queries:
+        query.label = about.label  # type: ignore[attr-defined]
+    is_open = any(query.state != Query.State.CLOSED for query in queries)
+    raises, obstacle = request.access.may(P.RAISE_QUERY), about.kind.obstacle(about.row)
+
+    def do(form: QueryTextForm) -> bool:
+        role = request.access.role.code
+        given = {"origin": ORIGINS.get(role, Query.Origin.MONITOR), "by": request.user, "role": role}
+        return form.run(threads.raise_fact_query, fact=about, text=form.cleaned_data["text"], **given)
+
+    return step(
+        request,
+        QueryTextForm,
+        "patients/fact.html",
+        do,
+        lambda form: about.address,
+        patient=patient,
+        fact=about,
+        queries=queries,
+        panel=FactPanel(
+            may_close=raises,
+            may_answer=request.access.may(P.ANSWER_QUERY),
+            may_ask=raises and not is_open and not obstacle and about.exists,
+        ),
+        obstacle=obstacle if raises else "",
+        trail_url=trail_address(about) if request.access.may(P.SEE_TRAIL) else "",
+    )
+
+
+def trail_address(fact: Fact) -> str:
+    """Return the address of the history of a fact's row in the audit trail."""
+    table = fact.row._meta.label_lower
+    query = {"form": table, "row": f"{table}:{fact.row.pk}"}
+    return reverse("audit:trail", args=[fact.patient.trial.slug], query=query)

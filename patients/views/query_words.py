@@ -1,0 +1,142 @@
+"""Queries in words: what one is about, its value now, its address, and the columns of the listing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from patients.casebook.navigation import record_address
+from patients.casebook.row_words import cell_label
+from patients.models import Query, Record
+from patients.queries.facts import Fact, fact_asked, facts_asked
+from protocol.values.parsing import display
+from trials.listing import Column, choice_text
+from trials.reader import reader_language, shown_day
+
+
+def query_address(query: Query, slug: str) -> str:
+    """Return the address of the query's own page."""
+    return reverse("patients:query", args=[slug, query.pk])
+
+
+def field_address(query: Query, slug: str, *, at: str = "") -> str:
+    """Return the address of the query's field or fact, or of the query's own page if the form was struck out.
+
+    at: id of the element to go to, by default the field.
+    """
+    record = query.record
+    if record is None:
+        where = [slug, query.patient.code, query.target, query.target_id, query.item]
+        return reverse("patients:fact", args=where) + (f"#{at}" if at else "")
+    if record.state == Record.State.STRUCK_OUT:
+        return query_address(query, slug)
+    return f"{record_address(record, slug)}?field={query.item}#{at or query.item}"
+
+
+def fact_of(query: Query) -> Fact:
+    """Return the fact of a query that is not about a form. Without `with_facts` before, three queries."""
+    found: Fact = getattr(query, "fact", None) or fact_asked(query)
+    return found
+
+
+def with_facts(rows: Sequence[Query]) -> None:
+    """Set `fact` on each query that is not about a form. Three queries for each kind of row, none without any."""
+    found = facts_asked(rows)
+    for row in rows:
+        if row.pk in found:
+            row.fact = found[row.pk]  # type: ignore[attr-defined]
+
+
+def with_values(rows: Sequence[Query]) -> None:
+    """Set patient and values on the record of each query, and the facts of the others. One query for the values."""
+    asked = {row.record_id for row in rows if row.record_id}
+    values = dict(Record.objects.filter(pk__in=asked).values_list("pk", "values")) if asked else {}
+    for row in rows:
+        if row.record is not None:
+            row.record.patient, row.record.values = row.patient, values[row.record_id]
+    with_facts(rows)
+
+
+def item_words(record: Record, item: str) -> str:
+    """Return form title and item label in the reader's language; the item's name if the form no longer has it."""
+    form, language = record.protocol.rules.form(record.form), reader_language()
+    label = form.item(item).label.in_language(language) if item in form else item
+    return f"{form.title.in_language(language)} – {label}"
+
+
+def query_words(query: Query) -> str:
+    """Return form title and item label of a query; for a query on a cell also its row and value.
+
+    Reads query.record with its protocol, and its values for a query on a cell.
+    """
+    record = query.record
+    if record is None:
+        return fact_of(query).words
+    if not query.row:
+        return item_words(record, query.item)
+    form, values = record.protocol.rules.form(record.form), record.values
+    item = form.item(query.item) if query.item in form else None
+    return f"{form.title.in_language(reader_language())} – {cell_label(item, values, query)}"
+
+
+def value_words(query: Query) -> str:
+    """Return the value asked about as it is now, as text; empty for a table, whose label names the cell."""
+    record = query.record
+    if record is None:
+        return fact_of(query).value
+    form = record.protocol.rules.form(record.form)
+    if query.row or query.item not in form or form.item(query.item).columns:
+        return ""
+    return display(record.values.get(query.item), form.item(query.item), reader_language(), _)
+
+
+def row_number(query: Query) -> int | None:
+    """Return the number of the row of a log, of the event or of the infusion; None for what has none."""
+    record = query.record
+    if record is None:
+        number = None if query.target == Query.Target.DISPOSITION else fact_of(query).row
+        return getattr(number, "number", None)
+    return None if record.visit_id else record.repeat
+
+
+def _visit(query: Query, name: str) -> Any:
+    visit = query.record.visit if query.record else None
+    return getattr(visit, name) if visit else None
+
+
+def _visit_text(query: Query) -> str:
+    held = _visit(query, "held_on")
+    return " · ".join(filter(None, [_visit(query, "key") or "", shown_day(held) if held else ""]))
+
+
+COLUMNS = (
+    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code",
+           sort=("patient_id",)),
+    Column(name="visit", label=gettext_lazy("Visit"), css="nowrap", value=lambda row: _visit(row, "key") or "",
+           text=_visit_text),
+    Column(name="visit_number", label=gettext_lazy("Number of the visit"),
+           value=lambda row: _visit(row, "number"), on_page=False),
+    Column(name="visit_date", label=gettext_lazy("Day of the visit"), value=lambda row: _visit(row, "held_on"),
+           on_page=False),
+    Column(name="about", label=gettext_lazy("About"), value=lambda row: row.target, on_page=False),
+    Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.record.form if row.record else "",
+           on_page=False),
+    Column(name="row", label=gettext_lazy("Row"), value=row_number, css="num"),
+    Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item, text=query_words),
+    Column(name="row_id", label=gettext_lazy("Row of a table"), value=lambda row: row.row, on_page=False),
+    Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
+    Column(name="value", label=gettext_lazy("Value"), value=value_words, free_text=True),
+    Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
+    Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
+           text=choice_text(Query, "origin")),
+    Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
+           text=choice_text(Query, "state")),
+    Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
+           css="nowrap"),
+    Column(name="age_days", label=gettext_lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
+    Column(name="closed_at", label=pgettext_lazy("when", "Closed"), value=lambda row: row.closed_at, on_page=False),
+    Column(name="closed_because", label=gettext_lazy("Closed because"), value=lambda row: row.closed_because,
+           free_text=True, on_page=False),
+)  # fmt: skip

@@ -1,0 +1,35 @@
+"""The facts of an adverse event, as queries name them."""
+
+from collections.abc import Mapping
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from patients.models import Query
+from patients.queries.facts import FactKind, Words
+from safety.labels import Wording
+from safety.models import AdverseEvent
+
+
+def _facts(row: AdverseEvent) -> Mapping[str, Words]:
+    return {
+        fact.item: (fact.label, fact.value) for fact in Wording(row.patient.protocol.rules).all_facts(row)
+    }
+
+
+def _page(row: AdverseEvent) -> str:
+    return reverse("safety:event", args=[row.patient.trial.slug, row.patient.code, row.number])
+
+
+def _obstacle(row: AdverseEvent) -> str:
+    return _("This event was entered in error.") if row.in_error else ""
+
+
+KIND = FactKind(
+    target=Query.Target.ADVERSE_EVENT,
+    model=AdverseEvent,
+    title=lambda row: f"{row} · {row.term}",
+    facts=_facts,
+    page=_page,
+    obstacle=_obstacle,
+)
