@@ -44,6 +44,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     may_enter = request.access.may(P.ENTER_DATA) and patient.state in visits.SETTLING_STATES
     context = {
         "patient": patient,
+        "casebook": casebook,
         "visit": row,
         "visit_title": title_of(row, patient),
         "infusion": infusion_of(row, patient),
