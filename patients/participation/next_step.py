@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 
 
 class Patients(StrEnum):
@@ -165,10 +166,11 @@ def _in_screening(facts: PatientFacts) -> NextStep:
         return NextStep(decided[facts.decision])
     again = facts.decision is DecisionStands.OUTDATED
     decide = NextStep(Kind.DECIDE_AGAIN if again else Kind.DECIDE)
-    # Before inclusion the forms of a visit are entered without recording that it was held.
-    waiting = (NextStep(Kind.FINISH_FORMS, visit=each.key, forms=each.left) for each in facts.visits
-               if each.left and each.takes_place)  # fmt: skip
-    return next(waiting, decide)
+    # Before inclusion the forms of a visit are entered whether its day is recorded or not.
+    forms = (_finish(each) for each in facts.visits if each.left and each.takes_place)
+    held = (_hold(each) for each in facts.visits if each.planned and each.takes_place)
+    days = (each for each in held if each.first is not None and not each.is_early(facts.today))
+    return next(chain(forms, days), decide)
 
 
 def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
@@ -176,8 +178,9 @@ def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
         return NextStep(Kind.DECIDE_AGAIN)
     dated = [each for each in _open(facts) if each.first is not None or each.kind is Kind.FINISH_FORMS]
     now = [each for each in dated if not each.is_early(facts.today)]
+    # An infusion does not wait for what is left of the visits before it.
     if now:
-        return now[0]
+        return next((each for each in now if each.infusion), now[0])
     if dated:
         # `min` keeps the order of the visits among those of one day.
         return min(dated, key=lambda each: each.first or facts.today)
@@ -195,9 +198,17 @@ def _open(facts: PatientFacts) -> Iterable[NextStep]:
         here = [each for each in infusions if each.visit == visit.key]
         yield from (_infusion(each) for each in here)
         if visit.planned and visit.takes_place and not here:
-            yield NextStep(Kind.HOLD_VISIT, visit=visit.key, first=visit.first, last=visit.last)
+            yield _hold(visit)
         elif not visit.planned and visit.takes_place and visit.left:
-            yield NextStep(Kind.FINISH_FORMS, visit=visit.key, forms=visit.left)
+            yield _finish(visit)
+
+
+def _hold(visit: VisitFacts) -> NextStep:
+    return NextStep(Kind.HOLD_VISIT, visit=visit.key, first=visit.first, last=visit.last)
+
+
+def _finish(visit: VisitFacts) -> NextStep:
+    return NextStep(Kind.FINISH_FORMS, visit=visit.key, forms=visit.left)
 
 
 def _infusion(infusion: InfusionFacts) -> NextStep:
@@ -213,6 +224,6 @@ def _to_finish(facts: PatientFacts) -> Iterable[NextStep]:
         if not visit.takes_place:
             continue
         if visit.planned:
-            yield NextStep(Kind.HOLD_VISIT, visit=visit.key, first=visit.first, last=visit.last)
+            yield _hold(visit)
         elif visit.left:
-            yield NextStep(Kind.FINISH_FORMS, visit=visit.key, forms=visit.left)
+            yield _finish(visit)

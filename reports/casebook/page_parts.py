@@ -38,7 +38,7 @@ class TreeVisit:
 
 
 def dossier_in(context: Any, patient: Patient) -> PatientData:
-    """Return what the page has read of the patient; read no more than it needs. Kept for the other parts of the page."""
+    """Return what the page has read of the patient, and keep it for the other parts of the page."""
     request = context["request"]
     known = context.get("dossier") or getattr(request, "dossier", None)
     if known is not None and known.patient.pk == patient.pk:

@@ -92,6 +92,4 @@ def open_infusions(rules: Protocol, infusions: Iterable[Infusion]) -> Iterable[I
     for row in infusions:
         if row.state == Infusion.State.PLANNED:
             visit = visits.get(row.number, "")
-            yield InfusionFacts(
-                row.number, visit, row.window_from, row.window_to, row.weight_kg is not None
-            )
+            yield InfusionFacts(row.number, visit, row.window_from, row.window_to, row.weight_kg is not None)

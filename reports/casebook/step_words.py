@@ -27,7 +27,9 @@ PLAIN: dict[Kind, str | Promise] = {
 REASONS: dict[NoStep, str | Promise] = {
     NoStep.LOCKED: gettext_lazy("The casebook is locked: nothing can be done."),
     NoStep.FAILED: gettext_lazy("The screening failed: nothing follows."),
-    NoStep.ENDED: gettext_lazy("The study has ended for this patient, and every visit up to its end is settled."),
+    NoStep.ENDED: gettext_lazy(
+        "The study has ended for this patient, and every visit up to its end is settled."
+    ),
     NoStep.NO_DAY: gettext_lazy("No day is planned yet for what follows."),
 }
 PAGES = {
@@ -67,9 +69,7 @@ def card_of(
     if isinstance(step, NoStep):
         return StepCard(REASONS[step], "", "", "", mine=False, tone="none")
     slug, mine = access.trial.slug, access.may(Permission(step.needs))
-    forms = tuple(
-        (form(each), address("patients:form", slug, code, step.visit, each)) for each in step.forms
-    )
+    forms = tuple((form(each), address("patients:form", slug, code, step.visit, each)) for each in step.forms)
     return StepCard(
         title=title_of(step, visit(step.visit) if step.visit else ""),
         when=_when(step, today),
@@ -85,9 +85,7 @@ def title_of(step: NextStep, visit: str) -> str | Promise:
     """Return what is to be done. visit: the title of its visit."""
     if step.kind is Kind.FINISH_FORMS:
         count = len(step.forms)
-        text = ngettext(
-            "%(visit)s: finish %(count)d form", "%(visit)s: finish %(count)d forms", count
-        )
+        text = ngettext("%(visit)s: finish %(count)d form", "%(visit)s: finish %(count)d forms", count)
         return text % {"visit": visit, "count": count}
     if step.kind is Kind.HOLD_VISIT:
         return _("%(visit)s: record the day of the visit") % {"visit": visit}

@@ -1,4 +1,4 @@
-"""The parts of a patient's pages: `{% subject_header patient %}`, `{% next_step patient %}`, `{% casebook_tree patient %}`."""
+"""The parts of a patient's pages: `subject_header`, `next_step` and `casebook_tree`, each with the patient."""
 
 from typing import Any
 
