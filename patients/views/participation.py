@@ -223,7 +223,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     evaluated_for = patient.enrolled_on or day or patient.trial.today
     return step(
         request,
-        EligibilityForm,
+        partial(EligibilityForm, carried=day),  # type: ignore[arg-type]
         "patients/eligibility.html",
         do,
         lambda form: casebook_of(patient),
@@ -253,9 +253,10 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
             )
         return done
 
+    decision = eligibility.latest_decision(patient) if request.access.may(P.ENROL) else None
     return step(
         request,
-        EnrolForm,
+        partial(EnrolForm, carried=decision.inclusion_on if decision else None),  # type: ignore[arg-type]
         "patients/enrol.html",
         do,
         lambda form: casebook_of(patient),

@@ -41,7 +41,6 @@ def step(patient: Patient) -> object:
 
 
 def test_a_patient_just_screened_needs_a_consent(trial):
-    """UX-02"""
     assert card(build.patient(trial=trial)) == "Next step [consent/] Record the consent"
 
 

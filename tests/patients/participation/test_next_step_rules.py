@@ -1,4 +1,4 @@
-"""The next step of a patient, on plain values: exactly one, or a reason why none (UX-02)."""
+"""The next step of a patient, on plain values: exactly one, or a reason why none."""
 
 from dataclasses import replace
 from datetime import date, timedelta
