@@ -11,7 +11,7 @@ from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import Navigation, VisitLink
 from patients.models import Patient
 from patients.participation.consent_withdrawal import stops_treatment
-from patients.participation.visit_status import MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES
+from reports.casebook.infusion_status import infusion_status
 from reports.casebook.patient_data import PatientData
 from reports.casebook.step_facts import step_of
 from reports.casebook.step_words import StepCard, card_of
@@ -67,24 +67,7 @@ def infusion_link(dossier: PatientData, row: Infusion, here: str) -> InfusionLin
     url = address("dosing:infusion", dossier.access.trial.slug, dossier.patient.code, row.number)
     goes_on = dossier.is_open and stops_treatment(dossier.patient) is None
     state, flags = infusion_status(row.state, (row.window_from, row.window_to), goes_on, dossier.today)
-    title = _("Infusion %(number)d") % {"number": row.number}
-    return InfusionLink(title, url, state, flags, here.startswith(url))
-
-
-def infusion_status(
-    state: str, window: tuple[Any, Any], goes_on: bool, today: Any
-) -> tuple[str, tuple[str, ...]]:
-    """Return (state, flags) of an infusion's glyph. goes_on: the patient may still be treated."""
-    if state == Infusion.State.GIVEN:
-        return STAGES[1], ()
-    if state == Infusion.State.NOT_GIVEN:
-        return MISSED, ()
-    if not goes_on:
-        return NOT_APPLICABLE, ()
-    first, last = window
-    if last is not None and last < today:
-        return NOT_STARTED, ("overdue",)
-    return NOT_STARTED, ("due",) if first is not None and first <= today else ()
+    return InfusionLink(_("At the bedside"), url, state, flags, here.startswith(url))
 
 
 def next_step_card(dossier: PatientData) -> StepCard:

@@ -119,3 +119,30 @@ def test_only_the_most_urgent_steps_are_listed(trial):
     access = access_to(user=build.user("coordinator", trial=trial), slug=trial.slug)
     listed = next_steps(Workload(access))
     assert (len(listed.rows), listed.more) == (8, 2)
+
+
+def glyphs(html: str, of: str) -> list[str]:
+    """Return the texts of the status glyphs that lead to an infusion."""
+    return re.findall(rf'<a href="[^"]*/infusions/\d+/"[^>]*><span class="st" title="{of}([^"]*)">', html)
+
+
+def test_infusions_stand_in_the_tree_of_visits_and_in_the_matrix(trial):
+    patient = build.enrolled(trial=trial)
+    with acting(user=build.user("coordinator", trial=trial)):
+        Infusion.objects.filter(patient=patient, number=3).update(
+            state="not_given", not_given_reason="Fever", window_from=None, window_to=None
+        )
+    expected = ["Infusion planned, overdue", "Infusion planned, overdue", "Infusion not given"]
+    assert glyphs(casebook(patient, below="consent/"), "") == expected
+    found = glyphs(page(HOME, trial), f"{patient.code} ")
+    assert found == [f"INF{number}: {words}" for number, words in enumerate(expected, start=1)]
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["consent/", "eligibility/", "enrol/", "end/", "infusions/1/", "adverse-events/new/", "deviations/"],
+)
+def test_the_tree_of_visits_stands_on_every_page_of_a_patient(trial, below):
+    html = casebook(build.enrolled(trial=trial), "investigator", below)
+    assert html.count('<nav class="casebook') == 1
+    assert "Day 28" in html[html.index('<nav class="casebook') :]
