@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, cast
 
 from django.utils import timezone
@@ -31,6 +30,7 @@ from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign
+from patients.participation.visit_status import in_order
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import FormRules, Scope, rules_of
@@ -325,13 +325,7 @@ class Casebook:
 
     def ordered_visits(self) -> list[Visit]:
         """Return the visits in the order in which they take place; one without a date follows its predecessor."""
-        days: dict[int, date] = {}
-        latest = date.min
-        # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
-        for visit in sorted(self.visits, key=attrgetter("position", "number")):
-            latest = visit.held_on or visit.planned_on or latest
-            days[visit.id] = latest
-        return sorted(self.visits, key=lambda visit: (days[visit.id], visit.position, visit.number))
+        return in_order(self.visits)
 
     def scope(self, place: FormPlace, values: Mapping[str, Any]) -> Scope:
         """Return the scope in which the expressions of a form are evaluated; `values` are its own answers.

@@ -111,6 +111,17 @@ class Evaluation:
         return [finding for finding in self.findings if finding.forbids]
 
     @property
+    def first(self) -> list[CriterionFinding]:
+        """Return the criteria to look at first: those that fail, then the undetermined ones, then deferred ones."""
+        open_ones = [finding for finding in self.findings if finding.result.allows is not True]
+        return sorted(open_ones, key=lambda each: (each.waits, each.result.allows is None))
+
+    @property
+    def allowing(self) -> list[CriterionFinding]:
+        """Return the criteria that allow inclusion."""
+        return [finding for finding in self.findings if finding.result.allows is True]
+
+    @property
     def summary(self) -> str:
         """Return as text how many of all criteria allow inclusion."""
         allowing = sum(finding.result.allows is True for finding in self.findings)

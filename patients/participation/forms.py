@@ -1,9 +1,10 @@
 """The forms of a patient's steps: screening, consent, eligibility, inclusion, visits, end of study.
 
-No clinical input has a default (DAT-01).
+No clinical input has a default (DAT-01). A day that was typed in an earlier step is carried, and labelled as carried.
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -17,19 +18,29 @@ from patients.models import Consent, Patient
 from patients.participation.questions import Question, Questioned
 from trials.date_fields import DayField, MomentField
 from trials.models import Trial
+from trials.reader import shown_day
 
 
 class StepForm(forms.Form):
     """A form for one domain function. A ValidationError of the function is shown beside the field it names.
 
     questions: what the function asks before it stores. The page shows them with a box whose value is `token`.
+    carried: a day that an earlier step recorded; it fills the field `carried_to`, which says where it comes from.
     """
 
     required_css_class = "required"
     questions: tuple[Question, ...] = ()
     token = ""
+    carried_to, carried_words = "", "%(day)s"
 
-    def __init__(self, *args: Any, trial: Trial, patient: Patient | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        trial: Trial,
+        patient: Patient | None = None,
+        carried: date | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.trial, self.patient = trial, patient
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
@@ -37,6 +48,9 @@ class StepForm(forms.Form):
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.add_fields(trial.rules.trial.site.time_zone)
+        if carried is not None and self.carried_to in self.fields:
+            self.initial[self.carried_to] = carried
+            self.fields[self.carried_to].help_text = self.carried_words % {"day": shown_day(carried)}
         self.helper.layout = Layout(*(self.layout_of(name) for name in self.fields))
 
     def layout_of(self, name: str) -> Field:
@@ -197,7 +211,10 @@ class PasswordForm(StepForm):
 
 
 class EligibilityForm(PasswordForm):
-    """The investigator's decision on eligibility."""
+    """The investigator's decision on eligibility, for the day for which the page judged the criteria."""
+
+    carried_to = "inclusion_on"
+    carried_words = _("Carried from above: the criteria are judged for %(day)s.")
 
     conclusion = forms.ChoiceField(
         label=_("Your conclusion"),
@@ -217,7 +234,10 @@ class EligibilityForm(PasswordForm):
 
 
 class EnrolForm(StepForm):
-    """The day of inclusion."""
+    """The day of inclusion: that of the decision on eligibility, unless another one is typed."""
+
+    carried_to = "on"
+    carried_words = _("Carried from the decision on eligibility, which was signed for %(day)s.")
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Day of inclusion"), zone=zone)
@@ -235,6 +255,9 @@ class FailForm(StepForm):
 
 class HoldVisitForm(StepForm):
     """The day on which a visit was held."""
+
+    carried_to = "on"
+    carried_words = _("Carried from the screening of the patient on %(day)s.")
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Held on"), zone=zone)

@@ -29,6 +29,9 @@ STATES: dict[str, tuple[str, str, str | Promise]] = {
     "not_applicable": ("not_applicable", "none", _("Not applicable")),
     "missed": ("missed", "none", _("Missed")),
     "struck_out": ("struck_out", "none", _("Entered in error")),
+    "infusion_given": ("infusion_given", "done", _("Infusion given")),
+    "infusion_planned": ("infusion_planned", "due", _("Infusion planned")),
+    "infusion_not_given": ("infusion_not_given", "none", _("Infusion not given")),
 }
 LEGEND = ("not_started", "due", "overdue", "draft", "complete", "verified", "signed", "locked", "query")
 FLAGS = ("overdue", "due", "query")

@@ -239,13 +239,14 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     latest = links[decisions[0].pk] if decisions else {}
     return step(
         request,
-        EligibilityForm,
+        partial(EligibilityForm, carried=day),  # type: ignore[arg-type]
         "patients/eligibility.html",
         do,
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=evaluation,
-        findings=[(finding, latest.get(finding.id)) for finding in evaluation.findings],
+        first=[(finding, latest.get(finding.id)) for finding in evaluation.first],
+        allowing=[(finding, latest.get(finding.id)) for finding in evaluation.allowing],
         assessment=assessment_age.valid_words(patient, evaluation.assessed),
         too_old=assessment_age.refusal(patient, evaluation.assessed, evaluated_for)
         if patient.state == Patient.State.SCREENING
@@ -270,9 +271,10 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
             )
         return done
 
+    decision = eligibility.latest_decision(patient) if request.access.may(P.ENROL) else None
     return step(
         request,
-        EnrolForm,
+        partial(EnrolForm, carried=decision.inclusion_on if decision else None),  # type: ignore[arg-type]
         "patients/enrol.html",
         do,
         lambda form: casebook_of(patient),

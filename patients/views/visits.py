@@ -1,6 +1,7 @@
 """Pages of a visit: its forms, and recording it as held, missed or unscheduled."""
 
 import re
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     may_enter = request.access.may(P.ENTER_DATA) and patient.state in visits.SETTLING_STATES
     context = {
         "patient": patient,
+        "casebook": casebook,
         "visit": row,
         "visit_title": title_of(row, patient),
         "infusion": infusion_of(row, patient),
@@ -101,6 +103,13 @@ def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
     return found
 
 
+def day_of_screening(visit: Visit, patient: Patient) -> date | None:
+    """Return the day of screening, which is typed once, for the visit that the protocol plans on it; else None."""
+    planned = next((each for each in patient.protocol.rules.visits if each.code == visit.code), None)
+    on_that_day = planned is not None and planned.anchor == "screening" and planned.day == 0
+    return patient.screened_on if on_that_day else None
+
+
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
 def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Record the day on which the visit was held."""
@@ -117,7 +126,9 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     settled = row.state in (Visit.State.HELD, Visit.State.MISSED)
     return step(
         request,
-        partial(CorrectDayForm, initial={"on": row.held_on}) if settled else HoldVisitForm,  # type: ignore[arg-type]
+        partial(CorrectDayForm, initial={"on": row.held_on})  # type: ignore[arg-type]
+        if settled
+        else partial(HoldVisitForm, carried=day_of_screening(row, patient)),
         "patients/visit_hold.html",
         do,
         lambda form: next_step_address(row, patient),

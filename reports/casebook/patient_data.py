@@ -14,6 +14,7 @@ from audit.compiled_queries import CompiledQuery
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
 from patients.casebook.casebook import Casebook, day_of
+from patients.casebook.navigation import Navigation, navigation
 from patients.casebook.range_flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
@@ -40,8 +41,9 @@ def _decision(patient: int, **who: Any) -> Any:
     valid = Signature.objects.filter(
         target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
     )
+    changed = EligibilityDecision.objects.filter(pk=OuterRef("pk")).resting_on_changes()
     rows = EligibilityDecision.objects.visible_in(**who).filter(patient=patient).defer("criteria")
-    return rows.annotate(holds=Exists(valid)).order_by("-pk")[:1]
+    return rows.annotate(holds=Exists(valid), rests_on_changes=Exists(changed)).order_by("-pk")[:1]
 
 
 OF_PATIENT: dict[str, Any] = {**IN_TRIAL, "patient": int}
@@ -110,6 +112,11 @@ class PatientData:
         return sorted(self.casebook.visits, key=lambda visit: (visit.position, visit.number))
 
     @cached_property
+    def places(self) -> Navigation:
+        """Return the navigation of the casebook, with no page marked as current."""
+        return navigation(self.casebook)
+
+    @cached_property
     def records(self) -> list[Record]:
         """Return the records that were not struck out."""
         return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
@@ -155,7 +162,10 @@ class PatientData:
 
     @cached_property
     def decision(self) -> Any:
-        """Return the latest eligibility decision or None. `holds` is True if its signature is valid."""
+        """Return the latest eligibility decision or None, annotated.
+
+        `holds`: its signature is valid; `rests_on_changes`: an investigator has to look at it again.
+        """
         return DECISION.first(**self._who)
 
     def records_of(self, form: str) -> Iterable[Record]:

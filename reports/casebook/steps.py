@@ -56,7 +56,7 @@ def _consent(dossier: PatientData, base: str) -> Step:
 
 def _eligibility(dossier: PatientData, base: str) -> Step:
     title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
-    if decision is not None and decision.changed_at:
+    if decision is not None and decision.rests_on_changes:
         return Step(title, SIGNED, _("rests on inputs that changed since"), url, ("overdue",))
     if decision is not None and decision.holds:
         group = f", {decision.group}" if decision.group else ""

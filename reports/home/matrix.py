@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address, address_below
 from audit.compiled_queries import CompiledValues, Listed
 from patients.models import Patient, Query, Record, Visit
+from patients.participation.consent_withdrawal import stops_treatment
 from patients.participation.visit_status import (
     COMPLETE,
     LOCKED,
@@ -31,6 +32,7 @@ from patients.participation.visit_status import (
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
+from reports.casebook.infusion_status import infusion_status
 from reports.home.selection import ROWS
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
@@ -48,6 +50,15 @@ class MatrixColumn:
     day: str
 
 
+class InfusionCell(NamedTuple):
+    """The infusion of one visit of one patient, as both arms have it."""
+
+    state: str
+    flags: Sequence[str]
+    of: str
+    url: str
+
+
 class MatrixCell(NamedTuple):
     """One visit of one patient. `of` is read out before the state; `url` is the first unfinished form.
 
@@ -58,6 +69,7 @@ class MatrixCell(NamedTuple):
     flags: Sequence[str]
     of: str
     url: str
+    infusion: InfusionCell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,8 @@ class VisitRow(NamedTuple):
     window: tuple[date | None, date | None]
     locked: bool
     protocol_id: int | None
+    # Number, state and window of the infusion of the visit, None without one.
+    infusion: tuple[int, str, date | None, date | None] | None
 
 
 def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
@@ -155,7 +169,8 @@ def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) 
         Visit.objects.visible_to(user, at).filter(patient__in=patients, number=1, code__in=codes).order_by()
     )
     fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
-    return rows.values_list(*fields)
+    infusion = (f"infusions__{name}" for name in ("number", "state", "window_from", "window_to"))
+    return rows.values_list(*fields, *infusion)
 
 
 def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
@@ -177,8 +192,17 @@ ASKED = CompiledValues(_asked_rows, **PAGE)
 
 def _visits(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], VisitRow]:
     return {
-        (patient, code): VisitRow(pk, patient, code, state, (first, last), locked is not None, version)
-        for pk, patient, code, state, first, last, locked, version in rows
+        (patient, code): VisitRow(
+            pk,
+            patient,
+            code,
+            state,
+            (first, last),
+            locked is not None,
+            version,
+            tuple(infusion) if infusion[0] is not None else None,
+        )
+        for pk, patient, code, state, first, last, locked, version, *infusion in rows
     }
 
 
@@ -217,6 +241,7 @@ class _Places:
     casebook: str
     visit: Callable[..., str]
     form: Callable[..., str]
+    infusion: Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +264,7 @@ def _row(
         address("reports:casebook", known.slug, patient.code),
         address_below("patients:visit", known.slug, patient.code, more=1),
         address_below("patients:form", known.slug, patient.code, more=2),
+        address_below("dosing:infusion", known.slug, patient.code, more=1),
     )
     cells = [_cell(patient, code, plans, known, places) for code in codes]
     return MatrixRow(patient, places.casebook, note_of(patient), cells)
@@ -268,7 +294,17 @@ def _cell(
     if form and stages:
         form = first_unfinished(plan.forms, stages)
     url = places.form(code, form) if form else places.visit(code)
-    return MatrixCell(state, flags, _cell_words(f"{patient.code} {code}", plan, stages, known.words), url)
+    words = _cell_words(f"{patient.code} {code}", plan, stages, known.words)
+    return MatrixCell(state, flags, words, url, _infusion(patient, visit, known, places))
+
+
+def _infusion(patient: Patient, visit: VisitRow, known: _MatrixData, places: _Places) -> InfusionCell | None:
+    if visit.infusion is None:
+        return None
+    number, state, *window = visit.infusion
+    goes_on = patient.state in OPEN_PATIENTS and stops_treatment(patient) is None
+    state, flags = infusion_status(state, (window[0], window[1]), goes_on, known.today)
+    return InfusionCell(state, flags, f"{patient.code} {visit.code}", places.infusion(number))
 
 
 def _cell_words(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address
 from patients.models import Patient, Visit
-from reports.home import event_grades, recruitment, selection, tasks
+from reports.home import event_grades, next_steps, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, visits_of
 from reports.home.trail_warnings import trail_warnings
 from reports.home.workload import Workload
@@ -47,6 +47,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "target": access.trial.rules.trial.target,
         "warnings": trail_warnings(work),
         "tiles": tasks.tiles(work),
+        "next_steps": next_steps.next_steps(work),
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": measures.measures(work),

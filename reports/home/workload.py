@@ -98,11 +98,15 @@ def _query_counts(old: datetime, **who: Any) -> Any:
 
 
 def _clocks(now: datetime, **who: Any) -> Any:
+    events = AdverseEvent.objects.visible_in(**who).not_in_error()
+    same = AdverseEvent.objects.filter(pk=OuterRef("pk"))
+    waits = Q(Exists(same.awaiting_report()))
     return aggregated(
-        AdverseEvent.objects.visible_in(**who).awaiting_report(),
-        running=Count("pk"),
-        late=Count("pk", filter=Q(due_at__lt=now)),
-        next=Min("due_at"),
+        events,
+        running=Count("pk", filter=waits),
+        late=Count("pk", filter=waits & Q(due_at__lt=now)),
+        next=Min("due_at", filter=waits),
+        unsigned=Count("pk", filter=Exists(same.signed(yes=False))),
     )
 
 
@@ -163,12 +167,6 @@ QUERIES = CompiledValues(_query_counts, **IN_TRIAL, old=datetime)
 CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
 EVENT_DRAFTS = CompiledValues(_event_drafts, **IN_TRIAL, now=datetime)
 INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
-EVENTS_TO_SIGN = CompiledValues(
-    lambda **who: aggregated(
-        AdverseEvent.objects.visible_in(**who).not_in_error().signed(yes=False), n=Count("pk")
-    ),
-    **IN_TRIAL,
-)
 WAITING = CompiledValues(_waiting, **IN_TRIAL)
 NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
 ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)
@@ -211,13 +209,14 @@ class Workload:
         return sum(row.overdue for row in self.visits)
 
     @cached_property
-    def _rules(self) -> dict[int, Protocol]:
+    def rules(self) -> dict[int, Protocol]:
+        """Return the protocols of the patients and of their visits by version id."""
         return rules_by_id(self.trial, {row.version for row in self.visits})
 
     @property
     def earlier_rules(self) -> list[Protocol]:
         """Return the other protocol versions that patients' visits belong to."""
-        return [rules for pk, rules in self._rules.items() if pk != self.trial.protocol_id]
+        return [rules for pk, rules in self.rules.items() if pk != self.trial.protocol_id]
 
     @cached_property
     def forms(self) -> list[FormCount]:
@@ -238,13 +237,13 @@ class Workload:
 
     def _requires(self, protocol: int, visit: str | None, form: str) -> bool:
         return (
-            bool(visit) and protocol in self._rules and form in required_at(self._rules[protocol], str(visit))
+            bool(visit) and protocol in self.rules and form in required_at(self.rules[protocol], str(visit))
         )
 
     @property
     def forms_expected(self) -> int:
         """Return the number of required forms of the visits that are held or overdue."""
-        return sum(row.expected * len(required_at(self._rules[row.version], row.code)) for row in self.visits)
+        return sum(row.expected * len(required_at(self.rules[row.version], row.code)) for row in self.visits)
 
     def required_forms(self, at_least: int) -> int:
         """Return the number of required forms at a stage or beyond."""
@@ -263,8 +262,9 @@ class Workload:
 
     @cached_property
     def clocks(self) -> dict[str, Any]:
-        """Return the serious events not reported yet: how many, how many late, and the next deadline."""
-        return dict(zip(("running", "late", "next"), CLOCKS.row(**self.who, now=self.now), strict=True))
+        """Return the serious events not reported yet: how many, how many late, the next deadline; and those to sign."""
+        row = CLOCKS.row(**self.who, now=self.now)
+        return dict(zip(("running", "late", "next", "unsigned"), row, strict=True))
 
     @cached_property
     def event_drafts(self) -> dict[str, Any]:
@@ -272,10 +272,10 @@ class Workload:
         row = EVENT_DRAFTS.row(**self.who, now=self.now)
         return dict(zip(("open", "late", "next"), row, strict=True))
 
-    @cached_property
+    @property
     def events_to_sign(self) -> int:
         """Return the number of adverse events without a valid review signature."""
-        return int(EVENTS_TO_SIGN.row(**self.who)[0])
+        return int(self.clocks["unsigned"])
 
     @cached_property
     def _waiting(self) -> dict[str, int]:

@@ -24,8 +24,12 @@ register = template.Library()
 def visit_cells(cells: Iterable[MatrixCell]) -> SafeString:
     """Return the cells of one patient in the matrix of the home page."""
     language = reader_language()
-    made = [f"<td>{linked_status(cell, cell.of, language)}</td>" for cell in cells]
+    made = [f"<td>{linked_status(cell, cell.of, language)}{_infusion(cell, language)}</td>" for cell in cells]
     return mark_safe("".join(made))  # noqa: S308
+
+
+def _infusion(cell: MatrixCell, language: str) -> str:
+    return linked_status(cell.infusion, cell.infusion.of, language) if cell.infusion else ""
 
 
 @register.simple_tag

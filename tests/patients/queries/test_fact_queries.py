@@ -1,4 +1,4 @@
-"""Queries on consents, decisions on eligibility, the end of study and adverse events: the same thread as for an item."""
+"""Queries on consents, decisions on eligibility, end of study and adverse events: the thread of an item."""
 
 import csv
 import io

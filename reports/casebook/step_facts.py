@@ -1,0 +1,95 @@
+"""The facts of one patient from which the next step is computed, read from the casebook."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from dosing.models import Infusion
+from patients.casebook.navigation import VisitLink
+from patients.models import Consent, EligibilityDecision, Patient, Visit
+from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.next_step import (
+    ConsentStands,
+    DecisionStands,
+    InfusionFacts,
+    NextStep,
+    NoStep,
+    PatientFacts,
+    Patients,
+    VisitFacts,
+    next_step,
+)
+from patients.participation.visit_status import NOT_APPLICABLE, UNFINISHED
+from protocol.document.document import Protocol
+from reports.casebook.patient_data import PatientData
+
+
+def step_of(dossier: PatientData, visits: Sequence[VisitLink]) -> NextStep | NoStep:
+    """Return the next step of a patient, or why there is none. visits: those of the casebook's navigation."""
+    return next_step(facts_of(dossier, visits))
+
+
+def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
+    """Return what the next step depends on. Reads infusions and the latest decision, at most one query each."""
+    patient = dossier.patient
+    rows = {visit.key: visit for visit in dossier.casebook.visits}
+    return PatientFacts(
+        state=Patients(patient.state),
+        locked=bool(patient.locked_at or patient.trial.locked_at),
+        today=dossier.today,
+        consent=consent_stands(patient, dossier.casebook.consent),
+        decision=decision_stands(patient, dossier.decision),
+        treated=stops_treatment(patient) is None,
+        visits=tuple(_visit(link, rows[link.key]) for link in visits),
+        infusions=tuple(open_infusions(dossier.rules, dossier.infusions)),
+    )
+
+
+def _visit(link: VisitLink, row: Visit) -> VisitFacts:
+    left = [form.code for form in link.forms if form.needed and form.state in UNFINISHED]
+    return visit_facts(link.key, row.state, (row.window_from, row.window_to), link.state, left)
+
+
+def visit_facts(
+    key: str, state: str, window: tuple[date | None, date | None], shown: str, left: Iterable[str]
+) -> VisitFacts:
+    """Return one visit. shown: its state as `visit_status` gives it; left: required forms that are not complete."""
+    planned = state == Visit.State.PLANNED
+    gone = (Visit.State.MISSED, Visit.State.CANCELLED)
+    return VisitFacts(
+        key=key,
+        planned=planned,
+        takes_place=state not in gone and not (planned and shown == NOT_APPLICABLE),
+        first=window[0],
+        last=window[1],
+        left=tuple(left),
+    )
+
+
+def consent_stands(patient: Patient, consent: Consent | None) -> ConsentStands:
+    """Return what is known of the consent in force."""
+    if consent is None:
+        return ConsentStands.MISSING
+    own = consent.type != Consent.Type.PATIENT and consent.capacity_regained_on is not None
+    amended = patient.reconsent_version not in ("", consent.version)
+    return ConsentStands.AGAIN if own or amended else ConsentStands.IN_FORCE
+
+
+def decision_stands(patient: Patient, decision: Any) -> DecisionStands:
+    """Return what is known of the latest decision; it has the annotations `holds` and `rests_on_changes`."""
+    if decision is None:
+        return DecisionStands.MISSING
+    void = not decision.holds or decision.protocol_id != patient.protocol_id
+    if decision.rests_on_changes or (patient.state == Patient.State.SCREENING and void):
+        return DecisionStands.OUTDATED
+    eligible = decision.conclusion == EligibilityDecision.Conclusion.ELIGIBLE
+    return DecisionStands.ELIGIBLE if eligible else DecisionStands.NOT_ELIGIBLE
+
+
+def open_infusions(rules: Protocol, infusions: Iterable[Infusion]) -> Iterable[InfusionFacts]:
+    """Yield the infusions that are neither given nor marked as not given. Nothing of the product is read."""
+    visits = {visit.infusion: visit.code for visit in rules.visits if visit.infusion}
+    for row in infusions:
+        if row.state == Infusion.State.PLANNED:
+            visit = visits.get(row.number, "")
+            yield InfusionFacts(row.number, visit, row.window_from, row.window_to, row.weight_kg is not None)
