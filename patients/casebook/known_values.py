@@ -19,11 +19,16 @@ OFFERED = frozenset({"integer", "decimal", "date"})
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value that another form holds: `text` as it would be typed, `words` as it is read, `source` form and day."""
+    """A value that another form holds: `parts` as it would be typed, `words` as it is read, `source` form and day."""
 
-    text: str
+    parts: dict[str, str]
     words: str
     source: str
+
+    @property
+    def text(self) -> str:
+        """Return the text of the first input."""
+        return self.parts[""]
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
@@ -71,7 +76,7 @@ def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownV
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
     when = shown_day(day) or visit.key
     return KnownValue(
-        text=typed(plain, item, language)[""],
+        parts=typed(plain, item, language),
         words=display(plain, item, language, _),
         source=f"{source}, {when}",
     )
