@@ -51,6 +51,8 @@
   }
   /* An answer says how what was sent is understood; what was typed since stays. */
   let sent = new FormData();
+  /* A check that a change asks for is not the button that was pressed before it. */
+  form.addEventListener("htmx:configRequest", (event) => { if (event.detail.elt === form) delete event.detail.parameters[form.querySelector("[data-save]").name]; });
   form.addEventListener("htmx:beforeRequest", () => { sent = new FormData(form); });
   function fillMarks(texts) {
     const now = new FormData(form);

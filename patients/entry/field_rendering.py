@@ -91,7 +91,12 @@ class FieldRenderer:
         known = self.context.known.get(name)
         if known is None or parts.get("") or parts.get("missing"):
             return {}
-        offer = {"name": name, "known": known, "first_id": f"id_{name}{inputs.first_suffix}", "controls": CONTROLS}
+        offer = {
+            "name": name,
+            "known": known,
+            "first_id": f"id_{name}{inputs.first_suffix}",
+            "controls": CONTROLS,
+        }
         return {"known": render_to_string("capture/known.html", offer)}
 
     def _offers(self, item: Item) -> Slots:

@@ -70,7 +70,9 @@ def _unmarked(posted: PostedPage, group: ItemGroup) -> Marking:
         fresh[f"{name}-missing"] = ""
     fresh.setlist(CONTROLS.marked, [name for name in fresh.getlist(CONTROLS.marked) if name not in names])
     message = ngettext("%(count)s mark is removed.", "%(count)s marks are removed.", len(names))
-    return marking(posted, fresh, {_missing_name(name): "" for name in names}, message % {"count": len(names)})
+    return marking(
+        posted, fresh, {_missing_name(name): "" for name in names}, message % {"count": len(names)}
+    )
 
 
 def marking(posted: PostedPage, fresh: QueryDict, inputs: dict[str, str], message: str) -> Marking:
