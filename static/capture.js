@@ -195,6 +195,15 @@
     event.preventDefault();
     offered.click();
   });
+  /* One key leads to the next unusual value whose reason is still asked for. */
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "F7" || event.ctrlKey || event.altKey || event.metaKey) return;
+    const open = all(".confirm:not([hidden]) input").filter((input) => input.checkVisibility() && !input.value);
+    const next = nextAfter(event.target, open) || open[0];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
   /* Among the answers of a yes/no question of a group: all others no. Before the first letter of an answer is looked for. */
   form.addEventListener("keydown", (event) => {
     if (event.key !== "N" || event.ctrlKey || event.altKey || event.metaKey || !event.target.matches("[type=radio]")) return;

@@ -32,8 +32,11 @@ class KnownValue:
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
-    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit."""
-    found: dict[str, KnownValue] = {}
+    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit.
+
+    For a date with a time it is the last one that another form of this visit has: several forms are filled in at once.
+    """
+    found = _same_moment(casebook, place)
     for record in _earlier(casebook, place):
         form = record.form
         for item in place.form.items:
@@ -42,6 +45,35 @@ def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
                 if value is not None and not is_missing(value) and _same_question(casebook, form, item):
                     found[item.name] = _known(casebook, record, item, value)
     return found
+
+
+def _same_moment(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
+    asked = [item for item in place.form.items if item.type == "datetime" and not item.is_calculated]
+    if not asked or place.visit is None:
+        return {}
+    here = [
+        record
+        for record in casebook.records
+        if record.visit_id == place.visit.pk and record.form != place.form.code
+    ]
+    for record in sorted(here, key=lambda record: record.pk, reverse=True):
+        if record.state != Record.State.STRUCK_OUT and (found := _moment_of(casebook, record)) is not None:
+            item, value = found
+            return {asked[0].name: _known(casebook, record, item, value)}
+    return {}
+
+
+def _moment_of(casebook: Casebook, record: Record) -> tuple[Item, Any] | None:
+    """Return the first date with a time that a record has, under the version of the patient."""
+    try:
+        form = casebook.patient.protocol.rules.form(record.form)
+    except KeyError:
+        return None
+    for item in form.items:
+        value = record.values.get(item.name)
+        if item.type == "datetime" and isinstance(value, str) and "T" in value:
+            return item, value
+    return None
 
 
 def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:

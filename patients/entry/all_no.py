@@ -1,4 +1,4 @@
-"""Answer every unanswered yes/no item of a group with No in one action, and undo it. Only the inputs of the page change.
+"""Answer every unanswered yes/no item of a group with No in one action, and undo it. Only the page changes.
 
 The protocol file names the groups (`all_no`). The page carries the answered items, so that the trail of the save says
 which of them were answered as a group.

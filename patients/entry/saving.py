@@ -21,9 +21,9 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.entry import answers, attachments, check_queries, dependent_checks, drafts
 from patients.entry.answers import ReadValues
-from patients.entry.group_reasons import reason_with_group
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
+from patients.entry.group_reasons import reason_with_group
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_in_form
 from patients.models import Record

@@ -31,7 +31,6 @@ from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
 
-
 GROUP_BUTTONS: dict[Action, Callable[..., Marking]] = {
     Action.NOT_DONE: not_done.marked_group,
     Action.UNDO_NOT_DONE: not_done.marked_group,

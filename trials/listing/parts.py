@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Model
 from django.utils.functional import Promise
 
-
 BLANK = "–"
 
 

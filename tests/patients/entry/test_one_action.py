@@ -1,5 +1,6 @@
 """One action takes a value that another form holds, or answers the rest of a group with No; nothing is stored by it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -118,7 +119,10 @@ def test_neither_criteria_nor_infusion_events_are_answered_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("form", "number", "why"),
-    [("eligibility", 4, "a criterion of eligibility reads"), ("infusion_monitoring", 2, "is asked at an infusion")],
+    [
+        ("eligibility", 4, "a criterion of eligibility reads"),
+        ("infusion_monitoring", 2, "is asked at an infusion"),
+    ],
 )
 def test_a_file_that_answers_what_decides_at_once_is_refused(form: str, number: int, why: str) -> None:
     """DAT-02: criteria, and what happened at an infusion, are answered one by one."""
@@ -127,3 +131,16 @@ def test_a_file_that_answers_what_decides_at_once_is_refused(form: str, number: 
     parts[number] = f"all_no = true\n{parts[number]}"
     found = [str(problem) for problem in problems(head.join(parts))]
     assert any(each.startswith(f"forms.{form}.groups.{number}.all_no: ") and why in each for each in found)
+
+
+def test_a_time_alone_is_on_the_day_of_the_visit(desk: Client, patient: Patient) -> None:
+    """DAT-03: nobody types the day of the visit again."""
+    save(desk, patient, {"measured_at": "9:05"})
+    assert Record.objects.get(form="vitals").values["measured_at"].startswith(f"{patient.screened_on}T09:05")
+
+
+def test_the_moment_of_another_form_of_the_visit_is_taken(desk: Client, patient: Patient) -> None:
+    """DAT-01: forms that are filled in together have one date and time."""
+    save(desk, patient, {"measured_at": "9:05"})
+    page = pressed(desk, patient, "take-assessed_at", {}, form="respiratory_support").content.decode()
+    assert re.search(r'name="assessed_at" value="\d\d-\w{3}-\d{4} 09:05"', page)
