@@ -9,7 +9,7 @@ export HOST PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help programs run test test-postgres lint bench mutants trust validation sbom vulnerabilities browser proxy tracer lock messages
+.PHONY: help programs run test test-postgres lint keys bench mutants trust validation sbom vulnerabilities browser proxy tracer lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the imp
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 # BASE=<commit>: beside that commit. SECONDS, TURNS and ENGINES=sqlite make it shorter.
+keys: $(VENV)/test browser ## Count the keys and clicks of one whole patient, typed with a browser (some minutes)
+	TYPE_EVERY_VISIT=1 $(BIN)/pytest -n 0 -q -s tests/browser/test_typed_patients.py
+
 bench: export SECONDS_OF_LOAD = $(SECONDS)
 bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin, or beside BASE=<commit>
 ifdef BASE

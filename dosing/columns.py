@@ -43,7 +43,7 @@ def _planned(today: date) -> tuple[Column, ...]:
         ),
         Column(name="window_to", label=gettext_lazy("Last day"), value=lambda row: row.window_to, on_page=False),
         Column(
-            name="status", label=gettext_lazy("Status"), value=lambda row: row.state,
+            name="status", decides=True, label=gettext_lazy("Status"), value=lambda row: row.state,
             text=lambda row: status_tag(row, today),
         ),
         Column(
@@ -140,7 +140,7 @@ def slot_columns(rules: Protocol) -> tuple[Column, ...]:
             text=lambda row: arms.get(row.arm, row.arm) if row.patient_id else "–",
         ),
         Column(
-            name="patient", label=gettext_lazy("Patient"), css="code nowrap",
+            name="patient", decides=True, label=gettext_lazy("Patient"), css="code nowrap",
             value=lambda row: row.patient.code if row.patient else "",
         ),
         Column(name="taken_at", label=pgettext_lazy("when", "Taken"), value=lambda row: row.taken_at, css="nowrap"),

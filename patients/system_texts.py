@@ -17,6 +17,7 @@ REASONS: dict[str, Promise] = {
     "other": _("Other"),
 }
 REASON = "entry."
+ANSWERED_AS_GROUP, AMENDED_AS_GROUP = "entry.as_group", "entry.amended_as_group"
 
 # Facts that expressions read besides the answers of forms: `subject.…`, and the day of the visit.
 FACTS: dict[str, Promise] = {
@@ -34,6 +35,9 @@ FACTS: dict[str, Promise] = {
 
 TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
+    # Translators: names of items as the exports write them.
+    ANSWERED_AS_GROUP: _("Answered as a group: %(items)s"),
+    AMENDED_AS_GROUP: _("%(reason)s (answered as a group: %(items)s)"),
     "query.unusual": _(UNUSUAL),
     "query.birth_date": _(AGE_DISAGREES),
     "query.answered": _("The value was changed"),

@@ -41,7 +41,7 @@ def _severity_columns() -> tuple[Column, ...]:
                value=lambda row: " ".join(sorted(row.seriousness))),
         Column(name="related", label=gettext_lazy("Related"), value=lambda row: row.related),
         Column(name="causality", label=gettext_lazy("Causality"), value=lambda row: row.causality, on_page=False),
-        Column(name="class", label=gettext_lazy("Class"), value=lambda row: row.classification.value,
+        Column(name="class", decides=True, label=gettext_lazy("Class"), value=lambda row: row.classification.value,
                text=labels.class_tag),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def _review_columns() -> tuple[Column, ...]:
     now = timezone.now()
     return (
         Column(name="review", label=gettext_lazy("Review"), value=lambda row: review_state(row).value, text=_review),
-        Column(name="clock", label=gettext_lazy("Report"), value=_stage,
+        Column(name="clock", decides=True, label=gettext_lazy("Report"), value=_stage,
                text=lambda row: labels.clock_tag(row, now)),
         Column(name="due_at", label=gettext_lazy("Report due"), value=lambda row: row.due_at, on_page=False),
         Column(name="reported", label=pgettext_lazy("when", "Reported"), value=lambda row: row.reported, on_page=False),

@@ -51,6 +51,8 @@
   }
   /* An answer says how what was sent is understood; what was typed since stays. */
   let sent = new FormData();
+  /* A check that a change asks for is not the button that was pressed before it. */
+  form.addEventListener("htmx:configRequest", (event) => { if (event.detail.elt === form) delete event.detail.parameters[form.querySelector("[data-save]").name]; });
   form.addEventListener("htmx:beforeRequest", () => { sent = new FormData(form); });
   function fillMarks(texts) {
     const now = new FormData(form);
@@ -58,7 +60,8 @@
       const input = form.elements[name], item = name.split("-")[0];
       if (String(now.get(item)) !== String(sent.get(item))) return;
       input.value = text;
-      input.closest("details").open = Boolean(text);
+      const why = input.closest && input.closest("details");
+      if (why) why.open = Boolean(text);
     });
     if (Object.keys(texts).length) changed(form);
   }
@@ -175,17 +178,49 @@
     return `${day}-${month}-${year} ${hour}:${minute}`;
   }
   /* What is known from elsewhere is offered until something is answered: it never replaces an answer by a slip. */
-  const offers = () => all("[data-fill]").forEach((button) => { button.hidden = Boolean(byId(button.dataset.fill).value); });
+  const offers = () => all("[data-fill]").forEach((button) => { button.parentElement.hidden = Boolean(byId(button.dataset.fill).value); });
   form.addEventListener("input", offers);
   offers();
+  function take(button, id, text, unit) {
+    const units = unit && button.closest("[data-item]").querySelector("select.unit");
+    if (units) units.value = unit;
+    fillIn(id, text).focus();
+  }
+  all("[data-fill]").forEach((button) => { button.tabIndex = -1; });
+  /* One key takes what is offered, in a field that is still empty. */
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "=" || event.ctrlKey || event.altKey || event.metaKey || event.target.value) return;
+    const offered = event.target.id && form.querySelector(`[data-fill="${event.target.id}"]`);
+    if (!offered) return;
+    event.preventDefault();
+    offered.click();
+  });
+  /* One key leads to the next unusual value whose reason is still asked for. */
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "F7" || event.ctrlKey || event.altKey || event.metaKey) return;
+    const open = all(".confirm:not([hidden]) input").filter((input) => input.checkVisibility() && !input.value);
+    const next = nextAfter(event.target, open) || open[0];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+  /* Among the answers of a yes/no question of a group: all others no. Before the first letter of an answer is looked for. */
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "N" || event.ctrlKey || event.altKey || event.metaKey || !event.target.matches("[type=radio]")) return;
+    const button = event.target.closest(".sec")?.querySelector("[data-all-no]");
+    if (!button) return;
+    event.preventDefault();
+    event.stopPropagation();
+    button.click();
+  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-fill], [data-now], [data-panel]");
     if (!button) return;
-    const { fill, value, now, zone } = button.dataset;
-    if (fill) return fillIn(fill, value).focus();
-    if (now) return fillIn(now, zone ? minuteIn(zone) : "n");
+    const { fill, value, unit, now, zone } = button.dataset;
     event.preventDefault();
+    if (fill) return take(button, fill, value, unit);
+    if (now) return fillIn(now, zone ? minuteIn(zone) : "n");
     if (event.isTrusted) from = null;
     history.replaceState(null, "", button.getAttribute("href"));
     const before = button.getBoundingClientRect().top;
@@ -198,12 +233,12 @@
   });
 
   /* One Tab from answer to answer: what stands beside a field is one key away instead. */
-  const FIELD_TOOLS = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary", F9: ".group-tools button" };
+  const FIELD_TOOLS = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary", F9: "[data-not-done]" };
   Object.entries(FIELD_TOOLS).forEach(([key, selector]) => all(selector).forEach((node) => {
     node.tabIndex = -1;
     node.setAttribute("aria-keyshortcuts", key);
   }));
-  all("[data-now]").forEach((button) => { button.tabIndex = -1; });
+  all("[data-now], [data-all-no]").forEach((button) => { button.tabIndex = -1; });
   form.addEventListener("keydown", (event) => {
     const selector = FIELD_TOOLS[event.key];
     if (!selector || event.ctrlKey || event.altKey || event.metaKey) return;

@@ -19,19 +19,25 @@ OFFERED = frozenset({"integer", "decimal", "date"})
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value that another form holds: `text` as it would be typed, `words` as it is read, `source` form and day."""
+    """A value that another form holds: `parts` as it would be typed, `words` as it is read, `source` form and day."""
 
-    text: str
+    parts: dict[str, str]
     words: str
     source: str
+
+    @property
+    def text(self) -> str:
+        """Return the text of the first input."""
+        return self.parts[""]
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
     """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit.
 
-    An item that another form asks under another name is the one that the protocol file says (`known_from`).
+    An item that another form asks under another name is the one that the protocol file says (`known_from`). For a date
+    with a time it is the last one that another form of this visit has: several forms are filled in at once.
     """
-    found: dict[str, KnownValue] = {}
+    found = _same_moment(casebook, place)
     for record in _earlier(casebook, place):
         form = record.form
         for item in place.form.items:
@@ -41,6 +47,35 @@ def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
                 if value is not None and not is_missing(value) and _same_question(casebook, form, name, item):
                     found[item.name] = _known(casebook, record, item, value)
     return found
+
+
+def _same_moment(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
+    asked = [item for item in place.form.items if item.type == "datetime" and not item.is_calculated]
+    if not asked or place.visit is None:
+        return {}
+    here = [
+        record
+        for record in casebook.records
+        if record.visit_id == place.visit.pk and record.form != place.form.code
+    ]
+    for record in sorted(here, key=lambda record: record.pk, reverse=True):
+        if record.state != Record.State.STRUCK_OUT and (found := _moment_of(casebook, record)) is not None:
+            item, value = found
+            return {asked[0].name: _known(casebook, record, item, value)}
+    return {}
+
+
+def _moment_of(casebook: Casebook, record: Record) -> tuple[Item, Any] | None:
+    """Return the first date with a time that a record has, under the version of the patient."""
+    try:
+        form = casebook.patient.protocol.rules.form(record.form)
+    except KeyError:
+        return None
+    for item in form.items:
+        value = record.values.get(item.name)
+        if item.type == "datetime" and isinstance(value, str) and "T" in value:
+            return item, value
+    return None
 
 
 def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:
@@ -81,7 +116,7 @@ def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownV
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
     when = shown_day(day) or visit.key
     return KnownValue(
-        text=typed(plain, item, language)[""],
+        parts=typed(plain, item, language),
         words=display(plain, item, language, _),
         source=f"{source}, {when}",
     )

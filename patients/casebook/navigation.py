@@ -7,6 +7,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address
+from patients.casebook.asked_forms import asked_forms
 from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
 from patients.models import Patient, Record, Visit
 from patients.participation.visit_status import (
@@ -139,7 +140,7 @@ def _forms(casebook: Casebook, visit: Visit, place: FormPlace | None) -> Iterabl
     patient = casebook.patient
     at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
     by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
-    for entry in casebook.forms_at(visit):
+    for entry in asked_forms(casebook, visit):
         record = by_form.get(entry.form)
         state = stage_at(record, visit, patient)
         yield FormLink(

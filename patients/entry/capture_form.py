@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from patients.entry import not_done
+from patients.entry import all_no, not_done
 from patients.entry.field_context import FieldContext
 from patients.entry.field_rendering import FieldRenderer
 from patients.entry.fields import ItemInputs
@@ -99,10 +99,12 @@ class FieldGroup(LayoutObject):
 
 
 def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, Any]:
-    """Return the context of a group's "not done" button: whether it has one, the items it marked, its message."""
+    """Return the context of a group's buttons: which it has, the items they marked or answered, their message."""
     return {
         "number": number,
         "can_mark": not_done.can_mark(group),
+        "all_no": group.all_no,
+        "grouped": all_no.grouped_in(group, form.inputs),
         "marked": not_done.marked_in(group, form.inputs),
         "said": form.field_context.group_messages.get(number, ""),
         "named": group.title.in_language(form.language) if group.title else "",

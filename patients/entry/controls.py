@@ -31,13 +31,18 @@ class Controls:
     choose: str = "_choose-"
     # The items that the button of their group marked as not done.
     marked: str = "_marked"
+    # The items that the button of their group answered with No.
+    grouped: str = "_grouped"
 
-    # Values of the button. The last three end with the name of an item or the number of a group.
+    # Values of the button. All but the first two end with the name of an item or the number of a group.
     draft: str = "draft"
     next: str = "next"
     add_row: str = "add-"
     not_done: str = "not-done-"
     undo_not_done: str = "done-"
+    all_no: str = "all-no-"
+    undo_all_no: str = "some-no-"
+    take: str = "take-"
 
     complete: str = "complete"
     stored: str = "stored"

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.markup import markup
 from patients.casebook.range_flags import reference_words, side_words
+from patients.entry.controls import CONTROLS
 from patients.entry.field_context import FieldContext, Result, sentences_html
 from patients.entry.fields import (
     HIDDEN,
@@ -63,12 +64,13 @@ class FieldRenderer:
         is_required = context.is_required(item)
         filled: Slots = {} if is_required else {"required": HIDDEN}
         filled |= self._state(name, results)
-        filled |= self._offers(item, inputs)
         if item.type == "rows":
             parts, slots = self._table(item)
         else:
             parts = self._parts(item)
+            filled |= self._known(name, inputs, parts)
             slots = self._inputs(item, inputs, parts, results, needed=is_required and not inputs.is_group)
+        filled |= self._offers(item)
         if item.missing:
             slots |= missing_slots(parts, item)
         return self.markup.of(name).fill(filled | slots)
@@ -84,16 +86,26 @@ class FieldRenderer:
         ]
         return found | ({"state": mark_safe("".join(state))} if state else {})  # noqa: S308 - constants
 
-    def _offers(self, item: Item, inputs: ItemInputs) -> Slots:
-        """Return the slots of confirmation, offered value, open queries and reference range."""
+    def _known(self, name: str, inputs: ItemInputs, parts: Parts) -> Slots:
+        """Return the slot of the offered value; nothing is offered beside an answer."""
+        known = self.context.known.get(name)
+        if known is None or parts.get("") or parts.get("missing"):
+            return {}
+        offer = {
+            "name": name,
+            "known": known,
+            "first_id": f"id_{name}{inputs.first_suffix}",
+            "controls": CONTROLS,
+        }
+        return {"known": render_to_string("capture/known.html", offer)}
+
+    def _offers(self, item: Item) -> Slots:
+        """Return the slots of confirmation, open queries and reference range."""
         name, context, found = item.name, self.context, Slots()
         if name in context.soft:
             found["confirm"] = ""
         if self.inputs is not None and self.markup.can_be_soft(item):
             found["confirmation"] = self.inputs.get(f"{name}-confirm", "")
-        if name in context.known:
-            offer = {"known": context.known[name], "first_id": f"id_{name}{inputs.first_suffix}"}
-            found["known"] = render_to_string("capture/known.html", offer)
         if self.markup.has_links and context.queries.get(name):
             label = item.label.in_language(self.language)
             link = {"name": name, "label": label, "counter": context.queries[name]}

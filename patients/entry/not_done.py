@@ -53,14 +53,14 @@ def marked_group(posted: PostedPage, *, read: Answers, not_asked: Iterable[str])
     group = groups[int(posted.target)]
     if posted.action == Action.UNDO_NOT_DONE:
         return _unmarked(posted, group)
-    empty = [item for item in group.items if _is_empty(item, read) and item.name not in set(not_asked)]
+    empty = [item for item in group.items if is_empty(item, read) and item.name not in set(not_asked)]
     names = [item.name for item in _markable(empty)]
     fresh = posted.inputs.copy()
     for name in names:
         fresh[f"{name}-missing"] = CODE
         fresh.appendlist(CONTROLS.marked, name)
     left = [item for item in empty if item.name not in names and not item.is_calculated]
-    return _marking(posted, fresh, dict.fromkeys(names, CODE), _message(len(names), left))
+    return marking(posted, fresh, {_missing_name(name): CODE for name in names}, _message(len(names), left))
 
 
 def _unmarked(posted: PostedPage, group: ItemGroup) -> Marking:
@@ -70,12 +70,14 @@ def _unmarked(posted: PostedPage, group: ItemGroup) -> Marking:
         fresh[f"{name}-missing"] = ""
     fresh.setlist(CONTROLS.marked, [name for name in fresh.getlist(CONTROLS.marked) if name not in names])
     message = ngettext("%(count)s mark is removed.", "%(count)s marks are removed.", len(names))
-    return _marking(posted, fresh, dict.fromkeys(names, ""), message % {"count": len(names)})
+    return marking(
+        posted, fresh, {_missing_name(name): "" for name in names}, message % {"count": len(names)}
+    )
 
 
-def _marking(posted: PostedPage, fresh: QueryDict, codes: dict[str, str], message: str) -> Marking:
+def marking(posted: PostedPage, fresh: QueryDict, inputs: dict[str, str], message: str) -> Marking:
+    """Return the page with other inputs. inputs: those that changed."""
     page = replace(read_page(posted.place, fresh), action=posted.action, target=posted.target)
-    inputs = {f"{name}-missing": code for name, code in codes.items()}
     return Marking(page, int(posted.target), inputs, message)
 
 
@@ -84,10 +86,14 @@ def _markable(items: Iterable[Item]) -> list[Item]:
 
 
 def _missing(item: Item) -> str:
-    return f"{item.name}-missing"
+    return _missing_name(item.name)
 
 
-def _is_empty(item: Item, read: Answers) -> bool:
+def _missing_name(name: str) -> str:
+    return f"{name}-missing"
+
+
+def is_empty(item: Item, read: Answers) -> bool:
     """Return True if the item is empty: no value and no text that cannot be read."""
     refused = any(path.partition("-")[0] == item.name for path in read.refused)
     return item.name not in read.values and not refused

@@ -222,7 +222,7 @@ class EntryPage(FormHeader):
             undecided=checked.undecided - checked.waiting_for,
             required=checked.required,
             queries=self.panel.open_queries,
-            known=known_values(self.casebook, self.place) if self.record is None else {},
+            known={} if self.is_complete else known_values(self.casebook, self.place),
             calculated=checked.values,
             missing_inputs=checked.missing_inputs,
             more_rows=self.posted.target if self.posted and grows else "",

@@ -38,6 +38,9 @@ class Action(StrEnum):
     ADD_ROW = CONTROLS.add_row
     NOT_DONE = CONTROLS.not_done
     UNDO_NOT_DONE = CONTROLS.undo_not_done
+    ALL_NO = CONTROLS.all_no
+    UNDO_ALL_NO = CONTROLS.undo_all_no
+    TAKE = CONTROLS.take
 
     @property
     def saves(self) -> bool:
@@ -50,7 +53,8 @@ class PostedPage:
     """One page of a form as a person sent it.
 
     inputs: the texts as typed, to be shown again. typed: the answers read from them.
-    target: the table that gets more rows, or the number of the group that is marked as not done.
+    target: the table that gets more rows, the number of the group that is marked or answered, the item that takes a
+    known value. grouped: items that the button of their group answered with No.
     base_version: version of the record that the page shows. was_complete: the record was complete then.
     listed: the row is entered in the list of its log. differs: items, and rows of tables, that two people entered
     differently; choices: the value chosen for each. marked: items that the button of their group marked as not done.
@@ -70,6 +74,7 @@ class PostedPage:
     differs: tuple[str, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
+    grouped: frozenset[str] = frozenset()
 
     @property
     def stored_chosen(self) -> frozenset[str]:
@@ -113,7 +118,16 @@ class PostedPage:
             key=self.key,
             confirmed=self.confirmed,
             stored_chosen=self.stored_chosen,
+            as_group=self.answered_as_group,
         )
+
+    @property
+    def answered_as_group(self) -> tuple[str, ...]:
+        """Return the items that the button of their group answered and that still say No, in the order of the form."""
+        if not self.grouped:
+            return ()
+        items = [item.name for group in self.place.form.groups if group.all_no for item in group.items]
+        return tuple(name for name in items if name in self.grouped and self.typed.values.get(name) == "N")
 
     def answers(self, stored: Mapping[str, Value]) -> Answers:
         """Return the typed answers, with the stored value of the items where it was chosen."""
@@ -176,6 +190,7 @@ def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
         differs=tuple(inputs.getlist(CONTROLS.differs)),
         choices=_choices(place.form, inputs),
         marked=frozenset(inputs.getlist(CONTROLS.marked)),
+        grouped=frozenset(inputs.getlist(CONTROLS.grouped)),
     )
 
 

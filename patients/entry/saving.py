@@ -4,6 +4,7 @@ Each function locks the patient first, so that two saves of one patient run one 
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from patients.entry import answers, attachments, check_queries, dependent_checks
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
+from patients.entry.group_reasons import reason_with_group
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_in_form
 from patients.models import Record
@@ -71,7 +73,7 @@ class Entry:
 
     base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
     save with it counts as a repetition. confirmed: reasons for unusual values, by path. stored_chosen: items, and
-    rows of tables, whose stored value is kept, as chosen in a conflict.
+    rows of tables, whose stored value is kept, as chosen in a conflict. as_group: items answered as a group.
     """
 
     place: FormPlace
@@ -80,6 +82,7 @@ class Entry:
     key: str = ""
     confirmed: Mapping[str, str] = field(default_factory=dict)
     stored_chosen: frozenset[str] = frozenset()
+    as_group: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,10 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    saved = _written(_Write(entry, current, values, state, changed, before), casebook, final, by)
+    write = _Write(entry, current, values, state, changed, before)
+    grouped = reason_with_group([name for name in entry.as_group if name in changed], reason)
+    with because(grouped) if grouped else nullcontext():
+        saved = _written(write, casebook, final, by)
     if reason and changed:
         items = {path.partition("-")[0] for path in changed}
         answer_by_change(reason=reason, items=items, by=by, record=saved.record)

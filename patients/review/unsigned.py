@@ -77,7 +77,7 @@ TO_SIGN_COLUMNS = (
         name="form", label=gettext_lazy("Form"), value=lambda row: row.form, text=form_title, sort=("form",)
     ),
     Column(name="completed_at", label=gettext_lazy("Complete since"), value=lambda row: row.completed_at),
-    Column(name="why", label=gettext_lazy("Why"), value=_why, text=_why_words),
+    Column(name="why", decides=True, label=gettext_lazy("Why"), value=_why, text=_why_words),
     Column(name="signed_at", label=pgettext_lazy("when", "Signed"), value=lambda row: row.last_signed_at),
     Column(name="signed_by", label=gettext_lazy("By"), value=lambda row: row.last_printed_name or ""),
     Column(

@@ -97,7 +97,7 @@ def _main_columns(log: type[DeviationRow]) -> tuple[Column, ...]:
         Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
                sort=("patient_id", "number")),
         Column(name="number", label=gettext_lazy("No."), value=str, css="nowrap"),
-        Column(name="classification", label=gettext_lazy("Classification"), value=_of("classification"),
+        Column(name="classification", decides=True, label=gettext_lazy("Classification"), value=_of("classification"),
                text=status_tag, sort=("classification",)),
         Column(name="category", label=gettext_lazy("Concerns"), value=_of("category"),
                text=choice_text(log, "category"), sort=("category",)),

@@ -15,13 +15,14 @@ from accounts.kept_forms import kept_data
 from patients.casebook import edit_checks
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
-from patients.entry import conflicts, drafts, not_done, saving
+from patients.entry import all_no, conflicts, drafts, not_done, saving
 from patients.entry.entry_guard import entry_obstacle
 from patients.entry.field_panel import FieldPanel
 from patients.entry.logs import log_context, row_address
 from patients.entry.not_done import Marking
 from patients.entry.page import EntryPage, Refused
 from patients.entry.posted import Action, PostedPage, not_our_page, read_page, sent_page
+from patients.entry.taken_values import with_taken_value
 from patients.entry.unsaved_input import place_under, unsaved_input
 from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Patient, Record
@@ -29,6 +30,13 @@ from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
+
+GROUP_BUTTONS: dict[Action, Callable[..., Marking]] = {
+    Action.NOT_DONE: not_done.marked_group,
+    Action.UNDO_NOT_DONE: not_done.marked_group,
+    Action.ALL_NO: all_no.answered_group,
+    Action.UNDO_ALL_NO: all_no.answered_group,
+}
 
 
 def open_casebook(request: TrialRequest, code: str) -> Casebook:
@@ -209,6 +217,8 @@ def show_again(
 ) -> HttpResponse:
     """Show the form as it was sent, or the conflict if somebody else saved it meanwhile."""
     marking = mark_group(casebook, posted)
+    if posted.action == Action.TAKE:
+        posted = with_taken_value(casebook, posted)
     if not is_current(casebook, posted):
         return show_conflict(request, posted)
     page = page_of(request, casebook, marking.posted if marking else posted, refused)
@@ -216,12 +226,13 @@ def show_again(
 
 
 def mark_group(casebook: Casebook, posted: PostedPage) -> Marking | None:
-    """Return the page with a group marked as not done, or with the marks removed; None for any other button."""
-    if posted.action not in (Action.NOT_DONE, Action.UNDO_NOT_DONE):
+    """Return the page with a group marked as not done or answered, or with that undone; None for any other button."""
+    act = GROUP_BUTTONS.get(posted.action)
+    if act is None:
         return None
     read = posted.answers(stored_answers(record_here(casebook, posted.place), posted.place))
     found = edit_checks.checked(casebook, posted.place, read.values)
-    return not_done.marked_group(posted, read=read, not_asked=found.hidden | found.undecided)
+    return act(posted, read=read, not_asked=found.hidden | found.undecided)
 
 
 def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused) -> EntryPage:

@@ -223,6 +223,7 @@ LOCK_COLUMNS = (
     ),
     Column(
         name="kind",
+        decides=True,
         label=gettext_lazy("Kind"),
         value=lambda row: row.kind,
         text=lambda row: row.get_kind_display(),

@@ -177,6 +177,7 @@ UNDONE_COLUMNS = (
     ),
     Column(
         name="reason",
+        decides=True,
         label=gettext_lazy("Reason"),
         value=lambda row: row.undone_detail.get("because", ""),
         free_text=True,
@@ -220,7 +221,11 @@ TO_VERIFY_COLUMNS = (
         text=choice_text(Patient, "state"),
     ),
     Column(
-        name="to_verify", label=gettext_lazy("Forms to verify"), value=lambda row: row.to_verify, css="num"
+        name="to_verify",
+        decides=True,
+        label=gettext_lazy("Forms to verify"),
+        value=lambda row: row.to_verify,
+        css="num",
     ),
     Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
     Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),

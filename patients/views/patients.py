@@ -15,6 +15,7 @@ PATIENT_COLUMNS = (
     Column(name="patient", label=_("Patient"), value=lambda row: row.code, sort=("number",), css="code"),
     Column(
         name="status",
+        decides=True,
         label=_("Status"),
         value=lambda row: row.state,
         text=choice_text(Patient, "state"),

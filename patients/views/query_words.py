@@ -131,7 +131,7 @@ COLUMNS = (
     Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
     Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
            text=choice_text(Query, "origin")),
-    Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
+    Column(name="status", decides=True, label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
            text=choice_text(Query, "state")),
     Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
            css="nowrap"),

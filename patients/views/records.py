@@ -21,7 +21,7 @@ COLUMNS = (
     Column(name="visit", label=_("Visit"), value=lambda row: row.visit.key if row.visit else "", css="nowrap"),
     Column(name="form", label=_("Form"), value=lambda row: row.form, text=form_title, sort=("form",)),
     Column(name="row", label=_("Row"), value=lambda row: row.repeat, css="num"),
-    Column(name="status", label=_("Status"), value=lambda row: row.state, sort=("state",),
+    Column(name="status", decides=True, label=_("Status"), value=lambda row: row.state, sort=("state",),
            text=choice_text(Record, "state")),
     Column(name="held_on", label=_("Visit held"), value=lambda row: row.visit.held_on if row.visit else None),
     Column(name="entered_at", label=_("First entered"), value=lambda row: row.created_at,

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from patients.casebook.asked_forms import asked_forms
 from patients.casebook.casebook import Casebook, visit_title
 from patients.casebook.navigation import next_step_address, stage_at, visit_after
 from patients.models import Patient, Record, Visit
@@ -88,7 +89,7 @@ def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
     """Return the forms of this visit as template context, each with its stage and flags."""
     patient, language = casebook.patient, reader_language()
     found = []
-    for entry in casebook.forms_at(visit):
+    for entry in asked_forms(casebook, visit):
         rows = [
             record for record in casebook.records if (record.visit_id, record.form) == (visit.pk, entry.form)
         ]

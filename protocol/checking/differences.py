@@ -147,6 +147,8 @@ def _form(form: Form) -> Iterator[ProtocolPart]:
     path, content = f"forms.{form.code}", form.model_dump(by_alias=True)
     own = _but(content, "code", "groups", "items", "checks")
     titles = {"groups": "; ".join(_group_words(form))} if any(group.title for group in form.groups) else {}
+    if numbers := [str(number) for number, group in enumerate(form.groups, start=1) if group.all_no]:
+        titles["groups.all_no"] = ", ".join(numbers)
     orders = {
         "order": Order(tuple(i.name for i in form.items)),
         "checks": Order(tuple(c.id for c in form.checks)),

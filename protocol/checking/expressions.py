@@ -67,7 +67,21 @@ def trial_run(protocol: Protocol) -> list[Problem]:
             rules_of(protocol).eligibility.group(scope)
         except (ExpressionError, TypeError, ValueError) as error:
             found.append(Problem("eligibility", f"an expression cannot be evaluated: {error}"))
-    return found
+    return found or list(_answered_unsafely(protocol))
+
+
+def _answered_unsafely(protocol: Protocol) -> Iterator[Problem]:
+    """Yield groups that one button answers although each answer decides: criteria, and what happens at an infusion."""
+    criteria = rules_of(protocol).eligibility.references
+    at_infusions = {entry.form for visit in protocol.visits if visit.infusion for entry in visit.forms}
+    for form in protocol.forms.values():
+        for number, group in enumerate(form.groups, start=1):
+            path = f"forms.{form.code}.groups.{number}.all_no"
+            read = [item.name for item in group.items if f"{form.code}.{item.name}" in criteria]
+            if group.all_no and read:
+                yield Problem(path, f"a criterion of eligibility reads {read[0]}: each is answered by itself")
+            elif group.all_no and form.code in at_infusions:
+                yield Problem(path, "is asked at an infusion: each item is answered by itself")
 
 
 def _codes_set_aside(protocol: Protocol, raw: Mapping[str, Any]) -> Names:

@@ -17,6 +17,7 @@ _OF_CEL: Final = """
 as break const continue else false for function if import in let loop namespace null package return true var
 void while
 """
+FEWEST_AT_ONCE: Final = 2
 RESERVED: Final = {*_OF_CEL.split(), *FUNCTIONS, *HISTORY, "subject", "definition", "missing"}
 """Words reserved by CEL or by the expressions of a protocol."""
 
@@ -74,9 +75,17 @@ def _form(form: Form, written: Written) -> Iterator[Problem]:
         if f"{form.code}.{check.on}" not in written.items:
             yield Problem(f"{path}.checks.{check.id}.on", f"unknown item {check.on!r}")
     yield from name_problems(form)
+    yield from _answered_as_group(form)
     for item in form.items:
         yield from _item(f"{path}.{item.name}", item)
         yield from _columns(f"{path}.{item.name}", item, form)
+
+
+def _answered_as_group(form: Form) -> Iterator[Problem]:
+    for number, group in enumerate(form.groups, start=1):
+        asked = [item for item in group.items if item.type == "yes_no" and not item.is_calculated]
+        if group.all_no and len(asked) < FEWEST_AT_ONCE:
+            yield Problem(f"forms.{form.code}.groups.{number}.all_no", "needs at least two yes/no items")
 
 
 def _item(path: str, item: Item) -> Iterator[Problem]:

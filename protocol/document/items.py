@@ -210,9 +210,10 @@ def _digits_gained(factor: Decimal) -> int:
 
 
 class ItemGroup(Part):
-    """Items shown under one heading."""
+    """Items shown under one heading. ``all_no``: one button answers its unanswered yes/no items with No."""
 
     title: Text | None = None
+    all_no: Truth = False
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
 
@@ -251,7 +252,7 @@ class Form(Part):
         """Item groups in display order; a form without groups has one group without title."""
         groups = self.groups_in_file or (ItemGroup(items=self.items_in_file),)
         return tuple(
-            ItemGroup(title=group.title, items=tuple(map(self._with_comparators, group.items)))
+            group.model_copy(update={"items": tuple(map(self._with_comparators, group.items))})
             for group in groups
         )
 

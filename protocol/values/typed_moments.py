@@ -10,6 +10,7 @@ from protocol.values.months import plain
 from protocol.values.refusals import ValueRefused, gettext_noop
 
 CLOCK = re.compile(r"(\d{1,2}) ?[:h.]? ?(\d{2})", re.ASCII)
+TIME_ALONE = re.compile(r"\d{1,2} ?[:h] ?\d{2}", re.ASCII)
 UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
 
 
@@ -53,8 +54,13 @@ def _joined(day: str, month: str, year: str) -> str:
 
 
 def parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    """Return the stored form of a typed date with its time, None if blank. Raises ValueRefused."""
+    """Return the stored form of a typed date with its time, None if blank. Raises ValueRefused.
+
+    A time alone is on the day of the visit.
+    """
     text = text_of(parts).strip()
+    if clock.visit is not None and TIME_ALONE.fullmatch(text):
+        text = f"v {text}"
     head, _space, last = text.rpartition(" ")
     time_unknown = bool(head) and last.casefold() in UNKNOWN
     moment = _moment(head if time_unknown else text, parts, clock)

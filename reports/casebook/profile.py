@@ -23,7 +23,7 @@ from protocol.values.intervals import limit_of
 from protocol.values.labels import own_number, sign_words, unit_words
 from protocol.values.moments import Moment
 from protocol.values.months import month_text
-from protocol.values.parsing import decimal, display, flag, moment
+from protocol.values.parsing import decimal, display, moment
 from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
 from reports.casebook.patient_data import PatientData
@@ -292,25 +292,20 @@ class Chart:
         form, item = self.rules.form(code), self.rules.item(path)
         found = sorted(self._readings(form, item), key=lambda triple: triple[0].day)
         last, last_reading = found[-1][1:] if found else (None, None)
-        # A laboratory value is compared with its reference range, never with the soft limits (LAB-03).
+        # A value is compared with a reference range or with nothing: soft limits are no range of health (LAB-03).
         judged = is_laboratory(form, item)
-        limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
-        side = flag(last, item) if last_reading is None else last_reading.flag
-        mark = RANGE_MARKS.get(side, "")
+        mark = RANGE_MARKS.get(last_reading.flag, "") if judged and last_reading is not None else ""
         return lanes.Curve(
             title=item.label.in_language(self.language),
-            note=self._unit_and_limits(item, last_reading, has_reference=judged),
+            note=self._unit_and_range(item, last_reading if judged else None),
             empty=_("no value yet"),
             readings=[reading for reading, _value, _lies in found],
-            limits=limits,
             last=" ".join(filter(None, [own_number(last, item, self.language), str(mark)])) if found else "",
             number=number,
         )
 
-    def _unit_and_limits(
-        self, item: Item, range_reading: ReferenceReading | None, *, has_reference: bool
-    ) -> str:
-        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft and not has_reference else ""
+    def _unit_and_range(self, item: Item, range_reading: ReferenceReading | None) -> str:
+        expected = ""
         if range_reading is not None:
             in_range = (
                 range_words(range_reading.low, range_reading.high, "", self.language)

@@ -110,10 +110,9 @@ class Bars(Lane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve(Lane):
-    """Measured values, drawn as a line. `limits` is one expected range for all; `last` labels the last value."""
+    """Measured values, drawn as a line; `last` labels the last value."""
 
     readings: Sequence[CurvePoint]
-    limits: Interval | None = None
     last: str = ""
     number: int = 1
 
@@ -320,7 +319,7 @@ def _occupied(bar: Bar, across: Scale) -> Interval:
 
 
 def _curve(sheet: Sheet, lane: Curve) -> None:
-    """Draw values as a line, with the expected range behind it and a label at the last value."""
+    """Draw values as a line, with the reference ranges behind it and a label at the last value."""
     if not lane.readings:
         sheet.say_empty(lane)
         sheet.title(lane, 42)
@@ -328,8 +327,6 @@ def _curve(sheet: Sheet, lane: Curve) -> None:
     ticks = value_ticks(reading.value for reading in lane.readings)
     down = Scale(ticks[0], ticks[-1], sheet.top + CURVE - 14, sheet.top + 16)
     _scale_of(sheet, ticks, down)
-    if lane.limits:
-        _band(sheet, lane.limits, ticks, down)
     _bands(sheet, lane.readings, ticks, down)
     points = tuple((sheet.across(reading.day), down(reading.value)) for reading in lane.readings)
     if len(points) > 1:

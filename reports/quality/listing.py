@@ -70,6 +70,7 @@ COLUMNS = (
     Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item, text=lambda row: row.label),
     Column(
         name="kind",
+        decides=True,
         label=gettext_lazy("Kind"),
         value=lambda row: row.kind,
         text=lambda row: kind_tag(row.kind),

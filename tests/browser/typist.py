@@ -52,6 +52,8 @@ ASKING = """
 ANSWERED = "!window.unasked && !document.querySelector('.htmx-request')"
 DOUBTED = """[...document.querySelectorAll('.confirm:not([hidden]) input')]
   .filter((input) => input.checkVisibility() && !input.value).map((input) => input.name)"""
+OFFERED = """(id) => { const button = document.querySelector(`[data-fill="${id}"]`);
+  return button && button.checkVisibility() ? button.dataset.value : ""; }"""
 STRAY = "addEventListener('pointerdown', () => console.error('a mouse was used'), true)"
 SAVING = ("draft", "next")
 PARTS = ("missing", "reason", "unit", "confirm")
@@ -224,14 +226,38 @@ class Typist(Keyboard):
     def through(self, form: Form, values: Mapping[str, Any], day: date | None) -> None:
         """Answer the items, stop by stop, up to the save buttons."""
         shows = " ".join(item.shown_when or "" for item in form.items)
+        left = set(values)
+        at_once = {item.name for group in form.groups if group.all_no for item in group.items}
         while (stop := self.stop()).form == "entry" and stop.value not in SAVING:
             name, _dash, part = stop.name.partition("-")
             key = "Tab"
+            if name in at_once and form.item(name).type == "yes_no":
+                at_once = self.all_others_no(form, at_once, name, values)
             if name in form and part not in PARTS:
                 key = self.answer(stop, form.item(name), part, values.get(name), day)
+                if form.item(name).type not in ("rows", "partial_date"):
+                    left.discard(name)
+            if not left:
+                # Leaving a number says whether it is unusual.
+                self.last_done(key if form.item(name).soft else "")
+                break
             self.press(key)
             if (name and re.search(rf"\b{name}\b", shows)) or self.stop().value in SAVING:
                 self.settle()
+
+    def last_done(self, key: str) -> None:
+        """Go on from the last answer, if it is to be judged before the form is saved."""
+        if key:
+            self.press(key)
+        self.settle()
+
+    def all_others_no(self, form: Form, at_once: set[str], name: str, values: Mapping[str, Any]) -> set[str]:
+        """Answer a group with No by one key, unless one of its items has a missing code. Return the groups left."""
+        asked = [item.name for item in form.items if item.name in at_once and item.type == "yes_no"]
+        if all(values.get(each) in ("Y", "N") for each in asked):
+            self.press("Shift+N")
+            self.settle()
+        return set()
 
     def answer(self, stop: Stop, item: Item, part: str, value: Any, day: date | None) -> str:
         """Answer one part of an item. Return the key that goes on."""
@@ -242,17 +268,25 @@ class Typist(Keyboard):
         if is_missing(value):
             self.missing(item, value["missing"])
         elif item.type in ("choice", "yes_no"):
-            self.choose(code_words(value, item))
+            if not (stop.chosen and stop.text == code_words(value, item)):
+                self.choose(code_words(value, item))
         elif item.type == "choices":
             self.tick(item, value)
         elif item.type == "partial_date":
             self.partial(stop, part, value)
+        elif self.is_offered(item, value):
+            self.press("=")
         else:
             self.type(self.text(item, value, day))
             if isinstance(value, Mapping):
                 self.press("F4")
                 self.choose(unit_words(value["unit"]))
         return "Tab"
+
+    def is_offered(self, item: Item, value: Any) -> bool:
+        """Return True if the page offers this value beside the field."""
+        offered = self.page.evaluate(OFFERED, f"id_{item.name}")
+        return bool(offered) and offered == typed(value, item)[""] and not isinstance(value, Mapping)
 
     def missing(self, item: Item, code: str) -> None:
         """Enter a missing code: typed into the field, or by F8 where letters are answers."""
@@ -311,13 +345,15 @@ class Typist(Keyboard):
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")
         if item.type == "date":
             return short
+        if on == day and moment.hour is not None:
+            return f"{moment.hour}:{moment.minute:02}"
         return f"{short} unk" if moment.hour is None else f"{short} {moment.hour}:{moment.minute:02}"
 
     def confirm(self) -> None:
-        """Give a reason for each unusual value, from the last one back to the first."""
+        """Give a reason for each unusual value."""
         doubted = self.page.evaluate(DOUBTED)
-        for name in reversed(doubted):
-            self.to(name, key="Shift+Tab")
+        for _name in doubted:
+            self.press("F7")
             self.type("seen again")
         if doubted:
             self.settle()

@@ -29,6 +29,11 @@ MISTAKES = [
     ('title = { en = "A trial", fr', "title = { fr", None),
     ('"X-{number:02d}"', '"X"', ["trial.subject_code: every subject would get the same code"]),
     ('"X-{number:02d}"', '"X-{code}"', ["trial.subject_code: write the subject code like"]),
+    (
+        'groups = [{ title = { en = "Doses" }',
+        'groups = [{ all_no = true, title = { en = "Doses" }',
+        ["forms.notes.groups.1.all_no: needs at least two yes/no items"],
+    ),
     ("Europe/Brussels", "Europe/Liege", ["trial.site.time_zone: unknown time zone 'Europe/Liege'"]),
     ("masking = ", "blinding = ", ["trial.masking: is required", "trial.blinding: unknown key"]),
     ('"double_blind"', '"blind"', ["trial.masking: should be 'open' or 'double_blind'"]),

@@ -159,7 +159,7 @@ def profiles(draw: st.DrawFn) -> lanes.ProfileFigure:
                 title=draw(TITLES), note="×10⁶ cells/kg", marks=draw(st.lists(MARKS, max_size=5))
             ),
             lanes.Bars(title="Adverse events", bars=draw(st.lists(BARS, max_size=60)), more="{count} more"),
-            lanes.Curve(title=draw(TITLES), note="mg/L", readings=draw(READINGS), limits=(0, 5), last="52 H"),
+            lanes.Curve(title=draw(TITLES), note="mg/L", readings=draw(READINGS), last="52 H"),
             lanes.Curve(title="Ferritin", note="µg/L", readings=draw(READINGS), last="335", number=2),
         ],
     )

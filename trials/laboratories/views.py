@@ -114,6 +114,7 @@ COLUMNS = (
     Column(name="age_to", label=gettext_lazy("To below age"), value=lambda row: row.age_to, css="num"),
     Column(
         name="lower",
+        decides=True,
         label=gettext_lazy("Lower bound"),
         value=_number("lower"),
         text=_shown("lower"),
@@ -121,6 +122,7 @@ COLUMNS = (
     ),
     Column(
         name="upper",
+        decides=True,
         label=gettext_lazy("Upper bound"),
         value=_number("upper"),
         text=_shown("upper"),

@@ -20,7 +20,7 @@ from django_filters import FilterSet
 from audit import events
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
-from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
+from trials.listing.parts import BLANK, Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
 from trials.reader import in_english, shown_day, shown_moment, shown_number
 
@@ -162,7 +162,7 @@ class Listing:
         for column in self.page_columns:
             value = column.value(row)
             text = column.text(row) if column.text else self._shown(value)
-            cells.append(Cell(column, value, "–" if text in EMPTY else text))
+            cells.append(Cell(column, value, BLANK if text in EMPTY else text))
         url = self.row_url(row) if self.row_url else ""
         title = " ".join(csv_text(cell.value) for cell in cells[:TITLE_CELLS])
         return Row(row, title, cells, url, self.selection is not None and self.selection.allowed(row))

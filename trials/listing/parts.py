@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import Model
 from django.utils.functional import Promise
 
+BLANK = "–"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -17,6 +19,7 @@ class Column:
     sort: model fields that order this column, never null; empty if it cannot be sorted.
     free_text: typed by users, so a leading formula sign is neutralised in the CSV (SEC-15).
     css: CSS classes of the cell; on_page False: column of the CSV only.
+    decides: the reader decides by it what to do with the row; on a phone it stands first.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Column:
     free_text: bool = False
     css: str = ""
     on_page: bool = True
+    decides: bool = False
 
 
 def choice_text(model: type[Model], name: str) -> Callable[[Any], Any]:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from trials.listing import Listing
-from trials.listing.parts import Cell, Row
+from trials.listing.parts import BLANK, Cell, Row
 
 register = template.Library()
 
@@ -33,10 +33,20 @@ def _row(context: Context, listing: Listing, row: Row) -> str:
     first, *others = row.cells
     text = _text(context, first)
     link = f'<a href="{url}">{text}</a>' if url else text
-    made.append(f'<th scope="row" class="{first.column.css}">{link}</th>')
-    made += [f'<td class="{cell.column.css}">{_text(context, cell)}</td>' for cell in others]
+    made.append(f'<th scope="row" class="{_classes(first)}">{link}</th>')
+    made += [f'<td class="{_classes(cell)}"{_label(cell)}>{_text(context, cell)}</td>' for cell in others]
     made.append("</tr>\n")
     return "".join(made)
+
+
+def _classes(cell: Cell) -> str:
+    names = (cell.column.css, "decides" if cell.column.decides else "", "blank" if cell.text == BLANK else "")
+    return " ".join(filter(None, names))
+
+
+def _label(cell: Cell) -> str:
+    """Return the label of the column as an attribute: on a phone it stands before the value."""
+    return f' data-label="{escape(cell.column.label)}"'
 
 
 def _tick(name: str, row: Row) -> str:

@@ -123,7 +123,8 @@ def test_a_known_value_is_offered_and_never_filled_in(desk: Client, patient: Pat
     page = desk.get(address(patient))
     assert "82.4 kg from Demography" in words(page)
     assert 'name="weight" value=""' in page.content.decode()
-    assert 'data-fill="id_weight" data-value="82.4" hidden' in page.content.decode()
+    assert 'data-fill="id_weight" data-value="82.4"' in page.content.decode()
+    assert not Record.objects.filter(form="vitals").exists()
 
 
 def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) -> None:
