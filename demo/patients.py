@@ -22,6 +22,7 @@ from patients.participation.visits import add_unscheduled, hold_visit
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
 from patients.review.signatures import sign_records
+from protocol.document.document import Protocol
 from protocol.document.items import Form
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
 
@@ -65,6 +66,11 @@ class Populator(TrialTeam):
         moment = self.moment(on, self.hour(on), 22 + min(3 * position, 36)).iso
         return {item.name: moment for item in form.items if item.type == "datetime"}
 
+    def assessed(self, rules: Protocol, day: date) -> dict[str, str]:
+        """Return the moment of the assessment of eligibility, which holds for some hours only."""
+        item = rules.assessment.item if rules.assessment else ""
+        return {item: self.moment(day, self.hour(day), 22).iso} if item else {}
+
     def at_screening(self, form: Form, day: date) -> dict[str, str]:
         """Return the times and dates of a screening form; dates of past history are left to the simulation."""
         return self.timed(form, day) if form.code in OF_THE_PAST else self.dated(form, day)
@@ -101,6 +107,7 @@ class Populator(TrialTeam):
             if code != "eligibility"
             for name, value in self.at_screening(rules.form(code), day).items()
         }
+        fixed |= self.assessed(rules, day)
         how = Simulation(on=day, blank_rate=0.1, fixed=fixed)
         answers = simulated_eligible(rules, self.rng, known, simulation=how)
         with self.as_role("coordinator"):

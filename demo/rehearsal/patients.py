@@ -90,6 +90,7 @@ class Rehearsal(Populator):
             for code in codes
             for name, value in self.timed(rules.form(code), day).items()
         }
+        fixed |= self.assessed(rules, day)
         how = Simulation(on=day, blank_rate=0.1, fixed=fixed)
         found = self._tried("eligible answers", simulated_eligible, rules, self.rng, known, codes, how)
         answers = found or {code: sample_values(rules.form(code), rules, {}) for code in codes}
