@@ -125,6 +125,7 @@ class WholePatient:
             if code != "eligibility"
             for name, value in self.invented.at_screening(self.rules.form(code), self.start).items()
         }
+        fixed |= self.invented.assessed(self.rules, self.start)
         how = Simulation(on=self.start, blank_rate=0.1, fixed=fixed)
         known = eligibility_subject(self.patient, inclusion_on=self.start)
         answers = simulated_eligible(self.rules, self.rng, known, simulation=how)
