@@ -1,4 +1,4 @@
-"""The bedside facts of an infusion, as queries name them: both arms share them. Nothing of the product is among them."""
+"""The bedside facts of an infusion, as queries name them: both arms share them, and none is of the product."""
 
 from collections.abc import Mapping
 

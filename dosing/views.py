@@ -109,9 +109,7 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     visits = row.patient.protocol.rules.visits
     context = {
         "visit": next((visit.code for visit in visits if visit.infusion == row.number), ""),
-        "facts": [
-            (label, value, links.get(column)) for column, label, value in bedside_facts(row) if value
-        ],
+        "facts": [(label, value, links.get(column)) for column, label, value in bedside_facts(row) if value],
         "status": status_tag(row, row.patient.trial.today),
         "window": window_words(row),
         "obstacle": problem,

@@ -292,7 +292,9 @@ class Query(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(target="record", record__isnull=False, target_id=None)
-                | (~Q(target="record") & Q(record=None, target_id__isnull=False, row="") & ~Q(origin="check")),
+                | (
+                    ~Q(target="record") & Q(record=None, target_id__isnull=False, row="") & ~Q(origin="check")
+                ),
                 name="query_is_about_one_row",
             ),
             models.CheckConstraint(

@@ -21,8 +21,12 @@ def ask_obstacles(facts: Sequence[Fact]) -> dict[int, str]:
     """
     open_now: set[int] = set()
     if facts:
-        of_kind = Query.objects.filter(target=facts[0].kind.target, item=facts[0].item, state__in=Query.OPEN_STATES)
-        open_now = set(of_kind.filter(target_id__in=[fact.row.pk for fact in facts]).values_list("target_id", flat=True))
+        of_kind = Query.objects.filter(
+            target=facts[0].kind.target, item=facts[0].item, state__in=Query.OPEN_STATES
+        )
+        open_now = set(
+            of_kind.filter(target_id__in=[fact.row.pk for fact in facts]).values_list("target_id", flat=True)
+        )
     found = {fact.row.pk: _obstacle(fact, open_now) for fact in facts}
     return {key: why for key, why in found.items() if why}
 

@@ -52,7 +52,9 @@ def query_figures(*, user: User, trial: Trial) -> QueryFigures:
     """Return the figures over the queries of a trial that the person may see."""
     rows = Query.objects.visible_to(user).filter(patient__trial=trial, state__in=Query.OPEN_STATES).order_by()
     counted = list(
-        rows.annotate(about=Coalesce("record__form", Concat(Value(OTHER), "target", output_field=CharField())))
+        rows.annotate(
+            about=Coalesce("record__form", Concat(Value(OTHER), "target", output_field=CharField()))
+        )
         .values_list("about", "state")
         .annotate(number=Count("pk"), oldest=Min("opened_at"))
     )

@@ -174,7 +174,9 @@ class SignForm(PasswordForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         reviewed = set(cleaned.get("reviewed", ()))
         missing = [
-            visit.title for visit in self.signed_visits() if reviewed.isdisjoint({visit.key, visit.patient_key})
+            visit.title
+            for visit in self.signed_visits()
+            if reviewed.isdisjoint({visit.key, visit.patient_key})
         ]
         if missing:
             sentence = _("Tick that you reviewed the content: %(visits)s.")

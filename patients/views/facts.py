@@ -48,7 +48,7 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
         raise Http404
     add_threads(queries, patient.protocol.rules.trial.site.time_zone)
     for query in queries:
-        query.label = about.label  # type: ignore[attr-defined]
+        query.label = about.label
     is_open = any(query.state != Query.State.CLOSED for query in queries)
     raises, obstacle = request.access.may(P.RAISE_QUERY), about.kind.obstacle(about.row)
 

@@ -24,6 +24,7 @@ from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
 from trials.reader import shown_number
 
+
 def queries_of(request: TrialRequest) -> Any:
     """Return the queries of this trial, with the related rows that their columns need."""
     rows = Query.objects.visible_to(request.user).filter(patient__trial=request.trial)

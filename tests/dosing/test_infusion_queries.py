@@ -53,7 +53,9 @@ def test_nothing_is_asked_about_an_infusion_that_is_only_planned(monitor, patien
 def test_no_fact_of_the_product_has_a_page(monitor, given):
     """CEL-18: the general list of queries shows nothing that tells arms apart."""
     asked = set(KINDS["infusion"].facts(given))
-    of_product = {field.name for field in Preparation._meta.fields} - {field.name for field in Infusion._meta.fields}
+    of_product = {field.name for field in Preparation._meta.fields} - {
+        field.name for field in Infusion._meta.fields
+    }
     assert not asked & of_product
     assert all(kind.model is not Preparation for kind in KINDS.values())
     for item in sorted(of_product):

@@ -188,7 +188,5 @@ def test_a_query_outside_the_forms_is_counted_and_found(trial, manager, patient)
     (fresh,) = KINDS["adverse_event"].rows([event.pk])
     fact = Fact(KINDS["adverse_event"], fresh, "grade")
     with acting(user=manager, role="data_manager"):
-        threads.raise_fact_query(
-            fact=fact, text="?", origin="data_manager", by=manager, role="data_manager"
-        )
+        threads.raise_fact_query(fact=fact, text="?", origin="data_manager", by=manager, role="data_manager")
     assert counted(trial, manager)["open_queries"] == {patient.pk: 1}

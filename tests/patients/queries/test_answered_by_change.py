@@ -99,7 +99,12 @@ class TestOtherRows:
         ask_fact("disposition", patient, "end_note", monitor)
         with acting(user=doctor, role="investigator"):
             correct_end(
-                patient=patient, on=trial.today, end_reason="lost", note="Moved to Ghent", reason=ANSWER, by=doctor
+                patient=patient,
+                on=trial.today,
+                end_reason="lost",
+                note="Moved to Ghent",
+                reason=ANSWER,
+                by=doctor,
             )
         assert states() == {"end_note": "answered"}
 

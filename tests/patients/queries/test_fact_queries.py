@@ -1,4 +1,4 @@
-"""Queries on consents, decisions on eligibility, the end of study and adverse events: the same thread as for an item."""
+"""Queries on consents, decisions on eligibility, the end of study and adverse events, as those on an item."""
 
 import csv
 import io
@@ -151,7 +151,9 @@ class TestThePage:
         assert Query.objects.get().state == "answered"
         assert desk.post(address, {"text": "Why?"}).status_code == 403
 
-    def test_who_raises_no_queries_sees_only_bubbles_of_what_was_asked(self, consent, monitor, nurse, patient):
+    def test_who_raises_no_queries_sees_only_bubbles_of_what_was_asked(
+        self, consent, monitor, nurse, patient
+    ):
         page = f"/trials/{patient.trial.slug}/patients/{patient.code}/consent/"
         assert "/facts/" not in build.client(nurse).get(page).content.decode()
         ask(about("consent", consent, "version"), monitor)
@@ -213,7 +215,9 @@ class TestOtherRows:
 
     def test_an_adverse_event(self, patient, monitor):
         event = build.event(patient=patient)
-        page = build.client(monitor).get(f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/1/")
+        page = build.client(monitor).get(
+            f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/1/"
+        )
         assert fact_page(patient, "adverse_event", event, "seriousness") in page.content.decode()
         ask(about("adverse_event", event, "grade"), monitor, "Grade 1?")
         again = build.client(monitor).get(
@@ -226,7 +230,9 @@ class TestTheList:
     @pytest.fixture
     def asked(self, patient, consent, monitor, record):
         ask(about("consent", consent, "version"), monitor)
-        ask(about("adverse_event", build.event(patient=patient, term="Cough"), "term"), monitor, "Since when?")
+        ask(
+            about("adverse_event", build.event(patient=patient, term="Cough"), "term"), monitor, "Since when?"
+        )
         with acting(user=monitor, role="monitor"):
             item = next(iter(record.values))
             threads.raise_query(

@@ -274,6 +274,8 @@ class TestChecks:
 
 def test_a_monitor_sees_a_bubble_beside_each_item_of_a_form(record: Record, monitor: User, nurse: User):
     page = build.client(monitor).get(field(record)).content.decode()
-    links = re.findall(r'<a class="icon-btn" href="\?field=(\w+)#\w+"[^>]*><svg[^>]*><use href="#icon-(\w+)"', page)
+    links = re.findall(
+        r'<a class="icon-btn" href="\?field=(\w+)#\w+"[^>]*><svg[^>]*><use href="#icon-(\w+)"', page
+    )
     assert dict(links)["hr"] == "query"
     assert set(dict(links).values()) == {"query"}

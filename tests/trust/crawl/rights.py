@@ -77,7 +77,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/review/withdraw/": (NOBODY, "I"),
     "to-sign/": (ALL, NOBODY),
     **dict.fromkeys(
-        ["to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/", "adverse-events/sign/"],
+        [
+            "to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/",
+            "adverse-events/sign/",
+        ],
         ("I", "I"),
     ),
     "locks/": (ALL, NOBODY),
