@@ -1,4 +1,4 @@
-"""The bedside facts of an infusion, as queries name them: the same in both arms, nothing of the product."""
+"""The bedside facts of an infusion, as queries name them: both arms share them, and none is of the product."""
 
 from collections.abc import Mapping
 

@@ -12,9 +12,9 @@ from safety.models import AdverseEvent
 
 
 def _facts(row: AdverseEvent) -> Mapping[str, Words]:
-    return {
-        fact.item: (fact.label, fact.value) for fact in Wording(row.patient.protocol.rules).all_facts(row)
-    }
+    facts = Wording(row.patient.protocol.rules).all_facts(row)
+    # The page shows the grade with its colour; in a file it is the number.
+    return {fact.item: (fact.label, row.grade if fact.item == "grade" else fact.value) for fact in facts}
 
 
 def _page(row: AdverseEvent) -> str:

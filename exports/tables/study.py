@@ -6,16 +6,11 @@ from typing import Any, cast
 
 from django.db.models import (
     BooleanField,
-    Case,
     DateTimeField,
     DecimalField,
     Field,
-    IntegerField,
     Model,
-    OuterRef,
     QuerySet,
-    Subquery,
-    When,
 )
 from django.utils.translation import gettext_noop
 
@@ -23,8 +18,8 @@ from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
-from exports.tables.query_values import value_asked
-from patients.models import Consent, Deviation, EligibilityDecision, Patient, Query, QueryMessage, Visit
+from exports.tables.queries import queries_with_numbers, value_asked
+from patients.models import Consent, Deviation, EligibilityDecision, Patient, QueryMessage, Visit
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -305,20 +300,6 @@ TITLES = {
 }
 
 
-def _queries(trial: Trial) -> QuerySet[Any]:
-    """Return the queries with the number of the adverse event or infusion that they are about."""
-    asked = {Query.Target.ADVERSE_EVENT: AdverseEvent, Query.Target.INFUSION: Infusion}
-    numbers = [
-        When(
-            target=target,
-            then=Subquery(model._default_manager.filter(pk=OuterRef("target_id")).values("number")),
-        )
-        for target, model in asked.items()
-    ]
-    rows = Query.objects.filter(patient__trial=trial)
-    return rows.annotate(about_number=Case(*numbers, output_field=IntegerField()))
-
-
 def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
     """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it."""
     rows: dict[str, QuerySet[Any]] = {
@@ -335,7 +316,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
-        "queries": _queries(trial).order_by("patient__number", "pk"),
+        "queries": queries_with_numbers(trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
         ),

@@ -105,7 +105,7 @@ def judge(found: Sequence[Dependent], casebook: Casebook, changes: QueryChanges,
     read_by = {each.place.reads: casebook.with_forms(each.place.reads) for each in found}
     open_now: dict[int, dict[tuple[str, str], Query]] = {}
     for query in changes.standing:
-        if query.state != Query.State.CLOSED and query.record_id is not None:
+        if query.record_id and query.state != Query.State.CLOSED:
             open_now.setdefault(query.record_id, {})[query.item, query.check_id] = query
     for each in found:
         _judge(each, read_by[each.place.reads], open_now.get(each.record.pk, {}), changes, by)

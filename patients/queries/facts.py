@@ -30,8 +30,8 @@ class FactKind:
     """One kind of row to ask about.
 
     title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
-    returns the address of the row's page. obstacle: returns the message why no query can be raised on it.
-    joins: further relations that facts read.
+    returns the address of its page. obstacle: returns the message why no query can be raised on it. joins: further
+    relations that facts read.
     """
 
     target: str
@@ -154,7 +154,7 @@ def fact_asked(query: Query) -> Fact:
 
 
 def refuse_to_ask(fact: Fact) -> None:
-    """Raise ValidationError if no query can be raised on a fact: patient or trial is locked, or no such fact."""
+    """Raise ValidationError for a locked patient or trial, an obstacle of the row, and a fact that there is not."""
     refuse_when_locked(fact.patient)
     if why := fact.kind.obstacle(fact.row):
         raise ValidationError(why)

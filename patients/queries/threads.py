@@ -172,9 +172,9 @@ def _refuse_step(row: Query, to: str) -> None:
 
 def _row_is_gone(row: Query) -> bool:
     """Return True for a query on a row that the table has no more. One query, under the lock of the patient."""
-    if not row.row or row.record_id is None:
+    if row.record is None:
         return False
-    return row.row not in by_id(Record.objects.get(pk=row.record_id).values.get(row.item))
+    return bool(row.row) and row.row not in by_id(row.record.values.get(row.item))
 
 
 def _has_open_replacement(row: Query) -> bool:

@@ -1,4 +1,4 @@
-"""Queries on consents, decisions on eligibility, end of study and adverse events: the thread of an item."""
+"""Queries on consents, decisions on eligibility, the end of study and adverse events, as those on an item."""
 
 import csv
 import io
@@ -220,6 +220,7 @@ class TestOtherRows:
         )
         assert fact_page(patient, "adverse_event", event, "seriousness") in page.content.decode()
         ask(about("adverse_event", event, "grade"), monitor, "Grade 1?")
+        assert about("adverse_event", event, "grade").value == "1"
         again = build.client(monitor).get(
             f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/1/"
         )

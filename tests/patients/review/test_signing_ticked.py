@@ -1,4 +1,4 @@
-"""Forms of several patients ticked in *To sign* and signed with one password; one tick for a patient."""
+"""Forms of several patients ticked in *To sign*, read and signed with one password; one tick for all of a patient."""
 
 import pytest
 

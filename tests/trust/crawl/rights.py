@@ -78,10 +78,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "to-sign/": (ALL, NOBODY),
     **dict.fromkeys(
         [
-            "to-sign/sign/",
-            "patients/*/sign/",
-            "patients/*/sign/casebook/",
-            "patients/*/visits/*/sign/",
+            "to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/",
             "adverse-events/sign/",
         ],
         ("I", "I"),
