@@ -5,8 +5,6 @@ Stages are numbers, so that the least advanced of several is their minimum, in S
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from operator import attrgetter
-from typing import Any, TypeVar
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
@@ -17,7 +15,6 @@ from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 
-V = TypeVar("V", bound=Any)
 STAGES = ("draft", "complete", "verified", "signed", "locked")
 DRAFT, COMPLETE, VERIFIED, SIGNED, LOCKED = range(5)
 NOT_STARTED, NOT_APPLICABLE, MISSED = "not_started", "not_applicable", "missed"
@@ -102,21 +99,6 @@ def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
         if form not in stages:
             return STAGES[DRAFT]
     return STAGES[min(stages.values())]
-
-
-def in_order(visits: Iterable[V]) -> list[V]:
-    """Return visits in the order in which they take place; one without a date follows its predecessor.
-
-    visits: rows of `Visit`, or tuples with its id, position, number and days.
-    """
-    planned = sorted(visits, key=attrgetter("position", "number"))
-    days: dict[int, date] = {}
-    latest = date.min
-    # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
-    for visit in planned:
-        latest = visit.held_on or visit.planned_on or latest
-        days[visit.id] = latest
-    return sorted(planned, key=lambda visit: (days[visit.id], visit.position, visit.number))
 
 
 def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> str:

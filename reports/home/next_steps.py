@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from accounts.addresses import address
 from audit.compiled_queries import CompiledQuery, CompiledValues, Listed
 from audit.models import Signature
+from patients.casebook.casebook import in_order
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consent_withdrawal import stops_treatment
@@ -30,7 +31,6 @@ from patients.participation.visit_status import (
     DRAFT,
     OPEN_PATIENTS,
     forms_at,
-    in_order,
     last_day_of,
     required_of,
     visit_stage,
