@@ -23,7 +23,7 @@ _PLAIN: Mapping[str, ItemKind] = {
 
 
 # The infusion planned at the visit of the form, once it is given: the same in both arms.
-INFUSION_NAMES: Names = {"infusion.started_at": INSTANT, "infusion.ended_at": INSTANT}
+INFUSION_NAMES: dict[str, ItemKind] = {"infusion.started_at": INSTANT, "infusion.ended_at": INSTANT}
 
 
 def kind_of_item(item: Item) -> ItemKind:
