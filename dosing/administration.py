@@ -4,6 +4,8 @@ Blinding: these facts are the same in both arms, and no function here reads or w
 an infusion (the dose in `dosing.product`, other rooms) listens to `dosing.signals.infusion_given`.
 """
 
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
@@ -82,6 +84,25 @@ class Bedside(TypedDict):
     timing_deviation_reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """When an infusion was given: the day at the site, start and end as stored; empty if it was not given."""
+
+    day: date | None
+    started: str
+    ended: str
+
+    @classmethod
+    def of(cls, row: Infusion, patient: Patient) -> "Given":
+        """Return when the infusion is given as it stands."""
+        return cls(given_on(row, patient), row.started, row.ended)
+
+    def differs_from(self, before: "Given") -> list[str]:
+        """Return what changed, by its name in expressions."""
+        changed = {"started_at": self.started != before.started, "ended_at": self.ended != before.ended}
+        return [f"infusion.{name}" for name, differs in changed.items() if differs]
+
+
 @transaction.atomic
 def record_weight(
     *,
@@ -129,7 +150,7 @@ def record_infusion(
     _check(patient, row, facts)
     _need_reason(row, facts["weight_kg"], reason)
     ask(_questions(patient, row, facts), confirmed)
-    day = given_on(row, patient)
+    before = Given.of(row, patient)
     row.state, row.not_given_reason = State.GIVEN, ""
     row.started, row.started_at = facts["started"].iso, facts["started"].earliest
     row.ended, row.ended_at = facts["ended"].iso, facts["ended"].earliest
@@ -138,7 +159,7 @@ def record_infusion(
     for name in WORDS:
         setattr(row, name, str(facts.get(name, "")).strip())
     _save(row, reason, by)
-    _after(patient, row, by, before=day)
+    _after(patient, row, by, before=before)
     return row
 
 
@@ -162,12 +183,12 @@ def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -
     later = Infusion.objects.filter(patient=patient, number__gt=row.number, state=State.GIVEN)
     if row.state == State.GIVEN and later.exists():
         raise ValidationError(_("A later infusion was given: correct the later one first."))
-    day = given_on(row, patient)
+    before = Given.of(row, patient)
     row.state, row.not_given_reason = State.NOT_GIVEN, reason.strip()
     for name, value in CLEARED.items():
         setattr(row, name, value)
     _save(row, reason, by)
-    _after(patient, row, by, before=day)
+    _after(patient, row, by, before=before)
     return row
 
 
@@ -301,10 +322,10 @@ def _save(row: Infusion, reason: str, by: User) -> Infusion:
     return row
 
 
-def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None:
+def _after(patient: Patient, row: Infusion, by: User, *, before: Given) -> None:
     """Record the visit as held, store the day of the first infusion, plan later infusions and visits again.
 
-    before: the day on which the infusion was given until this change.
+    before: when the infusion was given until this change. Announces what changed under its name in expressions.
     """
     day = given_on(row, patient)
     is_first_moved = row.number == 1 and patient.first_infusion_on != day
@@ -318,7 +339,7 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
         and patient.state in SETTLING_STATES
         # No visit is held after the end of study; an infusion there was asked about and confirmed.
         and not (patient.ended_on and day > patient.ended_on)
-        and _takes_infusion_day(visit, before)
+        and _takes_infusion_day(visit, before.day)
     ):
         visit.patient = patient
         hold_visit_of(visit=visit, on=day, by=by)
@@ -327,6 +348,8 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
     replan(patient, by, infusions=given_days(patient))
     if is_first_moved:
         announce(patient=patient, names=["subject.first_infusion_on"], by=by)
+    if visit is not None and (names := Given.of(row, patient).differs_from(before)):
+        announce(patient=patient, names=names, visit=visit, by=by)
 
 
 def _takes_infusion_day(visit: Visit, before: object) -> bool:

@@ -23,7 +23,11 @@ class DosingConfig(AppConfig):
         from dosing.signals import infusion_given
         from dosing.system_texts import TEXTS
         from patients import signals
-        from patients.participation.milestones import never_given_providers, providers
+        from patients.participation.milestones import (
+            infusion_times_providers,
+            never_given_providers,
+            providers,
+        )
         from patients.queries import facts
 
         register(TEXTS)
@@ -36,6 +40,7 @@ class DosingConfig(AppConfig):
         signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="dosing.after_death")
         self._follow_corrections(participation)
         providers.append(milestones.infusions_given)
+        infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)
 
     def _follow_corrections(self, participation: Any) -> None:

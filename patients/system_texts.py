@@ -31,6 +31,8 @@ FACTS: dict[str, Promise] = {
     "group": _("Group"),
     "visit_on": _("Day of the visit"),
     "visit_code": _("Visit"),
+    "infusion_started_at": _("Start of the infusion"),
+    "infusion_ended_at": _("End of the infusion"),
 }
 
 TEXTS = {

@@ -2,4 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-TEXTS = {"search.hospital_number": _("hospital number")}
+TEXTS = {
+    "search.hospital_number": _("hospital number"),
+    "search.person": _("name or hospital number"),
+}

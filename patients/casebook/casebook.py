@@ -5,11 +5,12 @@ casebook for it under the lock (`Casebook.for_save`): every record, but values o
 them, because a patient has some two hundred records.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, cast
+from operator import attrgetter
+from typing import Any, TypeVar, cast
 
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from patients.casebook.casebook_queries import (
     VISIT,
     VISITS,
     FormValues,
+    InfusionValues,
     has_values,
     parsed_values,
 )
@@ -40,6 +42,9 @@ from trials.reader import reader_language
 
 PATIENT_OF_VISIT: Any = Visit._meta.get_field("patient")
 VERSION_OF_VISIT: Any = Visit._meta.get_field("protocol")
+
+
+V = TypeVar("V", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -360,14 +365,30 @@ class Casebook:
         )
 
     def _context_names(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
-        """Return the context of an expression beside the forms: the current visit and the other rows of the logs."""
+        """Return what expressions name beside the forms: the visit, its infusion, the other rows of the logs."""
         logs: dict[str, list[Record]] = {}
         for record in self.records:
             in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT
             if in_log and not place.holds(record):
                 logs.setdefault(record.form, []).append(record)
         visit = {"code": place.visit.code, "on": place.day} if place.visit else {}
-        return {"visit": visit, "logs": FormValues(logs)}
+        infusion = InfusionValues(place.visit.pk if place.visit else None)
+        return {"visit": visit, "infusion": infusion, "logs": FormValues(logs)}
+
+
+def in_order(visits: Iterable[V]) -> list[V]:
+    """Return visits in the order in which they take place; one without a date follows its predecessor.
+
+    visits: rows of `Visit`, or tuples with its id, position, number and days.
+    """
+    planned = sorted(visits, key=attrgetter("position", "number"))
+    days: dict[int, date] = {}
+    latest = date.min
+    # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
+    for visit in planned:
+        latest = visit.held_on or visit.planned_on or latest
+        days[visit.id] = latest
+    return sorted(planned, key=lambda visit: (days[visit.id], visit.position, visit.number))
 
 
 def _records_for_save(place: FormPlace) -> list[Record]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Case, F, Q, Subquery, TextField, Value, When
@@ -10,6 +11,7 @@ from django.db.models.functions import Cast, Concat, StrIndex
 
 from audit.compiled_queries import CompiledQuery, CompiledValues
 from patients.models import Consent, Identity, Patient, Record, Visit
+from patients.participation.milestones import infusion_times
 from trials.models import Delegation
 
 
@@ -76,6 +78,26 @@ def parsed_values(record: Record) -> dict[str, Any]:
     if text is not None:
         record.values = json.loads(text)
     return record.values
+
+
+class InfusionValues(Mapping[str, Any]):
+    """Start and end of the infusion given at a visit; read when an expression asks for one, at most once."""
+
+    def __init__(self, visit: int | None) -> None:
+        self.visit = visit
+
+    @cached_property
+    def _times(self) -> dict[str, str]:
+        return {} if self.visit is None else infusion_times(self.visit)
+
+    def __getitem__(self, name: str) -> str:
+        return self._times[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._times)
+
+    def __len__(self) -> int:
+        return len(self._times)
 
 
 class FormValues(Mapping[str, Any]):

@@ -186,7 +186,7 @@ def _because(code: str, name: str, rules: FormRules, **parameters: Any) -> Store
     if form in protocol.forms:
         label, title = protocol.item(name).label.root, protocol.form(form).title.root
         return system_text(code, item=_label(label), form=_label(title), **parameters)
-    fact = f"fact.{item}" if form == "subject" else f"fact.visit_{item}"
+    fact = f"fact.{item}" if form == "subject" else f"fact.{form}_{item}"
     return system_text(f"{code}_fact", fact=system_text(fact), **parameters)
 
 

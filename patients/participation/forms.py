@@ -12,6 +12,7 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Field, Layout
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Consent, Patient
@@ -31,7 +32,8 @@ class StepForm(forms.Form):
     required_css_class = "required"
     questions: tuple[Question, ...] = ()
     token = ""
-    carried_to, carried_words = "", "%(day)s"
+    carried_to = ""
+    carried_words: str | Promise = "%(day)s"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ A room registers a provider when it starts (`apps.ready`): a function that retur
 patients at once, so that a listing costs one query whatever its length.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,6 +28,16 @@ providers: list[Provider] = []
 # Yields (patient key, number) of each infusion that will not be given.
 NeverGiven = Callable[[Sequence[Patient]], Iterable[tuple[int, int]]]
 never_given_providers: list[NeverGiven] = []
+
+
+# Return the stored moments of the infusion given at a visit by name (`started_at`, `ended_at`); empty without one.
+InfusionTimes = Callable[[int], Mapping[str, str]]
+infusion_times_providers: list[InfusionTimes] = []
+
+
+def infusion_times(visit: int) -> dict[str, str]:
+    """Return when the infusion at a visit, given by its key, started and ended. One query per provider."""
+    return {name: at for provider in infusion_times_providers for name, at in provider(visit).items()}
 
 
 def milestones(patients: Sequence[Patient]) -> dict[int, list[Milestone]]:

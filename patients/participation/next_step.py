@@ -4,7 +4,7 @@ A patient has exactly one next step, or a reason why none. What tells arms apart
 and forms are planned in both arms alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -187,7 +187,7 @@ def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
     return NoStep.NO_DAY if any(True for _each in _open(facts)) else NextStep(Kind.END)
 
 
-def _open(facts: PatientFacts) -> Iterable[NextStep]:
+def _open(facts: PatientFacts) -> Iterator[NextStep]:
     """Yield what is open in follow-up in the order of the visits, an infusion before the forms of its visit."""
     infusions = facts.infusions if facts.treated else ()
     known = {visit.key for visit in facts.visits}
@@ -218,7 +218,7 @@ def _infusion(infusion: InfusionFacts) -> NextStep:
     )
 
 
-def _to_finish(facts: PatientFacts) -> Iterable[NextStep]:
+def _to_finish(facts: PatientFacts) -> Iterator[NextStep]:
     """Yield what is left of an ended study: visits up to its end that are not settled, and their forms."""
     for visit in facts.visits:
         if not visit.takes_place:

@@ -11,7 +11,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from audit import events
 from patients.entry.consent_scans import KEY, receive_scan, scan_of
 from patients.models import Consent, Patient
 from patients.participation import consent_corrections, consent_withdrawal, corrections, disposition, visits
@@ -24,6 +23,7 @@ from patients.participation.correction_forms import (
     WithdrawConsentForm,
     stored_consent,
 )
+from patients.views.identity_looks import record_look
 from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
@@ -86,8 +86,7 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
     patient = patient_of(request, code)
     row = consent_of(patient, number)
     if row.representative_name:
-        facts: dict[str, Any] = {"trial_id": patient.trial_id, "patient_id": patient.pk}
-        events.record(kind=events.AccessKind.IDENTITY_SEEN, request=request, **facts)
+        record_look(request, patient)
 
     refused = receive_scan(request, patient)
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
-from audit import events
 from patients.entry.consent_scans import receive_scan, scan_of
 from patients.models import Identity, Patient, Query
 from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
@@ -34,6 +33,7 @@ from patients.participation.forms import (
 )
 from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
 from patients.views.fact_links import fact_links, links_of
+from patients.views.identity_looks import record_look
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField
 from trials.permissions import Permission as P
@@ -97,12 +97,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
     """Show or correct the identifying data of a patient. Every look is recorded (PRV-04)."""
     patient = patient_of(request, code)
     row = get_object_or_404(Identity, patient=patient)
-    events.record(
-        kind=events.AccessKind.IDENTITY_SEEN,
-        trial_id=patient.trial_id,
-        patient_id=patient.pk,
-        request=request,
-    )
+    record_look(request, patient)
     birth_date = shown_birth_date(row.birth_date)
     initial = {name: getattr(row, name) for name in IDENTITY_FIELDS} | {"birth_date": birth_date}
 

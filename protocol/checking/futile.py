@@ -244,16 +244,23 @@ class _Search:
 
     def _never_a_name(self, name: str, place: _Place) -> str | None:
         first, _dot, rest = name.partition(".")
-        if name == "subject.first_infusion_on" and self.protocol.dosing is None:
+        if (name == "subject.first_infusion_on" or first == "infusion") and self.protocol.dosing is None:
             return f"{name} never has a value: the protocol has no [dosing]"
         if place.form is not None:
-            in_log = place.form.code in self.protocol.logs
-            return f"{name} never has a value in a log" if first == "visit" and in_log else None
-        if first in ("visit", "logs"):
+            if first in ("visit", "infusion") and place.form.code in self.protocol.logs:
+                return f"{name} never has a value in a log"
+            if first == "infusion" and not self.visits_of[place.form.code] & self._infused:
+                return f"{name} never has a value: no visit with an infusion has this form"
+            return None
+        if first in ("visit", "infusion", "logs"):
             return f"{name} has no value when eligibility is decided"
         if first == "subject" and rest in ("first_infusion_on", "group") and not place.deferred:
             return f"{name} has no value before inclusion"
         return None
+
+    @property
+    def _infused(self) -> frozenset[str]:
+        return frozenset(visit.code for visit in self.protocol.visits if visit.infusion)
 
     def _never_here(self, node: Call, place: _Place) -> str | None:
         if place.form is None:

@@ -22,6 +22,10 @@ _PLAIN: Mapping[str, ItemKind] = {
 }
 
 
+# The infusion planned at the visit of the form, once it is given: the same in both arms.
+INFUSION_NAMES: dict[str, ItemKind] = {"infusion.started_at": INSTANT, "infusion.ended_at": INSTANT}
+
+
 def kind_of_item(item: Item) -> ItemKind:
     """Return the kind of an item in an expression."""
     if item.type == "choice":
@@ -42,8 +46,8 @@ def kinds_of_items(items: Iterable[Item]) -> dict[str, ItemKind]:
 
 
 def names_everywhere(protocol: Protocol) -> Names:
-    """Return ``form.item`` of every form, ``subject.…``, ``visit.…``, ``logs.…`` and ``definition.…``."""
-    names = subject_names(protocol) | visit_names(protocol) | log_names(protocol)
+    """Return ``form.item`` of every form, and what is named beside the forms: the subject, the visit, definitions …"""
+    names = subject_names(protocol) | visit_names(protocol) | INFUSION_NAMES | log_names(protocol)
     for code, form in protocol.forms.items():
         names |= {f"{code}.{name}": kind for name, kind in kinds_of_items(form.items).items()}
     return names | definition_names(protocol.definitions, names)

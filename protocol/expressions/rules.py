@@ -36,7 +36,8 @@ class Scope:
 
     ``form_values`` are the values of ``form``; ``other_forms`` those of other forms by code. ``subject`` has
     first_consent_at, first_consent_type, consent_at, consent_type, inclusion_on, screened_on, group and
-    first_infusion_on (dates, aware datetimes, texts).
+    first_infusion_on (dates, aware datetimes, texts). ``other_forms`` also holds what is named beside the forms: visit,
+    infusion and logs.
     By form, ``previous`` holds the record before this one, ``last`` the latest known values, ``same`` those of the
     same visit.
     """

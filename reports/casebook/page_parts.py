@@ -42,13 +42,13 @@ def dossier_in(context: Any, patient: Patient) -> PatientData:
     request = context["request"]
     known = context.get("dossier") or getattr(request, "dossier", None)
     if known is not None and known.patient.pk == patient.pk:
-        return known  # type: ignore[no-any-return]
+        return known
     casebook = context.get("casebook") or getattr(context.get("page"), "casebook", None)
     if not isinstance(casebook, Casebook) or casebook.save_place is not None:
         casebook = Casebook(patient, list(patient.visits.all()))
         casebook.attach_visits()
     request.dossier = PatientData(request.access, casebook)
-    return request.dossier  # type: ignore[no-any-return]
+    return request.dossier
 
 
 def tree_of(dossier: PatientData, places: Navigation, here: str) -> list[TreeVisit]:

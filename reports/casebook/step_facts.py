@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
+from typing import Protocol as TypingProtocol
 
 from dosing.models import Infusion
 from patients.casebook.navigation import VisitLink
@@ -86,7 +87,22 @@ def decision_stands(patient: Patient, decision: Any) -> DecisionStands:
     return DecisionStands.ELIGIBLE if eligible else DecisionStands.NOT_ELIGIBLE
 
 
-def open_infusions(rules: Protocol, infusions: Iterable[Infusion]) -> Iterable[InfusionFacts]:
+class AtBedside(TypingProtocol):
+    """The columns of an infusion that the next step depends on, the same in both arms."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def window_from(self) -> date | None: ...
+    @property
+    def window_to(self) -> date | None: ...
+    @property
+    def weight_kg(self) -> Any: ...
+
+
+def open_infusions(rules: Protocol, infusions: Iterable[AtBedside]) -> Iterable[InfusionFacts]:
     """Yield the infusions that are neither given nor marked as not given. Nothing of the product is read."""
     visits = {visit.infusion: visit.code for visit in rules.visits if visit.infusion}
     for row in infusions:

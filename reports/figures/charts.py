@@ -5,7 +5,7 @@ Values and texts are given; this module only computes the drawing. No Django.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from reports.figures.shapes import (
     Circle,
@@ -26,18 +26,22 @@ from reports.figures.shapes import (
 
 ACCRUAL_WIDTH, ACCRUAL_HEIGHT = 480.0, 232.0
 MOST_MONTHS = 6
+FIRST_MONTH = timedelta(days=30)
 GRADES_WIDTH, GRADES_LEFT, GRADES_RIGHT, GRADES_ROW = 660.0, 216.0, 606.0, 27.0
 DEEP_GRADES = frozenset({4, 5})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccrualCurve:
-    """Patients enrolled by day. `steps` are (day, cumulative number); `plan` is (first day, last day, target)."""
+    """Patients enrolled by day. `steps` are (day, cumulative number); `plan` is (first day, last day, target).
+
+    until: the last day drawn; the plan is drawn up to it.
+    """
 
     label: str
     steps: Sequence[tuple[date, int]]
     plan: tuple[date, date, int] | None
-    today: date
+    until: date
     now_label: str
     plan_label: str
     tips: Sequence[str]
@@ -68,24 +72,26 @@ def planned(plan: tuple[date, date, int], on: date) -> float:
 
 
 def accrual(data: AccrualCurve) -> Figure:
-    """Return the accrual figure: the plan as a dashed line, the enrolment as steps up to today."""
+    """Return the accrual figure: the plan as a dashed line, the enrolment as steps up to the last day drawn."""
     first, last = _period(data)
-    most = max([data.plan[2] if data.plan else 0, *(number for _day, number in data.steps), 1])
+    most = max([planned(data.plan, last) if data.plan else 0, *(number for _day, number in data.steps), 1])
     ticks = value_ticks([0, most], 4)
     across = Scale(first.toordinal(), last.toordinal(), 34.0, ACCRUAL_WIDTH - 62)
     down = Scale(0, ticks[-1], ACCRUAL_HEIGHT - 32, 16)
     shapes: list[Shape] = [*_counts(ticks, across, down), *_months(first, last, across, data.month)]
     if data.plan:
-        shapes.extend(_plan(data.plan, data.plan_label, across, down))
+        shapes.extend(_plan(data.plan, last, data.plan_label, across, down))
     shapes.extend(_steps(data, across, down))
     return Figure(width=ACCRUAL_WIDTH, height=ACCRUAL_HEIGHT, label=data.label, shapes=tuple(shapes))
 
 
 def _period(data: AccrualCurve) -> tuple[date, date]:
-    days = [day for day, _number in data.steps] + [data.today]
+    days = [day for day, _number in data.steps] + [data.until]
     if data.plan:
-        days += data.plan[:2]
-    return min(days).replace(day=1), max(days)
+        days.append(data.plan[0])
+    first = min(days).replace(day=1)
+    # The first month is drawn whole, so that the days of a trial that has just begun are told apart.
+    return first, max(*days, first + FIRST_MONTH)
 
 
 def _counts(ticks: Sequence[float], across: Scale, down: Scale) -> list[Shape]:
@@ -114,10 +120,10 @@ def _months(first: date, last: date, across: Scale, name: Callable[[date], str])
     return shapes
 
 
-def _plan(plan: tuple[date, date, int], label: str, across: Scale, down: Scale) -> list[Shape]:
-    first, last, target = plan
-    end = (across(last.toordinal()), down(target))
-    start = (across(first.toordinal()), down(0))
+def _plan(plan: tuple[date, date, int], last: date, label: str, across: Scale, down: Scale) -> list[Shape]:
+    drawn = max(plan[0], min(plan[1], last))
+    end = (across(drawn.toordinal()), down(planned(plan, drawn)))
+    start = (across(plan[0].toordinal()), down(0))
     return [
         Path(points=(start, end), css="plan"),
         Words(x=min(end[0] + 6, ACCRUAL_WIDTH - text_width(label)), y=end[1] + 4, text=label),
@@ -125,8 +131,8 @@ def _plan(plan: tuple[date, date, int], label: str, across: Scale, down: Scale) 
 
 
 def _steps(data: AccrualCurve, across: Scale, down: Scale) -> list[Shape]:
-    begin = data.plan[0] if data.plan else data.steps[0][0] if data.steps else data.today
-    points: list[Point] = [(across(min(begin, data.today).toordinal()), down(0))]
+    begin = data.plan[0] if data.plan else data.steps[0][0] if data.steps else data.until
+    points: list[Point] = [(across(min(begin, data.until).toordinal()), down(0))]
     dots: list[Shape] = []
     height = 0
     for (day, number), tip in zip(data.steps, data.tips, strict=True):
@@ -134,7 +140,7 @@ def _steps(data: AccrualCurve, across: Scale, down: Scale) -> list[Shape]:
         points += [(x, down(height)), (x, down(number))]
         dots.append(Circle(x=x, y=down(number), radius=3.6, css="point", tip=tip))
         height = number
-    now = (across(data.today.toordinal()), down(height))
+    now = (across(data.until.toordinal()), down(height))
     points.append(now)
     area = (*points, (now[0], down(0)))
     anchor = "end" if now[0] - text_width(data.now_label) > across.start else "start"

@@ -14,7 +14,7 @@ from reports.figures.shapes import Figure
 from reports.home.workload import Workload
 from safety.models import AdverseEvent
 
-MOST_TERMS = 8
+MOST_TERMS, SEVERE = 8, 3
 WORST = CompiledValues(
     lambda **who: (
         AdverseEvent.objects.visible_in(**who)
@@ -54,13 +54,24 @@ def worst_by_term(work: Workload) -> dict[str, list[int]]:
     return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
 
 
+def kept_terms(counted: dict[str, list[int]]) -> list[str]:
+    """Return the terms to show, most patients first: each with a grade of 3 or more, however rare, then the frequent.
+
+    counted: the number of patients by worst grade, 1 to 5, of each term, most patients first.
+    """
+    severe = [term for term, grades in counted.items() if any(grades[SEVERE - 1 :])]
+    others = [term for term in counted if term not in severe][: max(0, MOST_TERMS - len(severe))]
+    return [term for term in counted if term in severe or term in others]
+
+
 def event_grades(work: Workload) -> EventGrades:
-    """Return the figure of the most frequent terms, with shares of the patients included so far."""
+    """Return the figure of the severe and the most frequent terms, with shares of the patients included so far."""
     counted = worst_by_term(work)
-    rows = [_row(term, counts, work.enrolled) for term, counts in list(counted.items())[:MOST_TERMS]]
+    kept = kept_terms(counted)
+    rows = [_row(term, counted[term], work.enrolled) for term in kept]
     grades = [grade for grade in range(1, 6) if any(row.patients[grade - 1] for row in rows)]
     figure = charts.worst_grades(rows, _label(rows)) if rows else None
-    return EventGrades(figure, grades, rows, max(0, len(counted) - MOST_TERMS), work.enrolled)
+    return EventGrades(figure, grades, rows, len(counted) - len(kept), work.enrolled)
 
 
 def _row(term: str, counts: list[int], enrolled: int) -> charts.TermRow:

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from accounts.addresses import address
 from audit.compiled_queries import CompiledQuery, CompiledValues, Listed
 from audit.models import Signature
+from patients.casebook.casebook import in_order
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.captured import in_order
 from patients.models.visibility import IN_TRIAL

@@ -74,10 +74,17 @@ def _verdict(enrolled: int, target: int, plan: Plan | None, today: date) -> tupl
     return _("%(behind)s behind plan") % {"behind": behind}, "draft"
 
 
+def drawn_until(rows: list[tuple[date, int, int]], target: int, today: date) -> date:
+    """Return the last day of the figure: that of the last inclusion once the target is reached, else today."""
+    return rows[-1][0] if rows and rows[-1][2] >= target else today
+
+
 def _figure(
     rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
 ) -> Figure:
     language = reader_language()
+    until = drawn_until(rows, plan[2], today) if plan else today
+    expected = round(charts.planned(plan, until)) if plan else 0
     tips = [_("%(day)s: %(number)s included") % {"day": shown_day(on), "number": n} for on, _new, n in rows]
     label = _("Recruitment: %(enrolled)s included by %(day)s. %(verdict)s.") % {
         "enrolled": enrolled,
@@ -89,9 +96,9 @@ def _figure(
             label=label,
             steps=[(on, number) for on, _new, number in rows],
             plan=plan,
-            today=today,
+            until=until,
             now_label=_("%(enrolled)s included") % {"enrolled": enrolled},
-            plan_label=_("plan %(target)s") % {"target": plan[2]} if plan else "",
+            plan_label=_("plan %(target)s") % {"target": expected} if plan else "",
             tips=tips,
             month=lambda day: month_year_text(day, language),
         )

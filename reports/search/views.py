@@ -1,15 +1,13 @@
 """Search for patients, forms, visits and adverse events of the trial.
 
-Identities are not searched: holders of SEE_IDENTITY find a patient by the whole hospital number. It is sent by
-POST, so that no identifier is in a URL (PRV-05), and each such search is recorded (PRV-04). Lots and donors are
-found only by readers who may know the treatment.
+Identities are searched apart (`reports.search.people`). Lots and donors are found only by readers who may know the
+treatment.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -17,12 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address
-from audit import events
-from audit.stored_text import system_text
 from dosing.models import Preparation
-from patients.models import Identity, Patient
-from protocol.values.likeness import number_key
+from patients.models import Patient
 from protocol.values.months import plain
+from reports.search.log_rows import log_rows
+from reports.search.people import search_person
 from reports.search.places import MOST, Hit, casebook_url, places
 from safety.models import AdverseEvent
 from trials.access import Access, TrialRequest, trial_page
@@ -41,11 +38,12 @@ class Results:
     places: list[Hit] = field(default_factory=list)
     events: list[Hit] = field(default_factory=list)
     products: list[Hit] = field(default_factory=list)
+    rows: list[Hit] = field(default_factory=list)
 
     @property
     def any(self) -> bool:
         """Return whether anything was found."""
-        return bool(self.patients or self.places or self.events or self.products)
+        return bool(self.patients or self.places or self.events or self.products or self.rows)
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
@@ -53,7 +51,7 @@ def search(request: TrialRequest) -> HttpResponse:
     """Show the results. The complete code of a patient redirects to the casebook."""
     access = request.access
     if request.method == "POST":
-        return _by_hospital_number(request, access)
+        return search_person(request)
     text = cleaned(request.GET.get("q", ""))
     patient = _patients(access).filter(code__iexact=text).first() if text else None
     if patient is not None:
@@ -65,27 +63,6 @@ def search(request: TrialRequest) -> HttpResponse:
         "finds_products": access.sees_treatment,
     }
     return render(request, "reports/search.html", context)
-
-
-def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
-    number = cleaned(request.POST.get("hospital_number", ""))
-    rows = Identity.objects.visible_to(access.user).filter(trial=access.trial)
-    # A person who failed screening is found by the number as it was typed: the key is free for the next screening.
-    rows = rows.filter(Q(number_key=number_key(number)) | Q(hospital_number=number)).order_by("-number_key")
-    found = rows.select_related("patient").first() if number_key(number) else None
-    if number:
-        # Recorded even if nothing is found: the search used identifying data.
-        events.record(
-            kind=events.AccessKind.IDENTITY_SEEN,
-            trial_id=access.trial.pk,
-            patient_id=found.patient_id if found else None,
-            detail={"searched": system_text("search.hospital_number"), "found": found is not None},
-            request=request,
-        )
-    if found is not None:
-        return redirect("reports:casebook", access.trial.slug, found.patient.code)
-    messages.warning(request, _("No patient of this trial has this hospital number. Check every digit."))
-    return redirect("reports:search", access.trial.slug)
 
 
 def cleaned(text: str) -> str:
@@ -107,6 +84,7 @@ def find(access: Access, text: str) -> Results:
         places=places(access, rest, patients),
         events=_events(access, rest, patients),
         products=_products(access, text),
+        rows=log_rows(access, rest, patients),
     )
 
 

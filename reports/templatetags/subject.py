@@ -7,6 +7,7 @@ from django import template
 from accounts.addresses import address
 from patients.casebook.navigation import Navigation
 from patients.models import Patient
+from patients.views.identity_looks import name_for
 from reports.casebook.page_parts import dossier_in, next_step_card, tree_of
 from reports.casebook.subject import header
 from trials.permissions import Permission
@@ -16,7 +17,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/subject.html", takes_context=True)
 def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
-    """Return the context of the header, with the buttons that the user may use."""
+    """Return the context of the header, with the buttons that the user may use. Showing the name is recorded."""
     request = context["request"]
     may_report = request.access.may(Permission.REPORT_EVENT)
     return {
@@ -24,6 +25,8 @@ def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
         "patient": patient,
         "subject": header(patient, request.access, dossier_in(context, patient)),
         "may_report": may_report and patient.state != Patient.State.SCREEN_FAILED,
+        "name": name_for(request, patient),
+        "may_identify": request.access.may(Permission.SEE_IDENTITY),
         "casebook": address("reports:casebook", request.trial.slug, patient.code),
     }
 

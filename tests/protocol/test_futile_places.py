@@ -258,6 +258,19 @@ def test_without_infusions_no_day_of_one_is_known() -> None:
     assert doubts(*none, check("days(subject.inclusion_on, subject.screened_on) > 1.0")) == []
 
 
+@pytest.mark.parametrize("name", ["infusion.started_at", "infusion.ended_at"])
+def test_the_times_of_an_infusion_are_known_at_its_visit_only(name: str) -> None:
+    read = check(f"before({name}, subject.screened_on)")
+    assert doubts(read) == []
+    asked = f', required_when = "before({name}, subject.screened_on)"'
+    assert doubts(*later(asked)) == []
+    assert mistakes(*later(asked, at=EARLY)) == [
+        f"forms.later.side.required_when: {name} never has a value: no visit with an infusion has this form"
+    ]
+    eligible = (INCLUSION, f"before({name}, subject.screened_on)")
+    assert mistakes(eligible) == [f"eligibility.I1.met: {name} has no value when eligibility is decided"]
+
+
 @pytest.mark.parametrize(
     ("violated", "told"),
     [

@@ -222,7 +222,7 @@ STEPS = st.lists(st.integers(0, 900), max_size=40).map(
 def an_accrual(steps, plan, today) -> Figure:
     return charts.accrual(
         charts.AccrualCurve(
-            label="Recruitment", steps=steps, tips=["" for _step in steps], plan=plan, today=today,
+            label="Recruitment", steps=steps, tips=["" for _step in steps], plan=plan, until=today,
             now_label=f"{len(steps)} enrolled", plan_label="plan 20", month=lambda day: f"{day:%b %y}",
         )
     )  # fmt: skip
@@ -305,3 +305,13 @@ def test_a_downloaded_drawing_carries_its_style_sheet():
     text = an_accrual([], None, date(2020, 6, 1)).standalone(".axis{stroke:#000}")
     drawing = ET.fromstring(text)  # noqa: S314  our own drawing
     assert drawing.find("{http://www.w3.org/2000/svg}style").text == ".axis{stroke:#000}"
+
+
+def test_the_plan_is_drawn_as_far_as_the_recruitment():
+    """A plan of ten years does not press the first three months into a corner."""
+    plan = (date(2020, 1, 1), date(2030, 1, 1), 40)
+    figure = an_accrual([(date(2020, 2, 1), 1)], plan, date(2020, 4, 1))
+    [[start, end]] = [shape.points for shape in figure.shapes if getattr(shape, "css", "") == "plan"]
+    steps = next(shape for shape in figure.shapes if getattr(shape, "css", "") == "actual")
+    assert end[0] == steps.points[-1][0]
+    assert start[0] < end[0]

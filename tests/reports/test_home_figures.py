@@ -7,6 +7,7 @@ import pytest
 from audit.context import acting
 from patients.models import Query, Visit
 from protocol.document.design import TrialFacts
+from reports.figures import charts
 from reports.home import event_grades, recruitment
 from reports.quality import measures
 from tests.support import build
@@ -48,6 +49,39 @@ def test_a_patient_counts_once_for_a_term_at_the_worst_grade(trial, as_test):
     build.event(patient=build.enrolled(trial=trial), term="FEVER", grade=1)
     counted = {term.casefold().strip(): by for term, by in event_grades.worst_by_term(work_of(trial)).items()}
     assert counted == {"fever": [1, 0, 1, 0, 0], "headache": [0, 1, 0, 0, 0]}
+
+
+def test_a_rare_death_stays_among_many_frequent_mild_events():
+    """SAF: the worst grades are shown whatever their number."""
+    frequent = {f"Mild {number}": [9, 0, 0, 0, 0] for number in range(10)}
+    rare = {"Severe": [0, 0, 1, 0, 0], "Fatal": [0, 0, 0, 0, 1]}
+    kept = event_grades.kept_terms({**frequent, **rare})
+    assert kept == [*list(frequent)[:6], "Severe", "Fatal"]
+    many = {f"Fatal {number}": [0, 0, 0, 0, 1] for number in range(12)}
+    assert event_grades.kept_terms({**frequent, **many}) == list(many)
+    assert event_grades.kept_terms({"Mild": [1, 0, 0, 0, 0], "Moderate": [0, 1, 0, 0, 0]}) == [
+        "Mild",
+        "Moderate",
+    ]
+
+
+TODAY = date(2026, 9, 15)
+
+
+@pytest.mark.parametrize(("so_far", "until"), [(19, TODAY), (20, date(2026, 9, 1)), (21, date(2026, 9, 1))])
+def test_recruitment_is_drawn_until_today_or_until_the_target_was_reached(so_far, until):
+    assert recruitment.drawn_until([(date(2026, 9, 1), 1, so_far)], 20, TODAY) == until
+    assert recruitment.drawn_until([], 20, TODAY) == TODAY
+
+
+def test_a_trial_of_three_months_fills_the_figure_and_not_an_eighth_of_it(trial):
+    """The plan of two years is drawn as far as there is time."""
+    cohort.patients(trial, 3, days_ago=80)
+    found = recruitment.accrual(work_of(trial))
+    words = [shape.text for shape in found.figure.shapes if hasattr(shape, "text")]
+    plan = recruitment.plan_of(trial.rules.trial, found.rows[0][0])
+    expected = round(charts.planned(plan, build.today(trial.patients.first())))
+    assert f"plan {expected}" in words
 
 
 def measured(trial) -> dict[str, tuple[str, bool | None]]:

@@ -31,6 +31,10 @@ def search(text: str, trial, role: str = "coordinator"):
     return build.client(build.user(role, trial=trial)).get(SEARCH, {"q": text})
 
 
+def medication(patient, name: str) -> None:
+    build.record(patient, "medication", {"name": name}, visit=None, draft=True)
+
+
 def test_the_whole_code_opens_the_casebook_at_once(trial):
     cohort.patients(trial, 1)
     assert search("lie-001", trial)["Location"] == f"/trials/{build.LIEGE}/patients/LIE-001/"
@@ -152,7 +156,7 @@ def test_text_is_cut_to_one_printable_line():
 
 
 def by_number(trial, number: str, role: str = "coordinator"):
-    return build.client(build.user(role, trial=trial)).post(SEARCH, {"hospital_number": number})
+    return build.client(build.user(role, trial=trial)).post(SEARCH, {"person": number})
 
 
 def test_the_whole_hospital_number_opens_the_casebook_and_is_recorded(trial):
@@ -178,13 +182,50 @@ def test_an_empty_hospital_number_finds_nobody(trial):
     assert not AccessEvent.objects.filter(kind="identity_seen").exists()
 
 
+def test_a_person_is_found_by_words_of_the_name_whatever_their_accents(trial):
+    """PRV-04, PRV-05"""
+    patient = build.patient(trial=trial, name="DUBOIS, Jéanne-Marie")
+    build.patient(trial=trial, name="Anna Duval")
+    for typed in ("jeanne dubois", "Dub", "marie"):
+        assert by_number(trial, typed)["Location"].endswith(f"/patients/{patient.code}/")
+    event = AccessEvent.objects.filter(kind="identity_seen").first()
+    assert (event.patient_id, event.detail["found"]) == (patient.pk, True)
+    assert by_number(trial, "ubois")["Location"] == SEARCH
+    assert by_number(trial, "d")["Location"] == SEARCH
+
+
+def test_several_people_are_listed_and_each_is_recorded(trial):
+    first, second = (build.patient(trial=trial, name=name) for name in ("Anna Duval", "Jo Dubois"))
+    html = by_number(trial, "du").content.decode()
+    assert html.index(f">{first.code}<") < html.index("Anna Duval") < html.index(f">{second.code}<")
+    seen = AccessEvent.objects.filter(kind="identity_seen")
+    assert set(seen.values_list("patient_id", flat=True)) == {first.pk, second.pk}
+
+
+def test_a_row_of_a_log_is_found_by_a_word_of_its_answers(trial):
+    first, second = build.enrolled(trial=trial), build.enrolled(trial=trial)
+    for patient in (first, second):
+        medication(patient, "Paracétamol oral")
+    hits = found("paracét", trial, "monitor").rows
+    assert [hit.note for hit in hits] == ["Paracétamol oral"] * 2
+    assert {hit.name.split(" ")[0] for hit in hits} == {first.code, second.code}
+    [only] = found(f"{first.code} oral", trial).rows
+    assert only.url == f"/trials/{trial.slug}/patients/{first.code}/logs/medication/1/"
+
+
+def test_the_name_of_an_item_or_a_short_text_finds_no_row(trial):
+    medication(build.enrolled(trial=trial), "Paracetamol")
+    assert not found("Pa", trial).rows
+    assert not found("route", trial).rows
+
+
 @pytest.mark.parametrize(
     "role", ["monitor", "data_manager", "cell_laboratory", "statistician", "administrator"]
 )
 def test_who_may_not_see_identities_cannot_ask(trial, role):
     build.patient(trial=trial, hospital_number="HN-4711")
     assert by_number(trial, "HN-4711", role).status_code == 403
-    assert "hospital_number" not in search("x", trial, role).content.decode()
+    assert 'name="person"' not in search("x", trial, role).content.decode()
 
 
 def test_a_patient_of_another_trial_is_not_found(trial):
