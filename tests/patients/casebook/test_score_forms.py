@@ -359,19 +359,6 @@ def text_of(response: Any) -> str:
     return words(response)
 
 
-def test_a_score_shows_the_values_it_comes_from(patient):
-    """SCO-01: label, value, form and day, on the page that is entered and on the one that is read."""
-    nurse = build.user("coordinator", trial=patient.trial)
-    build.record(patient, "vitals", {**VITALS, "acvpu": "A"}, draft=True, by=nurse)
-    address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/news2/"
-    wanted = f"Respiratory rate: {VITALS['rr']} breaths/min (Vital signs, "
-    assert wanted in text_of(build.client(nurse).get(address))
-    build.record(patient, "respiratory_support", SUPPORT, draft=True, by=nurse)
-    build.record(patient, "news2", {"spo2_scale": "1"}, by=nurse)
-    assert wanted in text_of(build.client(nurse).get(address))
-    assert wanted in text_of(build.client(build.user("monitor", trial=patient.trial)).get(address))
-
-
 def test_a_score_shows_the_values_it_comes_from(patient: Patient) -> None:
     """Label, value, form and day, on the page that is entered and on the one that is read."""
     nurse = build.user("coordinator", trial=patient.trial)
