@@ -187,6 +187,7 @@
     };
     if (command && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "s") return press("[data-save]");
     if (command && event.key === "Enter") return press(one("[data-save-next]") ? "[data-save-next]" : "[data-save]");
+    if (["e", "E", "F4"].includes(event.key) && !command && !event.altKey && !typing(event.target)) press("[data-amend]");
     if (event.key === "/" && !command && !event.altKey && !typing(event.target)) {
       const search = all("[data-search]").find((node) => node.offsetParent);
       if (search) { event.preventDefault(); search.focus(); search.select(); }

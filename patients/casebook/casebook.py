@@ -29,7 +29,6 @@ from patients.casebook.casebook_queries import (
     parsed_values,
 )
 from patients.models import Consent, Identity, Patient, Record, Visit
-from patients.models.captured import in_order
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign

@@ -1,6 +1,6 @@
 """What a page shows at the fields of a form beside their values: messages, states, calculated values, offers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.safestring import SafeString
@@ -35,7 +35,7 @@ class FieldContext:
     queries: number of open queries. known: values of other forms that are offered. missing_inputs: inputs that a
     calculated item still needs. more_rows: the table that gets more empty rows. readings: position in the reference
     ranges. group_messages: message at the "not done" button of a group, by its number. stored_chosen: items whose
-    stored value was chosen in a conflict.
+    stored value was chosen in a conflict. score_inputs: sentences on the values that a calculated item reads.
     """
 
     results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
@@ -51,6 +51,7 @@ class FieldContext:
     readings: Mapping[str, RangeReading] = field(default_factory=dict)
     group_messages: Mapping[int, str] = field(default_factory=dict)
     stored_chosen: frozenset[str] = frozenset()
+    score_inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def is_required(self, item: Item) -> bool:
         """Return True if the form is complete only with an answer to the item."""

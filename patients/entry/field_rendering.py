@@ -1,10 +1,10 @@
 """Render the fields of one page: the constant HTML of each item (`form_markup`) with what this page shows in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -167,7 +167,12 @@ class FieldRenderer:
         return format_html("{}{}", words, tag)
 
     def value(self, item: Item) -> SafeString:
-        """Return a calculated value with its flag and reference range, or what it still needs."""
+        """Return a calculated value with its flag and reference range, or what it still needs, and what it is from."""
+        return format_html(
+            "{}{}", self._value(item), inputs_html(self.context.score_inputs.get(item.name, ()))
+        )
+
+    def _value(self, item: Item) -> SafeString:
         value, reading = self.context.calculated.get(item.name), self.context.readings.get(item.name)
         lacking = self.context.missing_inputs.get(item.name)
         if words := display(value, item, self.language, _):
@@ -181,6 +186,12 @@ class FieldRenderer:
             return markup("capture/no_value.html", why="unfit").fill({})
         needs = lacking.in_language(self.language)
         return markup("capture/no_value.html", why="lacking").fill({"lacking": needs})
+
+
+def inputs_html(sentences: Sequence[str]) -> SafeString:
+    """Return the values that a calculated item is made from, as HTML."""
+    lines = format_html_join("", "<li>{}</li>", ((sentence,) for sentence in sentences))
+    return format_html('<ul class="score-inputs">{}</ul>', lines) if sentences else SafeString("")
 
 
 def missing_slots(parts: Parts, item: Item) -> Slots:

@@ -13,13 +13,14 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from patients.casebook.edit_checks import CheckedAnswers
+from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.casebook.form_content import ReadLine, ReadSection, ValueDifference, differences
 from patients.casebook.form_versions import all_sections, forms_before, lines_not_in_form, path_label
 from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
+from patients.casebook.score_inputs import score_inputs
 from patients.entry.answers import Answers, stored_rows
 from patients.entry.capture_form import CaptureForm, form_for, input_id
 from patients.entry.conflicts import to_choose
@@ -62,15 +63,16 @@ class Refused:
 class EntryPage(FormHeader):
     """One form of one patient, as this person sees it now.
 
-    closed: message why nothing can be entered. posted: the posted page or kept input, None to show the stored values.
-    checked: findings of the checks, set if the form is entered. restored: the draft that `posted` comes from.
-    conflict: somebody else saved meanwhile. left_out: answers typed under another protocol version that this one does
-    not accept. listed: the row is entered in the list of its log. is_answer: the page answers a post. panel_item: the
-    item whose queries and history the panel shows.
+    closed: message why nothing can be entered. reading: a complete form that is opened to read. posted: the posted
+    page or kept input, None to show the stored values. checked: findings of the checks, set if the form is entered.
+    restored: the draft that `posted` comes from. conflict: somebody else saved meanwhile. left_out: answers typed under
+    another protocol version that this one does not accept. listed: the row is entered in the list of its log.
+    is_answer: the page answers a post. panel_item: the item whose queries and history the panel shows.
     """
 
     may_enter: bool = False
     closed: str = ""
+    reading: bool = False
     posted: PostedPage | None = None
     checked: CheckedAnswers | None = None
     refused: Refused = Refused()
@@ -86,8 +88,8 @@ class EntryPage(FormHeader):
 
     @property
     def editable(self) -> bool:
-        """Return True if this person can enter the form now."""
-        return self.may_enter and not self.closed
+        """Return True if this page enters the form."""
+        return self.may_enter and not self.closed and not self.reading
 
     @property
     def is_checked(self) -> bool:
@@ -229,7 +231,21 @@ class EntryPage(FormHeader):
             readings=self._readings(checked),
             group_messages={self.marking.group: self.marking.message} if self.marking else {},
             stored_chosen=frozenset(self.stored_chosen),
+            score_inputs=score_inputs(self.casebook, self.place, checked.values),
         )
+
+    @cached_property
+    def score_inputs(self) -> dict[str, list[str]]:
+        """Return the values that each calculated item of the stored form reads, as sentences."""
+        return score_inputs(self.casebook, self.place, self.record.values) if self.record else {}
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return True if a page for reading shows calculated values that other forms have changed since."""
+        if not self.reading or self.record is None or not self.place.rules.calculates_from_elsewhere:
+            return False
+        now = checked(self.casebook, self.place, self.record.values).values
+        return bool(outdated_items(self.place.form, self.stored, now))
 
     def _readings(self, checked: CheckedAnswers) -> Readings:
         """Return the positions of laboratory values in their reference ranges. One query on laboratory forms."""

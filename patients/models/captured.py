@@ -1,9 +1,7 @@
 """Models of captured data: visits, forms, unsaved input, queries and their messages."""
 
-from collections.abc import Iterable
-from datetime import date, datetime
-from operator import attrgetter
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -20,7 +18,6 @@ from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 from trials.models import ProtocolVersion
 
-V = TypeVar("V", bound=Any)
 VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
 RECORD_SIGNED = ("values", "state", "protocol_id")
 # A freeze stops data entry only: queries go on until the form, or a level above it, is locked.
@@ -101,21 +98,6 @@ class Visit(models.Model):
             **facts,
             "forms": [record.signed_content() for record in records],
         }
-
-
-def in_order(visits: Iterable[V]) -> list[V]:
-    """Return visits in the order in which they take place; one without a date follows its predecessor.
-
-    visits: rows of `Visit`, or tuples with its id, position, number and days.
-    """
-    planned = sorted(visits, key=attrgetter("position", "number"))
-    days: dict[int, date] = {}
-    latest = date.min
-    # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
-    for visit in planned:
-        latest = visit.held_on or visit.planned_on or latest
-        days[visit.id] = latest
-    return sorted(planned, key=lambda visit: (days[visit.id], visit.position, visit.number))
 
 
 class RecordQuerySet(OfPatient):

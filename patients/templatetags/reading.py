@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.markup import joined, markup
 from patients.casebook.form_content import ReadLine
+from patients.entry.field_rendering import inputs_html
 from trials.permissions import Permission
 
 register = template.Library()
@@ -25,6 +26,8 @@ def read_line(context: template.Context, line: ReadLine) -> SafeString:
     constant = {"name": line.name, "label": line.label, "calculated": "yes" if line.calculated else ""}
     made = markup("patients/_read_line.html", **constant, has_link="yes" if page else "")
     filled: dict[str, Any] = {"value": _opened(context, page, line) or read_value(context, line)}
+    if page and (inputs := page.score_inputs.get(line.name)):
+        filled["value"] = joined([filled["value"], inputs_html(inputs)])
     if line.missing:
         filled["state"] = QUIET
     if page and line.name in page.panel.open_queries:

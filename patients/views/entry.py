@@ -31,6 +31,7 @@ from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
 
+CHANGE = "change"
 GROUP_BUTTONS: dict[Action, Callable[..., Marking]] = {
     Action.NOT_DONE: not_done.marked_group,
     Action.UNDO_NOT_DONE: not_done.marked_group,
@@ -178,7 +179,7 @@ def tell_saved(request: TrialRequest, place: FormPlace, unconfirmed: Sequence[st
             count,
         )
         words, way = text % {"form": title, "count": count}, _("Go to the first one")
-        url = f"{address_of(place)}#{unconfirmed[0]}"
+        url = f"{address_of(place)}?{CHANGE}=1#{unconfirmed[0]}"
         messages.warning(request, format_html('{} <a href="{}">{}</a>', words, url, way))
     elif goes_on:
         messages.success(request, _("Saved: %(form)s.") % {"form": title})
@@ -271,7 +272,11 @@ def page_to_open(
         return EntryPage(request.access, casebook, place, may_enter, closed, panel_item=panel_item)
     unsaved = unsaved_input(casebook, place, record, of_session=kept_data(request), user=request.user)
     if unsaved is None:
-        return EntryPage(request.access, casebook, place, may_enter, panel_item=panel_item)
+        is_complete = in_force is not None and in_force.state == Record.State.COMPLETE
+        reading = is_complete and not asks_to_change(request)
+        if reading and in_force is not None and in_force.protocol_id != place.protocol.pk:
+            place = place_under(casebook, place, casebook.version(in_force.protocol_id))
+        return EntryPage(request.access, casebook, place, may_enter, reading=reading, panel_item=panel_item)
     return EntryPage(
         request.access,
         casebook,
@@ -283,6 +288,11 @@ def page_to_open(
         left_out=unsaved.left_out,
         panel_item=panel_item,
     )
+
+
+def asks_to_change(request: TrialRequest) -> bool:
+    """Return True if a complete form is opened to be changed: by its button, or as a row in the list of its log."""
+    return CHANGE in request.GET or "row" in request.GET
 
 
 def render_page(

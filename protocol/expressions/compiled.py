@@ -113,7 +113,8 @@ Result = bool | Decimal | str | Undetermined
 class Expression:
     """A compiled expression.
 
-    ``references`` are the names it reads; ``previous`` and ``last`` are the names it reads from earlier records.
+    ``references`` are the names it reads; ``previous`` and ``last`` are the names it reads from earlier records,
+    ``here`` those that it reads from the same visit only.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Expression:
         self.references = frozenset(paths(tree))
         self.previous = frozenset(history_paths(tree, "previous"))
         self.last = frozenset(history_paths(tree, "last"))
+        self.here = frozenset(path for function in AT_VISIT for path in history_paths(tree, function))
 
     def evaluate(self, values: Values | Mapping[str, Any]) -> Result:
         """Return True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.

@@ -210,6 +210,11 @@ class ItemRules:
                 values[name] = results[name] = stored(result)
         return results
 
+    def read_by(self, name: str) -> dict[str, bool]:
+        """Return the names that a calculated item reads, and whether it reads them from the same visit only."""
+        expression = self._calculated[name]
+        return {path: path in expression.here for path in sorted(expression.references)}
+
     def entered_inputs(self, name: str) -> set[str]:
         """Return the entered items that a calculated item depends on, directly or through other calculations."""
         found: set[str] = set()

@@ -15,7 +15,6 @@ from audit.compiled_queries import CompiledQuery, CompiledValues, Listed
 from audit.models import Signature
 from patients.casebook.casebook import in_order
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
-from patients.models.captured import in_order
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consent_withdrawal import stops_treatment
 from patients.participation.next_step import (

@@ -68,10 +68,21 @@ def test_a_double_click_saves_once(desk: Client, patient: Patient) -> None:
     assert Record.objects.get().version == 1
 
 
+def test_a_complete_form_opens_to_read_and_one_click_changes_it(desk: Client, patient: Patient) -> None:
+    """AUD-04: nothing can be changed by a slip; the button needs no script."""
+    save(desk, patient, WHOLE, "next")
+    page = desk.get(address(patient)).content.decode()
+    assert 'name="hr"' not in page
+    assert f'href="{address(patient)}?change=1#entry" data-amend' in page
+    assert 'name="hr" value="72"' in desk.get(address(patient), {"change": "1"}).content.decode()
+    reader = build.client(build.user("monitor", trial=patient.trial))
+    assert "data-amend" not in reader.get(address(patient), {"change": "1"}).content.decode()
+
+
 def test_a_complete_form_asks_why_it_is_changed(desk: Client, patient: Patient) -> None:
     """AUD-04: pick-list and text; without a reason nothing is stored."""
     save(desk, patient, WHOLE, "next")
-    page = desk.get(address(patient)).content.decode()
+    page = desk.get(address(patient), {"change": "1"}).content.decode()
     assert "Why is it changed?" in page
     for reason in (
         {},
@@ -174,7 +185,7 @@ def test_the_reason_for_a_change_is_shown_below_what_is_changed(desk: Client, pa
     """AUD-04: old and new value of each item, calculated ones too, before anything is saved."""
     save(desk, patient, WHOLE, "next")
     assert "What is changed" not in words(desk.get(address(patient)))
-    page = desk.get(address(patient)).content.decode()
+    page = desk.get(address(patient), {"change": "1"}).content.decode()
     assert "Nothing is changed yet." in page
     control = opened(desk, patient)
     changed = {**WHOLE, "sbp": "136", "hr": "fast"}

@@ -1,6 +1,7 @@
 """One action takes a value that another form holds, or answers the rest of a group with No; nothing is stored by it."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from patients.models import Patient, Record
 from protocol.checking.mistakes import problems
 from tests.support.pages.entry_pages import WHOLE, address, hidden, opened, save
 from tests.support.protocols.shipped import BOTH, path_of, protocol
+from tests.support.study.entered_forms import included
 
 pytestmark = pytest.mark.one_engine
 HISTORY = {"form": "medical_history"}
@@ -137,6 +139,23 @@ def test_a_time_alone_is_on_the_day_of_the_visit(desk: Client, patient: Patient)
     """DAT-03: nobody types the day of the visit again."""
     save(desk, patient, {"measured_at": "9:05"})
     assert Record.objects.get(form="vitals").values["measured_at"].startswith(f"{patient.screened_on}T09:05")
+
+
+def test_a_series_goes_on_after_midnight(desk: Client, patient: Patient) -> None:
+    """DAT-03: a time alone is on the day of the visit, a date says another; a point in two rows is named."""
+    included(patient)
+    where = {"form": "infusion_monitoring", "visit": "INF1"}
+    day = patient.screened_on + timedelta(days=1)
+    cells = {"series-0-time_point": "START", "series-0-measured_at": "23:50"}
+    cells |= {"series-1-time_point": "MIN15", "series-1-measured_at": f"{day:%d%b%Y} 0:05"}
+    save(desk, patient, cells, **where)
+    before, after = (
+        row["measured_at"][:16] for row in Record.objects.get(form=where["form"]).values["series"]
+    )
+    assert (before[11:], after) == ("23:50", f"{day}T00:05")
+    page = save(desk, patient, {**cells, "series-1-time_point": "START"}, CONTROLS.next, **where)
+    assert page.status_code == 422
+    assert "One time point stands in two rows: keep each time point once." in page.content.decode()
 
 
 def test_the_moment_of_another_form_of_the_visit_is_taken(desk: Client, patient: Patient) -> None:

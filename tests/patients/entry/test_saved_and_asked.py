@@ -20,7 +20,7 @@ def save(desk, patient, action="draft", **typed):
 def test_each_unlikely_value_asks(desk, patient):
     (words,) = told(save(desk, patient, hr="190", rr="55"))
     assert words.startswith("Saved: Vital signs. 2 values ask for a confirmation.")
-    assert f'href="{address(patient)}#{Query.objects.order_by("pk")[0].item}"' in words
+    assert f'href="{address(patient)}?change=1#{Query.objects.order_by("pk")[0].item}"' in words
 
 
 def test_a_value_that_was_confirmed_asks_no_more(desk, patient):

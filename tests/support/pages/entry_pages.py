@@ -35,7 +35,7 @@ def hidden(response: HttpResponse) -> dict[str, str]:
 
 
 def opened(desk: Client, patient: Patient, **where: Any) -> dict[str, str]:
-    return hidden(desk.get(address(patient, **where)))
+    return hidden(desk.get(address(patient, **where), {"change": "1"}))
 
 
 def save(

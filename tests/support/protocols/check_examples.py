@@ -35,7 +35,8 @@ Answers = dict[str, Value]
 class Read:
     """One value that a check reads: its path, kind and precision.
 
-    `path` is a name of the expression (`sbp`, `visit.on`, `previous(sex)`), or `logs.stay[]kind` for a column.
+    `path` is a name of the expression (`sbp`, `visit.on`, `previous(sex)`), or `logs.stay[]kind` for a column;
+    `logs.stay[2]kind` is the same column of a second row, which an expression inside another one reads.
     """
 
     path: str
@@ -115,7 +116,9 @@ class Examples:
             case Name(path=path) if (variable := path.partition(".")[0]) in rows:
                 table, kind = rows[variable]
                 column = path.partition(".")[2]
-                yield Read(f"{table}[]{column}", (kind.columns or {})[column], self._column(table, column))
+                second = "2" if next(each for each in rows if rows[each][0] == table) != variable else ""
+                kind_of_column = (kind.columns or {})[column]
+                yield Read(f"{table}[{second}]{column}", kind_of_column, self._column(table, column))
             case Name(path=path):
                 yield Read(path, self.names[path], self._item(path))
             case Call(function="previous" | "last" as function):
@@ -152,15 +155,20 @@ class Examples:
     def _scope(self, places: Answers) -> Scope:
         forms: dict[str, dict[str, Value]] = {self.form.code: {}}
         earlier: dict[str, dict[str, Value]] = {}
-        for path, value in self.stored(places).items():
-            path, _brackets, column = path.partition("[]")
+        # A second row is there, although one of its values is missing.
+        blank = {read.path: None for read in self.reads if "[2]" in read.path}
+        for path, value in {**blank, **self.stored(places)}.items():
+            path, _bracket, cell = path.partition("[")
+            number, _bracket, column = cell.partition("]")
             into = forms
             if path.endswith(")"):
                 path, into = path[:-1].partition("(")[2], earlier
             code, dot, name = path.rpartition(".")
             home = into.setdefault(code if dot else self.form.code, {})
             if column:
-                home.setdefault(name, [{}])[0][column] = value
+                rows = home.setdefault(name, [{}])
+                rows += [{} for _missing in range(int(number or 1) - len(rows))]
+                rows[int(number or 1) - 1][column] = value
             else:
                 home[name] = value
         subject, own = forms.pop("subject", {}), forms.pop(self.form.code)
