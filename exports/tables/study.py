@@ -18,7 +18,16 @@ from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
-from patients.models import Consent, Deviation, EligibilityDecision, Patient, Query, QueryMessage, Visit
+from patients.models import (
+    Consent,
+    Deviation,
+    EligibilityDecision,
+    Patient,
+    PrescreeningRow,
+    Query,
+    QueryMessage,
+    Visit,
+)
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -241,6 +250,16 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     ),
     "deviations": _deviation_columns("D-1, D-2 … in each patient"),
     "product_deviations": _deviation_columns("P-1, P-2 … in each patient"),
+    "prescreening": (
+        _col("number", "Number of the row"),
+        _col("considered_on", "Considered on"),
+        _col("people", "Number of people"),
+        _col("outcome", "Outcome"),
+        _col("reason", "Reason"),
+        _col("note", "Note", free_text=True),
+        _col("struck_out_reason", "Struck out because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
     "queries": (
         PATIENT,
         _col("query", "Number of the query", "id"),
@@ -281,6 +300,7 @@ TITLES = {
     "adverse_events": gettext_noop("Adverse events"),
     "deviations": gettext_noop("Protocol deviations"),
     "product_deviations": gettext_noop("Deviations of the product"),
+    "prescreening": gettext_noop("Pre-screening log"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
 }
@@ -302,6 +322,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "prescreening": PrescreeningRow.objects.filter(trial=trial).order_by("number"),
         "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"

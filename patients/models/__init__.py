@@ -1,4 +1,4 @@
-"""Models of patients, consents, visits, captured forms, deviations, queries, marks and locks."""
+"""Models of patients, consents, visits, captured forms, deviations, pre-screening, queries, marks and locks."""
 
 from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
@@ -12,6 +12,7 @@ from patients.models.deviations import (
 from patients.models.locks import DataLock, UnlockRequest
 from patients.models.marks import Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
+from patients.models.prescreening import PrescreeningQuerySet, PrescreeningRow
 from patients.models.visibility import OfPatient, VisibleToMembers
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Mark",
     "OfPatient",
     "Patient",
+    "PrescreeningQuerySet",
+    "PrescreeningRow",
     "Query",
     "QueryMessage",
     "Record",

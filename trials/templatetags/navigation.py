@@ -23,6 +23,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
         (
             ("reports:home", _("Home"), "layout-dashboard"),
             ("patients:listing", _("Patients"), "users"),
+            ("patients:prescreening", _("Pre-screening"), "user-round-search"),
             ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
             ("patients:deviations", _("Deviations"), "split"),

@@ -32,6 +32,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "quality/ask/": (QUERIES, QUERIES),
     # Patients, from the first to the last day.
     "patients/": (ALL, NOBODY),
+    # Who was considered and not screened: no identity is in it.
+    "pre-screening/": (ALL, NOBODY),
+    **{f"pre-screening/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
     "patients/screen/": (SITE, SITE),
     "patients/*/": (ALL, NOBODY),
     "patients/*/profile.svg": (ALL, NOBODY),
