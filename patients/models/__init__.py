@@ -1,7 +1,8 @@
-"""Models of patients, consents, visits, captured forms, deviations, pre-screening, queries, marks and locks."""
+"""Models of patients, consents, visits, captured forms, logs of the site, queries, marks and locks."""
 
 from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
+from patients.models.contacts import ContactAttempt, ContactQuerySet
 from patients.models.deviations import (
     Deviation,
     DeviationClass,
@@ -18,6 +19,8 @@ from patients.models.visibility import OfPatient, VisibleToMembers
 __all__ = [
     "Attachment",
     "Consent",
+    "ContactAttempt",
+    "ContactQuerySet",
     "DataLock",
     "Deviation",
     "DeviationClass",

@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
             ("patients:deviations", _("Deviations"), "split"),
+            ("patients:contacts", _("Contacts"), "phone"),
             ("patients:forms", _("Forms"), "files"),
             ("patients:queries", _("Queries"), "message-square-text"),
             ("patients:verification", _("Source verification"), "list-checks"),

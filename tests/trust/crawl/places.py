@@ -11,6 +11,7 @@ from exports.models import Document
 from patients.models import (
     Attachment,
     Consent,
+    ContactAttempt,
     DataLock,
     Deviation,
     Patient,
@@ -123,6 +124,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     ),
     "files:attachment": (_under_patient(Attachment, "key"), ("0" * 32,)),
     "pre-screening:number": (_of(PrescreeningRow, "trial", "number"), (NO_NUMBER,)),
+    "contacts:number": (_under_patient(ContactAttempt, "number"), (NO_NUMBER,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),

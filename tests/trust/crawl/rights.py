@@ -98,6 +98,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}not-given/": (SITE, SITE),
     f"{INFUSION}preparation/": (UNBLINDED, "L"),
     f"{INFUSION}preparation/dose/": (NOBODY, "L"),
+    # Attempts to reach patients at home.
+    "contacts/": (ALL, NOBODY),
+    "patients/*/contacts/": (ALL, NOBODY),
+    **{f"patients/*/contacts/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
     # Deviations: of the site, and of the product. An investigator classifies the first, the laboratory the second.
     "deviations/": (ALL, NOBODY),
     "patients/*/deviations/": (ALL, NOBODY),

@@ -15,6 +15,7 @@ from dosing.models import ProductDeviation
 from exports.models import Document, documents_storage
 from patients.entry import attachments
 from patients.models import Patient, Record
+from patients.participation.contacts import ContactFacts, add_contact
 from patients.participation.prescreening import PrescreeningFacts, add_prescreening
 from patients.queries import threads
 from patients.review import locks
@@ -61,6 +62,7 @@ def trial(slug: str) -> Trial:
     patient = build.enrolled(trial=found, investigator=doctor)
     _captured(patient, doctor, word)
     _considered(found, doctor, word)
+    _contacted(patient, doctor, word)
     _documents(patient, doctor)
     _laboratory(found, word)
     _people(found, chief, word)
@@ -73,6 +75,14 @@ def _considered(trial: Trial, doctor: User, word: str) -> None:
     }  # fmt: skip
     with acting(user=doctor, role="investigator"):
         add_prescreening(trial=trial, facts=facts, by=doctor)
+
+
+def _contacted(patient: Patient, doctor: User, word: str) -> None:
+    facts: ContactFacts = {
+        "tried_on": patient.trial.today, "way": "phone", "tried_by": word, "outcome": "no_answer", "note": "",
+    }  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        add_contact(patient=patient, facts=facts, by=doctor)
 
 
 def _captured(patient: Patient, doctor: User, word: str) -> None:
