@@ -1,6 +1,7 @@
-"""Models of trials, protocol versions, roles, invitations, laboratories and reference ranges."""
+"""Models of trials, protocol versions, roles, invitations, notices, laboratories and reference ranges."""
 
 from trials.models.laboratories import Laboratory, ReferenceRange
+from trials.models.notices import NoticeMark
 from trials.models.people import Delegation, FactorRecovery, Invitation
 from trials.models.trials import ProtocolVersion, Trial
 
@@ -9,6 +10,7 @@ __all__ = [
     "FactorRecovery",
     "Invitation",
     "Laboratory",
+    "NoticeMark",
     "ProtocolVersion",
     "ReferenceRange",
     "Trial",

@@ -28,6 +28,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "": (ALL, NOBODY),
     "lock/": (ALL, "D"),
     "search/": (ALL, READS_NAMES),
+    # What concerns the reader: each marks the own notices read.
+    "notices/": (ALL, ALL),
+    "notices/count/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
     # Patients, from the first to the last day.
@@ -168,7 +171,7 @@ OWN = {
     "trials/", "trials/invitations/*/",
     *(
         f"accounts/{end}"
-        for end in ("confirm/", "password/", "address/", "profile/", "sessions/end/")
+        for end in ("confirm/", "password/", "address/", "notices/", "profile/", "sessions/end/")
     ),
     *(
         f"accounts/factors/{end}"
