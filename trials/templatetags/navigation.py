@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
         _("Work"),
         (
             ("reports:home", _("Home"), "layout-dashboard"),
+            ("reports:calendar", _("Calendar"), "calendar-days"),
             ("patients:listing", _("Patients"), "users"),
             ("patients:prescreening", _("Pre-screening"), "user-round-search"),
             ("dosing:listing", _("Infusions"), "syringe"),

@@ -25,6 +25,8 @@ OPEN = {
     "account_theme",
     "account_language",
     "account_session",
+    # A calendar program reads it without signing in: whoever has the secret, until the delegation ends.
+    "calendar-file",
 }
 # The user's own account; no trial is involved.
 SIGNED_IN = {
@@ -59,6 +61,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:search": (P.SEE_TRIAL, P.SEE_IDENTITY),
     "reports:notices": (P.SEE_TRIAL, P.SEE_TRIAL),
     "reports:notices-count": (P.SEE_TRIAL, None),
+    "reports:calendar": (P.SEE_TRIAL, P.SEE_TRIAL),
+    "reports:patient-calendar": (P.SEE_TRIAL, None),
     "patients:listing": (P.SEE_TRIAL, None),
     "patients:screen": (P.SCREEN, P.SCREEN),
     "patients:identity": (P.SEE_IDENTITY, P.SCREEN),

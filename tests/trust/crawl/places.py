@@ -162,4 +162,5 @@ def owned(person: User, secret: str) -> dict[str, tuple[Values, Values]]:
         "invitations:pk": (invitation, (NO_NUMBER,)),
         "keys:pk": (passkey, (NO_NUMBER,)),
         "key:secret": ((secret,), ("no-such-secret",)),
+        "calendar:secret": (("no-such-calendar",), ("no-such-secret",)),
     }

@@ -28,6 +28,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "": (ALL, NOBODY),
     "lock/": (ALL, "D"),
     "search/": (ALL, READS_NAMES),
+    # Days only; each makes and ends the own private address.
+    "calendar/": (ALL, ALL),
+    "patients/*/calendar/": (ALL, NOBODY),
     # What concerns the reader: each marks the own notices read.
     "notices/": (ALL, ALL),
     "notices/count/": (ALL, NOBODY),
@@ -165,6 +168,8 @@ OPEN = {
     "", "healthz", "accounts/login/", "accounts/inactive/", "accounts/key/", "accounts/key/*/",
     "accounts/factors/authenticate/", "accounts/factors/webauthn/login/",
     "accounts/logout/", "accounts/theme/", "accounts/language/", "accounts/session/",
+    # Whoever has the secret of a calendar.
+    "calendar/*/trial.ics",
 }  # fmt: skip
 # For a person who is signed in, and about this person alone.
 OWN = {
