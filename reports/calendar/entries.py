@@ -94,18 +94,23 @@ def _infusions(trial: Trial, user: User, who: Q, first: date, last: date) -> lis
 
 
 def _infusion(trial: Trial, row: Infusion) -> CalendarEntry:
-    url = address("dosing:infusion", trial.slug, row.patient.code, row.number)
-    facts = {"key": f"infusion-{row.pk}", "code": row.patient.code, "url": url}
-    title = _("Infusion %(number)s") % {"number": row.number}
-    if row.started_at is None or row.ended_at is None:
-        # The query keeps planned rows with a window.
-        begins, ends = row.window_from or date.min, row.window_to or date.max
-        day = row.planned_on or begins
-        return CalendarEntry(**facts, title=title, day=day, first=begins, last=ends, done=False)
-    days = [moment.astimezone(trial.zone).date() for moment in (row.started_at, row.ended_at)]
-    moments = (row.started_at, row.ended_at)
+    # The query keeps planned rows with a window.
+    first, last = row.window_from or date.min, row.window_to or date.max
+    day, moments = row.planned_on or first, None
+    if row.started_at and row.ended_at:
+        moments = (row.started_at, row.ended_at)
+        first, last = (moment.astimezone(trial.zone).date() for moment in moments)
+        day = first
     return CalendarEntry(
-        **facts, title=title, day=days[0], first=days[0], last=days[1], done=True, moments=moments
+        key=f"infusion-{row.pk}",
+        code=row.patient.code,
+        title=_("Infusion %(number)s") % {"number": row.number},
+        day=day,
+        first=first,
+        last=last,
+        done=moments is not None,
+        url=address("dosing:infusion", trial.slug, row.patient.code, row.number),
+        moments=moments,
     )
 
 

@@ -138,8 +138,7 @@ def _change_address(request: TrialRequest) -> HttpResponse:
 def of_patient(request: TrialRequest, code: str) -> HttpResponse:
     """Show the days of one patient, to print: dates only."""
     patient = patient_of(request, code)
-    span = {"first": FIRST_DAY, "last": LAST_DAY}
-    entries = entries_of(request.trial, request.user, own=patient, **span)
+    entries = entries_of(request.trial, request.user, own=patient, first=FIRST_DAY, last=LAST_DAY)
     return render(request, "reports/calendar_of_patient.html", {"patient": patient, "entries": entries})
 
 

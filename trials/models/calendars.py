@@ -14,8 +14,8 @@ class CalendarAddress(models.Model):
 
     delegation = models.ForeignKey(Delegation, models.PROTECT, related_name="+", verbose_name=_("Delegation"))
     digest = models.CharField(_("Address"), max_length=64, unique=True)
-    with_codes = models.BooleanField(_("With subject codes"))
     made_at = models.DateTimeField(_("Made at"), default=timezone.now)
+    with_codes = models.BooleanField(_("With subject codes"))
     ended_at = models.DateTimeField(_("Ended at"), null=True)
 
     history = Trail(trial="delegation__trial_id", watched=("digest",), see="see_people")
