@@ -86,6 +86,11 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """One named person. Never deleted; the user name is never given to another person (P11-15)."""
 
+    class NoticeMail(models.TextChoices):
+        OFF = "off", _("None")
+        SINGLE = "single", _("Soon after each notice")
+        DAILY = "daily", _("Once a day")
+
     password = models.CharField(_("Password"), max_length=128)
     # Not of the hash as it is found, but of the one that was set: `accounts.password_digests` compares the two.
     password_digest = models.CharField(_("Digest of the password"), max_length=64, editable=False, default="")
@@ -102,11 +107,14 @@ class User(AbstractBaseUser):
         default="auto",
         choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
     )
+    notice_mail = models.CharField(
+        _("Notices by mail"), max_length=8, default=NoticeMail.OFF, choices=NoticeMail
+    )
     created_at = models.DateTimeField(_("Created at"), default=timezone.now, editable=False)
 
     objects = UserManager()
     history = Trail(
-        excluded=("last_login", "theme", "language"),
+        excluded=("last_login", "theme", "language", "notice_mail"),
         watched=("password",),
         proofs=("password_digest",),
         see="see_people",

@@ -20,6 +20,7 @@ urlpatterns = [
     path("profile/", views.profile, name="account_profile"),
     path("theme/", views.theme, name="account_theme"),
     path("language/", views.language, name="account_language"),
+    path("notices/", views.notices, name="account_notices"),
     path("session/", views.session, name="account_session"),
     path("sessions/end/", views.end_sessions, name="account_end_sessions"),
 ]

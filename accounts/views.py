@@ -70,6 +70,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "totp": factors.filter(type=Authenticator.Type.TOTP).first(),
         "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
         "sessions": UserSession.objects.filter(user=user).order_by("-pk"),
+        "notice_mail": User.NoticeMail.choices,
         "session_key": request.session.session_key,
     }
     return render(request, "account/profile.html", context)
@@ -95,6 +96,18 @@ def language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         preferences.choose_language(user=request.user, language=chosen)
     return _with_cookie(_back(request), settings.LANGUAGE_COOKIE_NAME, chosen)
+
+
+@require_POST
+@login_required
+def notices(request: HttpRequest) -> HttpResponse:
+    """Store whether the user wants notices by mail."""
+    chosen = request.POST.get("mail", "")
+    if chosen not in User.NoticeMail.values:
+        raise BadRequest(_("There is no such choice."))
+    preferences.choose_notice_mail(user=cast(User, request.user), mode=chosen)
+    messages.success(request, _("Your choice is stored."))
+    return redirect("account_profile")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -31,6 +31,7 @@ class AccessKind(models.TextChoices):
     IDENTITY_SEEN = "identity_seen", _("Identity read")
     FILE_SEEN = "file_seen", _("Attached file read")
     TREATMENT_SEEN = "treatment_seen", _("Treatment read")
+    CALENDAR_READ = "calendar_read", _("Calendar read at a private address")
     EXPORTED = "exported", _("Data exported")
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")

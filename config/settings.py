@@ -159,6 +159,13 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 20
 # Links for a password and invitations go by mail; without a mail server two people hand over a link in halves.
 SENDS_MAIL = bool(EMAIL_HOST)
+if not (EMAIL_HOST or PRODUCTION):
+    # In training, mails are printed.
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# The start page, for the links in mails that no request asked for.
+ADDRESS = env.text(
+    "STROMA_ADDRESS", f"https://{ALLOWED_HOSTS[0]}/" if PRODUCTION else "http://127.0.0.1:8000/"
+)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "stroma@localhost")
 if SEAL_MAIL_TO and not EMAIL_HOST:
     raise env.Misconfigured(
@@ -191,6 +198,9 @@ DUE = [
     ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
     # At 02:00 UTC, when the day has changed at every site in Europe.
     ("deviations", timedelta(days=1), timedelta(hours=2), "operation.due_work.deviations"),
+    ("notices", timedelta(minutes=10), timedelta(minutes=3), "operation.due_work.notices"),
+    # At 05:00 UTC: before the working day begins.
+    ("daily notices", timedelta(days=1), timedelta(hours=5), "operation.due_work.daily_notices"),
     ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
     (
         "task results",

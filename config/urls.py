@@ -22,6 +22,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/trials/", permanent=False), name="start"),
     path("", include("operation.urls")),
     path("accounts/", include("accounts.urls")),
+    path("calendar/", include("reports.calendar.urls")),
     path("trials/", include("trials.urls")),
     path("trials/<slug:slug>/", include(trial_pages)),
 ]

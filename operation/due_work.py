@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.models import User
 from audit.context import acting
 from audit.seal_times import seal_if_due
 from audit.stored_text import system_text
@@ -13,6 +14,7 @@ from exports.documents import forget
 from operation.backup import make_backup
 from patients.entry.attachments import clear
 from patients.participation.late_criteria import note_late_criteria
+from reports.notices.mail import send_notices
 from trials.loading import put_due_in_force
 
 UPLOADS_KEPT = timedelta(days=7)
@@ -36,6 +38,25 @@ def deviations() -> str:
     with acting(system="deviations"):
         judged = note_late_criteria()
     return f"{judged} patients with a criterion to confirm were judged"
+
+
+def notices() -> str:
+    """Mail new notices to those who want each soon."""
+    return _mailed(User.NoticeMail.SINGLE)
+
+
+def daily_notices() -> str:
+    """Mail new notices to those who want them once a day."""
+    return _mailed(User.NoticeMail.DAILY)
+
+
+def _mailed(mode: str) -> str:
+    if settings.PRODUCTION and not settings.SENDS_MAIL:
+        return "EMAIL_HOST names no mail server: no notice was mailed"
+    sent, failed = send_notices(mode=mode)
+    if failed:
+        raise OSError(f"{sent} mails with notices sent, {failed} refused by the mail server")
+    return f"{sent} mails with notices sent"
 
 
 def backup() -> str:

@@ -3,9 +3,11 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from reports.calendar import views as calendar_views
 from reports.casebook import views as casebook_views
 from reports.closing import views as closing_views
 from reports.home import views as home_views
+from reports.notices import views as notice_views
 from reports.quality import listing
 from reports.search import views as search_views
 
@@ -26,5 +28,9 @@ urlpatterns = [
     path("quality/", listing.listing, name="quality"),
     path("quality/ask/", listing.ask, name="quality-ask"),
     path("lock/", closing_views.show, name="checklist"),
+    path("calendar/", calendar_views.calendar, name="calendar"),
+    path("patients/<subject:code>/calendar/", calendar_views.of_patient, name="patient-calendar"),
+    path("notices/", notice_views.notices, name="notices"),
+    path("notices/count/", notice_views.count, name="notices-count"),
     path("search/", search_views.search, name="search"),
 ]

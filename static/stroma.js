@@ -330,6 +330,21 @@
     scrollTo(0, 0);
     next.scrollIntoView({ block: "nearest" });
   }));
+  /* The number on the bell comes after the page, which does not wait for it. */
+  addEventListener("load", () => setTimeout(() => {
+    const bell = one("[data-count-at]"), shown = bell && one(".bell-count", bell);
+    if (!bell) return;
+    fetch(bell.dataset.countAt, { headers: { Accept: "application/json" } })
+      .then((answer) => (answer.ok && !answer.redirected ? answer.json() : { number: 0 }))
+      .then(({ number, text }) => {
+        if (!number) return;
+        shown.textContent = number > 99 ? "99+" : number;
+        shown.hidden = false;
+        bell.setAttribute("aria-label", text);
+        bell.title = text;
+      })
+      .catch(() => {});
+  }));
   document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) prepare(event.target); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-table]");

@@ -19,7 +19,16 @@ from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviatio
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.queries import queries_with_numbers, value_asked
-from patients.models import Consent, Deviation, EligibilityDecision, Patient, QueryMessage, Visit
+from patients.models import (
+    Consent,
+    ContactAttempt,
+    Deviation,
+    EligibilityDecision,
+    Patient,
+    PrescreeningRow,
+    QueryMessage,
+    Visit,
+)
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -242,6 +251,27 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     ),
     "deviations": _deviation_columns("D-1, D-2 … in each patient"),
     "product_deviations": _deviation_columns("P-1, P-2 … in each patient"),
+    "contacts": (
+        PATIENT,
+        _col("number", "Number of the attempt"),
+        _col("tried_on", "Day of the attempt"),
+        _col("way", "Way"),
+        _col("tried_by", "Who tried", free_text=True),
+        _col("outcome", "Outcome"),
+        _col("note", "Note", free_text=True),
+        _col("struck_out_reason", "Struck out because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
+    "prescreening": (
+        _col("number", "Number of the row"),
+        _col("considered_on", "Considered on"),
+        _col("people", "Number of people"),
+        _col("outcome", "Outcome"),
+        _col("reason", "Reason"),
+        _col("note", "Note", free_text=True),
+        _col("struck_out_reason", "Struck out because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
     "queries": (
         PATIENT,
         _col("query", "Number of the query", "id"),
@@ -295,6 +325,8 @@ TITLES = {
     "adverse_events": gettext_noop("Adverse events"),
     "deviations": gettext_noop("Protocol deviations"),
     "product_deviations": gettext_noop("Deviations of the product"),
+    "contacts": gettext_noop("Contacts"),
+    "prescreening": gettext_noop("Pre-screening log"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
 }
@@ -316,6 +348,8 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "contacts": ContactAttempt.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "prescreening": PrescreeningRow.objects.filter(trial=trial).order_by("number"),
         "queries": queries_with_numbers(trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"

@@ -1,7 +1,8 @@
-"""Models of patients, consents, visits, captured forms, deviations, queries, marks and locks."""
+"""Models of patients, consents, visits, captured forms, logs of the site, queries, marks and locks."""
 
 from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
+from patients.models.contacts import ContactAttempt, ContactQuerySet
 from patients.models.deviations import (
     Deviation,
     DeviationClass,
@@ -12,11 +13,14 @@ from patients.models.deviations import (
 from patients.models.locks import DataLock, UnlockRequest
 from patients.models.marks import Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
+from patients.models.prescreening import PrescreeningQuerySet, PrescreeningRow
 from patients.models.visibility import OfPatient, VisibleToMembers
 
 __all__ = [
     "Attachment",
     "Consent",
+    "ContactAttempt",
+    "ContactQuerySet",
     "DataLock",
     "Deviation",
     "DeviationClass",
@@ -29,6 +33,8 @@ __all__ = [
     "Mark",
     "OfPatient",
     "Patient",
+    "PrescreeningQuerySet",
+    "PrescreeningRow",
     "Query",
     "QueryMessage",
     "Record",

@@ -17,6 +17,7 @@ from patients import signals
 from patients.models import Patient, Visit
 from patients.participation.after_death import after_death
 from patients.participation.asked_facts import answer_by_change
+from patients.participation.contacts import question_before_loss
 from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.milestones import days_of
@@ -62,8 +63,8 @@ def end_study(
     settled: by visit key, what becomes of the visits that were planned until then; None leaves all for later.
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
     visits left, a withdrawal without a note, and, with `settled`, for each visit without a choice (field `visit-D28`).
-    Raises Questioned, unless `confirmed`, for an end that contradicts the captured date of death (DAT-08), and for a
-    death before what is recorded after it.
+    Raises Questioned, unless `confirmed`, for an end that contradicts the captured date of death (DAT-08), for a death
+    before what is recorded after it, and for a loss to follow-up without a failed attempt to reach the patient.
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
@@ -193,6 +194,8 @@ def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
     if captured is not None and not (is_death and captured.moment.iso == on.isoformat()):
         text = _("A form says that the patient died on %(died)s: the end of study says otherwise.")
         questions.append(question_of(patient, captured, f"end:{reason}:{on}", text))
+    if reason == Patient.EndReason.LOST and (unsought := question_before_loss(patient)):
+        questions.append(unsought)
     if is_death:
         death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
         questions += [

@@ -75,6 +75,8 @@ urlpatterns = [
     path("queries/<number:number>/close/", threads.close, name="query-close"),
     path("queries/<number:number>/reopen/", threads.reopen, name="query-reopen"),
     path("", include("patients.urls.deviations")),
+    path("", include("patients.urls.prescreening")),
+    path("", include("patients.urls.contacts")),
     path("", include("patients.urls.marks")),
     path("", include("patients.urls.locks")),
     path("", include("patients.urls.entry")),

@@ -310,6 +310,7 @@ class ProtocolVisit(Part):
     """A planned visit: ``day`` days after its anchor, with ``window`` = [days before (≤ 0), days after].
 
     ``anchor_without_infusion`` is the anchor once the infusion that the visit is counted from will not be given.
+    ``contact``: the patient is at home by then, so an attempt to reach the patient is due until it succeeds.
     """
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$", max_length=20)]
@@ -320,6 +321,7 @@ class ProtocolVisit(Part):
     window: Window = (0, 0)
     anchor_without_infusion: Literal["inclusion", "screening"] = "inclusion"
     infusion: Annotated[Count, Field(le=9)] | None = None
+    contact: Truth = False
     forms: VisitForms = ()
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Steps of a patient through the trial: consent, eligibility, inclusion, infusions, end of study."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -7,9 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dosing.models import Infusion
-from patients.models import Consent, EligibilityDecision, Patient
+from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation import eligibility
 from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.contacts import contact_codes, contacts_due
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
 from reports.casebook.patient_data import PatientData
 from trials.reader import shown_day
@@ -36,6 +38,7 @@ def steps(dossier: PatientData, base: str) -> list[Step]:
         _eligibility(dossier, base),
         _inclusion(dossier, base),
         *(_infusion(dossier, infusion, base) for infusion in dossier.infusions),
+        *_contacts(dossier, base),
         _end(dossier, base),
     ]
 
@@ -112,6 +115,25 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
         else _("not planned yet")
     )
     return Step(title, NOT_STARTED, note, url, flags)
+
+
+def _contacts(dossier: PatientData, base: str) -> Iterator[Step]:
+    """Yield the contacts that are due. One query, only once the window of a visit at home is open."""
+    patient = dossier.patient
+    codes = contact_codes(dossier.access.trial.rules)
+    opened = [visit for visit in dossier.visits if visit.code in codes and visit.state == Visit.State.PLANNED]
+    if not any(visit.window_from and visit.window_from <= dossier.today for visit in opened):
+        return
+    for visit in contacts_due(dossier.access.trial, Visit.objects.filter(patient=patient)):
+        late = visit.window_to is not None and visit.window_to < dossier.today
+        note = ngettext("%(attempts)s failed attempt", "%(attempts)s failed attempts", visit.attempts)
+        yield Step(
+            _("Contact for %(visit)s") % {"visit": visit.key},
+            NOT_STARTED,
+            note % {"attempts": visit.attempts},
+            f"{base}contacts/",
+            ("overdue",) if late else ("due",),
+        )
 
 
 def _end(dossier: PatientData, base: str) -> Step:

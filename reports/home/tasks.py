@@ -75,6 +75,15 @@ def overdue_visits(work: Workload) -> Tile:
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
 
 
+def contacts(work: Workload) -> Tile:
+    """Patients at home who have to be reached."""
+    count = work.contacts
+    name = ngettext("Contact due", "Contacts due", count)
+    return Tile(
+        name, count, _("until the patient is reached"), "phone", "due", _list(work, "patients:contacts")
+    )
+
+
 def drafts(work: Workload) -> Tile:
     """Draft forms."""
     count = work.forms_at(DRAFT)
@@ -242,7 +251,15 @@ def unsealed(work: Workload) -> Tile:
 
 
 TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
-    "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
+    "coordinator": (
+        serious_reports,
+        overdue_visits,
+        drafts,
+        open_queries,
+        infusions_due,
+        reconsents,
+        contacts,
+    ),
     "investigator": (
         serious_reports,
         decisions_to_make_again,

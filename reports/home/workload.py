@@ -20,6 +20,7 @@ from dosing.models import Infusion, Preparation
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consent_withdrawal import treatment_goes_on
+from patients.participation.contacts import contacts_due
 from patients.participation.visit_status import (
     DRAFT,
     OPEN_PATIENTS,
@@ -287,6 +288,11 @@ class Workload:
     def deviations(self) -> int:
         """Return the number of deviations that wait for a person. Those of the product are not among them."""
         return self._waiting["deviations"]
+
+    @cached_property
+    def contacts(self) -> int:
+        """Return the number of visits for which a patient at home has to be reached."""
+        return contacts_due(self.trial, self._rows(Visit)).count()
 
     @property
     def reconsents(self) -> int:

@@ -221,8 +221,17 @@ def menu(role, trial):
     return re.findall(r'<span class="label">([^<]+)</span>', page)
 
 
-WORK = ["Home", "Patients", "Infusions", "Adverse events", "Forms", "Queries", "Source verification"]
-WORK += ["To sign", "Data quality", "Documents"]
+WORK = [
+    "Home",
+    "Calendar",
+    "Patients",
+    "Pre-screening",
+    "Infusions",
+    "Adverse events",
+    "Deviations",
+    "Contacts",
+]
+WORK += ["Forms", "Queries", "Source verification", "To sign", "Data quality", "Documents"]
 TRIAL = ["Protocol", "Laboratories", "People and roles", "Database lock"]
 
 

@@ -83,7 +83,9 @@ def test_consent_withdrawn_for_samples_leaves_the_infusion_planned(included, doc
 
 
 def test_the_end_before_the_infusion_counts_them_from_inclusion_until_it_is_reopened(included, doctor):
-    ended = disposition.end_study(patient=included, on=date(2026, 3, 20), reason="lost", note="", by=doctor)
+    ended = disposition.end_study(
+        patient=included, on=date(2026, 3, 20), reason="withdrawal", note="Left", by=doctor
+    )
     assert planned(included, "D7") == date(2026, 3, 17)
     disposition.reopen_study(patient=ended, reason="He came back", by=doctor)
     assert planned(included, "D7") is None

@@ -110,7 +110,11 @@ def test_home_and_casebook_agree_on_the_status_of_every_visit(trial, as_test):
     build.patient(trial=trial)
     lost = build.enrolled(trial=trial)
     disposition.end_study(
-        patient=lost, on=build.today(lost), reason="lost", note="", by=build.user("coordinator", trial=trial)
+        patient=lost,
+        on=build.today(lost),
+        reason="withdrawal",
+        note="Left",
+        by=build.user("coordinator", trial=trial),
     )
     visit = Visit.objects.filter(patient__code="LIE-002", state="planned").first()
     Visit.objects.filter(pk=visit.pk).update(state="missed", missed_reason="Ill")

@@ -22,10 +22,13 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
         _("Work"),
         (
             ("reports:home", _("Home"), "layout-dashboard"),
+            ("reports:calendar", _("Calendar"), "calendar-days"),
             ("patients:listing", _("Patients"), "users"),
+            ("patients:prescreening", _("Pre-screening"), "user-round-search"),
             ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
             ("patients:deviations", _("Deviations"), "split"),
+            ("patients:contacts", _("Contacts"), "phone"),
             ("patients:forms", _("Forms"), "files"),
             ("patients:queries", _("Queries"), "message-square-text"),
             ("patients:verification", _("Source verification"), "list-checks"),

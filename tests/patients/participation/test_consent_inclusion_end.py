@@ -150,7 +150,7 @@ class TestEnd:
         sentence = "A form says that the patient died on 12-Mar-2026: the end of study says otherwise."
         for day in (date(2026, 3, 11), date(2026, 3, 13)):
             assert asked(self.end, included, doctor, on=day) == [sentence]
-        assert asked(self.end, included, doctor, reason="lost") == [sentence]
+        assert sentence in asked(self.end, included, doctor, reason="lost")
         done = self.end(included, doctor)
         assert (done.state, done.ended_on, done.end_reason) == ("ended", date(2026, 3, 12), "death")
 

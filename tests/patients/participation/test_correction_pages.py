@@ -260,7 +260,7 @@ class TestStepsOfAPatient:
     def test_the_end_asks_about_each_visit_until_the_day(self, included, web):
         url = address("end", included)
         assert "What becomes of this visit" in web.get(url).content.decode()
-        sent = {"on": "13-Mar-2026", "reason": "lost", "note": ""}
+        sent = {"on": "13-Mar-2026", "reason": "withdrawal", "note": "Left"}
         answer = web.post(url, {**sent, "visit-SCR": "held", "visit-SCR-day": "10-Mar-2026"})
         assert answer.status_code == 422
         assert answer.context["form"].errors == {"visit-INF1": ["Say what becomes of this visit."]}
@@ -275,7 +275,7 @@ class TestStepsOfAPatient:
         self, included, web, desk, nurse, doctor
     ):
         with acting(user=doctor, role="investigator"):
-            disposition.end_study(patient=included, on=INCLUDED, reason="lost", note="", by=doctor)
+            disposition.end_study(patient=included, on=INCLUDED, reason="withdrawal", note="Left", by=doctor)
         url = address("end-reopen", included)
         assert url in web.get(address("end", included)).content.decode()
         assert url not in desk.get(address("end", included)).content.decode()

@@ -28,7 +28,7 @@ def included(trial: Trial) -> Patient:
 
 
 def end(patient: Patient, by: User, **changed: Any) -> Patient:
-    told = {"on": ENDED, "reason": "lost", "note": "", **changed}
+    told = {"on": ENDED, "reason": "withdrawal", "note": "Left", **changed}
     return disposition.end_study(patient=patient, by=by, **told)
 
 
@@ -112,7 +112,7 @@ class TestAfterwards:
 
 class TestCorrection:
     def correct(self, patient: Patient, by: User, **changed: Any) -> Patient:
-        told = {"on": ENDED, "end_reason": "lost", "note": "", "reason": "Typo", **changed}
+        told = {"on": ENDED, "end_reason": "withdrawal", "note": "Left", "reason": "Typo", **changed}
         return disposition.correct_end(patient=patient, by=by, **told)
 
     @pytest.fixture
@@ -134,7 +134,7 @@ class TestCorrection:
             ({"on": date(2026, 3, 31)}, {"on": ["This day has not come yet. Check the year."]}),
             ({"end_reason": "holiday"}, {"end_reason": ["Choose why the study ended."]}),
             (
-                {"end_reason": "withdrawal"},
+                {"end_reason": "withdrawal", "note": ""},
                 {"note": ["Say what the patient withdrew from, in the patient's words."]},
             ),
         ],

@@ -94,7 +94,7 @@ class TestDayOfInclusion:
 
     def test_the_inclusion_comes_before_the_end_of_the_study(self, included, doctor):
         ended = disposition.end_study(
-            patient=included, on=date(2026, 3, 20), reason="lost", note="", by=doctor
+            patient=included, on=date(2026, 3, 20), reason="withdrawal", note="Left", by=doctor
         )
         told = {"patient": ended, "reason": "Typo", "by": doctor}
         assert refused(corrections.correct_inclusion, on=date(2026, 3, 21), **told) == {
@@ -190,7 +190,7 @@ class TestStrikingOutAnInclusion:
         assert Infusion.objects.filter(patient=included, window_from=None).count() == 0
 
     def test_an_ended_study_is_reopened_first(self, included, doctor):
-        disposition.end_study(patient=included, on=TODAY, reason="lost", note="", by=doctor)
+        disposition.end_study(patient=included, on=TODAY, reason="withdrawal", note="Left", by=doctor)
         told = refused(corrections.strike_out_inclusion, patient=included, reason="Wrong", by=doctor)
         assert told == {"": ["LIE-001 has no inclusion to strike out: the status is “Study ended”."]}
 

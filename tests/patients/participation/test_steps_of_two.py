@@ -334,7 +334,9 @@ class TestEnd:
 
     def test_only_a_withdrawal_needs_words(self, included, doctor):
         assert list(refused(self.end, included, doctor, note="  ")) == ["note"]
-        assert self.end(included, doctor, reason="lost", note="").end_reason == "lost"
+        assert asked(self.end, included, doctor, reason="lost", note="") == [
+            "No failed attempt to reach the patient is recorded. Lost to follow-up needs at least one."
+        ]
 
     def test_a_patient_in_screening_has_no_end(self, patient, doctor):
         told = refused(self.end, patient, doctor)

@@ -165,9 +165,9 @@ def test_a_missed_visit_is_shown_as_missed(trial, as_test):
 def test_visits_after_the_end_of_the_study_are_not_applicable(trial, as_test):
     patient = build.enrolled(trial=trial)
     by = build.user("coordinator", trial=trial)
-    disposition.end_study(patient=patient, on=build.today(patient), reason="lost", note="", by=by)
+    disposition.end_study(patient=patient, on=build.today(patient), reason="withdrawal", note="Left", by=by)
     assert rows_of(trial)[patient.code]["D90"].state == "not_applicable"
-    assert "Lost to follow-up" in page(HOME, trial)
+    assert "Withdrawal" in page(HOME, trial)
 
 
 def test_a_screen_failure_has_no_visits_to_come(trial, as_test):
@@ -242,7 +242,7 @@ def test_only_a_visit_that_began_before_the_end_of_the_study_is_still_due(trial,
     visit = patient.visits.get(code="D28")
     by = build.user("coordinator", trial=trial)
     last = visit.window_from - timedelta(days=days_before)
-    ended = disposition.end_study(patient=patient, on=last, reason="lost", note="", by=by)
+    ended = disposition.end_study(patient=patient, on=last, reason="withdrawal", note="Left", by=by)
     assert last_day_of(ended) == last
     for condition in (due(visit.window_from), overdue(visit.window_to + timedelta(days=1))):
         assert Visit.objects.filter(condition, pk=visit.pk).exists() == waits

@@ -25,6 +25,8 @@ OPEN = {
     "account_theme",
     "account_language",
     "account_session",
+    # A calendar program reads it without signing in: whoever has the secret, until the delegation ends.
+    "calendar-file",
 }
 # The user's own account; no trial is involved.
 SIGNED_IN = {
@@ -33,6 +35,7 @@ SIGNED_IN = {
     "account_change_password",
     "account_profile",
     "account_address",
+    "account_notices",
     "account_end_sessions",
     "mfa_index",
     "mfa_reauthenticate",
@@ -56,6 +59,10 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:quality": (P.SEE_TRIAL, None),
     "reports:quality-ask": (P.RAISE_QUERY, P.RAISE_QUERY),
     "reports:search": (P.SEE_TRIAL, P.SEE_IDENTITY),
+    "reports:notices": (P.SEE_TRIAL, P.SEE_TRIAL),
+    "reports:notices-count": (P.SEE_TRIAL, None),
+    "reports:calendar": (P.SEE_TRIAL, P.SEE_TRIAL),
+    "reports:patient-calendar": (P.SEE_TRIAL, None),
     "patients:listing": (P.SEE_TRIAL, None),
     "patients:screen": (P.SCREEN, P.SCREEN),
     "patients:identity": (P.SEE_IDENTITY, P.SCREEN),
@@ -117,6 +124,15 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:deviation-classify": (P.ASSESS_EVENT, P.ASSESS_EVENT),
     "patients:deviation-amend": (P.ENTER_DATA, P.ENTER_DATA),
     "patients:deviation-strike": (P.ENTER_DATA, P.ENTER_DATA),
+    "patients:prescreening": (P.SEE_TRIAL, None),
+    "patients:prescreening-new": (P.SCREEN, P.SCREEN),
+    "patients:prescreening-correct": (P.SCREEN, P.SCREEN),
+    "patients:prescreening-strike": (P.SCREEN, P.SCREEN),
+    "patients:contacts": (P.SEE_TRIAL, None),
+    "patients:patient-contacts": (P.SEE_TRIAL, None),
+    "patients:contact-new": (P.ENTER_DATA, P.ENTER_DATA),
+    "patients:contact-correct": (P.ENTER_DATA, P.ENTER_DATA),
+    "patients:contact-strike": (P.ENTER_DATA, P.ENTER_DATA),
     "patients:logs": (P.SEE_TRIAL, None),
     "patients:file": (P.SEE_FILES, None),
     "patients:form": (P.SEE_TRIAL, P.ENTER_DATA),

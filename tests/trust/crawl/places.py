@@ -11,9 +11,11 @@ from exports.models import Document
 from patients.models import (
     Attachment,
     Consent,
+    ContactAttempt,
     DataLock,
     Deviation,
     Patient,
+    PrescreeningRow,
     Query,
     Record,
     UnlockRequest,
@@ -121,6 +123,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
         (NO_CODE, 1),
     ),
     "files:attachment": (_under_patient(Attachment, "key"), ("0" * 32,)),
+    "pre-screening:number": (_of(PrescreeningRow, "trial", "number"), (NO_NUMBER,)),
+    "contacts:number": (_under_patient(ContactAttempt, "number"), (NO_NUMBER,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
@@ -163,4 +167,5 @@ def owned(person: User, secret: str) -> dict[str, tuple[Values, Values]]:
         "invitations:pk": (invitation, (NO_NUMBER,)),
         "keys:pk": (passkey, (NO_NUMBER,)),
         "key:secret": ((secret,), ("no-such-secret",)),
+        "calendar:secret": (("no-such-calendar",), ("no-such-secret",)),
     }

@@ -28,10 +28,19 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "": (ALL, NOBODY),
     "lock/": (ALL, "D"),
     "search/": (ALL, READS_NAMES),
+    # Days only; each makes and ends the own private address.
+    "calendar/": (ALL, ALL),
+    "patients/*/calendar/": (ALL, NOBODY),
+    # What concerns the reader: each marks the own notices read.
+    "notices/": (ALL, ALL),
+    "notices/count/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
     # Patients, from the first to the last day.
     "patients/": (ALL, NOBODY),
+    # Who was considered and not screened: no identity is in it.
+    "pre-screening/": (ALL, NOBODY),
+    **{f"pre-screening/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
     "patients/screen/": (SITE, SITE),
     "patients/*/": (ALL, NOBODY),
     "patients/*/profile.svg": (ALL, NOBODY),
@@ -100,6 +109,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}not-given/": (SITE, SITE),
     f"{INFUSION}preparation/": (UNBLINDED, "L"),
     f"{INFUSION}preparation/dose/": (NOBODY, "L"),
+    # Attempts to reach patients at home.
+    "contacts/": (ALL, NOBODY),
+    "patients/*/contacts/": (ALL, NOBODY),
+    **{f"patients/*/contacts/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
     # Deviations: of the site, and of the product. An investigator classifies the first, the laboratory the second.
     "deviations/": (ALL, NOBODY),
     "patients/*/deviations/": (ALL, NOBODY),
@@ -160,13 +173,15 @@ OPEN = {
     "", "healthz", "accounts/login/", "accounts/inactive/", "accounts/key/", "accounts/key/*/",
     "accounts/factors/authenticate/", "accounts/factors/webauthn/login/",
     "accounts/logout/", "accounts/theme/", "accounts/language/", "accounts/session/",
+    # Whoever has the secret of a calendar.
+    "calendar/*/trial.ics",
 }  # fmt: skip
 # For a person who is signed in, and about this person alone.
 OWN = {
     "trials/", "trials/invitations/*/",
     *(
         f"accounts/{end}"
-        for end in ("confirm/", "password/", "address/", "profile/", "sessions/end/")
+        for end in ("confirm/", "password/", "address/", "notices/", "profile/", "sessions/end/")
     ),
     *(
         f"accounts/factors/{end}"

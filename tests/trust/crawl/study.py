@@ -15,6 +15,8 @@ from dosing.models import ProductDeviation
 from exports.models import Document, documents_storage
 from patients.entry import attachments
 from patients.models import Patient, Record
+from patients.participation.contacts import ContactFacts, add_contact
+from patients.participation.prescreening import PrescreeningFacts, add_prescreening
 from patients.queries import threads
 from patients.review import locks
 from protocol.values.moments import Moment
@@ -59,10 +61,28 @@ def trial(slug: str) -> Trial:
     chief = build.user("administrator", trial=found, full_name=f"Chief {word}")
     patient = build.enrolled(trial=found, investigator=doctor)
     _captured(patient, doctor, word)
+    _considered(found, doctor, word)
+    _contacted(patient, doctor, word)
     _documents(patient, doctor)
     _laboratory(found, word)
     _people(found, chief, word)
     return Trial.objects.get(pk=found.pk)
+
+
+def _considered(trial: Trial, doctor: User, word: str) -> None:
+    facts: PrescreeningFacts = {
+        "considered_on": date(2021, 3, 1), "people": 1, "outcome": "declined", "reason": "risk", "note": word,
+    }  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        add_prescreening(trial=trial, facts=facts, by=doctor)
+
+
+def _contacted(patient: Patient, doctor: User, word: str) -> None:
+    facts: ContactFacts = {
+        "tried_on": patient.trial.today, "way": "phone", "tried_by": word, "outcome": "no_answer", "note": "",
+    }  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        add_contact(patient=patient, facts=facts, by=doctor)
 
 
 def _captured(patient: Patient, doctor: User, word: str) -> None:
