@@ -13,8 +13,8 @@ from exports.paper.captured import fact_part, queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
+from patients.casebook.facts import Fact, facts_asked
 from patients.models import Mark, Patient, Query, Record, Visit
-from patients.queries.facts import Fact, facts_asked
 
 Part = dict[str, Any]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
-from patients.review import medical_review, source_verification
+from patients.review import fact_verification, medical_review, source_verification
 from patients.review.filters import ToVerifyFilter, UndoneFilter
 from patients.review.review_page import (
     UndoneMark,
@@ -40,16 +41,28 @@ def verify(request: TrialRequest, code: str) -> HttpResponse:
     refused: list[str] = []
     if request.method == "POST":
         seen = seen_in(request.POST.getlist("item"), blocks)
-        role = request.access.role.code
-        refused = _refusal(
-            lambda: source_verification.verify(patient=patient, seen=seen, by=request.user, role=role)
-        )
+        facts = fact_verification.seen_in(request.POST.getlist("fact"))
+        by, role = request.user, request.access.role.code
+
+        def verified() -> None:
+            # One step: what is refused among the facts leaves the forms unmarked too.
+            with transaction.atomic():
+                if seen or not facts:
+                    source_verification.verify(patient=patient, seen=seen, by=by, role=role)
+                fact_verification.verify_facts(patient=patient, seen=facts, by=by, role=role)
+
+        refused = _refusal(verified)
         if not refused:
-            number = sum(len(each.items) for each in seen)
+            number = sum(len(each.items) for each in seen) + len(facts)
             text = ngettext("%(number)d item is verified.", "%(number)d items are verified.", number)
             messages.success(request, text % {"number": number})
             return redirect(request.get_full_path())
-    context = {"may_mark": request.access.may(P.VERIFY), "done": _marked(patient, Mark.Kind.VERIFICATION)}
+    rows = [] if request.GET.get("visit") else fact_verification.blocks(patient)
+    context = {
+        "may_mark": request.access.may(P.VERIFY),
+        "done": _marked(patient, Mark.Kind.VERIFICATION),
+        "rows_outside": rows,
+    }
     return _page(request, "patients/verify.html", patient, blocks, refused, context)
 
 
@@ -94,7 +107,7 @@ def _page(
         "visits": blocks,
         "one_visit": request.GET.get("visit", ""),
         "refused": refused,
-        "ticked": request.POST.getlist("item"),
+        "ticked": [*request.POST.getlist("item"), *request.POST.getlist("fact")],
         **context,
     }
     return render(request, template, context_of_page, status=422 if refused else 200)

@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from patients.casebook.facts import Fact, fact_asked, facts_asked
 from patients.casebook.navigation import record_address
 from patients.casebook.row_words import cell_label
 from patients.models import Query, Record
-from patients.queries.facts import Fact, fact_asked, facts_asked
 from protocol.values.parsing import display
 from trials.listing import Column, choice_text
 from trials.reader import reader_language, shown_day

@@ -31,7 +31,7 @@ class FactKind:
 
     title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
     returns the address of its page. obstacle: returns the message why no query can be raised on it. joins: further
-    relations that facts read.
+    relations that facts read. raw: returns what is stored of a fact.
     """
 
     target: str
@@ -41,6 +41,7 @@ class FactKind:
     page: Callable[[Any], str]
     obstacle: Callable[[Any], str] = _nothing
     joins: tuple[str, ...] = ()
+    raw: Callable[[Any, str], object] = getattr
 
     @property
     def name(self) -> str | Promise:
@@ -49,8 +50,15 @@ class FactKind:
 
     def rows(self, keys: Iterable[int]) -> list[Any]:
         """Return the rows with these keys, in the order of their patients. Three queries."""
+        return self._read(pk__in=keys)
+
+    def of_patients(self, patients: Iterable[int]) -> list[Any]:
+        """Return all rows of these patients, patient by patient. Three queries."""
+        return self._read(**{"pk__in" if self.model is Patient else "patient__in": patients})
+
+    def _read(self, **which: Any) -> list[Any]:
         of_patient = "" if self.model is Patient else "patient__"
-        rows = self.model._default_manager.filter(pk__in=keys)
+        rows = self.model._default_manager.filter(**which)
         # Prefetched, not joined: a join would repeat the text of the protocol in every row.
         rows = rows.prefetch_related(f"{of_patient}trial", f"{of_patient}protocol", *self.joins)
         return list(rows.order_by(f"{of_patient}number" if of_patient else "number", "pk"))
@@ -67,11 +75,12 @@ def register(*kinds: FactKind) -> None:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact of one row: what a query is about."""
+    """One fact of one row: what a query is about. known: all facts of the row, if they were read already."""
 
     kind: FactKind
     row: Any
     item: str
+    known: Mapping[str, Words] | None = None
 
     @property
     def patient(self) -> Patient:
@@ -81,7 +90,7 @@ class Fact:
 
     @cached_property
     def _facts(self) -> Mapping[str, Words]:
-        return self.kind.facts(self.row)
+        return self.kind.facts(self.row) if self.known is None else self.known
 
     @property
     def exists(self) -> bool:
@@ -97,6 +106,12 @@ class Fact:
     def value(self) -> str:
         """Return the value as text, empty if there is none."""
         return str(self._facts[self.item][1] or "") if self.exists else ""
+
+    @property
+    def compared(self) -> str:
+        """Return what is stored of the fact, as text that differs if the fact differs."""
+        found = self.kind.raw(self.row, self.item)
+        return "" if found is None else str(found)
 
     @property
     def title(self) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from patients.casebook.facts import FactKind, Words, patient_of_row
 from patients.models import Consent, EligibilityDecision, Patient, Query
-from patients.queries.facts import FactKind, Words, patient_of_row
 from trials.reader import reader_language, shown_day
 
 Facts = Mapping[str, Words]
