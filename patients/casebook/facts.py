@@ -7,7 +7,7 @@ may know: nothing of the product.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -23,6 +23,15 @@ Words = tuple[str, object]
 
 def _nothing(row: Any) -> str:
     return ""
+
+
+class OfFact(Protocol):
+    """A query or a mark: kind and key of the row that it is about, and the name of the fact."""
+
+    pk: int
+    target: str
+    target_id: int | None
+    item: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +158,12 @@ def fact_address(patient: Patient, target: str, key: int, item: str) -> str:
     return reverse("patients:fact", args=[patient.trial.slug, patient.code, target, key, item])
 
 
-def facts_asked(queries: Iterable[Query]) -> dict[int, Fact]:
-    """Return by key of the query the fact that it is about, without queries on forms. Three queries for each kind."""
-    by_target: dict[str, list[Query]] = {}
+def facts_asked(queries: Iterable[OfFact]) -> dict[int, Fact]:
+    """Return by key of the query, or mark, the fact that it is about, without those on forms.
+
+    Three queries for each kind.
+    """
+    by_target: dict[str, list[OfFact]] = {}
     for query in queries:
         if query.target_id is not None:
             by_target.setdefault(query.target, []).append(query)

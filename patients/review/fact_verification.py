@@ -68,7 +68,12 @@ def count_by_patient(trial: Trial, versions: Mapping[int, Protocol]) -> Mapping[
     if not any(rules.monitoring.planned_facts for rules in versions.values()):
         return {}
     patients = Patient.objects.filter(trial=trial).values_list("pk", flat=True)
-    return Counter(line.fact.patient.pk for line in _lines(list(patients), versions))
+    return count_of(list(patients), versions)
+
+
+def count_of(patients: Sequence[int], versions: Mapping[int, Protocol]) -> Mapping[int, int]:
+    """Return the number of facts to verify by patient. Four queries for each planned kind."""
+    return Counter(line.fact.patient.pk for line in _lines(patients, versions))
 
 
 def _lines(patients: Sequence[int], versions: Mapping[int, Protocol]) -> list[FactToVerify]:

@@ -1,6 +1,7 @@
 """Pages of source verification and medical review, and the listings of undone marks and forms to verify."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -29,6 +30,7 @@ from patients.review.review_page import (
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, choice_text
+from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
@@ -235,17 +237,32 @@ TO_VERIFY_COLUMNS = (
     Column(
         name="to_verify", label=gettext_lazy("Forms to verify"), value=lambda row: row.to_verify, css="num"
     ),
+    Column(
+        name="entries_to_verify",
+        label=gettext_lazy("Entries outside forms to verify"),
+        value=lambda row: row.facts_to_verify,
+        css="num",
+    ),
     Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
     Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),
 )
+
+
+def _with_facts(versions: Sequence[ProtocolVersion], rows: Sequence[Any]) -> None:
+    """Set on each patient the number of facts outside the forms to verify. Four queries for each planned kind."""
+    plans = {version.pk: version.rules for version in versions}
+    numbers = fact_verification.count_of([row.pk for row in rows], plans)
+    for row in rows:
+        row.facts_to_verify = numbers.get(row.pk, 0)
 
 
 @trial_page(see=P.SEE_TRIAL)
 def verification(request: TrialRequest) -> HttpResponseBase:
     """List the patients with the numbers of forms to verify, forms verified and marks undone."""
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial)
+    versions = source_verification.versions_of(request.trial)
     rows = rows.annotate(
-        to_verify=source_verification.count_of(source_verification.waiting(request.trial)),
+        to_verify=source_verification.count_of(source_verification.waiting(request.trial, versions)),
         verified=source_verification.count_of(Record.objects.exclude(verified_at=None)),
         undone_marks=source_verification.count_of(Mark.objects.exclude(undone_at=None)),
     )
@@ -254,6 +271,7 @@ def verification(request: TrialRequest) -> HttpResponseBase:
         queryset=rows,
         columns=TO_VERIFY_COLUMNS,
         sort="patient",
+        prepare=partial(_with_facts, versions),
         filterset=ToVerifyFilter(request.GET, queryset=rows),
         row_url=lambda row: reverse("patients:verify", args=[request.trial.slug, row.code]),
         name="verification",

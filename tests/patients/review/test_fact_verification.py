@@ -206,6 +206,10 @@ class TestThePages:
         assert FactMark.objects.get().ended_because == "Wrong patient"
         assert ("adverse_event", "grade") in waiting(patient)
 
+    def test_the_list_of_patients_counts_them(self, patient, event, monitor, trial):
+        listed = build.client(monitor).get(f"/trials/{trial.slug}/verification/").context["listing"].rows
+        assert [row.object.facts_to_verify for row in listed] == [6]
+
     def test_the_checklist_counts_them_by_patient(self, patient, event, trial):
         manager = build.user("data_manager", trial=trial)
         rows = counts.TrialRows(access_to(user=manager, slug=trial.slug))
