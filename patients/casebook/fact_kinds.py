@@ -47,6 +47,11 @@ def _of_decision(row: EligibilityDecision) -> Facts:
     }
 
 
+def _stored_of_decision(row: EligibilityDecision, item: str) -> object:
+    results = {each["id"]: each["allows"] for each in row.criteria}
+    return results[item] if item in results else getattr(row, item)
+
+
 def result_words(stored: Mapping[str, Any]) -> str:
     """Return the stored result of a criterion in words."""
     if stored["allows"] is None:
@@ -85,6 +90,7 @@ KINDS = (
         title=lambda row: _("Eligibility"),
         facts=_of_decision,
         joins=("protocol",),
+        raw=_stored_of_decision,
         page=_page("patients:eligibility"),
     ),
     FactKind(

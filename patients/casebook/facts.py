@@ -119,7 +119,7 @@ class Fact:
     @property
     def compared(self) -> str:
         """Return what is stored of the fact, as text that differs if the fact differs."""
-        found = self.kind.raw(self.row, self.item)
+        found = self.kind.raw(self.row, self.item) if self.exists else None
         return "" if found is None else str(found)
 
     @property

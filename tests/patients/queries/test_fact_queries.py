@@ -201,6 +201,9 @@ class TestOtherRows:
         fact = about("eligibility", decision, criterion)
         assert (fact.value, fact.title) == ("Met", "Eligibility")
         assert ask(fact, monitor).target_id == decision.pk
+        sent = build.client(monitor).get(f"/trials/{trial.slug}/queries/?format=csv")
+        (row,) = csv.DictReader(io.StringIO(b"".join(sent.streaming_content).decode("utf-8-sig"), newline=""))
+        assert (row["item"], row["value"]) == (criterion, "True")
 
     def test_the_end_of_study(self, trial, monitor, doctor):
         patient = build.enrolled(trial=trial)
