@@ -23,12 +23,12 @@ class DosingConfig(AppConfig):
         from dosing.signals import infusion_given
         from dosing.system_texts import TEXTS
         from patients import signals
+        from patients.casebook import facts
         from patients.participation.milestones import (
             infusion_times_providers,
             never_given_providers,
             providers,
         )
-        from patients.queries import facts
 
         register(TEXTS)
         facts.register(query_facts.KIND)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from dosing.labels import bedside_facts
 from dosing.models import Infusion
+from patients.casebook.facts import FactKind, Words
 from patients.models import Query
-from patients.queries.facts import FactKind, Words
 
 
 def _facts(row: Infusion) -> Mapping[str, Words]:

@@ -10,8 +10,8 @@ class PatientsConfig(AppConfig):
         from audit import verification
         from audit.stored_text import register
         from patients import signals
+        from patients.casebook import fact_kinds, facts
         from patients.entry import dependent_checks, held_files
-        from patients.queries import fact_kinds, facts
         from patients.system_texts import TEXTS
 
         register(TEXTS)

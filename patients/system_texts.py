@@ -58,6 +58,7 @@ TEXTS = {
     ),
     "query.needed": _("This is asked now and has no answer"),
     **{f"fact.{name}": words for name, words in FACTS.items()},
+    "mark.changed": _("The entry changed since, and was compared again"),
     "deviation.visit_day": _(
         "Visit %(visit)s was held on %(day)s, outside its window of %(first)s to %(last)s."
     ),

@@ -9,7 +9,7 @@ class SafetyConfig(AppConfig):
         """Register the stored texts; add the adverse events to the content that a casebook signature covers."""
         from audit.stored_text import register
         from patients import signals
-        from patients.queries import facts
+        from patients.casebook import facts
         from safety import after_death, query_facts, signature_scope
         from safety.system_texts import TEXTS
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from patients.casebook.facts import FactKind, Words
 from patients.models import Query
-from patients.queries.facts import FactKind, Words
 from safety.labels import Wording
 from safety.models import AdverseEvent
 
@@ -15,6 +15,12 @@ def _facts(row: AdverseEvent) -> Mapping[str, Words]:
     facts = Wording(row.patient.protocol.rules).all_facts(row)
     # The page shows the grade with its colour; in a file it is the number.
     return {fact.item: (fact.label, row.grade if fact.item == "grade" else fact.value) for fact in facts}
+
+
+def _raw(row: AdverseEvent, item: str) -> object:
+    if item == "seriousness":
+        return " ".join(sorted(row.seriousness))
+    return f"{row.end} {row.ongoing}" if item == "end" else getattr(row, item)
 
 
 def _page(row: AdverseEvent) -> str:
@@ -32,4 +38,5 @@ KIND = FactKind(
     facts=_facts,
     page=_page,
     obstacle=_obstacle,
+    raw=_raw,
 )

@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, ProductDeviation
 from patients.casebook.casebook import forms_of
+from patients.casebook.facts import KINDS
 from patients.models import Deviation, Patient, Query
 from safety.models import AdverseEvent
 from trials.models import Delegation, Laboratory, ProtocolVersion, Trial
@@ -119,6 +120,11 @@ class Rendering:
             yield {}
         elif needed == {"visit", "form"}:
             yield from self._forms(page, patient)
+        elif needed == {"target", "key", "item"}:
+            for target, kind in KINDS.items():
+                for row in kind.of_patients([patient.pk])[:1]:
+                    item = next(iter(kind.facts(row)), "")
+                    yield from ([{"target": target, "key": row.pk, "item": item}] if item else [])
         elif needed == {"visit"}:
             yield from ({"visit": visit.key} for visit in patient.visits.all())
         elif needed <= {"form", "repeat"}:
@@ -152,6 +158,7 @@ class Rendering:
             yield {"old": versions[-2].version, "new": versions[-1].version}
         if "queries" in page.route:
             yield from ({"number": row.pk} for row in Query.objects.filter(patient__trial=self.trial)[:3])
+        yield {"target": Query.Target.ADVERSE_EVENT}
         for laboratory in Laboratory.objects.filter(trial=self.trial):
             yield {"laboratory": laboratory.code}
         if "people" in page.route:

@@ -13,12 +13,12 @@ from audit.system_texts import actor_words
 from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
 from exports.paper.original_entries import Past
+from patients.casebook.facts import Fact
 from patients.casebook.form_content import ReadLine, sections
 from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
 from patients.models import Query, QueryMessage, Record
-from patients.queries.facts import Fact
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
 from protocol.values.parsing import display

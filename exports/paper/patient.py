@@ -30,10 +30,10 @@ from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
 from exports.paper.trail_subjects import subject_of
 from patients.casebook.casebook import forms_of, visit_title
+from patients.casebook.facts import facts_asked
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.participation.eligibility_data import input_words, value_words
-from patients.queries.facts import facts_asked
 from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent

@@ -13,8 +13,8 @@ from exports.paper.captured import fact_part, queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
-from patients.models import Mark, Patient, Query, Record, Visit
-from patients.queries.facts import Fact, facts_asked
+from patients.casebook.facts import Fact, facts_asked
+from patients.models import FactMark, Mark, Patient, Query, Record, Visit
 
 Part = dict[str, Any]
 
@@ -80,6 +80,8 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     open_now = [query for query in queries if query.state != Query.State.CLOSED]
     raised = [query for query in queries if query.opened_at in period]
     facts = facts_asked(queries)
+    compared = list(FactMark.objects.filter(patient=patient).select_related("by").order_by("pk"))
+    outside = facts_asked(compared)
 
     def shown(query: Query) -> Part:
         about = facts[query.pk] if query.record_id is None else records[query.record_id]
@@ -90,8 +92,14 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     return {
         "code": patient.code,
         "state": str(patient.get_state_display()),
-        "verified": [_mark(mark, records, audience) for mark in marks if mark.at in period],
-        "undone": [_undone(mark, records, audience) for mark in marks if mark.undone_at in period],
+        "verified": [
+            *(_mark(mark, records, audience) for mark in marks if mark.at in period),
+            *(_fact_mark(mark, outside[mark.pk], audience) for mark in compared if mark.at in period),
+        ],
+        "undone": [
+            *(_undone(mark, records, audience) for mark in marks if mark.undone_at in period),
+            *(_fact_ended(mark, outside[mark.pk], audience) for mark in compared if mark.ended_at in period),
+        ],
         "raised": [shown(query) for query in raised],
         "closed": sum(query.closed_at in period for query in queries),
         "open": [shown(query) for query in open_now],
@@ -114,6 +122,20 @@ def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
         "by": mark.by.full_name,
         "at": audience.instant(mark.at),
     }
+
+
+def _fact_mark(mark: FactMark, fact: Fact, audience: Audience) -> Part:
+    return {
+        "form": fact.title,
+        "item": fact.label,
+        "by": mark.by.full_name,
+        "at": audience.instant(mark.at),
+    }
+
+
+def _fact_ended(mark: FactMark, fact: Fact, audience: Audience) -> Part:
+    part = _fact_mark(mark, fact, audience)
+    return {**part, "at": audience.instant(mark.ended_at), "why": str(mark.ended_because)}
 
 
 def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:

@@ -1,24 +1,17 @@
 """Tables of the study in an export, and their columns."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from django.db.models import (
-    BooleanField,
-    DateTimeField,
-    DecimalField,
-    Field,
-    Model,
-    QuerySet,
-)
+from django.db.models import BooleanField, DateTimeField, DecimalField, Field, Model, QuerySet
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
-from exports.tables.queries import queries_with_numbers, value_asked
+from exports.tables.queries import queries_with_numbers
 from patients.models import (
     Consent,
     ContactAttempt,
@@ -29,6 +22,7 @@ from patients.models import (
     QueryMessage,
     Visit,
 )
+from patients.queries.asked_values import value_asked
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -78,9 +72,11 @@ def _col(name: str, label: str, source: str = "", *, free_text: bool = False) ->
     return TableColumn(name=name, source=source or name, label=label, free_text=free_text)
 
 
-def _computed(name: str, label: str, function: Callable[..., Any], source: str, *further: str) -> TableColumn:
+def _computed(
+    name: str, label: str, function: Callable[..., Any], *sources: str, free_text: bool = False
+) -> TableColumn:
     """Return a column that `function` computes from the values at its sources, as the model has them."""
-    return TableColumn(name, "", label, sources=(source, *further), computed=function)
+    return TableColumn(name, "", label, free_text, sources, function)
 
 
 def _changed_ids(changes: Any) -> str:
@@ -285,13 +281,11 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("item", "Item, or fact of the row"),
         _col("row_id", "Id of the row of a table", "row"),
         _col("column", "Column of a table"),
-        replace(
-            _computed(
-                "value",
-                "Value at the export, of an item of a form",
-                value_asked,
-                *("record__values", "item", "row", "column"),
-            ),
+        _computed(
+            "value",
+            "Value at the export, of an item of a form",
+            value_asked,
+            *("record__values", "item", "row", "column"),
             free_text=True,
         ),
         _col("status", "Status", "state"),

@@ -11,7 +11,7 @@ from patients.models.deviations import (
     DeviationRow,
 )
 from patients.models.locks import DataLock, UnlockRequest
-from patients.models.marks import Mark
+from patients.models.marks import FactMark, Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
 from patients.models.prescreening import PrescreeningQuerySet, PrescreeningRow
 from patients.models.visibility import OfPatient, VisibleToMembers
@@ -29,6 +29,7 @@ __all__ = [
     "DeviationRow",
     "Draft",
     "EligibilityDecision",
+    "FactMark",
     "Identity",
     "Mark",
     "OfPatient",

@@ -221,7 +221,7 @@ class Query(models.Model):
     """One query: a question about one item of a captured form, or about one fact of another row of the patient.
 
     An edit check or a person raises it. Rows other than forms are named by `target` and their key `target_id`
-    (`patients.queries.facts`); for the end of study that is the patient.
+    (`patients.casebook.facts`); for the end of study that is the patient.
     """
 
     class Target(models.TextChoices):

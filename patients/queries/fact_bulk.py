@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from patients.casebook.facts import Fact, FactKind, refuse_to_ask
 from patients.models import Patient, Query
 from patients.participation.lifecycle import lock_patients
 from patients.queries.bulk import add_messages, refuse_too_many
-from patients.queries.facts import Fact, FactKind, refuse_to_ask
 from patients.queries.threads import message_text
 
 

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from patients.casebook import facts
+from patients.casebook.facts import Fact
 from patients.models import Patient, Query, QueryMessage, Record
 from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
-from patients.queries import facts
-from patients.queries.facts import Fact
 from protocol.values.row_ids import by_id
 
 State = Query.State

@@ -73,10 +73,13 @@ def verified_items(patient: Patient) -> Mapping[int, set[str]]:
     return found
 
 
-def waiting(trial: Trial) -> "QuerySet[Record]":
-    """Return the complete forms that are planned for verification and not verified. One query for the versions."""
+def waiting(trial: Trial, versions: Sequence[ProtocolVersion] = ()) -> "QuerySet[Record]":
+    """Return the complete forms that are planned for verification and not verified.
+
+    One query for the versions, unless they are given.
+    """
     plans = Q(pk__in=())
-    for version in versions_of(trial):
+    for version in versions or versions_of(trial):
         plans |= Q(protocol_id=version.pk, form__in=version.rules.forms_to_verify)
     return Record.objects.filter(plans, patient__trial=trial, state=Record.State.COMPLETE, verified_at=None)
 

@@ -70,6 +70,11 @@ urlpatterns = [
         facts.fact,
         name="fact",
     ),
+    path(
+        "patients/<str:code>/facts/<str:target>/<number:key>/<str:item>/withdraw/",
+        facts.withdraw,
+        name="fact-withdraw",
+    ),
     path("queries/<number:number>/", threads.query, name="query"),
     path("queries/<number:number>/answer/", threads.answer, name="query-answer"),
     path("queries/<number:number>/close/", threads.close, name="query-close"),

@@ -8,10 +8,10 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
+from patients.casebook.facts import KINDS, Fact, FactKind, patient_of_row
 from patients.models import Query
 from patients.queries import fact_bulk
 from patients.queries.bulk import AT_ONCE
-from patients.queries.facts import KINDS, Fact, FactKind, patient_of_row
 from patients.queries.threads import ORIGINS
 from patients.views.bulk import AskForm, raised_words
 from trials.access import TrialRequest, trial_page

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from patients.queries.facts import KINDS, fact_address, open_numbers, patient_of_row
+from patients.casebook.facts import KINDS, fact_address, open_numbers, patient_of_row
 from trials.access import Access
 from trials.permissions import Permission as P
 

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from patients.casebook.facts import KINDS, Fact, patient_of_row
 from patients.casebook.item_history import add_threads
 from patients.models import Patient, Query
 from patients.participation.forms import QueryTextForm
 from patients.queries import threads
-from patients.queries.facts import KINDS, Fact, patient_of_row
 from patients.queries.threads import ORIGINS
+from patients.review import fact_verification
 from patients.views.participation import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -72,8 +77,25 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
             may_ask=raises and not is_open and not obstacle and about.exists,
         ),
         obstacle=obstacle if raises else "",
+        mark=(mark := fact_verification.standing(target, [key]).get((key, item))),
+        holds=mark is not None and mark.compared == about.compared,
+        may_verify=request.access.may(P.VERIFY),
         trail_url=trail_address(about) if request.access.may(P.SEE_TRAIL) else "",
     )
+
+
+@trial_page(see=None, change=P.VERIFY)
+def withdraw(request: TrialRequest, code: str, target: str, key: int, item: str) -> HttpResponse:
+    """Withdraw the source verification of a fact, with the reason."""
+    about = asked_fact(patient_of(request, code), target, key, item)
+    reason = request.POST.get("reason", "")[:2000]
+    try:
+        fact_verification.withdraw_fact(fact=about, reason=reason, by=request.user)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        messages.success(request, _("The mark is withdrawn; the history keeps it."))
+    return redirect(about.address)
 
 
 def trail_address(fact: Fact) -> str:

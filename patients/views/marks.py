@@ -1,10 +1,12 @@
 """Pages of source verification and medical review, and the listings of undone marks and forms to verify."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
-from patients.review import medical_review, source_verification
+from patients.review import fact_verification, medical_review, source_verification
 from patients.review.filters import ToVerifyFilter, UndoneFilter
 from patients.review.review_page import (
     UndoneMark,
@@ -28,6 +30,7 @@ from patients.review.review_page import (
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, choice_text
+from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
@@ -40,16 +43,28 @@ def verify(request: TrialRequest, code: str) -> HttpResponse:
     refused: list[str] = []
     if request.method == "POST":
         seen = seen_in(request.POST.getlist("item"), blocks)
-        role = request.access.role.code
-        refused = _refusal(
-            lambda: source_verification.verify(patient=patient, seen=seen, by=request.user, role=role)
-        )
+        facts = fact_verification.seen_in(request.POST.getlist("fact"))
+        by, role = request.user, request.access.role.code
+
+        def verified() -> None:
+            # One step: what is refused among the facts leaves the forms unmarked too.
+            with transaction.atomic():
+                if seen or not facts:
+                    source_verification.verify(patient=patient, seen=seen, by=by, role=role)
+                fact_verification.verify_facts(patient=patient, seen=facts, by=by, role=role)
+
+        refused = _refusal(verified)
         if not refused:
-            number = sum(len(each.items) for each in seen)
+            number = sum(len(each.items) for each in seen) + len(facts)
             text = ngettext("%(number)d item is verified.", "%(number)d items are verified.", number)
             messages.success(request, text % {"number": number})
             return redirect(request.get_full_path())
-    context = {"may_mark": request.access.may(P.VERIFY), "done": _marked(patient, Mark.Kind.VERIFICATION)}
+    rows = [] if request.GET.get("visit") else fact_verification.blocks(patient)
+    context = {
+        "may_mark": request.access.may(P.VERIFY),
+        "done": _marked(patient, Mark.Kind.VERIFICATION),
+        "rows_outside": rows,
+    }
     return _page(request, "patients/verify.html", patient, blocks, refused, context)
 
 
@@ -94,7 +109,7 @@ def _page(
         "visits": blocks,
         "one_visit": request.GET.get("visit", ""),
         "refused": refused,
-        "ticked": request.POST.getlist("item"),
+        "ticked": [*request.POST.getlist("item"), *request.POST.getlist("fact")],
         **context,
     }
     return render(request, template, context_of_page, status=422 if refused else 200)
@@ -227,17 +242,32 @@ TO_VERIFY_COLUMNS = (
         value=lambda row: row.to_verify,
         css="num",
     ),
+    Column(
+        name="entries_to_verify",
+        label=gettext_lazy("Entries outside forms to verify"),
+        value=lambda row: row.facts_to_verify,
+        css="num",
+    ),
     Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
     Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),
 )
+
+
+def _with_facts(versions: Sequence[ProtocolVersion], rows: Sequence[Any]) -> None:
+    """Set on each patient the number of facts outside the forms to verify. Four queries for each planned kind."""
+    plans = {version.pk: version.rules for version in versions}
+    numbers = fact_verification.count_of([row.pk for row in rows], plans)
+    for row in rows:
+        row.facts_to_verify = numbers.get(row.pk, 0)
 
 
 @trial_page(see=P.SEE_TRIAL)
 def verification(request: TrialRequest) -> HttpResponseBase:
     """List the patients with the numbers of forms to verify, forms verified and marks undone."""
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial)
+    versions = source_verification.versions_of(request.trial)
     rows = rows.annotate(
-        to_verify=source_verification.count_of(source_verification.waiting(request.trial)),
+        to_verify=source_verification.count_of(source_verification.waiting(request.trial, versions)),
         verified=source_verification.count_of(Record.objects.exclude(verified_at=None)),
         undone_marks=source_verification.count_of(Mark.objects.exclude(undone_at=None)),
     )
@@ -246,6 +276,7 @@ def verification(request: TrialRequest) -> HttpResponseBase:
         queryset=rows,
         columns=TO_VERIFY_COLUMNS,
         sort="patient",
+        prepare=partial(_with_facts, versions),
         filterset=ToVerifyFilter(request.GET, queryset=rows),
         row_url=lambda row: reverse("patients:verify", args=[request.trial.slug, row.code]),
         name="verification",

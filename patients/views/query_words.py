@@ -7,10 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from patients.casebook.facts import Fact, fact_asked, facts_asked
 from patients.casebook.navigation import record_address
 from patients.casebook.row_words import cell_label
 from patients.models import Query, Record
-from patients.queries.facts import Fact, fact_asked, facts_asked
+from patients.queries.asked_values import value_asked
 from protocol.values.parsing import display
 from trials.listing import Column, choice_text
 from trials.reader import reader_language, shown_day
@@ -92,6 +93,13 @@ def value_words(query: Query) -> str:
     return display(record.values.get(query.item), form.item(query.item), reader_language(), _)
 
 
+def stored_value(query: Query) -> str:
+    """Return the value asked about as it is stored now, the same for every reader."""
+    if query.record is None:
+        return fact_of(query).compared
+    return value_asked(query.record.values, query.item, query.row, query.column)
+
+
 def row_number(query: Query) -> int | None:
     """Return the number of the row of a log, of the event or of the infusion; None for what has none."""
     record = query.record
@@ -127,7 +135,7 @@ COLUMNS = (
     Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item, text=query_words),
     Column(name="row_id", label=gettext_lazy("Row of a table"), value=lambda row: row.row, on_page=False),
     Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
-    Column(name="value", label=gettext_lazy("Value"), value=value_words, free_text=True),
+    Column(name="value", label=gettext_lazy("Value"), value=stored_value, text=value_words, free_text=True),
     Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
     Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
            text=choice_text(Query, "origin")),

@@ -9,6 +9,7 @@ from protocol.checking.shape import Problem, Written
 from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, ProtocolVisit, VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Item
+from protocol.document.monitoring import VERIFIABLE
 
 MOST_PLACES: Final = 200_000
 """Largest allocation list; a list has twice the target in each stratum."""
@@ -252,6 +253,15 @@ def _monitoring(protocol: Protocol, written: Written) -> Iterator[Problem]:
         elif not isinstance(planned, str):
             yield from repeated(path, planned)
             yield from _verified(path, code, planned, protocol, written)
+    for group, facts in protocol.monitoring.facts.items():
+        path = f"monitoring.facts.{group}"
+        if not isinstance(facts, str):
+            yield from repeated(path, facts)
+            yield from (
+                Problem(path, f"unknown fact {name!r}; there are {', '.join(VERIFIABLE[group])}")
+                for name in facts
+                if name not in VERIFIABLE[group]
+            )
 
 
 def _verified(

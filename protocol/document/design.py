@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from protocol.document.items import Form, Part, Prose, Text
+from protocol.document.items import Part, Prose, Text
 from protocol.document.written_values import (
     MOST_DAYS,
     Cel,
@@ -382,23 +382,6 @@ class Outcome(Part):
     title: Text
     window_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)] | DayRange | None = None
     definition: Prose | None = None
-
-
-class Monitoring(Part):
-    """Items that need source data verification, form by form: all items, a list of items, or none.
-
-    A form that is not listed needs none. A calculated item has no source document and never needs verification.
-    """
-
-    verify: dict[Name, Literal["all", "none"] | Annotated[tuple[Name, ...], Field(min_length=1)]] = {}
-
-    def items_of(self, form: Form) -> tuple[str, ...]:
-        """Return the items of a form that need source data verification, in the order of the form."""
-        plan = self.verify.get(form.code, "none")
-        if plan == "none":
-            return ()
-        entered = (item.name for item in form.items if not item.is_calculated)
-        return tuple(name for name in entered if plan == "all" or name in plan)
 
 
 class ProfilePlan(Part):

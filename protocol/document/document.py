@@ -16,7 +16,6 @@ from protocol.document.design import (
     Dosing,
     EligibilityCriterion,
     Group,
-    Monitoring,
     Outcome,
     ProfilePlan,
     ProtocolVisit,
@@ -25,6 +24,7 @@ from protocol.document.design import (
     Unscheduled,
 )
 from protocol.document.items import Form, Item, Part
+from protocol.document.monitoring import Monitoring
 from protocol.document.written_values import Cel, Name
 
 

@@ -67,6 +67,8 @@ POINTS = (
     Point("drafts", _("Forms not complete"), counts.drafts, "patients:forms", "state=draft", False),
     Point("open_queries", _("Queries not closed"), counts.open_queries, "patients:queries", "state=not_closed", False),
     Point("unverified", _("Forms not verified as planned"), counts.unverified, "patients:verify"),
+    Point("facts_unverified", _("Entries outside forms not verified as planned"), counts.facts_unverified,
+          "patients:verify"),
     Point("unsigned", _("Forms unsigned or changed since"), counts.unsigned, "patients:to-sign", "", False),
     Point("casebooks", _("Casebooks unsigned or changed since"), counts.casebooks, "patients:sign-casebook"),
     Point("events_unsigned", _("Adverse events not signed"), counts.events_unsigned, "safety:listing",

@@ -23,7 +23,7 @@ from patients.models import Deviation, EligibilityDecision, Patient, Query, Reco
 from patients.models.visibility import IN_TRIAL
 from patients.participation.eligibility import evaluate
 from patients.participation.visit_status import ENDS_VISITS, OPEN_PATIENTS, required_at, required_of
-from patients.review import source_verification
+from patients.review import fact_verification, source_verification
 from protocol.document.document import Protocol
 from protocol.values.parsing import is_missing
 from reports.closing.deaths import deaths_disagreeing
@@ -221,6 +221,11 @@ def open_queries(standing: TrialRows) -> Counts:
 def unverified(standing: TrialRows) -> Counts:
     """Count complete forms with items that still need source data verification."""
     return dict(_by_patient(source_verification.waiting(standing.trial).order_by()))
+
+
+def facts_unverified(standing: TrialRows) -> Counts:
+    """Count the facts outside the forms that still need source data verification."""
+    return fact_verification.count_by_patient(standing.trial, standing.rules)
 
 
 def unsigned(standing: TrialRows) -> Counts:

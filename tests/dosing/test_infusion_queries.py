@@ -3,8 +3,8 @@
 import pytest
 
 from dosing.models import Infusion, Preparation
+from patients.casebook.facts import KINDS
 from patients.models import Query
-from patients.queries.facts import KINDS
 from tests.support import build
 from tests.support.pages.entry_pages import words
 from tests.support.pages.infusions import bedside, listing, page, stored

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from audit.context import acting
+from patients.casebook.facts import KINDS, Fact
+from patients.models import FactMark
+from patients.queries import threads
 from tests.support import build
 from tests.support.pages.paper import Paper
 from tests.support.study.casebooks import full_patient
@@ -71,3 +75,28 @@ def test_a_visit_report_shows_what_was_asked_in_the_period_and_what_is_open(tria
     assert now.holds("Queries raised")
     assert earlier.text.count("Isthistheweightoftheday?") == 1
     assert now.text.count("Isthistheweightoftheday?") == 2
+
+
+def test_queries_and_verification_outside_the_forms_are_on_paper(trial, patient, tmp_path):
+    """P11-02: the visit report and the casebook name the consent, what was asked about it, and who compared it."""
+    monitor = build.user("monitor", trial=trial, full_name="Marta Ortega")
+    (consent,) = KINDS["consent"].rows(list(patient.consents.values_list("pk", flat=True))[:1])
+    with acting(user=monitor, role="monitor"):
+        threads.raise_fact_query(
+            fact=Fact(KINDS["consent"], consent, "given"), text="Before the sample?", origin="monitor", by=monitor,
+            role="monitor",
+        )  # fmt: skip
+        FactMark.objects.create(
+            patient=patient, target="consent", target_id=consent.pk, item="version", compared=consent.version,
+            by=monitor, role="monitor",
+        )  # fmt: skip
+    out, day = tmp_path / "report.pdf", trial.today
+    call_command(
+        "visit_report", f"--since={day}", f"--until={day}", trial=trial.slug, out=out, stdout=io.StringIO()
+    )
+    report = Paper(out)
+    assert report.text.count("Beforethesample?") == 2
+    assert report.holds("Version of the form")
+    casebook = tmp_path / "casebook.pdf"
+    call_command("casebook", trial=trial.slug, patient=patient.code, out=casebook, stdout=io.StringIO())
+    assert Paper(casebook).holds("Before the sample?")

@@ -329,6 +329,23 @@ def test_the_plan_of_verification_names_what_there_is(plan: str, told: list[str]
 
 
 @pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ('{ adverse_event = "all", consent = "none" }', []),
+        ('{ infusion = ["started", "volume_ml"] }', []),
+        ('{ infusion = ["viability"] }', ["monitoring.facts.infusion: unknown fact 'viability'"]),
+        ('{ product = "all" }', ["monitoring.facts.product"]),
+        ("{ consent = [] }", ["monitoring.facts.consent: needs at least one"]),
+        ('{ consent = ["given", "given"] }', ["monitoring.facts.consent.given: stands 2 times"]),
+    ],
+)
+def test_the_plan_of_verification_names_facts_that_there_are(plan: str, told: list[str]) -> None:
+    found = [str(problem) for problem in problems(f"{SMALL}\n[monitoring]\nfacts = {plan}\n")]
+    assert bool(found) == bool(told)
+    assert all(any(problem.startswith(start) for problem in found) for start in told)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         (

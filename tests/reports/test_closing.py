@@ -11,9 +11,9 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from dosing.models import ProductDeviation
+from patients.casebook.facts import KINDS, Fact
 from patients.models import DataLock, Deviation, Record
 from patients.queries import threads
-from patients.queries.facts import KINDS, Fact
 from protocol.values.moments import Moment
 from reports.closing import checklist
 from tests.support import build

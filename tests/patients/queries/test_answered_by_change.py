@@ -6,12 +6,12 @@ from accounts.models import User
 from audit.context import acting
 from audit.stored_text import system_text
 from patients.casebook.casebook import Casebook
+from patients.casebook.facts import KINDS, Fact
 from patients.entry import saving
 from patients.models import Query, Record
 from patients.participation.consent_corrections import correct_consent, strike_out_consent
 from patients.participation.disposition import correct_end, end_study
 from patients.queries import threads
-from patients.queries.facts import KINDS, Fact
 from protocol.values.moments import Moment
 from safety.reporting import mark_entered_in_error
 from tests.support import build

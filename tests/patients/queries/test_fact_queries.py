@@ -11,11 +11,12 @@ from django.db import DatabaseError, IntegrityError, transaction
 from accounts.models import User
 from audit.context import acting
 from audit.trail import history_model
+from patients.casebook import facts
+from patients.casebook.facts import KINDS, Fact
 from patients.models import Patient, Query, Visit
 from patients.participation.consent_corrections import strike_out_consent
 from patients.participation.disposition import end_study
-from patients.queries import facts, threads
-from patients.queries.facts import KINDS, Fact
+from patients.queries import threads
 from patients.review import locks
 from tests.support import build
 from tests.support.pages.entry_pages import words
@@ -179,14 +180,14 @@ class TestThePage:
         browser, address = build.client(monitor), fact_page(patient, "consent", consent, "version")
         browser.get(address)
         ask(about("consent", consent, "version"), monitor)
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(15):
             browser.get(address)
         for text in ("Two", "Three"):
             query = Query.objects.order_by("-pk")[0]
             with acting(user=monitor, role="monitor"):
                 threads.close_query(query=query, text="Settled", by=monitor, role="monitor")
             ask(about("consent", consent, "version"), monitor, text)
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(15):
             browser.get(address)
 
 
@@ -200,6 +201,9 @@ class TestOtherRows:
         fact = about("eligibility", decision, criterion)
         assert (fact.value, fact.title) == ("Met", "Eligibility")
         assert ask(fact, monitor).target_id == decision.pk
+        sent = build.client(monitor).get(f"/trials/{trial.slug}/queries/?format=csv")
+        (row,) = csv.DictReader(io.StringIO(b"".join(sent.streaming_content).decode("utf-8-sig"), newline=""))
+        assert (row["item"], row["value"]) == (criterion, "True")
 
     def test_the_end_of_study(self, trial, monitor, doctor):
         patient = build.enrolled(trial=trial)

@@ -95,6 +95,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:queries": (P.SEE_TRIAL, None),
     "patients:query": (P.SEE_TRIAL, None),
     "patients:fact": (P.SEE_TRIAL, P.RAISE_QUERY),
+    "patients:fact-withdraw": (None, P.VERIFY),
     "patients:facts-ask": (P.RAISE_QUERY, P.RAISE_QUERY),
     "patients:queries-close": (P.RAISE_QUERY, P.RAISE_QUERY),
     "patients:query-answer": (P.ANSWER_QUERY, P.ANSWER_QUERY),

@@ -73,6 +73,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "queries/": (ALL, NOBODY),
     "queries/close/": (QUERIES, QUERIES),
     "patients/*/facts/*/*/*/": (ALL, QUERIES),
+    "patients/*/facts/*/*/*/withdraw/": (NOBODY, "M"),
     "queries/ask/*/": (QUERIES, QUERIES),
     "queries/*/": (ALL, NOBODY),
     "queries/*/answer/": (SITE, SITE),

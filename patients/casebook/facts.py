@@ -7,7 +7,7 @@ may know: nothing of the product.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -25,13 +25,22 @@ def _nothing(row: Any) -> str:
     return ""
 
 
+class OfFact(Protocol):
+    """A query or a mark: kind and key of the row that it is about, and the name of the fact."""
+
+    pk: int
+    target: str
+    target_id: int | None
+    item: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactKind:
     """One kind of row to ask about.
 
     title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
     returns the address of its page. obstacle: returns the message why no query can be raised on it. joins: further
-    relations that facts read.
+    relations that facts read. raw: returns what is stored of a fact.
     """
 
     target: str
@@ -41,6 +50,7 @@ class FactKind:
     page: Callable[[Any], str]
     obstacle: Callable[[Any], str] = _nothing
     joins: tuple[str, ...] = ()
+    raw: Callable[[Any, str], object] = getattr
 
     @property
     def name(self) -> str | Promise:
@@ -49,8 +59,15 @@ class FactKind:
 
     def rows(self, keys: Iterable[int]) -> list[Any]:
         """Return the rows with these keys, in the order of their patients. Three queries."""
+        return self._read(pk__in=keys)
+
+    def of_patients(self, patients: Iterable[int]) -> list[Any]:
+        """Return all rows of these patients, patient by patient. Three queries."""
+        return self._read(**{"pk__in" if self.model is Patient else "patient__in": patients})
+
+    def _read(self, **which: Any) -> list[Any]:
         of_patient = "" if self.model is Patient else "patient__"
-        rows = self.model._default_manager.filter(pk__in=keys)
+        rows = self.model._default_manager.filter(**which)
         # Prefetched, not joined: a join would repeat the text of the protocol in every row.
         rows = rows.prefetch_related(f"{of_patient}trial", f"{of_patient}protocol", *self.joins)
         return list(rows.order_by(f"{of_patient}number" if of_patient else "number", "pk"))
@@ -67,11 +84,12 @@ def register(*kinds: FactKind) -> None:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact of one row: what a query is about."""
+    """One fact of one row: what a query is about. known: all facts of the row, if they were read already."""
 
     kind: FactKind
     row: Any
     item: str
+    known: Mapping[str, Words] | None = None
 
     @property
     def patient(self) -> Patient:
@@ -81,7 +99,7 @@ class Fact:
 
     @cached_property
     def _facts(self) -> Mapping[str, Words]:
-        return self.kind.facts(self.row)
+        return self.kind.facts(self.row) if self.known is None else self.known
 
     @property
     def exists(self) -> bool:
@@ -97,6 +115,12 @@ class Fact:
     def value(self) -> str:
         """Return the value as text, empty if there is none."""
         return str(self._facts[self.item][1] or "") if self.exists else ""
+
+    @property
+    def compared(self) -> str:
+        """Return what is stored of the fact, as text that differs if the fact differs."""
+        found = self.kind.raw(self.row, self.item) if self.exists else None
+        return "" if found is None else str(found)
 
     @property
     def title(self) -> str:
@@ -134,9 +158,12 @@ def fact_address(patient: Patient, target: str, key: int, item: str) -> str:
     return reverse("patients:fact", args=[patient.trial.slug, patient.code, target, key, item])
 
 
-def facts_asked(queries: Iterable[Query]) -> dict[int, Fact]:
-    """Return by key of the query the fact that it is about, without queries on forms. Three queries for each kind."""
-    by_target: dict[str, list[Query]] = {}
+def facts_asked(queries: Iterable[OfFact]) -> dict[int, Fact]:
+    """Return by key of the query, or mark, the fact that it is about, without those on forms.
+
+    Three queries for each kind.
+    """
+    by_target: dict[str, list[OfFact]] = {}
     for query in queries:
         if query.target_id is not None:
             by_target.setdefault(query.target, []).append(query)

@@ -6,8 +6,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from patients.casebook.facts import FactKind, Words, patient_of_row
 from patients.models import Consent, EligibilityDecision, Patient, Query
-from patients.queries.facts import FactKind, Words, patient_of_row
 from trials.reader import reader_language, shown_day
 
 Facts = Mapping[str, Words]
@@ -45,6 +45,11 @@ def _of_decision(row: EligibilityDecision) -> Facts:
             for each in row.criteria
         },
     }
+
+
+def _stored_of_decision(row: EligibilityDecision, item: str) -> object:
+    results = {each["id"]: each["allows"] for each in row.criteria}
+    return results[item] if item in results else getattr(row, item)
 
 
 def result_words(stored: Mapping[str, Any]) -> str:
@@ -85,6 +90,7 @@ KINDS = (
         title=lambda row: _("Eligibility"),
         facts=_of_decision,
         joins=("protocol",),
+        raw=_stored_of_decision,
         page=_page("patients:eligibility"),
     ),
     FactKind(
