@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from crispy_forms.layout import Div, Field, Fieldset
+from crispy_forms.layout import Div
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,8 +13,9 @@ from accounts.models import User
 from dosing import administration
 from dosing.fields import MeasureField
 from dosing.models import Infusion
-from dosing.versioned_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
+from dosing.versioned_forms import LineField, RowForm, YesNoField
 from dosing.weights import last_weight
+from patients.participation.answer_layout import answer, boxes, section
 from trials.date_fields import MomentField
 from trials.reader import shown_moment, shown_number
 
@@ -51,23 +52,18 @@ class WeightForm(RowForm):
             self.add_reason(required=True)
 
     def sections(self) -> list[Any]:
-        return [Fieldset(gettext_lazy("Weight of the day"), *self.weight(), css_class="sec"), *self.why()]
+        return [section(gettext_lazy("Weight of the day"), *self.weight()), *self.why()]
 
     def weight(self) -> list[Any]:
         """Return the layout of the weight fields, with the confirmation only once it is needed."""
-        doubted = any("weight_confirmation" in known and known["weight_confirmation"]
-                      for known in (self.refused, self.data, self.initial))  # fmt: skip
-        confirmation = ["weight_confirmation"] if doubted else []
-        return [Div(measure(self, "weight_kg"), "weight_measured", css_class="field-row"), *confirmation]
+        confirmation = [answer("weight_confirmation")] if self.is_needed("weight_confirmation") else []
+        return [answer("weight_kg"), answer("weight_measured"), *confirmation]
 
     def why(self) -> list[Any]:
         """Return the layout of the reason for the change, if the form asks for one."""
-        needs_reason = "reason" in self.fields
-        return (
-            [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")]
-            if needs_reason
-            else []
-        )
+        if "reason" not in self.fields:
+            return []
+        return [section(gettext_lazy("Reason for the change"), answer("reason", wrapper_class="wide-field"))]
 
     def save(self, *, by: User) -> bool:
         return self.run(administration.record_weight, infusion=self.row, by=by, **self.cleaned_data)
@@ -130,13 +126,19 @@ class BedsideForm(WeightForm):
             )
 
     def sections(self) -> list[Any]:
-        times = Div("started", "ended", measure(self, "volume_ml"), css_class="field-row")
-        course = [Field("interrupted", template=SEGMENTS), "interruption_reason", "premedication"]
-        tolerance = [Field("tolerated", template=SEGMENTS), "tolerance_note"]
+        timing = [answer("timing_deviation_reason")] if self.is_needed("timing_deviation_reason") else []
+        times = (answer("started"), answer("ended"), answer("volume_ml"), *timing)
         return [
-            Fieldset(gettext_lazy("Weight of the day"), *self.weight(), css_class="sec"),
-            Fieldset(gettext_lazy("Infusion"), times, "timing_deviation_reason", css_class="sec"),
-            Fieldset(gettext_lazy("Course"), *course, *tolerance, css_class="sec"),
+            section(gettext_lazy("Weight of the day"), *self.weight()),
+            section(gettext_lazy("Infusion"), *times),
+            section(
+                gettext_lazy("Course"),
+                boxes("interrupted"),
+                answer("interruption_reason", wrapper_class="when-interrupted"),
+                answer("premedication"),
+                boxes("tolerated"),
+                answer("tolerance_note", wrapper_class="when-not-tolerated"),
+            ),
             *self.why(),
         ]
 
@@ -164,7 +166,7 @@ class NotGivenForm(RowForm):
     )
 
     def sections(self) -> list[Any]:
-        return [Div("reason", css_class="sec")]
+        return [Div(Div(answer("reason", wrapper_class="wide-field"), css_class="fields"), css_class="sec")]
 
     def save(self, *, by: User) -> bool:
         return self.run(administration.mark_not_given, infusion=self.row, by=by, **self.cleaned_data)

@@ -14,7 +14,8 @@ from dosing.dose_comparison import DoseBox, dose_box
 from dosing.fields import MeasureField
 from dosing.labels import millions
 from dosing.models import Infusion, Preparation
-from dosing.versioned_forms import LineField, RowForm, measure
+from dosing.versioned_forms import LineField, RowForm
+from patients.participation.answer_layout import answer, section
 from protocol.document.design import Arm
 from trials.date_fields import MomentField
 from trials.reader import shown_moment, shown_number
@@ -72,16 +73,18 @@ class PreparationForm(RowForm):
             self.add_reason(required=True)
 
     def sections(self) -> list[Any]:
-        names = Div("lot", "bag", "donor_code", "thawed", css_class="field-row")
-        counted = Div(
-            measure(self, "viable_cells"), measure(self, "viability_percent"), css_class="field-row"
-        )
         with_cells = self.arm is None or self.arm.cells
         reasons = ("dose_deviation_reason", "donor_deviation_reason") if with_cells else ()
-        why = [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")]
+        why = [section(gettext_lazy("Reason for the change"), answer("reason", wrapper_class="wide-field"))]
         return [
-            Fieldset(gettext_lazy("Product"), names, css_class="sec"),
-            Fieldset(gettext_lazy("Cells"), counted, HTML(LIVE_DOSE), *reasons, css_class="sec"),
+            section(gettext_lazy("Product"), *map(answer, ("lot", "bag", "donor_code", "thawed"))),
+            Fieldset(
+                gettext_lazy("Cells"),
+                Div(answer("viable_cells"), answer("viability_percent"), css_class="fields"),
+                HTML(LIVE_DOSE),
+                Div(*(answer(name) for name in reasons if self.is_needed(name)), css_class="fields"),
+                css_class="sec",
+            ),
             *(why if "reason" in self.fields else []),
         ]
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, cast
 
-from crispy_forms.bootstrap import AppendedText
 from crispy_forms.layout import Layout
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,12 +10,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from dosing.fields import MeasureField
 from dosing.models import Infusion
 from patients.participation.forms import StepForm
 
 YES_NO = [("Y", _("Yes")), ("N", _("No"))]
-SEGMENTS = "components/segments.html"
 NEVER_COMPARED = frozenset({"version", "reason"})
 
 
@@ -79,6 +76,10 @@ class RowForm(StepForm):
             help_text=help_text,
         )
 
+    def is_needed(self, name: str) -> bool:
+        """Return True if a reason is asked for: it was refused, typed or stored."""
+        return any(name in known and known[name] for known in (self.refused, self.data, self.initial))
+
     def is_stale(self) -> bool:
         """Return True if the form was sent from another version than the stored one."""
         return self.is_bound and self.data.get("version") != str(self.version())
@@ -114,11 +115,6 @@ class RowForm(StepForm):
             for field in compared
             if not _same(field, stored := self.initial.get(field.name) or "")
         ]
-
-
-def measure(form: forms.Form, name: str) -> AppendedText:
-    """Return the layout of a measured value with its unit behind the input."""
-    return AppendedText(name, cast(MeasureField, form.fields[name]).unit)
 
 
 def _same(field: forms.BoundField, stored: str) -> bool:

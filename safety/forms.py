@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import uuid4
 
-from crispy_forms.layout import Div, Field, Fieldset, Layout
+from crispy_forms.layout import Layout
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
 from audit.stored_text import Text, system_text
+from patients.participation.answer_layout import answer, boxes, section
 from patients.participation.forms import PasswordForm, StepForm
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
@@ -28,7 +29,6 @@ GRADES = [
     ("5", _("5 Death")),
 ]
 CHOOSE = ("", _("Choose"))
-ANSWER, BOXES = "components/answer.html", "components/boxes.html"
 
 
 class EventForm(StepForm):
@@ -53,22 +53,22 @@ class EventForm(StepForm):
         questions = [name for name in ("causality", "outcome", "action_taken", "aesi") if name in self.fields]
         return [
             "save_key",
-            _section(
+            section(
                 _("Description of the event"),
-                _answer("term"),
-                _answer("onset"),
-                _boxes("ongoing"),
-                _answer("end", wrapper_class="when-over"),
-                _answer("description", wrapper_class="wide-field"),
+                answer("term"),
+                answer("onset"),
+                boxes("ongoing"),
+                answer("end", wrapper_class="when-over"),
+                answer("description", wrapper_class="wide-field"),
             ),
-            _section(
+            section(
                 _("Severity and seriousness"),
-                _boxes("grade"),
-                _boxes("seriousness"),
-                _answer("aware", wrapper_class="serious-only"),
-                _answer("serious_aware", wrapper_class="serious-only"),
+                boxes("grade"),
+                boxes("seriousness"),
+                answer("aware", wrapper_class="serious-only"),
+                answer("serious_aware", wrapper_class="serious-only"),
             ),
-            _section(_("Assessment"), *(_answer(name) for name in questions)),
+            section(_("Assessment"), *(answer(name) for name in questions)),
         ]
 
     @property
@@ -108,8 +108,8 @@ class AfterLockForm(EventForm):
         )
 
     def sections(self) -> list[Any]:
-        reason = _answer("after_lock_reason", wrapper_class="wide-field")
-        return [*super().sections(), _section(_("After the lock"), reason)]
+        reason = answer("after_lock_reason", wrapper_class="wide-field")
+        return [*super().sections(), section(_("After the lock"), reason)]
 
 
 def typed_in(draft: EventDraft) -> dict[str, Any]:
@@ -144,8 +144,8 @@ class AmendForm(EventForm):
     def sections(self) -> list[Any]:
         names = ("late_reason", "reason", "reason_text")
         sections = [section for section in super().sections() if section != "save_key"]
-        reason = (_answer(name) for name in names if name in self.fields)
-        return ["version", *sections, _section(_("Reason for the change"), *reason)]
+        reason = (answer(name) for name in names if name in self.fields)
+        return ["version", *sections, section(_("Reason for the change"), *reason)]
 
     def amended(self, *, by: User) -> bool:
         """Amend the event and return whether that succeeded. Raises StaleEvent if the shown version is outdated."""
@@ -252,18 +252,6 @@ def given_reason(form: forms.Form) -> Text:
     """Return the choice with the text; for “other” the text alone, which may be empty."""
     chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
     return system_text(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
-
-
-def _section(title: Any, *fields: Field) -> Fieldset:
-    return Fieldset(title, Div(*fields, css_class="fields"), css_class="sec")
-
-
-def _answer(name: str, **options: Any) -> Field:
-    return Field(name, template=ANSWER, **options)
-
-
-def _boxes(name: str) -> Field:
-    return Field(name, template=BOXES)
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:

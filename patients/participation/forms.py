@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Consent, Patient
+from patients.participation.answer_layout import answers
 from patients.participation.questions import Question, Questioned
 from trials.date_fields import DayField, MomentField
 from trials.models import Trial
@@ -53,7 +54,11 @@ class StepForm(forms.Form):
         if carried is not None and self.carried_to in self.fields:
             self.initial[self.carried_to] = carried
             self.fields[self.carried_to].help_text = self.carried_words % {"day": shown_day(carried)}
-        self.helper.layout = Layout(*(self.layout_of(name) for name in self.fields))
+        self.helper.layout = self.layout()
+
+    def layout(self) -> Layout:
+        """Return the layout of the whole form."""
+        return Layout(*(self.layout_of(name) for name in self.fields))
 
     def layout_of(self, name: str) -> Field:
         """Return the layout of a field: choices as boxes side by side, short answers in narrow inputs."""
@@ -149,6 +154,10 @@ class IdentityForm(ScreeningForm):
 
 class ConsentForm(StepForm):
     """A consent: who gave it, the version of the form, the moment."""
+
+    def layout(self) -> Layout:
+        represented = dict.fromkeys(("representative_name", "representative_relation"), "when-represented")
+        return Layout(answers(self, **represented))
 
     def add_fields(self, zone: str) -> None:
         rules = (self.patient.protocol.rules if self.patient else self.trial.rules).consent

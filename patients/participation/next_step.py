@@ -37,7 +37,7 @@ class DecisionStands(StrEnum):
     OUTDATED = "outdated"
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What there is to do."""
 
     CONSENT = "consent"
@@ -63,18 +63,18 @@ class NoStep(StrEnum):
 
 
 # The permission that each step needs, by its stored name (`trials.permissions`).
-NEEDS: dict[Kind, str] = {
-    Kind.CONSENT: "enter_data",
-    Kind.CONSENT_AGAIN: "enter_data",
-    Kind.FINISH_FORMS: "enter_data",
-    Kind.DECIDE: "sign_eligibility",
-    Kind.DECIDE_AGAIN: "sign_eligibility",
-    Kind.INCLUDE: "enrol",
-    Kind.FAIL: "enrol",
-    Kind.WEIGH: "record_infusion",
-    Kind.INFUSE: "record_infusion",
-    Kind.HOLD_VISIT: "enter_data",
-    Kind.END: "enrol",
+NEEDS: dict[StepKind, str] = {
+    StepKind.CONSENT: "enter_data",
+    StepKind.CONSENT_AGAIN: "enter_data",
+    StepKind.FINISH_FORMS: "enter_data",
+    StepKind.DECIDE: "sign_eligibility",
+    StepKind.DECIDE_AGAIN: "sign_eligibility",
+    StepKind.INCLUDE: "enrol",
+    StepKind.FAIL: "enrol",
+    StepKind.WEIGH: "record_infusion",
+    StepKind.INFUSE: "record_infusion",
+    StepKind.HOLD_VISIT: "enter_data",
+    StepKind.END: "enrol",
 }
 
 
@@ -125,7 +125,7 @@ class PatientFacts:
 class NextStep:
     """What is to be done next. `first` and `last` are its window; before `first` it lies in the future."""
 
-    kind: Kind
+    kind: StepKind
     visit: str = ""
     infusion: int = 0
     forms: tuple[str, ...] = ()
@@ -156,16 +156,16 @@ def next_step(facts: PatientFacts) -> NextStep | NoStep:
         return next(_to_finish(facts), NoStep.ENDED)
     if facts.consent is not ConsentStands.IN_FORCE:
         missing = facts.consent is ConsentStands.MISSING
-        return NextStep(Kind.CONSENT if missing else Kind.CONSENT_AGAIN)
+        return NextStep(StepKind.CONSENT if missing else StepKind.CONSENT_AGAIN)
     return _in_screening(facts) if facts.state is Patients.SCREENING else _in_follow_up(facts)
 
 
 def _in_screening(facts: PatientFacts) -> NextStep:
-    decided = {DecisionStands.ELIGIBLE: Kind.INCLUDE, DecisionStands.NOT_ELIGIBLE: Kind.FAIL}
+    decided = {DecisionStands.ELIGIBLE: StepKind.INCLUDE, DecisionStands.NOT_ELIGIBLE: StepKind.FAIL}
     if facts.decision in decided:
         return NextStep(decided[facts.decision])
     again = facts.decision is DecisionStands.OUTDATED
-    decide = NextStep(Kind.DECIDE_AGAIN if again else Kind.DECIDE)
+    decide = NextStep(StepKind.DECIDE_AGAIN if again else StepKind.DECIDE)
     # Before inclusion the forms of a visit are entered whether its day is recorded or not.
     forms = (_finish(each) for each in facts.visits if each.left and each.takes_place)
     held = (_hold(each) for each in facts.visits if each.planned and each.takes_place)
@@ -175,8 +175,8 @@ def _in_screening(facts: PatientFacts) -> NextStep:
 
 def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
     if facts.decision is DecisionStands.OUTDATED:
-        return NextStep(Kind.DECIDE_AGAIN)
-    dated = [each for each in _open(facts) if each.first is not None or each.kind is Kind.FINISH_FORMS]
+        return NextStep(StepKind.DECIDE_AGAIN)
+    dated = [each for each in _open(facts) if each.first is not None or each.kind is StepKind.FINISH_FORMS]
     now = [each for each in dated if not each.is_early(facts.today)]
     # An infusion does not wait for what is left of the visits before it.
     if now:
@@ -184,7 +184,7 @@ def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
     if dated:
         # `min` keeps the order of the visits among those of one day.
         return min(dated, key=lambda each: each.first or facts.today)
-    return NoStep.NO_DAY if any(True for _each in _open(facts)) else NextStep(Kind.END)
+    return NoStep.NO_DAY if any(True for _each in _open(facts)) else NextStep(StepKind.END)
 
 
 def _open(facts: PatientFacts) -> Iterator[NextStep]:
@@ -204,15 +204,15 @@ def _open(facts: PatientFacts) -> Iterator[NextStep]:
 
 
 def _hold(visit: VisitFacts) -> NextStep:
-    return NextStep(Kind.HOLD_VISIT, visit=visit.key, first=visit.first, last=visit.last)
+    return NextStep(StepKind.HOLD_VISIT, visit=visit.key, first=visit.first, last=visit.last)
 
 
 def _finish(visit: VisitFacts) -> NextStep:
-    return NextStep(Kind.FINISH_FORMS, visit=visit.key, forms=visit.left)
+    return NextStep(StepKind.FINISH_FORMS, visit=visit.key, forms=visit.left)
 
 
 def _infusion(infusion: InfusionFacts) -> NextStep:
-    kind = Kind.INFUSE if infusion.weighed else Kind.WEIGH
+    kind = StepKind.INFUSE if infusion.weighed else StepKind.WEIGH
     return NextStep(
         kind, visit=infusion.visit, infusion=infusion.number, first=infusion.first, last=infusion.last
     )

@@ -9,20 +9,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.addresses import address
-from patients.participation.next_step import Kind, NextStep, NoStep
+from patients.participation.next_step import NextStep, NoStep, StepKind
 from trials.access import Access
 from trials.permissions import Permission
 from trials.reader import shown_day
 from trials.roles import ROLES
 
-PLAIN: dict[Kind, str | Promise] = {
-    Kind.CONSENT: gettext_lazy("Record the consent"),
-    Kind.CONSENT_AGAIN: gettext_lazy("Record a new consent"),
-    Kind.DECIDE: gettext_lazy("Decide on eligibility"),
-    Kind.DECIDE_AGAIN: gettext_lazy("Decide on eligibility again"),
-    Kind.INCLUDE: gettext_lazy("Include the patient"),
-    Kind.FAIL: gettext_lazy("Record the screen failure"),
-    Kind.END: gettext_lazy("Record the end of study"),
+PLAIN: dict[StepKind, str | Promise] = {
+    StepKind.CONSENT: gettext_lazy("Record the consent"),
+    StepKind.CONSENT_AGAIN: gettext_lazy("Record a new consent"),
+    StepKind.DECIDE: gettext_lazy("Decide on eligibility"),
+    StepKind.DECIDE_AGAIN: gettext_lazy("Decide on eligibility again"),
+    StepKind.INCLUDE: gettext_lazy("Include the patient"),
+    StepKind.FAIL: gettext_lazy("Record the screen failure"),
+    StepKind.END: gettext_lazy("Record the end of study"),
 }
 REASONS: dict[NoStep, str | Promise] = {
     NoStep.LOCKED: gettext_lazy("The casebook is locked: nothing can be done."),
@@ -33,13 +33,13 @@ REASONS: dict[NoStep, str | Promise] = {
     NoStep.NO_DAY: gettext_lazy("No day is planned yet for what follows."),
 }
 PAGES = {
-    Kind.CONSENT: "patients:consent",
-    Kind.CONSENT_AGAIN: "patients:consent",
-    Kind.DECIDE: "patients:eligibility",
-    Kind.DECIDE_AGAIN: "patients:eligibility",
-    Kind.INCLUDE: "patients:enrol",
-    Kind.FAIL: "patients:fail",
-    Kind.END: "patients:end",
+    StepKind.CONSENT: "patients:consent",
+    StepKind.CONSENT_AGAIN: "patients:consent",
+    StepKind.DECIDE: "patients:eligibility",
+    StepKind.DECIDE_AGAIN: "patients:eligibility",
+    StepKind.INCLUDE: "patients:enrol",
+    StepKind.FAIL: "patients:fail",
+    StepKind.END: "patients:end",
 }
 
 
@@ -83,15 +83,15 @@ def card_of(
 
 def title_of(step: NextStep, visit: str) -> str | Promise:
     """Return what is to be done. visit: the title of its visit."""
-    if step.kind is Kind.FINISH_FORMS:
+    if step.kind is StepKind.FINISH_FORMS:
         count = len(step.forms)
         text = ngettext("%(visit)s: finish %(count)d form", "%(visit)s: finish %(count)d forms", count)
         return text % {"visit": visit, "count": count}
-    if step.kind is Kind.HOLD_VISIT:
+    if step.kind is StepKind.HOLD_VISIT:
         return _("%(visit)s: record the day of the visit") % {"visit": visit}
-    if step.kind is Kind.WEIGH:
+    if step.kind is StepKind.WEIGH:
         return _("Infusion %(number)d: record the weight of the day") % {"number": step.infusion}
-    if step.kind is Kind.INFUSE:
+    if step.kind is StepKind.INFUSE:
         return _("Infusion %(number)d: record the infusion") % {"number": step.infusion}
     return PLAIN[step.kind]
 
@@ -112,11 +112,11 @@ def who_does(step: NextStep) -> str:
 
 def address_of(step: NextStep, slug: str, code: str, *, mine: bool) -> str:
     """Return the address where the step is done; with `mine` False a page that every reader may open."""
-    if step.kind is Kind.FINISH_FORMS:
+    if step.kind is StepKind.FINISH_FORMS:
         return address("patients:form", slug, code, step.visit, step.forms[0])
-    if step.kind is Kind.HOLD_VISIT:
+    if step.kind is StepKind.HOLD_VISIT:
         return address("patients:visit-hold" if mine else "patients:visit", slug, code, step.visit)
-    if step.kind in (Kind.WEIGH, Kind.INFUSE):
-        weigh = mine and step.kind is Kind.WEIGH
+    if step.kind in (StepKind.WEIGH, StepKind.INFUSE):
+        weigh = mine and step.kind is StepKind.WEIGH
         return address("dosing:weight" if weigh else "dosing:infusion", slug, code, step.infusion)
     return address(PAGES[step.kind], slug, code)

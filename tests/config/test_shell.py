@@ -40,6 +40,9 @@ GLYPHS = {
     "locked",
     "query",
     "not_applicable",
+    "infusion_given",
+    "infusion_planned",
+    "infusion_not_given",
 }
 TONES = ("none", "due", "late", "draft", "done", "checked", "signed", "locked", "query")
 GROUNDS = ("canvas", "surface", "sunken")

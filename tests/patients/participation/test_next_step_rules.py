@@ -12,11 +12,11 @@ from patients.participation.next_step import (
     ConsentStands,
     DecisionStands,
     InfusionFacts,
-    Kind,
     NextStep,
     NoStep,
     PatientFacts,
     Patients,
+    StepKind,
     VisitFacts,
     next_step,
 )
@@ -82,13 +82,13 @@ def test_the_steps_of_screening_follow_each_other():
             replace(done, decision=DecisionStands.OUTDATED),
         )
     ] == [
-        NextStep(Kind.CONSENT),
-        NextStep(Kind.FINISH_FORMS, visit="SCR", forms=("demography", "vitals")),
-        NextStep(Kind.HOLD_VISIT, visit="SCR", first=day(-1), last=day(0)),
-        NextStep(Kind.DECIDE),
-        NextStep(Kind.INCLUDE),
-        NextStep(Kind.FAIL),
-        NextStep(Kind.DECIDE_AGAIN),
+        NextStep(StepKind.CONSENT),
+        NextStep(StepKind.FINISH_FORMS, visit="SCR", forms=("demography", "vitals")),
+        NextStep(StepKind.HOLD_VISIT, visit="SCR", first=day(-1), last=day(0)),
+        NextStep(StepKind.DECIDE),
+        NextStep(StepKind.INCLUDE),
+        NextStep(StepKind.FAIL),
+        NextStep(StepKind.DECIDE_AGAIN),
     ]
 
 
@@ -101,13 +101,13 @@ def test_after_inclusion_come_weight_infusion_forms_next_visit_and_end_of_study(
     )
     entered = replace(given_now, visits=(visit("INF1", 0, 1, held=True), FOLLOWED.visits[2]))
     over = replace(entered, visits=(visit("INF1", 0, 1, held=True), visit("D28", 26, 30, held=True)))
-    assert next_step(FOLLOWED) == NextStep(Kind.WEIGH, "INF1", 1, first=day(0), last=day(1))
-    assert next_step(weighed) == NextStep(Kind.INFUSE, "INF1", 1, first=day(0), last=day(1))
-    assert next_step(given_now) == NextStep(Kind.FINISH_FORMS, visit="INF1", forms=("vitals",))
+    assert next_step(FOLLOWED) == NextStep(StepKind.WEIGH, "INF1", 1, first=day(0), last=day(1))
+    assert next_step(weighed) == NextStep(StepKind.INFUSE, "INF1", 1, first=day(0), last=day(1))
+    assert next_step(given_now) == NextStep(StepKind.FINISH_FORMS, visit="INF1", forms=("vitals",))
     later = next_step(entered)
-    assert later == NextStep(Kind.HOLD_VISIT, visit="D28", first=day(26), last=day(30))
+    assert later == NextStep(StepKind.HOLD_VISIT, visit="D28", first=day(26), last=day(30))
     assert later.is_early(TODAY)
-    assert next_step(over) == NextStep(Kind.END)
+    assert next_step(over) == NextStep(StepKind.END)
 
 
 def test_what_can_be_done_now_comes_before_what_lies_ahead():
@@ -120,12 +120,12 @@ def test_what_can_be_done_now_comes_before_what_lies_ahead():
 
 def test_an_infusion_that_is_due_waits_for_no_visit_before_it():
     facts = replace(FOLLOWED, visits=(visit("SCR", -1, 0, left=("vitals",)), *FOLLOWED.visits[1:]))
-    assert next_step(facts).kind is Kind.WEIGH
+    assert next_step(facts).kind is StepKind.WEIGH
     assert next_step(replace(facts, infusions=())).visit == "SCR"
 
 
 def test_the_first_and_the_last_day_of_a_window_are_neither_early_nor_late():
-    step = NextStep(Kind.HOLD_VISIT, visit="D28", first=day(0), last=day(1))
+    step = NextStep(StepKind.HOLD_VISIT, visit="D28", first=day(0), last=day(1))
     assert [(step.is_early(day(n)), step.is_late(day(n))) for n in (-1, 0, 1, 2)] == [
         (True, False),
         (False, False),
@@ -136,13 +136,13 @@ def test_the_first_and_the_last_day_of_a_window_are_neither_early_nor_late():
 
 def test_a_patient_whose_consent_to_treatment_is_withdrawn_waits_for_no_infusion():
     assert next_step(replace(FOLLOWED, treated=False)) == NextStep(
-        Kind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1)
+        StepKind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1)
     )
 
 
 def test_a_new_consent_and_a_new_decision_come_before_anything_else_of_follow_up():
-    assert next_step(replace(FOLLOWED, consent=ConsentStands.AGAIN)) == NextStep(Kind.CONSENT_AGAIN)
-    assert next_step(replace(FOLLOWED, decision=DecisionStands.OUTDATED)) == NextStep(Kind.DECIDE_AGAIN)
+    assert next_step(replace(FOLLOWED, consent=ConsentStands.AGAIN)) == NextStep(StepKind.CONSENT_AGAIN)
+    assert next_step(replace(FOLLOWED, decision=DecisionStands.OUTDATED)) == NextStep(StepKind.DECIDE_AGAIN)
 
 
 def test_a_visit_without_a_day_is_not_taken_for_the_end_of_study():
@@ -152,7 +152,7 @@ def test_a_visit_without_a_day_is_not_taken_for_the_end_of_study():
 
 def test_after_the_end_only_what_is_not_settled_is_left():
     ended = replace(FOLLOWED, state=Patients.ENDED)
-    assert next_step(ended) == NextStep(Kind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1))
+    assert next_step(ended) == NextStep(StepKind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1))
     assert next_step(replace(ended, visits=(visit("D28", 0, 1, held=True),))) is NoStep.ENDED
     gone = replace(visit("D28", 0, 1), takes_place=False)
     assert next_step(replace(ended, visits=(gone,))) is NoStep.ENDED
@@ -170,7 +170,7 @@ def test_nothing_follows_in_a_locked_casebook_or_after_a_screen_failure(facts, r
 
 
 def test_every_step_names_a_permission_of_the_trial():
-    assert NEEDS.keys() == set(Kind)
+    assert NEEDS.keys() == set(StepKind)
     assert {Permission(name) for name in NEEDS.values()} <= set(Permission)
 
 
@@ -211,12 +211,12 @@ def test_every_state_has_exactly_one_next_step_or_a_reason(known):
         assert known.locked or known.state in (Patients.FAILED, Patients.ENDED, Patients.ENROLLED)
         return
     assert not known.locked
-    assert bool(step.forms) == (step.kind is Kind.FINISH_FORMS)
-    assert (step.infusion > 0) == (step.kind in (Kind.WEIGH, Kind.INFUSE))
-    if step.kind in (Kind.FINISH_FORMS, Kind.HOLD_VISIT):
+    assert bool(step.forms) == (step.kind is StepKind.FINISH_FORMS)
+    assert (step.infusion > 0) == (step.kind in (StepKind.WEIGH, StepKind.INFUSE))
+    if step.kind in (StepKind.FINISH_FORMS, StepKind.HOLD_VISIT):
         [place] = [each for each in known.visits if each.key == step.visit]
         assert place.takes_place
-        assert step.forms == (place.left if step.kind is Kind.FINISH_FORMS else ())
+        assert step.forms == (place.left if step.kind is StepKind.FINISH_FORMS else ())
     if step.infusion:
         assert known.treated
         assert step.infusion in {each.number for each in known.infusions}
