@@ -196,8 +196,8 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if reason == "" and changed:
         raise ReasonNeeded(found)
     write = _Write(entry, current, values, state, changed, before)
-    grouped = reason_with_group([name for name in entry.as_group if name in changed], reason)
-    with because(grouped) if grouped else nullcontext():
+    as_group = [name for name in entry.as_group if name in changed]
+    with because(reason_with_group(as_group, reason)) if as_group else nullcontext():
         return _written(write, casebook, final, by)
 
 
