@@ -145,6 +145,8 @@ class FieldRenderer:
 
     def _calculated(self, item: Item) -> SafeString:
         filled = self._state(item.name, self.context.results.get(item.name, ()))
+        if inputs := self.context.score_inputs.get(item.name, ()):
+            filled["inputs"] = inputs_html(inputs)
         return self.markup.of(item.name).fill(filled | {"value": self.value(item)})
 
     def live(self) -> SafeString:
@@ -167,12 +169,7 @@ class FieldRenderer:
         return format_html("{}{}", words, tag)
 
     def value(self, item: Item) -> SafeString:
-        """Return a calculated value with its flag and reference range, or what it still needs, and what it is from."""
-        return format_html(
-            "{}{}", self._value(item), inputs_html(self.context.score_inputs.get(item.name, ()))
-        )
-
-    def _value(self, item: Item) -> SafeString:
+        """Return a calculated value with its flag and reference range, or what it still needs."""
         value, reading = self.context.calculated.get(item.name), self.context.readings.get(item.name)
         lacking = self.context.missing_inputs.get(item.name)
         if words := display(value, item, self.language, _):

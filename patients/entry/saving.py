@@ -4,7 +4,7 @@ Each function locks the patient first, so that two saves of one patient run one 
 """
 
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -197,19 +197,13 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if reason == "" and changed:
         raise ReasonNeeded(found)
     write = _Write(entry, current, values, state, changed, before)
-    with _in_one_go(entry, changed, reason):
+    as_group = [name for name in entry.as_group if name in changed]
+    with because(reason_with_group(as_group, reason)) if as_group else nullcontext():
         saved = _written(write, casebook, final, by)
     if reason and changed:
         items = {path.partition("-")[0] for path in changed}
         answer_by_change(reason=reason, items=items, by=by, record=saved.record)
     return saved
-
-
-def _in_one_go(entry: Entry, changed: frozenset[str], reason: Text | None) -> AbstractContextManager[None]:
-    """Return the context in which the trail says which changed answers were given as a group."""
-    names = [name for name in entry.as_group if name in changed]
-    grouped = reason_with_group(names, reason) if names else None
-    return because(grouped) if grouped else nullcontext()
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:

@@ -57,7 +57,7 @@ def test_the_amendment_is_read_applied_and_worked_with(
     expect(page.get_by_role("heading", name="Record a consent")).to_be_visible()
     looked_at("consent")
     build.consent(Patient.objects.get(pk=patient.pk), given=build.moment(now_words()), by=doctor)
-    page.goto(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/vitals/")
+    page.goto(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/vitals/?change=1")
     expect(page.get_by_text("captured under version 1.0")).to_be_visible()
     looked_at("form")
     field(page, "Oxygen saturation").fill("97")

@@ -1,5 +1,6 @@
 """Forms are frozen and locked in the browser and unlocked by two people; the checklist links to the open points."""
 
+import re
 from datetime import date
 
 import pytest
@@ -67,6 +68,7 @@ def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
 
     enter(nurse)
     page.goto(form_of(record))
+    page.get_by_role("link", name=re.compile("^Change")).click()
     expect(page.get_by_role("textbox", name="Age at consent")).to_be_visible()
     assert [complaint for complaint in complaints if "422" not in complaint] == []
 

@@ -14,7 +14,7 @@ PHONE = {"width": 390, "height": 844}
 OVERLAPS = """() => {
   const asked = 'h1, h2, h3, a.btn, button, input:not([type=hidden]), select, dt, th';
   // What scrolls by itself, or stays in place above what scrolls, may cover something.
-  const apart = 'svg, .visually-hidden, table, .scroll, dialog, [popover], .sticky, .save-bar';
+  const apart = 'svg, .visually-hidden, table, .scroll, dialog, [popover], .sticky, .save-bar, .calendar-button';
   const seen = [...document.querySelectorAll(`main :is(${asked})`)]
     .filter((node) => node.checkVisibility() && !node.closest(apart))
     .map((node) => [node, node.getBoundingClientRect()]).filter(([, box]) => box.width > 1 && box.height > 1);

@@ -317,11 +317,13 @@ class Way:
         """Change one value of a complete form, with a reason."""
         page = self.page("coordinator")
         page.goto(f"{self.casebook}visits/SCR/demography/")
+        expect(field(page, "Height")).to_have_count(0)
+        page.keyboard.press("e")
         field(page, "Height").fill("171")
         field(page, "Reason").select_option(index=1)
         press(page, "Save the change")
-        page.wait_for_load_state()
-        expect(field(page, "Height")).to_have_value("171")
+        height = page.get_by_role("main").get_by_role("definition").filter(has_text="171 cm")
+        expect(height.first).to_be_visible()
 
     def ended(self) -> None:
         """End the study as completed."""

@@ -3,7 +3,6 @@
 The worked examples give 12, 11 and 3.0. Values of other visits are not used. The page names missing inputs.
 """
 
-import re
 from typing import Any
 
 import pytest
@@ -324,12 +323,10 @@ def test_the_words_follow_what_is_typed(patient: Patient) -> None:
     desk: Client = build.client(build.user("coordinator", trial=patient.trial))
     address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/news2/"
     blank = text_of(desk.post(f"{address}check/", {"spo2_scale": ""}))
-    answer = desk.post(f"{address}check/", {"spo2_scale": "1"})
-    typed = text_of(answer)
+    typed = text_of(desk.post(f"{address}check/", {"spo2_scale": "1"}))
     assert "not known yet: needs Scale for SpO2" in blank
     assert "not known yet" not in typed
-    assert re.findall(r"<b>([^<]+)</b>", answer.content.decode()) == [*"3221201", "11", "High"]
-    assert "Type of support: Oxygen by mask or prongs" in typed
+    assert "3 2 2 1 2 0 1 11 High" in typed
 
 
 def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Patient) -> None:

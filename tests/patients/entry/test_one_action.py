@@ -99,7 +99,7 @@ def test_a_change_of_a_complete_form_names_its_group_and_its_reason() -> None:
     reason = reason_with_group(["malignancy"], "seen in the letter")
     assert str(reason) == "seen in the letter (answered as a group: malignancy)"
     assert code_of(reason) == "entry.amended_as_group"
-    assert reason_with_group([], "seen in the letter") is None
+    assert str(reason_with_group(["malignancy"], None)) == "Answered as a group: malignancy"
 
 
 def test_the_check_while_typing_answers_the_group(desk: Client, patient: Patient) -> None:
