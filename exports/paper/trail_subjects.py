@@ -74,6 +74,7 @@ MAKERS: dict[str, Callable[[Any, Reader], str]] = {
     "patients.record": record_title,
     "patients.query": _query,
     "patients.querymessage": _message,
+    "patients.contactattempt": lambda row, reader: _("Contact %(number)s") % {"number": row.number},
     "patients.deviation": lambda row, reader: _deviation(Deviation, row),
     "dosing.productdeviation": lambda row, reader: _deviation(ProductDeviation, row),
     "dosing.infusion": lambda row, reader: _("Infusion %(number)s") % {"number": row.number},

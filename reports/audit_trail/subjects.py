@@ -170,6 +170,13 @@ MAKERS: dict[str, Callable[[TrailSubjects, Any], TrailSubject]] = {
         "patients:consent", lambda row: _("Consent %(version)s") % {"version": row.version}
     ),
     "patients.eligibilitydecision": _of_patient("patients:eligibility", lambda row: _("Eligibility")),
+    "patients.contactattempt": _of_patient(
+        "patients:patient-contacts", lambda row: _("Contact %(number)s") % {"number": row.number}
+    ),
+    "patients.prescreeningrow": lambda places, row: TrailSubject(
+        _("Row %(number)s of the pre-screening log") % {"number": row.number},
+        places.address("patients:prescreening"),
+    ),
     "patients.visit": _visit,
     Record._meta.label_lower: _record,
     "patients.query": _query,

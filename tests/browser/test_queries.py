@@ -44,9 +44,10 @@ class Hand:
 def test_a_query_is_answered_in_three_clicks_from_home(
     page: Page, nurse, query, enter, complaints, violations
 ):
-    """UX: tile, row, send; the answer field already has the focus."""
+    """UX: tile, row, send; the answer field already has the focus. The bell says that something waits."""
     enter(nurse)
     page.goto(f"/trials/{query.patient.trial.slug}/")
+    expect(page.get_by_role("link", name="1 new notice")).to_have_text("1")
     hand = Hand()
     hand.click(page.get_by_role("main").get_by_role("link", name=re.compile("^1 Open query")))
     hand.click(page.get_by_role("row").get_by_role("link", name=query.patient.code))

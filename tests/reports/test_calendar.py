@@ -239,5 +239,5 @@ class TestPage:
             ward.get(page(trial, view="month"))
         patient = reverse("reports:patient-calendar", args=[trial.slug, "LIE-001"])
         ward.get(patient)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(6):
             ward.get(patient)

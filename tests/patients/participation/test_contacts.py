@@ -213,6 +213,12 @@ class TestPages:
         listed = ward.get(reverse("patients:contacts", args=[slug]))
         assert [visit.code for visit in listed.context["due"]] == ["D60"]
 
+    def test_the_trail_names_the_contact_and_leads_to_it(self, home, nurse, ward):
+        tried(home, nurse)
+        shown = ward.get(reverse("audit:trail", args=[home.trial.slug])).content.decode()
+        assert "Contact 1" in shown
+        assert f'href="{page(home)}"' in shown
+
     def test_the_file_and_the_filters(self, home, nurse, ward):
         tried(home, nurse, note="=1+1")
         tried(home, nurse, "reached", way="letter")

@@ -212,6 +212,12 @@ class TestPages:
         assert answer.status_code == 422
         assert "It was changed while you typed" in text_of(answer)
 
+    def test_the_trail_names_the_row(self, trial, coordinator, ward):
+        entered(trial, coordinator)
+        assert "Row 1 of the pre-screening log" in text_of(
+            ward.get(reverse("audit:trail", args=[trial.slug]))
+        )
+
     def test_a_reader_sees_no_steps(self, trial, coordinator):
         entered(trial, coordinator)
         shown = build.client(build.user("monitor", trial=trial)).get(page(trial)).content.decode()
