@@ -41,7 +41,7 @@ CLOCK_TONES = {
 
 
 @dataclass(frozen=True)
-class Fact:
+class EventFact:
     """One answer as text. `column` names its column in the trail, and is empty if several columns hold it."""
 
     column: str
@@ -94,30 +94,30 @@ class Wording:
         """Return the end with the study day, or “Ongoing”."""
         return self._dated(event.end_moment, event.patient) or _("Ongoing")
 
-    def facts(self, event: AdverseEvent) -> list[Fact]:
+    def facts(self, event: AdverseEvent) -> list[EventFact]:
         """Return the non-empty answers of an event as texts."""
         return [fact for fact in self.all_facts(event) if fact.value]
 
-    def all_facts(self, event: AdverseEvent) -> list[Fact]:
+    def all_facts(self, event: AdverseEvent) -> list[EventFact]:
         """Return all answers of an event as texts, empty ones too."""
         return [
-            Fact("term", _("Event"), event.term),
-            Fact("description", _("Description"), event.description),
-            Fact("onset", _("Onset"), self.onset(event)),
-            Fact("end", _("End"), self.end(event)),
-            Fact("grade", _("Grade"), grade_tag(event)),
-            Fact("", _("Seriousness"), ", ".join(self.seriousness(event))),
-            Fact("causality", _("Causality"), self.causality(event)),
-            Fact("outcome", _("Outcome"), event.get_outcome_display()),
-            Fact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
-            Fact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
-            Fact("aware", _("Site learned of the event"), shown_moment(event.aware)),
-            Fact("serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)),
-            Fact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
-            Fact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
-            Fact("late_reason", _("Reason for the late report"), event.late_reason),
-            Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
-            Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
+            EventFact("term", _("Event"), event.term),
+            EventFact("description", _("Description"), event.description),
+            EventFact("onset", _("Onset"), self.onset(event)),
+            EventFact("end", _("End"), self.end(event)),
+            EventFact("grade", _("Grade"), grade_tag(event)),
+            EventFact("", _("Seriousness"), ", ".join(self.seriousness(event))),
+            EventFact("causality", _("Causality"), self.causality(event)),
+            EventFact("outcome", _("Outcome"), event.get_outcome_display()),
+            EventFact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
+            EventFact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
+            EventFact("aware", _("Site learned of the event"), shown_moment(event.aware)),
+            EventFact("serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)),
+            EventFact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
+            EventFact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
+            EventFact("late_reason", _("Reason for the late report"), event.late_reason),
+            EventFact("in_error_reason", _("Entered in error because"), event.in_error_reason),
+            EventFact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
         ]
 
     def _dated(self, moment: Moment | None, patient: Patient) -> str:

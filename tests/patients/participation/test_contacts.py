@@ -182,7 +182,7 @@ class TestPages:
         for _each in range(count):
             tried(home, nurse)
         listing = reverse("patients:contacts", args=[home.trial.slug])
-        for address, queries in ((listing, 6), (page(home), 10)):
+        for address, queries in ((listing, 6), (page(home), 13)):
             ward.get(address)
             with django_assert_num_queries(queries):
                 assert ward.get(address).status_code == 200

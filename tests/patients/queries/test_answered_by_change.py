@@ -95,13 +95,13 @@ class TestOtherRows:
     def test_a_corrected_end_of_study_answers_too(self, trial, monitor, doctor):
         patient = build.enrolled(trial=trial)
         with acting(user=doctor, role="investigator"):
-            end_study(patient=patient, on=trial.today, reason="lost", note="Moved", by=doctor)
+            end_study(patient=patient, on=trial.today, reason="withdrawal", note="Moved", by=doctor)
         ask_fact("disposition", patient, "end_note", monitor)
         with acting(user=doctor, role="investigator"):
             correct_end(
                 patient=patient,
                 on=trial.today,
-                end_reason="lost",
+                end_reason="withdrawal",
                 note="Moved to Ghent",
                 reason=ANSWER,
                 by=doctor,

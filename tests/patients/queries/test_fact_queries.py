@@ -180,14 +180,14 @@ class TestThePage:
         browser, address = build.client(monitor), fact_page(patient, "consent", consent, "version")
         browser.get(address)
         ask(about("consent", consent, "version"), monitor)
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(17):
             browser.get(address)
         for text in ("Two", "Three"):
             query = Query.objects.order_by("-pk")[0]
             with acting(user=monitor, role="monitor"):
                 threads.close_query(query=query, text="Settled", by=monitor, role="monitor")
             ask(about("consent", consent, "version"), monitor, text)
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(17):
             browser.get(address)
 
 
@@ -209,12 +209,12 @@ class TestOtherRows:
         patient = build.enrolled(trial=trial)
         assert facts.KINDS["disposition"].facts(patient) == {}
         with acting(user=doctor, role="investigator"):
-            end_study(patient=patient, on=trial.today, reason="lost", note="", by=doctor)
+            end_study(patient=patient, on=trial.today, reason="withdrawal", note="Moved", by=doctor)
         patient = Patient.objects.get(pk=patient.pk)
         page = build.client(monitor).get(f"/trials/{trial.slug}/patients/{patient.code}/end/")
         assert fact_page(patient, "disposition", patient, "end_reason") in page.content.decode()
         query = ask(about("disposition", patient, "end_reason"), monitor)
-        assert about("disposition", patient, "end_reason").value == "Lost to follow-up"
+        assert about("disposition", patient, "end_reason").value == "Withdrawal"
         assert query.target_id == patient.pk
 
     def test_an_adverse_event(self, patient, monitor):
