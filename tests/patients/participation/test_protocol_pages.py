@@ -238,7 +238,7 @@ class TestForms:
         amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         client = build.client(doctor)
-        html = client.get(page("form", patient.code, "D7", "vitals")).content.decode()
+        html = client.get(page("form", patient.code, "D7", "vitals"), {"change": "1"}).content.decode()
         for text in (
             "captured under version 1.0",
             "Oxygen saturation",
