@@ -112,7 +112,9 @@ class Wording:
             EventFact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
             EventFact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
             EventFact("aware", _("Site learned of the event"), shown_moment(event.aware)),
-            EventFact("serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)),
+            EventFact(
+                "serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)
+            ),
             EventFact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
             EventFact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
             EventFact("late_reason", _("Reason for the late report"), event.late_reason),

@@ -12,7 +12,6 @@ from django.urls import reverse
 from accounts.models import User
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
-from patients.views.entry import CHANGE
 from tests.support import build
 from tests.support.study import amended_protocol
 from tests.support.study.amended_patient import INCLUDED, sign_again
@@ -239,7 +238,7 @@ class TestForms:
         amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         client = build.client(doctor)
-        html = client.get(page("form", patient.code, "D7", "vitals"), {CHANGE: "1"}).content.decode()
+        html = client.get(page("form", patient.code, "D7", "vitals"), {"change": "1"}).content.decode()
         for text in (
             "captured under version 1.0",
             "Oxygen saturation",
