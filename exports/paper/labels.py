@@ -54,6 +54,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "infusions": _("Infusions"),
     "product": _("Product"),
     "events": _("Adverse events"),
+    "deviations": _("Protocol deviations"),
     "signatures": _("Signatures"),
     "nothing_signed": _("Nothing was signed."),
     "name": _("Printed name"),

@@ -18,6 +18,7 @@ from dosing.models import Infusion, Preparation
 from exports.paper import original_entries
 from exports.paper.audience import Audience
 from exports.paper.captured import Part, RecordContext, form_part, past_part, queries_of, signatures_of
+from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
 from exports.paper.trail_subjects import subject_of
@@ -57,6 +58,7 @@ class PatientPaper:
             "logs": self._logs(),
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
+            "deviations": deviation_parts(self.patient, self.audience, self._past),
             "signatures": [part for _signature, part in self.signatures],
             "trail": trail_part(self.patient.pk, self.audience),
             "counts": {

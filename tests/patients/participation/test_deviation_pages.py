@@ -166,7 +166,9 @@ class TestSteps:
 
     def test_the_page_leads_to_its_history_and_to_the_others_of_the_patient(self, row, ward):
         found = re.findall(r'href="([^"]+)"', ward.get(page(row)).content.decode())
-        history, others = (next(each for each in found if part in each) for part in ("/trail/?", "/deviations/?"))
+        history, others = (
+            next(each for each in found if part in each) for part in ("/trail/?", "/deviations/?")
+        )
         assert text_of(ward.get(history.replace("&amp;", "&"))).count("Deviation D-1") >= 1
         assert numbers(ward.get(others)) == ["D-1"]
 
