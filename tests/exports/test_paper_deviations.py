@@ -1,4 +1,4 @@
-"""Deviations in the casebook as PDF: each with its class, what changed since, and those of the product for whom may know."""
+"""Deviations in the casebook as PDF: with class and first text; those of the product for whoever may know it."""
 
 import pytest
 
