@@ -55,6 +55,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "product": _("Product"),
     "events": _("Adverse events"),
     "queries": _("Queries on entries outside forms"),
+    "deviations": _("Protocol deviations"),
     "signatures": _("Signatures"),
     "nothing_signed": _("Nothing was signed."),
     "name": _("Printed name"),

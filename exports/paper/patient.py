@@ -26,6 +26,7 @@ from exports.paper.captured import (
     queries_of,
     signatures_of,
 )
+from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
 from exports.paper.trail_subjects import subject_of
@@ -67,6 +68,7 @@ class PatientPaper:
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
             "queries": self._queries_on_facts(),
+            "deviations": deviation_parts(self.patient, self.audience, self._past),
             "signatures": [part for _signature, part in self.signatures],
             "trail": trail_part(self.patient.pk, self.audience),
             "counts": {

@@ -58,7 +58,7 @@ def test_an_amended_reason_changes_its_text(event, doctor):
 def test_a_clock_that_starts_later_takes_it_back(event, doctor):
     """The report was in time for the hour at which the site really knew."""
     late = reported(event, doctor, "29-Mar-2026 15:01", "Nobody on duty")
-    amend_event_as(late, doctor, aware=moment("28-Mar-2026 15:00"))
+    amend_event_as(late, doctor, aware=moment("28-Mar-2026 14:01"))
     assert [row[3] for row in log()] == [True]
 
 
