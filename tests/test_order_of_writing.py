@@ -107,7 +107,9 @@ class TestTwoHoursAreLost:
         with acting(user=doctor, role="investigator"):
             first = sign(target=event, meaning="review", password=build.PASSWORD, by=doctor)
             set_back()
-            second = sign(target=event, meaning="review", password=build.PASSWORD, by=doctor)
+        other = build.user("investigator", trial=patient.trial)
+        with acting(user=other, role="investigator"):
+            second = sign(target=event, meaning="review", password=build.PASSWORD, by=other)
         attach_reviews([event])
         assert event.signatures == [second, first]
 

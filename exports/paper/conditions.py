@@ -40,6 +40,7 @@ ORDERED: dict[str, Callable[[], str]] = {
 EARLIER: dict[str, Callable[[], str]] = {
     "previous": lambda: _("the previous %(item)s"), "last": lambda: _("the last %(item)s"),
 }  # fmt: skip
+BESIDE = frozenset({"subject", "visit", "infusion"})
 
 
 class NoWords(Exception):
@@ -115,8 +116,8 @@ class _Words:
 
     def _name(self, path: str) -> str:
         form, _dot, name = path.rpartition(".")
-        if form == "subject":
-            return f"“{FACTS.get(name, name)}”"
+        if form in BESIDE:
+            return f"“{FACTS.get(name if form == 'subject' else f'{form}_{name}', name)}”"
         label = f"“{self._item(path).label.in_language(self.language)}”"
         if not form or form == self.form.code:
             return label
@@ -127,7 +128,7 @@ class _Words:
         """Return the value that a name is compared with: the label of a code, or a number with its unit."""
         item = (
             self._item(about.path)
-            if isinstance(about, Name) and not about.path.startswith("subject.")
+            if isinstance(about, Name) and about.path.partition(".")[0] not in BESIDE
             else None
         )
         if isinstance(node, ListOf):

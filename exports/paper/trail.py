@@ -10,6 +10,7 @@ from audit import events, reading
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
 from audit.sources import Filter
+from audit.system_texts import PROCESS
 from exports.paper.audience import Audience
 from exports.paper.trail_subjects import subject
 from patients.casebook.item_history import role_words
@@ -37,7 +38,9 @@ def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
 
 
 def _entry_part(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
-    who = entry.full_name if entry.full_name == entry.user_name else f"{entry.full_name} ({entry.user_name})"
+    # The name of a process says for whom it acts.
+    is_named = entry.full_name == entry.user_name or entry.user_name.startswith(PROCESS)
+    who = entry.full_name if is_named else f"{entry.full_name} ({entry.user_name})"
     changes = [(change.label, change.old, change.new) for change in entry.changes]
     return {
         "when": audience.instant(entry.at),

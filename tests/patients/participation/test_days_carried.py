@@ -71,7 +71,7 @@ def test_the_day_of_a_visit_that_was_held_is_corrected_from_that_day(trial, as_t
 def test_criteria_that_do_not_allow_inclusion_stand_first_and_the_others_are_folded(trial):
     patient = build.assessable(trial=trial, demography={"age": "16"})
     html = page(patient, "eligibility/")
-    unfolded, folded = html.split('<details class="folded">')
+    unfolded, folded = html.split('<details class="folded card-body">')
     assert unfolded.index(">Not met<") < len(unfolded)
     assert ">Met<" not in unfolded
     assert ">Not met<" not in folded

@@ -220,9 +220,9 @@ class TestThePages:
     ):
         browser = build.client(monitor)
         browser.get(address(patient))
-        with django_assert_num_queries(22):
+        with django_assert_num_queries(24):
             browser.get(address(patient))
         for term in ("Cough", "Chills"):
             build.event(patient=patient, term=term)
-        with django_assert_num_queries(22):
+        with django_assert_num_queries(24):
             browser.get(address(patient))
