@@ -68,7 +68,7 @@ class Typing(WholePatient):
         hands.to("version")
         hands.press("End")
         hands.write(given=f"{day(self.start)} 8:05")
-        hands.away("Enter")
+        hands.away("Control+Enter")
 
     def screening_entered(self) -> None:
         """Enter every screening form, with answers that meet all eligibility criteria."""

@@ -61,10 +61,10 @@ def make(patient, number: int, **fields) -> list[AdverseEvent]:
             **{
                 "trial_id": patient.trial_id, "patient": patient, "number": each, "term": f"Event {each}",
                 "onset": "2020", "onset_earliest": noon - timedelta(days=each % 7), "onset_latest": noon,
-                "ongoing": "Y", "grade": each % 4 + 1, "none_of_these": True, "results_in_death": False,
+                "ongoing": "Y", "grade": each % 5 + 1, "none_of_these": True, "results_in_death": False,
                 "life_threatening": False, "hospitalisation": False, "disability": False,
                 "congenital_anomaly": False, "medically_important": False, "outcome": "unknown",
-                "action_taken": "none", **fields,
+                "action_taken": "none", "aware": "2020", "aware_at": noon, "due_at": noon, **fields,
             }
         )
         for each in range(first, first + number)
