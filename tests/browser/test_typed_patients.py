@@ -102,15 +102,14 @@ class Typing(WholePatient):
         hands.follow("Eligibility")
         hands.write(**{"Evaluated for inclusion": day(self.start)})
         hands.away("Enter")
-        hands.press("Tab", "Enter")
-        hands.write(**{"Intended day of inclusion": day(self.start)})
-        hands.press("Tab")
+        # The day is typed once: the decision and the inclusion carry it.
+        hands.to("conclusion")
         hands.choose("Eligible")
         hands.write(password=build.PASSWORD)
         hands.away("Enter")
         hands = self.open_casebook("coordinator")
         hands.follow("Inclusion")
-        hands.type(day(self.start))
+        hands.to("on")
         hands.away("Enter")
 
     def followed(self) -> None:

@@ -19,11 +19,12 @@ from protocol.values.labels import code_words, is_missing, typed, unit_words
 from protocol.values.moments import Moment
 from protocol.values.parsing import SHORTCUT_TYPES
 
+# A link that breaks over two lines begins in its first box.
 LOOK = """() => {
   const node = document.activeElement;
   if (!node || node === document.body) return null;
   const text = (found) => found ? (found.innerText || found.textContent).replace(/\\s+/g, " ").trim() : "";
-  const label = node.labels && node.labels[0], box = node.getBoundingClientRect();
+  const label = node.labels && node.labels[0], box = node.getClientRects()[0] || node.getBoundingClientRect();
   const ring = [node, ...(label ? [label] : [])].some((each) => {
     const style = getComputedStyle(each);
     return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
