@@ -119,6 +119,15 @@ class _Write:
         return removed_rows(tables, self.before, self.values) if tables else {}
 
     @property
+    def newly_known(self) -> frozenset[str]:
+        """Return the paths that others read anew: the changed ones, and all of a draft that is completed now.
+
+        Rules of forms read drafts, criteria of eligibility only complete forms.
+        """
+        was = self.current.state if self.current else None
+        return self.changed if was in (None, self.state) else self.changed | self.values.keys()
+
+    @property
     def is_change(self) -> bool:
         return self.current is None or bool(self.changed) or self.current.state != self.state
 
@@ -207,7 +216,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
-    is_new, is_change = write.current is None, write.is_change
+    is_new, is_change, newly_known = write.current is None, write.is_change, write.newly_known
     stored = _stored(write, casebook)
     changes = check_queries.QueryChanges(stored)
     unconfirmed = check_queries.reconcile(
@@ -223,7 +232,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     drafts.discard(place=write.entry.place, user=by)
     if is_new:
         casebook.records.append(stored)
-    _judge_dependents(casebook, stored, write.changed, changes, by)
+    _judge_dependents(casebook, stored, newly_known, changes, by)
     changes.write(by)
     return Saved(stored, is_change, casebook, unconfirmed)
 

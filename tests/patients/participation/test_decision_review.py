@@ -10,6 +10,7 @@ from audit.context import acting
 from audit.models import Signature
 from dosing.administration import infusion_obstacle
 from dosing.models import AllocationSlot, Infusion
+from patients.entry.saving import Entry, complete
 from patients.models import Deviation, EligibilityDecision, Patient, Record, Visit
 from patients.participation.deviation_decisions import classify_deviation
 from patients.participation.eligibility import decision_in_force
@@ -17,6 +18,7 @@ from patients.participation.eligibility_data import latest_complete
 from tests.support import build
 from tests.support.study import eligible_answers
 from tests.support.study.amending import changed
+from tests.support.study.entered_forms import at
 from tests.support.study.refusals import refused
 from trials.models import Trial
 
@@ -90,6 +92,19 @@ class TestMarked:
                     values={"spo2": spo2},
                 )
         assert latest_complete(included)["vitals"] == {"spo2": "88"}
+
+    def test_a_draft_counts_when_it_is_completed(self, included, doctor, nurse) -> None:
+        """The form is struck out, entered again as a draft, and completed without another change."""
+        demography = form(included, "demography")
+        values = {**demography.values, "age": "71"}
+        del values["bmi"]
+        build.struck_out(demography, by=doctor)
+        draft = build.record(included, "demography", values, draft=True, by=nurse)
+        assert ("I1", True, None) in changes(included)
+        place = at(Patient.objects.get(pk=included.pk), nurse, "demography")
+        with acting(user=nurse, role="coordinator"):
+            complete(Entry(place=place, values=values, base_version=draft.version), by=nurse)
+        assert changes(included) == [("I1", True, False)]
 
     def test_before_the_inclusion_it_is_marked_too(self, trial, doctor) -> None:
         patient = build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
