@@ -31,6 +31,7 @@ FACTS: dict[str, Promise] = {
     "group": _("Group"),
     "visit_on": _("Day of the visit"),
     "visit_code": _("Visit"),
+    "identity_birth_date": _("Date of birth"),
     "infusion_started_at": _("Start of the infusion"),
     "infusion_ended_at": _("End of the infusion"),
 }

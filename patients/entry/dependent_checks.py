@@ -10,17 +10,23 @@ from typing import Any
 
 from accounts.models import User
 from audit.stored_text import StoredText, system_text
+from patients.casebook.birth_dates import BIRTH_DATE, birth_date_findings
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.casebook_queries import parsed_values
 from patients.casebook.edit_checks import CHECK, contradictions
 from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.decision_review import reads_any, review_decision
+from patients.signals import BORN_ON
 from protocol.expressions.rules import FormRules, Readers, rules_of
 from protocol.values.parsing import CheckFinding
 from trials.models import ProtocolVersion
 
 Names = Collection[str]
+OpenQueries = dict[tuple[str, str], Query]
+"""Queries of checks on one form that are not closed, by item and check."""
+# What the comparison of the age with the date of birth reads besides the age.
+AGE_FACTS = frozenset({BORN_ON, "subject.screened_on", "subject.first_consent_at", "subject.consent_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,17 @@ def judge(found: Sequence[Dependent], casebook: Casebook, changes: QueryChanges,
     casebook.read_values({form for each in found for form in (each.record.form, *each.place.reads)})
     # A scope goes through every record: each form gets only those that its rules read.
     read_by = {each.place.reads: casebook.with_forms(each.place.reads) for each in found}
-    open_now: dict[int, dict[tuple[str, str], Query]] = {}
-    for query in changes.standing:
-        if query.record_id and query.state != Query.State.CLOSED:
-            open_now.setdefault(query.record_id, {})[query.item, query.check_id] = query
     for each in found:
-        _judge(each, read_by[each.place.reads], open_now.get(each.record.pk, {}), changes, by)
+        scope = read_by[each.place.reads].scope(each.place, parsed_values(each.record))
+        open_now = _open_now(changes, each.record)
+        for name in sorted(each.readers):
+            judged = contradictions(each.place.rules, each.readers[name], scope)
+            _note(each, name, judged, open_now, changes, by)
+
+
+def _open_now(changes: QueryChanges, record: Record) -> OpenQueries:
+    rows = (query for query in changes.standing if query.record_id == record.pk)
+    return {(query.item, query.check_id): query for query in rows if query.state != Query.State.CLOSED}
 
 
 def review(patient: Patient, names: frozenset[str], by: User) -> None:
@@ -127,10 +138,33 @@ def judge_facts(
     review(patient, frozenset(names), by)
     casebook = Casebook(patient, list(patient.visits.order_by("position", "number")))
     casebook.attach_visits()
-    if found := dependents(casebook, names, changed=changed, visit=visit):
-        changes = QueryChanges(found[0].record)
+    found = dependents(casebook, names, changed=changed, visit=visit)
+    aged = _with_age(casebook) if AGE_FACTS & set(names) else []
+    if judged := [*found, *aged]:
+        changes = QueryChanges(judged[0].record)
         judge(found, casebook, changes, by)
+        for each in aged:
+            _judge_age(each, casebook, min(AGE_FACTS & set(names)), changes, by)
         changes.write(by)
+
+
+def _with_age(casebook: Casebook) -> list[Dependent]:
+    """Return the complete forms that ask the age."""
+    visits = {each.pk: each for each in casebook.visits}
+    complete = (record for record in casebook.records if record.state == Record.State.COMPLETE)
+    places = ((_place(casebook, record, visits), record) for record in complete)
+    return [
+        Dependent(place, record, {})
+        for place, record in places
+        if record.form == (place.protocol.rules.profile.age or "").partition(".")[0]
+    ]
+
+
+def _judge_age(each: Dependent, casebook: Casebook, name: str, changes: QueryChanges, by: User) -> None:
+    """Compare the age in a form with the date of birth again, after one of the days of `AGE_FACTS` changed."""
+    item = (each.place.protocol.rules.profile.age or "").partition(".")[2]
+    found = next(birth_date_findings(casebook, each.place, parsed_values(each.record)), None)
+    _note(each, name, {(item, BIRTH_DATE): found}, _open_now(changes, each.record), changes, by)
 
 
 def judge_announced(
@@ -153,22 +187,23 @@ def _place(casebook: Casebook, record: Record, visits: Mapping[int, Visit]) -> F
     return FormPlace(casebook.patient, visit, version, version.rules.form(record.form), record.repeat)
 
 
-def _judge(
+def _note(
     each: Dependent,
-    casebook: Casebook,
-    open_now: dict[tuple[str, str], Query],
+    name: str,
+    judged: Mapping[tuple[str, str], CheckFinding | None],
+    open_now: OpenQueries,
     changes: QueryChanges,
     by: User,
 ) -> None:
-    rules, scope = each.place.rules, casebook.scope(each.place, parsed_values(each.record))
-    for name in sorted(each.readers):
-        for key, finding in contradictions(rules, each.readers[name], scope).items():
-            if finding is not None and key not in open_now:
-                text = _because("query.contradicts", name, rules, finding=_finding_text(finding, rules))
-                open_now[key] = query_of_check(each.record, (key[0], "", "", key[1]), text, "", by)
-                changes.opened.append(open_now[key])
-            elif finding is None and key in open_now:
-                changes.settled.append(closed(open_now.pop(key), _because("query.agrees", name, rules)))
+    """Note the queries that open and close because the value with this name changed; `open_now` follows."""
+    rules = each.place.rules
+    for key, finding in judged.items():
+        if finding is not None and key not in open_now:
+            text = _because("query.contradicts", name, rules, finding=_finding_text(finding, rules))
+            open_now[key] = query_of_check(each.record, (key[0], "", "", key[1]), text, "", by)
+            changes.opened.append(open_now[key])
+        elif finding is None and key in open_now:
+            changes.settled.append(closed(open_now.pop(key), _because("query.agrees", name, rules)))
 
 
 def _finding_text(finding: CheckFinding, rules: FormRules) -> StoredText:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
+from patients import signals
 from patients.models import Identity, Patient
 from patients.participation import duplicates
 from patients.participation.identity import IDENTITY_FIELDS, checked_identity
@@ -89,16 +90,20 @@ def correct_identity(
     identity = checked_identity(identity, patient.trial)
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
     Trial.objects.for_update(patient.trial_id)
+    patient = lock_patient(patient)
     duplicates.refuse(
         patient.trial, identity, another_person=another_person, may_identify=may_identify, but=patient
     )
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
         setattr(row, name, identity[name])
-    failed = Patient.objects.filter(pk=patient.pk, state=Patient.State.SCREEN_FAILED).exists()
+    failed = patient.state == Patient.State.SCREEN_FAILED
     row.number_key = "" if failed else number_key(row.hospital_number)
     with because(reason.strip()):
         row.save()
+    # Identifying data are corrected below a lock too; a query is raised only above it.
+    if not (patient.locked_at or patient.trial.locked_at):
+        signals.announce(patient=patient, names=[signals.BORN_ON], by=by)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from audit import signatures
@@ -15,10 +16,12 @@ from audit.stored_text import StoredText
 from patients import signals
 from patients.entry.controls import CONTROLS
 from patients.models import Consent, Patient, Query, Record
+from patients.participation.screening import correct_identity
 from tests.support import build
 from tests.support.pages.entry_pages import address, opened
 from tests.support.study.amending import changed
 from tests.support.study.locking import hold
+from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
@@ -240,6 +243,41 @@ class TestFacts:
                 signals.announce(patient=patient, names=["subject.first_consent_at"], by=doctor)
             assert bool(texts(eligibility)) is asks
         assert "(because “First consent given on” changed)" in str(Query.objects.get(record=eligibility).text)
+
+
+class TestTheDateOfBirth:
+    """The age of 54 in the form, compared with the date of birth, whichever of the two is corrected."""
+
+    AGE = "This age does not agree with the date of birth. Check both."
+
+    @pytest.fixture
+    def born(self, trial: Trial, nurse: User) -> Patient:
+        """A patient screened on 14 September 2026 at the age of 54."""
+        patient = build.patient(trial=trial, by=nurse, screened_on=date(2026, 9, 14), birth_date="1972-03-12")
+        build.consent(patient, by=nurse)
+        build.record(patient, "demography", DEMOGRAPHY, by=nurse)
+        return patient
+
+    def corrected(self, patient: Patient, nurse: User, birth_date: str) -> list[str]:
+        with acting(user=nurse, role="coordinator"):
+            identity = {"name": "", "hospital_number": "", "contact": "", "birth_date": birth_date}
+            correct_identity(patient=patient, identity=identity, reason="Misread", by=nurse)
+        return texts(Record.objects.get(patient=patient, form="demography"))
+
+    def test_a_corrected_date_of_birth_asks_and_settles(self, born, nurse) -> None:
+        assert self.corrected(born, nurse, "1972") == []
+        assert self.corrected(born, nurse, "12-Mar-1962") == [f"{self.AGE} (because “Date of birth” changed)"]
+        assert self.corrected(born, nurse, "12-Mar-1972") == []
+
+    @pytest.mark.parametrize(("day", "asks"), [("14-Sep-1971", True), ("15-Sep-1971", False)])
+    def test_the_birthday_decides(self, born, nurse, day, asks) -> None:
+        """Who is 55 on the day of screening was born on 14 September 1971; one day later it is 54."""
+        assert bool(self.corrected(born, nurse, day)) is asks
+
+    def test_a_locked_patient_is_corrected_without_a_query(self, born, nurse, manager) -> None:
+        with acting(user=manager, role="data_manager"):
+            Patient.objects.filter(pk=born.pk).update(locked_at=timezone.now())
+        assert self.corrected(born, nurse, "12-Mar-1962") == []
 
 
 @pytest.mark.parametrize("forms", [1, 3])
