@@ -9,11 +9,12 @@ from accounts.models import User
 from audit import events, seals
 from audit.context import Actor, acting_as, current_actor
 from exports.tables.archive import Archive
+from exports.tables.columns import StudyTable
 from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
 from exports.tables.snapshot import snapshot
-from exports.tables.study import StudyTable, study_tables
+from exports.tables.study import study_tables
 from exports.tables.trail import trail_table
 from patients.entry.attachments import MISSING, Damaged, content
 from patients.entry.held_files import held_files

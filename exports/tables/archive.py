@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from exports.tables.cells import csv_chunks
-from exports.tables.study import StudyTable
+from exports.tables.columns import StudyTable
 
 
 class _Pipe(io.RawIOBase):

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_noop
 
+from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.forms import FOLDER
-from exports.tables.study import COLUMNS, TITLES, StudyTable, TableColumn, querysets
+from exports.tables.study import COLUMNS, TITLES, querysets
 from protocol.checking import dictionary
 from trials.models import Trial
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.concealment import without_entries
 from exports.tables.cells import cell, safe_free_text
-from exports.tables.study import StudyTable, TableColumn
+from exports.tables.columns import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
 from patients.models.attachments import OF_FILES

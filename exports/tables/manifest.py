@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exports.tables.archive import FileSummary, LastFile
-from exports.tables.study import StudyTable
+from exports.tables.columns import StudyTable
 from trials.models import Trial
 
 NAME = "manifest.json"

@@ -1,16 +1,14 @@
 """Tables of the study in an export, and their columns."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from django.db.models import BooleanField, DateTimeField, DecimalField, Field, Model, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
-from exports.tables.cell_sql import Instant, YesNo
-from exports.tables.cells import cell, safe_free_text
+from exports.tables.columns import StudyTable, TableColumn, reader_of
 from exports.tables.queries import queries_with_numbers
 from patients.models import (
     Consent,
@@ -25,47 +23,6 @@ from patients.models import (
 from patients.queries.asked_values import value_asked
 from safety.models import AdverseEvent
 from trials.models import Trial
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """One column: name, path of its source, label, and whether it holds text typed by people.
-
-    computed: a function that returns the value from those at `sources`, None for none. Such a column has no `source`.
-    """
-
-    name: str
-    source: str
-    label: str
-    free_text: bool = False
-    sources: tuple[str, ...] = ()
-    computed: Callable[..., Any] | None = None
-
-    @property
-    def read(self) -> tuple[str, ...]:
-        """Return the paths that are read for this column."""
-        return self.sources if self.computed else (self.source,)
-
-
-@dataclass(frozen=True)
-class StudyTable:
-    """One file: its columns, and a function that yields its rows."""
-
-    name: str
-    title: str
-    columns: tuple[TableColumn, ...]
-    rows: Callable[[], Iterator[Sequence[Any]]]
-    escaped: tuple[str, ...] = field(default=())
-
-    @property
-    def file(self) -> str:
-        """Return the file name in the archive."""
-        return f"{self.name}.csv"
-
-    @property
-    def header(self) -> list[str]:
-        """Return the column names."""
-        return [column.name for column in self.columns]
 
 
 def _col(name: str, label: str, source: str = "", *, free_text: bool = False) -> TableColumn:
@@ -366,63 +323,8 @@ def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
     for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
         columns = COLUMNS[name]
-        yield StudyTable(name, TITLES[name], columns, _reader(queryset, columns), _escaped(columns))
+        yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
 
 
 def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
     return tuple(column.name for column in columns if column.free_text)
-
-
-def _reader(
-    queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
-) -> Callable[[], Iterator[Sequence[Any]]]:
-    """Return a function that yields the rows, with one query. The database formats instants and booleans."""
-    added = queryset.query.annotations
-    fields = [
-        added[path].output_field if (path := column.read[0]) in added else field_at(queryset.model, path)
-        for column in columns
-    ]
-    read = [
-        column.read[0] if column.computed else _in_sql(column.source, field)
-        for column, field in zip(columns, fields, strict=True)
-    ]
-    converted = [
-        (index, safe_free_text if column.free_text else cell)
-        for index, (column, field) in enumerate(zip(columns, fields, strict=True))
-        if column.free_text or isinstance(field, DecimalField)
-    ]
-    # The first source of a computed column stands in its place, the others follow all columns.
-    computed: list[tuple[int, Callable[..., Any], list[int]]] = []
-    for index, column in enumerate(columns):
-        if column.computed:
-            further = range(len(read), len(read) + len(column.read) - 1)
-            computed.append((index, column.computed, [index, *further]))
-            read += column.read[1:]
-
-    def rows() -> Iterator[Sequence[Any]]:
-        for row in queryset.values_list(*read).iterator(chunk_size=2000):
-            cells = list(row[: len(columns)])
-            for index, function, places in computed:
-                cells[index] = cell(function(*(row[place] for place in places)))
-            for index, make in converted:
-                value = cells[index]
-                if value is not None:
-                    cells[index] = make(value)
-            yield cells
-
-    return rows
-
-
-def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":
-    if isinstance(field, BooleanField):
-        return YesNo(source)
-    return Instant(source) if isinstance(field, DateTimeField) else source
-
-
-def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
-    """Return the field at the end of a path such as `patient__code`."""
-    name, _dash, rest = source.partition("__")
-    found: Any = model._meta.get_field(name)
-    if rest:
-        return field_at(found.related_model, rest)
-    return cast("Field[Any, Any]", getattr(found, "output_field", found))

@@ -16,7 +16,7 @@ from audit.sources import hidden_signatures
 from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.tables.cells import cell, safe_free_text
-from exports.tables.study import StudyTable, TableColumn
+from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
 from trials.models import Trial
 from trials.permissions import Permission
