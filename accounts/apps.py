@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
         )
         from accounts.addresses import Number
         from accounts.system_texts import TEXTS
-        from audit import verification
+        from audit.sealing import verification
         from audit.stored_text import register
 
         register(TEXTS)

@@ -1,4 +1,4 @@
-"""A password chosen with a link or with two halves of a code, and the own e-mail address."""
+"""A password chosen with a link or with two halves of a code, the own e-mail address, the own identity confirmed."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import attempts, known_browsers, own_address, password_keys
+from accounts import attempts, known_browsers, own_address, password_keys, signing_suspension
 from accounts.forms import ChosenPasswordForm, OwnAddressForm, TwoHalvesForm
 from accounts.models import PasswordKey, User
 from accounts.signin import too_early
@@ -79,6 +79,24 @@ def address(request: HttpRequest) -> HttpResponse:
             return redirect("account_profile")
     status = 422 if request.method == "POST" else 200
     return render(request, "account/address.html", {"form": form}, status=status)
+
+
+@_reads_and_posts
+@never_cache
+@login_required
+@sensitive_variables("code")
+def confirmation(request: HttpRequest) -> HttpResponse:
+    """Say why the person cannot sign; a post shows a code, once, for the second person who confirms who they are."""
+    user = cast(User, request.user)
+    code = ""
+    if request.method == "POST":
+        try:
+            code = signing_suspension.new_confirmation_code(user=user)
+        except ValidationError as refusal:
+            messages.info(request, refusal.messages[0])
+            return redirect("account_profile")
+    context = {"sentences": signing_suspension.sentences_for(user), "code": code}
+    return render(request, "account/confirmation.html", context)
 
 
 def _chosen(request: HttpRequest, form: Any, key: PasswordKey) -> HttpResponse | None:

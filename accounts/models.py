@@ -156,6 +156,11 @@ class User(AbstractBaseUser):
         return self.full_name
 
     @property
+    def signing_suspended(self) -> bool:
+        """True until a person whose password or second factor others replaced has confirmed who they are. One query."""
+        return SigningSuspension.objects.filter(user=self.pk, ended_at=None).exists()
+
+    @property
     def initials(self) -> str:
         """Up to two letters for the avatar."""
         parts = [part for part in self.full_name.replace("-", " ").split() if part]
@@ -197,6 +202,57 @@ class PasswordKey(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user"], condition=models.Q(ended_at=None), name="one_open_link_for_each_person"
+            ),
+        ]
+
+
+class SigningSuspension(models.Model):
+    """Somebody may not sign since others opened the account: until the person's identity is confirmed again.
+
+    `accounts.signing_suspension` begins and ends it. Several may be open at once; each names who caused it.
+    """
+
+    class Cause(models.TextChoices):
+        FIRST_PASSWORD = "first", _("First password of a new account")
+        PASSWORD = "password", _("Password replaced with a link or code")
+        FACTORS = "factors", _("Second factors removed")
+
+    class Way(models.TextChoices):
+        FACTOR = "factor", _("Second factor")
+        PERSON = "person", _("Second person")
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("User"))
+    cause = models.CharField(_("Cause"), max_length=10, choices=Cause)
+    # None: on the command line.
+    asked_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Asked by")
+    )
+    began_at = models.DateTimeField(_("Signing suspended at"), default=timezone.now)
+    # What the person shows to the second one, so that this account and no other is confirmed.
+    code = models.CharField(_("Code"), max_length=64, blank=True)
+    code_until = models.DateTimeField(_("Code works until"), null=True)
+    ended_at = models.DateTimeField(_("Identity confirmed at"), null=True)
+    ended_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Identity confirmed by")
+    )
+    way = models.CharField(_("Confirmed with"), max_length=10, choices=Way, blank=True)
+
+    history = Trail(watched=("code",), see="see_people", person="user_id")
+
+    class Meta:
+        verbose_name = _("Suspension of signing")
+        indexes = [models.Index(fields=["user"], condition=models.Q(ended_at=None), name="signing_suspended")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None, way="", ended_by=None)
+                | (models.Q(ended_at__isnull=False) & ~models.Q(way="")),
+                name="suspension_ends_in_a_way",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_by=None)
+                | (~models.Q(ended_by=models.F("user")) & ~models.Q(ended_by=models.F("asked_by")))
+                | models.Q(asked_by=None),
+                name="suspension_ended_by_another",
             ),
         ]
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.apps import apps
 from django.conf import settings
 
-from audit.verification import Tally, TrailFinding
+from audit.sealing.verification import Tally, TrailFinding
 
 REPLACED = "its password was not set by the application"
 OTHER_KEY = (

@@ -18,8 +18,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import PasswordKey, User
+from accounts.models import PasswordKey, SigningSuspension, User
 from accounts.session_limits import end_sessions
+from accounts.signing_suspension import refuse_voucher, suspend_signing
 from audit import events
 from audit.context import acting
 from audit.stored_text import system_text
@@ -47,10 +48,9 @@ def make_key(*, user: User, by: User | None, made_in: str = "", reason: str = ""
         reason=reason,
         expires_at=timezone.now() + LASTS,
     )
-    detail = {"way": system_text(f"password-key.{key.way}"), "reason": reason}
-    if by is not None:
-        detail["by"] = by.username
-    events.record(kind=events.AccessKind.PASSWORD_LINK, user=user, detail=detail)
+    detail = {"person": user.username, "way": system_text(f"password-key.{key.way}"), "reason": reason}
+    # Of who acts, not of the person for whom the link is: the filter on the administrator must find it.
+    events.record(kind=events.AccessKind.PASSWORD_LINK, detail=detail)
     return key
 
 
@@ -86,6 +86,7 @@ def new_second_half(*, key: PasswordKey, by: User) -> str:
     key = PasswordKey.objects.select_for_update().get(pk=key.pk)
     if by.pk in {key.made_by_id, key.user_id}:
         raise ValidationError(_("Another person has to hand over the second half."))
+    refuse_voucher(by)
     if not is_open(key):
         raise ValidationError(_("This code was used, withdrawn, or is older than a day."))
     half = _half()
@@ -124,14 +125,22 @@ def choose_password(*, key: PasswordKey, password: str) -> User:
         validate_password(password, user)
     except ValidationError as refusal:
         raise ValidationError({"password1": refusal}) from refusal
-    with acting(user=user):
+    is_first = not user.has_usable_password()
+    # Whoever holds the link acts, not certainly its owner: nobody has signed in.
+    with acting(system="password-key", user=user):
         user.set_password(password)
         user.save(update_fields=["password"])
         found.ended_at = timezone.now()
         found.save(update_fields=["ended_at"])
+        # The operator of the installation makes the first people of a trial, who then confirm the others.
+        if not is_first or found.made_by is not None:
+            cause = SigningSuspension.Cause.FIRST_PASSWORD if is_first else SigningSuspension.Cause.PASSWORD
+            suspend_signing(user=user, cause=cause, asked_by=found.made_by)
+        detail = {"person": user.username, "way": system_text(f"password-key.{found.way}")}
+        if found.made_by is not None:
+            detail["by"] = found.made_by.username
+        events.record(kind=events.AccessKind.PASSWORD_CHANGED, detail=detail)
     end_sessions(user=user)
-    detail = {"way": system_text(f"password-key.{found.way}")}
-    events.record(kind=events.AccessKind.PASSWORD_CHANGED, user=user, detail=detail)
     return user
 
 

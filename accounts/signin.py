@@ -3,15 +3,17 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import attempts, known_browsers
+from accounts import attempts, known_browsers, signing_suspension
 from accounts.models import User, normal_username
 from accounts.secret_box import box
 from audit import events
@@ -54,9 +56,12 @@ class AccountAdapter(DefaultAccountAdapter):
             raise too_early(seconds)
 
     def post_login(self, request: HttpRequest, user: Any, **about: Any) -> HttpResponse:
-        """Make the browser known: guesses from elsewhere do not make it wait."""
+        """Make the browser known: guesses from elsewhere do not make it wait. Say what others did to the account."""
         response = super().post_login(request, user, **about)
         known_browsers.remember(request, response, user)
+        steps = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY) or []
+        for sentence in signing_suspension.confirm_at_sign_in(user=user, steps=steps):
+            messages.warning(request, sentence)
         return response
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("password/", allauth_views.password_change, name="account_change_password"),
     path("key/", key_views.halves, name="account_key_halves"),
     path("key/<str:secret>/", key_views.link, name="account_key"),
+    path("identity/", key_views.confirmation, name="account_confirmation"),
     path("address/", key_views.address, name="account_address"),
     # Before the package's own page at this address.
     path("factors/webauthn/keys/<int:pk>/remove/", views.remove_passkey, name="mfa_remove_webauthn"),

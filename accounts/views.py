@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import kept_forms, preferences, session_limits
+from accounts import kept_forms, preferences, session_limits, signing_suspension
 from accounts.context import THEME_COOKIE, THEMES
 from accounts.models import User
 
@@ -72,6 +72,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "sessions": UserSession.objects.filter(user=user).order_by("-pk"),
         "notice_mail": User.NoticeMail.choices,
         "session_key": request.session.session_key,
+        "suspended": signing_suspension.sentences_for(user),
     }
     return render(request, "account/profile.html", context)
 

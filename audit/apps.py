@@ -8,7 +8,8 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit trail"
 
     def ready(self) -> None:
-        from audit import middleware, migrating
+        from audit import middleware
+        from audit.integrity import migrating
         from audit.stored_text import register
         from audit.system_texts import TEXTS
 

@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from audit import events
 from audit.canonical import canonical
 from audit.models import ClockTurn, Seal, SealedPart
-from audit.sealed_rows import SealedTable, sealed_tables
+from audit.sealing.sealed_rows import SealedTable, sealed_tables
 
 # Two statements of one moment may be numbered in one order and dated in the other.
 TOLERANCE = timedelta(seconds=5)

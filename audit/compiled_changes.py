@@ -1,10 +1,10 @@
-"""Updates and deletions that every save makes, with SQL built once. Rows are found by equality.
+"""Insertions, updates and deletions that saves make, with SQL built once. Rows are found by equality.
 
     SAVED = CompiledUpdate(Record, sets=("values", "version"), where=("pk", "version"))
     rows = SAVED.run(to={"values": {"weight": "82.4"}, "version": 4}, where={"pk": 17, "version": 3})
 
-They work like `QuerySet.update` and `QuerySet.delete` on one model: no signals, and the audit triggers record the rows
-that change.
+They work like `QuerySet.bulk_create`, `QuerySet.update` and `QuerySet.delete` on one model: no signals, and the audit
+triggers record the rows that change.
 """
 
 from abc import ABC, abstractmethod
@@ -80,6 +80,46 @@ class CompiledDelete(_Change):
         if not Collector(DEFAULT_DB_ALIAS).can_fast_delete(self._model._default_manager.all()):
             raise ValueError(f"Deleting {self._model._meta.label} concerns other rows: use the queryset.")
         return f"DELETE FROM {quoted(self._model._meta.db_table)} WHERE {self._conditions(quoted)}"
+
+
+class CompiledInsert:
+    """Adds rows of a model whose key the database gives. Fields with a value of their own at a save are refused."""
+
+    # SQLite takes at most 32,766 parameters in a statement.
+    MOST = 500
+
+    def __init__(self, model: type[models.Model]) -> None:
+        own = [field for field in model._meta.local_concrete_fields if not field.primary_key]
+        self._fields = {field.attname: _field(model, field.name) for field in own}
+        if any(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False) for field in own):
+            raise ValueError(f"{model._meta.label} sets a time at each save: use bulk_create.")
+        self._model = model
+        self._built: dict[str, tuple[str, str]] = {}
+
+    def run(self, rows: Sequence[models.Model]) -> None:
+        """Add the rows: one statement for each 500. Their keys are not read back."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        built = self._built.get(connection.vendor)
+        if built is None:
+            built = self._built[connection.vendor] = self._sql(connection.ops.quote_name)
+        for at in range(0, len(rows), self.MOST):
+            part = rows[at : at + self.MOST]
+            parameters = [
+                _prepared(field, getattr(row, name), connection)
+                for row in part
+                for name, field in self._fields.items()
+            ]
+            sql = built[0] + ", ".join([built[1]] * len(part))
+            with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+        for row in rows:
+            row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+    def _sql(self, quoted: Any) -> tuple[str, str]:
+        """Return the statement until its rows, and the places of one row."""
+        columns = ", ".join(quoted(field.column) for field in self._fields.values())
+        places = ", ".join(["%s"] * len(self._fields))
+        return f"INSERT INTO {quoted(self._model._meta.db_table)} ({columns}) VALUES ", f"({places})"
 
 
 def _field(model: type[models.Model], name: str) -> Any:

@@ -249,7 +249,12 @@ class _Part:
         self.converters = [(name, each) for name, each in converters if each]
         self.key = places.start + self.names.index(self.model._meta.pk.attname)
         signalled = any(signal.has_listeners(self.model) for signal in (pre_init, post_init))
-        self.plain = not signalled and self.model.__init__ is models.Model.__init__
+        self.plain = (
+            not signalled
+            and self.model.__init__ is models.Model.__init__
+            # A model that does something with each fetched row, such as noting it (`audit.restricted_reads`).
+            and self.model.from_db.__func__ is models.Model.from_db.__func__  # type: ignore[attr-defined]
+        )
         self.joined = [
             (_Part(each, compiler, connection), each["local_setter"], each["remote_setter"], each["field"])
             for each in info.get("related_klass_infos", [])

@@ -11,6 +11,9 @@ from typing import Any
 
 from audit.stored_text import Text, written
 
+# An account of the operating system, as the name of who runs a command: `account:deploy@ward-server`.
+ACCOUNT = "account:"
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -135,7 +138,7 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
     label = f"system:{system}"
     if user is not None:
         cause = user.pk, user.get_username(), user.get_full_name()
-    elif outer is not None and outer.user_id is not None and not outer.user_name.startswith("system:"):
+    elif outer is not None and _is_cause(outer):
         cause = outer.user_id, outer.user_name, outer.full_name
     else:
         return {"user_id": None, "user_name": label, "full_name": label}
@@ -144,6 +147,12 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
         "user_name": f"{label} for {cause[1]}",
         "full_name": f"{label} for {cause[2]}",
     }
+
+
+def _is_cause(outer: Actor) -> bool:
+    """Return True for a person, or the account that runs a command; a process is named once."""
+    is_known = outer.user_id is not None or outer.user_name.startswith(ACCOUNT)
+    return is_known and not outer.user_name.startswith("system:")
 
 
 @contextmanager

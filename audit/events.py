@@ -1,6 +1,6 @@
 """Access events, recorded without changing a row: sign-in, refusal, reading of identities, export (AUD-08)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -33,8 +33,10 @@ class AccessKind(models.TextChoices):
     TREATMENT_SEEN = "treatment_seen", _("Treatment read")
     CALENDAR_READ = "calendar_read", _("Calendar read at a private address")
     EXPORTED = "exported", _("Data exported")
+    EXPORT_ENDED = "export_ended", _("Sending of data ended")
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
+    SIGNING_SUSPENDED = "signing_suspended", _("Signing refused: identity to be confirmed")
     MIGRATION = "migration", _("System upgraded")
     UNEXPLAINED = "unexplained", _("Rows found that differ from their history")
     SETTLED = "settled", _("Rows settled that differed from their history")
@@ -43,7 +45,13 @@ class AccessKind(models.TextChoices):
     SEAL_FILE = "seal_file", _("File of the seals rewritten")
     SEAL_COPY = "seal_copy", _("Copy of the file of the seals")
     SEAL_MAILED = "seal_mailed", _("Seal sent by mail")
+    SPONSOR_TOLD = "sponsor_told", _("Notice sent to the sponsor")
+    UNBLINDING_REFUSED = "unblinding_refused", _("Unblinding refused: wrong password")
+    ROLE_REFUSED = "role_refused", _("Role refused: the person knew the treatment")
     BACKUP = "backup", _("Backup made")
+    RESTORE_TEST = "restore_test", _("Restore tested")
+    VERIFICATION = "verification", _("Verification of the trail")
+    CLOCK_READ = "clock_read", _("Clock compared with its source")
     RESTORE = "restore", _("Restored from backup")
 
 
@@ -56,6 +64,7 @@ DETAIL_WORDS = {
     "purpose": _("Purpose"),
     "format": _("Format"),
     "filters": _("Filters"),
+    "filters in words": _("Filters in words"),
     "listing": _("Listing"),
     "migrations": _("Migrations"),
     "with": _("With"),
@@ -63,9 +72,13 @@ DETAIL_WORDS = {
     "files": _("With attached files"),
     "damaged": _("Damaged files, not sent"),
     "stage": _("Stage"),
+    "channel": _("Channel"),
+    "size": _("Size in bytes"),
+    "started_as": _("Began as event"),
     "searched": _("Searched by"),
     "found": _("Found"),
     "rows": _("Rows"),
+    "entries": _("Entries"),
     "of": _("Kind of content"),
     "sha256": _("SHA-256 of the file"),
     "data_sha256": _("SHA-256 of the data"),
@@ -76,6 +89,8 @@ DETAIL_WORDS = {
     "change": _("Change"),
     "count": _("Number"),
     "by": _("By"),
+    "person": _("Person concerned"),
+    "patients": _("Patients"),
     "reason": _("Reason"),
     "limit": _("Limit reached"),
     "way": _("Way"),
@@ -85,6 +100,25 @@ DETAIL_WORDS = {
     "seal": _("Seal"),
     "to": _("To"),
     "written": _("Written"),
+    "asked_as": _("Asked for as event"),
+    "findings": _("Findings"),
+    "first": _("First finding"),
+    "first of all": _("First finding of all tables"),
+    "signatures": _("Signatures"),
+    "seconds": _("Seconds"),
+    "newer": _("Rows newer than the last seal"),
+    "tables": _("Tables"),
+    "problems": _("Problems"),
+    "as of": _("As of"),
+    "scheduled": _("By schedule"),
+    "casebook signature": _("Last signature of a casebook in it"),
+    "loss seconds": _("Work that would be lost, in seconds (RPO)"),
+    "restore seconds": _("Time until work goes on, in seconds (RTO)"),
+    "source": _("Source of the time"),
+    "synchronised": _("Synchronised"),
+    "drift ms": _("Drift in milliseconds"),
+    "largest error ms": _("Largest error in milliseconds"),
+    "database ms": _("Clock of the database apart, in milliseconds"),
     "clock before": _("Clock before"),
     "clock after": _("Clock after"),
     "version": _("Version of the software"),
@@ -128,12 +162,31 @@ def record(
     return event
 
 
+# Events that count the rows of the whole database: of a masked trial such a number follows the product and its arm.
+COUNTING = frozenset({AccessKind.VERIFICATION, AccessKind.BACKUP, AccessKind.RESTORE_TEST})
+COUNTS = frozenset({"rows", "newer", "signatures", "size", "seconds", "loss seconds", "restore seconds"})
+# What may name a table whose rows follow the arm.
+PLACES = frozenset({"first of all"})
+
+
+def without_counts(kind: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the details of an event without what counts, or names, rows of the whole database."""
+    hidden = COUNTS | PLACES if kind in COUNTING else frozenset[str]()
+    return {name: value for name, value in detail.items() if name not in hidden}
+
+
 def visible_detail(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
-    """Return the details of an event that a reader with these permissions is told: no hash of a file unread.
+    """Return the details of an event that a reader with these permissions is told.
+
+    No hash of a file unread, and no count that follows an arm.
 
     What the system says is a stored text, in words for whoever reads it.
     """
     detail = {name: read(value) if isinstance(value, str) else value for name, value in event.detail.items()}
+    # Keys for those who count; a reader is told the codes.
+    detail.pop("patient_keys", None)
+    if "see_treatment" not in may:
+        detail = without_counts(event.kind, detail)
     if "see_files" in may:
         return detail
     if event.kind == AccessKind.FILE_SEEN:
@@ -144,12 +197,14 @@ def visible_detail(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any
     return detail
 
 
-def record_outside_transaction(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:
+def record_outside_transaction(
+    *, kind: str, user: Any = None, trial_id: int | None = None, detail: dict[str, Any] | None = None
+) -> None:
     """Store an event that must survive a rollback of the surrounding transaction, such as a wrong password.
 
     Inside a transaction it is stored after the request, or the outermost `acting()`, has ended.
     """
-    event = _event(kind, user, None, None, detail, None, "")
+    event = _event(kind, user, trial_id, None, detail, None, "")
     if connection.in_atomic_block:
         context.defer(event.save)
     else:

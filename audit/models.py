@@ -50,7 +50,11 @@ class Signature(models.Model):
     invalidated_by = models.CharField(_("Invalidated by"), max_length=200, blank=True)
     invalidated_reason = StoredTextField(_("Invalidated because"), blank=True)
 
-    history = Trail(patient="patient_id", trial="trial_id", describe="audit.change_labels.describe_signature")
+    history = Trail(
+        patient="patient_id",
+        trial="trial_id",
+        describe="audit.trail_reading.change_labels.describe_signature",
+    )
 
     class Meta:
         verbose_name = _("Signature")
@@ -94,6 +98,8 @@ class AccessEvent(models.Model):
             models.Index(fields=["trial_id", "-at"], name="access_of_trial"),
             models.Index(fields=["patient_id", "-at"], name="access_of_patient"),
             models.Index(fields=["user_id", "-at"], name="access_of_user"),
+            # The device of every entry of the trail is read from the events of its session.
+            models.Index(fields=["session"], name="access_of_session", condition=~models.Q(agent="")),
         ]
 
 
@@ -149,8 +155,68 @@ class ClockTurn(models.Model):
     marks = models.JSONField()
 
 
+class TrailView(models.Model):
+    """Filters of the trail under a name, shared by the people of a trial; with a plan, a review that is due regularly.
+
+    query: the filters as they stand in the address. every_days: how often it is to be reviewed, and by whom from which
+    day on; None without a plan. sample: how many entries a review draws; None for all of them. retired_at: the view is
+    no longer offered, its reviews stay.
+    """
+
+    trial_id = models.BigIntegerField(_("Trial id"))
+    name = models.CharField(_("Name"), max_length=80)
+    query = models.TextField(_("Filters"), blank=True)
+    purpose = models.TextField(_("What to look for"), blank=True)
+    made_by = models.BigIntegerField(_("Made by (id)"))
+    made_by_name = models.CharField(_("Made by"), max_length=200)
+    made_at = models.DateTimeField(_("Made at"))
+    every_days = models.PositiveSmallIntegerField(_("Every so many days"), null=True)
+    sample = models.PositiveSmallIntegerField(_("Entries in the sample"), null=True)
+    person_id = models.BigIntegerField(_("Reviewer (id)"), null=True)
+    person_name = models.CharField(_("Reviewer"), max_length=200, blank=True)
+    starts_on = models.DateField(_("First review due on"), null=True)
+    retired_at = models.DateTimeField(_("Retired at"), null=True)
+    version = models.PositiveIntegerField(_("Version"), default=1)
+
+    history = Trail(trial="trial_id")
+
+    class Meta:
+        verbose_name = _("View of the trail")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trial_id", "name"],
+                condition=models.Q(retired_at=None),
+                name="one_view_of_a_name",
+                violation_error_message=_("Another view of this trial has this name."),
+            ),
+            models.CheckConstraint(condition=~models.Q(name=""), name="view_has_a_name"),
+            models.CheckConstraint(
+                condition=models.Q(every_days=None, person_id=None, starts_on=None, sample=None)
+                | models.Q(every_days__gte=1, person_id__isnull=False, starts_on__isnull=False),
+                name="plan_has_a_person_and_a_day",
+                violation_error_message=_("A plan names who reviews, how often, and the first day."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sample=None) | models.Q(sample__gte=1), name="sample_is_not_empty"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TrailReview(models.Model):
-    """A review of the trail by a person: the filter used and the conclusion (AUD-11)."""
+    """A review of the trail by a person: the filter used, what was seen, and the conclusion (AUD-11).
+
+    rows_seen: entries that the filter found. seen: what the reviewer looked at: numbers of pages and entries, or the
+    sample drawn with its seed and its entries as (table, number). queries: keys of the queries that the reviewer
+    raised meanwhile. see: permission needed to read numbers and entries, because the reviewer saw what others may not.
+    """
+
+    class Finding(models.TextChoices):
+        NOTHING = "nothing", _("Nothing to follow up")
+        FOLLOW_UP = "follow_up", _("Something to follow up")
 
     trial_id = models.BigIntegerField(db_index=True)
     reviewer_id = models.BigIntegerField()
@@ -160,3 +226,166 @@ class TrailReview(models.Model):
     filters = models.JSONField()
     rows_seen = models.PositiveIntegerField()
     conclusion = models.TextField()
+    view_id = models.BigIntegerField(null=True)
+    seen = models.JSONField(default=dict)
+    finding = models.CharField(max_length=10, choices=Finding, blank=True)
+    queries = models.JSONField(default=list)
+    see = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["view_id", "-reviewed_at"], name="reviews_of_view")]
+
+
+class Redaction(models.Model):
+    """Personal data typed in free text, that two persons mask: one asks, another one decides (AUD-12).
+
+    The text itself is not stored: `source`, `row`, `column` and `item` name one row of a history, and `start` and
+    `length` the place in its text. table and key: the audited row. reason: why the text has to go.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", pgettext_lazy("state of a redaction", "Asked for")
+        CONFIRMED = "confirmed", pgettext_lazy("state of a redaction", "Masked")
+        REFUSED = "refused", pgettext_lazy("state of a redaction", "Refused")
+
+    trial_id = models.BigIntegerField(_("Trial id"))
+    patient_id = models.BigIntegerField(_("Patient id"), null=True)
+    table = models.CharField(_("Table"), max_length=60)
+    key = models.BigIntegerField(_("Row"))
+    row = models.BigIntegerField(_("Entry of the history"))
+    column = models.CharField(_("Column"), max_length=60)
+    item = models.CharField(_("Item"), max_length=60, blank=True)
+    start = models.PositiveIntegerField(_("First character"))
+    length = models.PositiveIntegerField(_("Number of characters"))
+    reason = models.TextField(_("Reason"))
+    see = models.CharField(_("Right needed to see it"), max_length=40, blank=True)
+    state = models.CharField(_("Status"), max_length=10, choices=State, default=State.ASKED)
+    asked_by = models.BigIntegerField(_("Asked by (id)"))
+    asked_by_name = models.CharField(_("Asked by"), max_length=200)
+    asked_at = models.DateTimeField(_("Asked at"))
+    decided_by = models.BigIntegerField(_("Decided by (id)"), null=True)
+    decided_by_name = models.CharField(_("Decided by"), max_length=200, blank=True)
+    decided_at = models.DateTimeField(_("Decided at"), null=True)
+    refusal = models.TextField(_("Refused because"), blank=True)
+    places = models.PositiveIntegerField(_("Places masked"), null=True)
+
+    history = Trail(patient="patient_id", trial="trial_id")
+
+    class Meta:
+        verbose_name = _("Redaction")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(length__gte=1), name="redaction_masks_something"),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="redaction_has_a_reason"),
+            models.CheckConstraint(
+                condition=models.Q(state="asked", decided_by=None, decided_at=None)
+                | (~models.Q(state="asked") & models.Q(decided_by__isnull=False, decided_at__isnull=False)),
+                name="redaction_is_decided_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decided_by=None) | ~models.Q(decided_by=models.F("asked_by")),
+                name="redaction_decided_by_another",
+                violation_error_message=_("Another person decides than the one who asked."),
+            ),
+        ]
+
+
+class MaskedCell(models.Model):
+    """One column of one row that a redaction masked: what it holds since then, and how the seals still verify.
+
+    The trigger of a history lets a column change to `masked` and to nothing else, while its redaction is confirmed.
+    leaf: hash of the whole row as it was sealed; masked_leaf: as it is now. Both are empty for a row of no history.
+    """
+
+    redaction = models.ForeignKey(Redaction, models.PROTECT, related_name="cells")
+    at = models.DateTimeField()
+    table = models.CharField(max_length=63)
+    row = models.BigIntegerField()
+    column = models.CharField(max_length=63)
+    masked = models.TextField()
+    leaf = models.CharField(max_length=64, blank=True)
+    masked_leaf = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["table", "row"], name="masked_cells_of_row")]
+
+
+class TrailIndexRow(models.Model):
+    """One entry of the trail as filters and search find it: derived from the histories, events and reviews.
+
+    It can be rebuilt at any time (`audit.trail_index`), so it is neither audited nor sealed, and nothing is shown from
+    it: a page reads the entries themselves. `id` rises in the order of the trail: it is the time in microseconds, or
+    the next free number. trial_id: 0 for accounts and events that belong to no trial. source and row: the table and the
+    number of the entry in it; key: of the audited row. person_id: whom the entry is about. see: permission needed.
+    minute: minute of the week on the clock of the site, 0 is Monday 00:00. content: signed data changed, not only a
+    mark or a lock. delay: days from the visit to the first entry of a form. items: the changed items, each between
+    blanks.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    trial_id = models.BigIntegerField()
+    at = models.DateTimeField()
+    source = models.CharField(max_length=60)
+    row = models.BigIntegerField()
+    key = models.BigIntegerField(null=True)
+    kind = models.CharField(max_length=40)
+    form = models.CharField(max_length=60)
+    patient_id = models.BigIntegerField(null=True)
+    user_id = models.BigIntegerField(null=True)
+    person_id = models.BigIntegerField(null=True)
+    role = models.CharField(max_length=40)
+    origin = models.CharField(max_length=20)
+    session = models.CharField(max_length=64)
+    address = models.CharField(max_length=64)
+    see = models.CharField(max_length=40)
+    minute = models.SmallIntegerField()
+    delay = models.SmallIntegerField(null=True)
+    content = models.BooleanField()
+    after_inclusion = models.BooleanField()
+    after_signature = models.BooleanField()
+    after_lock = models.BooleanField()
+    after_unlock = models.BooleanField()
+    in_bulk = models.BooleanField(default=False)
+    items = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "row"], name="trail_row_indexed_once")]
+        indexes = [
+            models.Index(fields=["trial_id", "id"], name="trail_in_order"),
+            models.Index(fields=["trial_id", "at"], name="trail_by_time"),
+            models.Index(fields=["trial_id", "kind", "id"], name="trail_by_kind"),
+            models.Index(fields=["trial_id", "source", "form", "id"], name="trail_by_form"),
+            models.Index(fields=["trial_id", "patient_id", "id"], name="trail_by_patient"),
+            models.Index(fields=["trial_id", "user_id", "id"], name="trail_by_user"),
+            models.Index(fields=["trial_id", "role", "id"], name="trail_by_role"),
+            models.Index(fields=["trial_id", "origin", "id"], name="trail_by_origin"),
+            models.Index(fields=["trial_id", "session", "id"], name="trail_by_session"),
+            models.Index(fields=["trial_id", "address", "id"], name="trail_by_address"),
+            models.Index(fields=["source", "key", "id"], name="trail_by_key"),
+            # `minute` counts within the week; this is the minute of the day.
+            models.Index(
+                models.F("trial_id"), models.F("see"), models.F("minute") % (24 * 60), name="trail_by_minute"
+            ),
+            *(
+                models.Index(
+                    fields=["trial_id", "id"], name=f"trail_{name}", condition=models.Q(**{name: True})
+                )
+                for name in ("after_inclusion", "after_signature", "after_lock", "after_unlock", "in_bulk")
+            ),
+            models.Index(
+                fields=["person_id", "id"],
+                name="trail_about_person",
+                condition=models.Q(person_id__isnull=False),
+            ),
+            models.Index(
+                fields=["trial_id", "delay"], name="trail_by_delay", condition=models.Q(delay__isnull=False)
+            ),
+        ]
+
+
+class TrailIndexMark(models.Model):
+    """How far a table of the trail is indexed. turns: the turns of the clock that the index knows."""
+
+    source = models.CharField(max_length=60, unique=True)
+    last = models.BigIntegerField()
+    turns = models.PositiveIntegerField(default=0)

@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from audit import events, seals
+from audit import events
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
+from audit.sealing import seals
 from audit.system_texts import role_title
 from audit.trail import history_model, model_labelled, trail_of
 from protocol.values.site_clock import minutes_east
@@ -55,12 +56,12 @@ def sign_many(
 
     The stored row is signed, read and locked here, not the object passed in. The same signature sent again (a double
     click) is the first one: same person, meaning and content, still valid. `zone` is the time zone of the site, shown
-    with the time. Raises ValidationError for an unknown meaning, an unverified identity, or a wrong password; wrong
-    passwords are recorded, and after five in fifteen minutes every attempt is refused.
+    with the time. Raises ValidationError for an unknown meaning, an unverified identity, suspended signing, or a
+    wrong password; wrong passwords are recorded, and after five in fifteen minutes every attempt is refused.
     """
     if meaning not in Meaning.values:
         raise ValidationError({"meaning": _("Choose what your signature means.")})
-    _require_right_to_sign(by)
+    _require_right_to_sign(by, targets)
     _require_password(password, by, targets)
     rows = _locked_rows(targets)
     given = _given_already(rows, meaning=meaning, by=by)
@@ -102,11 +103,16 @@ def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, Si
         yield signature, _state(signature, rows.get(signature.target_type, {}).get(signature.target_id))
 
 
-def _state(signature: Signature, target: Any) -> SignatureState:
+def standing(signature: Signature) -> SignatureState:
+    """Return the state of a signature without reading what was signed: valid, invalidated or forged. No query."""
     if manifest_hash(signature) != signature.manifest_hash:
         return SignatureState.FORGED
-    if signature.invalidated_at is not None:
-        return SignatureState.INVALIDATED
+    return SignatureState.VALID if signature.invalidated_at is None else SignatureState.INVALIDATED
+
+
+def _state(signature: Signature, target: Any) -> SignatureState:
+    if (state := standing(signature)) != SignatureState.VALID:
+        return state
     if target is None:
         return SignatureState.GONE
     return (
@@ -126,7 +132,21 @@ def manifest_hash(signature: Signature) -> str:
     return sha256({name: getattr(signature, name) for name in MANIFEST})
 
 
-def _require_right_to_sign(by: Any) -> None:
+def refuse_suspended(by: Any, of: str = "") -> None:
+    """Raise ValidationError while the person must confirm who they are, and record the attempt. One query."""
+    if by.signing_suspended:
+        events.record_outside_transaction(
+            kind=events.AccessKind.SIGNING_SUSPENDED, user=by, detail={"of": of}
+        )
+        raise ValidationError(
+            _(
+                "You cannot sign yet: others gave you a new password or removed your second factors. Confirm who you"
+                " are first, on the page of your profile."
+            )
+        )
+
+
+def _require_right_to_sign(by: Any, targets: Sequence[Any]) -> None:
     actor = current_actor()
     if actor is not None and actor.user_id not in (None, by.pk):
         raise ValidationError(_("Nobody can sign for another person."))
@@ -136,6 +156,7 @@ def _require_right_to_sign(by: Any) -> None:
         raise ValidationError(
             _("Your identity is not verified yet, so you cannot sign. Ask an administrator to record it.")
         )
+    refuse_suspended(by, targets[0]._meta.label_lower if targets else "")
 
 
 def _require_password(password: str, by: Any, targets: Sequence[Any]) -> None:

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from audit.context import ACCOUNT
 from audit.stored_text import title_of_code
 
 PROCESS = "system:"
@@ -15,6 +16,7 @@ TEXTS = {
     "audit.found_so": gettext_lazy(
         "Found so, without a trace in the trail; settled by %(first)s and %(second)s"
     ),
+    "audit.masked": gettext_lazy("Personal data masked, as %(name)s asked"),
     "process.migrate": gettext_lazy("System upgrade"),
     "process.settle": gettext_lazy("Settling of the trail"),
     "process.seal": gettext_lazy("Sealing of the trail"),
@@ -28,6 +30,8 @@ def actor_words(name: str) -> str:
     """
     if name == NOT_SIGNED_IN:
         return _("Not signed in")
+    if name.startswith(ACCOUNT):
+        return _("The account %(account)s") % {"account": name.removeprefix(ACCOUNT)}
     if not name.startswith(PROCESS):
         return name
     process, acts_for, person = name.removeprefix(PROCESS).partition(FOR)
@@ -36,6 +40,8 @@ def actor_words(name: str) -> str:
         return name
     if not acts_for:
         return words
+    if person.startswith(ACCOUNT):
+        person = _("the account %(account)s") % {"account": person.removeprefix(ACCOUNT)}
     # Translators: a process of the system, and the person whose action made it run.
     return _("%(process)s, for %(person)s") % {"process": words, "person": person}
 

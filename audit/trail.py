@@ -14,10 +14,11 @@ from django.db import models
 from django.utils.functional import Promise
 from simple_history.models import HistoricalRecords
 
+from audit.restricted_reads import RestrictedRow
 from audit.stored_text import StoredTextField
 
 
-class TrailRow(models.Model):
+class TrailRow(RestrictedRow):
     """Columns of every history row besides the copy of the tracked row (AUD-02)."""
 
     history_user_name = models.CharField(max_length=200)
@@ -42,7 +43,7 @@ class Locks:
     level: set if the row has the two columns itself; the name of its relation in `stored_in`, the model that records
     who froze or locked what. While such a record is not released, the column cannot be emptied.
     freezes: False if the row stays writable under a freeze (queries, marks, adverse events).
-    exempt: columns that may change under a freeze.
+    exempt: columns that may change under a freeze. later: columns that may change under a lock too.
     unless: a text column; a row with a value in it is not locked. spares: the relations in `parents` whose lock such
     a row escapes; without them, all.
     """
@@ -52,6 +53,7 @@ class Locks:
     stored_in: str = ""
     freezes: bool = True
     exempt: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     unless: str = ""
     spares: tuple[str, ...] = ()
 
@@ -66,6 +68,25 @@ class Marks:
     stored_in: str
     kind: str
     clears: str
+
+
+@dataclass(frozen=True)
+class FactMarks:
+    """Marks on facts of a row, or on the whole row, stored in `stored_in`; a change of the columns undoes them.
+
+    target: names this kind of row in the marks, beside the key of the row.
+    facts: the columns of each fact, by its name. A mark without a name is on all of them, and on `others`.
+    """
+
+    stored_in: str
+    target: str
+    facts: Mapping[str, tuple[str, ...]]
+    others: tuple[str, ...] = ()
+
+
+def facts_of_columns(*names: str, **of_several: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the columns by fact, of facts named like their column and of those in several columns."""
+    return {**{name: (name,) for name in names}, **of_several}
 
 
 @dataclass(frozen=True)
@@ -135,12 +156,12 @@ class Trail(HistoricalRecords):
     proofs: columns that hold a keyed digest of a watched column: copied like any other, never shown.
     deletable: True for technical rows; clinical rows are never deleted.
     final: a column with a value never changes again; an empty one (NULL) may be filled once.
-    describe: dotted path of a function `(old_row, new_row, reader) -> list[audit.change_labels.FieldChange]`.
+    describe: dotted path of a function `(old_row, new_row, reader)` that returns a list of `FieldChange`.
     form, items: column with the code of the captured form, and the JSON column with its items.
     person: column with the id of the user that the row belongs to (their own row, a delegation).
     covered_by: relations to rows whose signature covers this row too: adding it or changing its content invalidates
     them. covered_content: the columns concerned; `signed_content` by default.
-    locks, marks: freezes and locks of the row, and marks on its items that a change undoes.
+    locks, marks, fact_marks: freezes and locks of the row, and marks on its items or columns that a change undoes.
     concealed: values concealed from some or all readers of the history.
     no_overlap: rows that must not overlap. barred: rows that must not be in force below a row in certain states.
     names: what the model ("") and its fields are called, where another package defines them without a name.
@@ -166,6 +187,7 @@ class Trail(HistoricalRecords):
         covered_content: tuple[str, ...] = (),
         locks: Locks | None = None,
         marks: Marks | None = None,
+        fact_marks: FactMarks | None = None,
         concealed: Concealed | None = None,
         no_overlap: NoOverlap | None = None,
         barred: Barred | None = None,
@@ -187,6 +209,7 @@ class Trail(HistoricalRecords):
         self.covered_content = covered_content or signed_content
         self.locks = locks
         self.marks = marks
+        self.fact_marks = fact_marks
         self.concealed = concealed
         self.no_overlap = no_overlap
         self.barred = barred
@@ -239,6 +262,18 @@ def _by_label() -> dict[str, type[models.Model]]:
     return {model._meta.label_lower: model for model in tracked_models()}
 
 
+def names_restricted(text: str) -> bool:
+    """Return True if a text names a table whose rows lie behind a right of their own (`Trail.see`)."""
+    return any(table in text for table in _restricted_tables())
+
+
+@cache
+def _restricted_tables() -> frozenset[str]:
+    models_ = [model for model in tracked_models() if trail_of(model).see]
+    tables = [each._meta.db_table for model in models_ for each in (model, history_model(model))]
+    return frozenset([*tables, *(model._meta.label_lower for model in models_)])
+
+
 def trail_of(model: type[models.Model]) -> Trail:
     """Return the declaration of an audited model."""
     return model._trail  # type: ignore[attr-defined]
@@ -252,6 +287,15 @@ def title_of(model: type[models.Model]) -> str:
 def label_of(model: type[models.Model], field: Any) -> str:
     """Return what a field of an audited model is called, in the active language."""
     return str(trail_of(model).names.get(field.name, field.verbose_name))
+
+
+@cache
+def mark_columns(model: type[models.Model]) -> frozenset[str]:
+    """Return the columns that verification, freezes and locks set."""
+    trail = trail_of(model)
+    level = {"frozen_at", "locked_at"} if trail.locks is not None and trail.locks.level else set[str]()
+    own = {*level, *([trail.marks.clears] if trail.marks is not None else [])}
+    return frozenset(own & {field.attname for field in tracked_columns(model)})
 
 
 @cache

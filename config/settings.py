@@ -95,6 +95,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Before SessionLimitsMiddleware, which records the end of a session as an event of the actor.
     "audit.middleware.ActorMiddleware",
+    # Within the actor, around everything that fetches rows: an answer whose reading is not recorded is not sent.
+    "trials.treatment_reads.TreatmentReadsMiddleware",
     "accounts.middleware.ProfileLanguageMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -102,6 +104,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    # Within the messages, which it adds to.
+    "trials.number_warnings.NumberWarningsMiddleware",
     # The innermost: it sees the error of a view before any other.
     "config.unavailable.UnavailableMiddleware",
 ]
@@ -172,7 +176,7 @@ if SEAL_MAIL_TO and not EMAIL_HOST:
         "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
     )
 
-# load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
+# load_protocol renders every page of a file before it stores it (trials.versions.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Operation (docs/deploy.md): backups, what is due, health.
@@ -182,6 +186,17 @@ _backups = env.text("STROMA_BACKUP_DIR")
 BACKUP_DIR = Path(_backups) if _backups else None
 BACKUP_HOUR = env.number("STROMA_BACKUP_HOUR", 2)
 BACKUPS_KEPT = env.number("STROMA_BACKUPS_KEPT", 30)
+# Copies of the investigator by schedule: a folder that the site controls, and how often.
+_site_copies = env.text("STROMA_SITE_COPY_DIR")
+SITE_COPY_DIR = Path(_site_copies) if _site_copies else None
+SITE_COPY_DAYS = env.number("STROMA_SITE_COPY_DAYS", 7)
+# Besides the schedule: a copy after each signature of a casebook.
+SITE_COPY_AT_SIGNATURE = env.flag("STROMA_SITE_COPY_AT_SIGNATURE", default=False)
+if SITE_COPY_DAYS < 1:
+    raise env.Misconfigured(f"Unexpected value STROMA_SITE_COPY_DAYS={SITE_COPY_DAYS}: use 1 or more days")
+# What the page System tells of this installation: what the clock follows, and where the validation pack is kept.
+TIME_SOURCE = env.text("STROMA_TIME_SOURCE")
+VALIDATION_PACK = Path(env.text("STROMA_VALIDATION_PACK", str(BASE_DIR / "build" / "validation")))
 HEALTH_TOKEN = env.text("STROMA_HEALTH_TOKEN")
 if HEALTH_TOKEN and len(HEALTH_TOKEN) < 20:
     raise env.Misconfigured("STROMA_HEALTH_TOKEN needs at least 20 characters: anyone can try to guess it")
@@ -193,12 +208,19 @@ if BACKUP_HOUR > 23:
 # function without arguments that returns a sentence about what it did. Later parts of the system add a line here.
 DUE = [
     ("seal", timedelta(minutes=1), timedelta(), "operation.due_work.seal"),
+    ("trail index", timedelta(minutes=1), timedelta(seconds=20), "operation.due_work.trail_index"),
+    ("verification", timedelta(minutes=1), timedelta(seconds=40), "operation.due_work.verification"),
+    ("clock", timedelta(hours=6), timedelta(minutes=11), "operation.due_work.clock"),
     ("protocol versions", timedelta(minutes=5), timedelta(), "operation.due_work.protocol_versions"),
     ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
+    ("copies at signatures", timedelta(minutes=5), timedelta(), "operation.due_work.signature_copies"),
+    ("site copies", timedelta(days=1), timedelta(hours=4), "operation.due_work.site_copies"),
     ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
     # At 02:00 UTC, when the day has changed at every site in Europe.
     ("deviations", timedelta(days=1), timedelta(hours=2), "operation.due_work.deviations"),
+    ("event reports", timedelta(minutes=10), timedelta(minutes=1), "operation.due_work.event_reports"),
     ("notices", timedelta(minutes=10), timedelta(minutes=3), "operation.due_work.notices"),
+    ("sponsor notices", timedelta(minutes=5), timedelta(minutes=2), "operation.due_work.sponsor_notices"),
     # At 05:00 UTC: before the working day begins.
     ("daily notices", timedelta(days=1), timedelta(hours=5), "operation.due_work.daily_notices"),
     ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
@@ -263,10 +285,22 @@ SECOND_FACTOR_ROLES = [
     role
     for role in env.names(
         "SECOND_FACTOR_ROLES",
-        "administrator,data_manager,cell_laboratory,statistician,inspector" if PRODUCTION else "none",
+        (
+            "administrator,data_manager,cell_laboratory,statistician,inspector,principal_investigator,"
+            "unblinded_monitor,pharmacist,data_monitoring_board"
+        )
+        if PRODUCTION
+        else "none",
     )
     if role != "none"
 ]
+# Who may enter and sign, and under what. In training, accounts and files are ready to be used.
+DELEGATIONS_NEED_APPROVAL = env.flag("DELEGATIONS_NEED_APPROVAL", default=PRODUCTION)
+VERSIONS_NEED_APPROVAL = env.flag("VERSIONS_NEED_APPROVAL", default=PRODUCTION)
+TRAINING_REQUIRED = env.flag("TRAINING_REQUIRED", default=PRODUCTION)
+# Further documents to be read, besides those of the protocol file: a TOML file with [[training]] tables.
+_training = env.text("TRAINING_FILE")
+TRAINING_FILE = Path(_training) if _training else None
 USERSESSIONS_TRACK_ACTIVITY = False
 
 SESSION_ENGINE = "accounts.sessions"

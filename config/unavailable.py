@@ -17,7 +17,7 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.views.defaults import server_error as broken
 
-from audit.guard import refusal_of
+from audit.integrity.guard import refusal_of
 
 Responder = Callable[[HttpRequest], HttpResponseBase]
 RETRY_SECONDS = "10"

@@ -13,9 +13,12 @@ trial_pages = [
     path("", include("safety.urls")),
     path("exports/", include("exports.urls")),
     path("documents/", include("exports.document_urls")),
+    path("register/", include("exports.register_urls")),
     path("trail/", include("reports.audit_trail.urls")),
     path("laboratories/", include("trials.laboratories.urls")),
     path("people/", include("trials.people.urls")),
+    path("system/", include("operation.system_urls")),
+    path("training/", include("trials.people.training_urls")),
 ]
 
 urlpatterns = [

@@ -1,25 +1,31 @@
 """Invented patients in every stage, stored by the same functions as real ones; the same seed gives the same ones."""
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from demo.adverse_events import report
 from demo.logs import Course, log_rows
+from demo.samples import destroy_after_withdrawal, ship_samples, take_samples
+from demo.stock import fill_stock
 from demo.stories import STORIES, Story
 from demo.team import TrialTeam
 from demo.treatment import infuse
 from patients.casebook.casebook import Casebook, FormPlace, forms_of
 from patients.entry import saving
 from patients.models import Consent, Patient, Visit
-from patients.participation.consent import record_capacity, record_consent
+from patients.participation.consents.consent import record_capacity, record_consent
+from patients.participation.consents.consent_withdrawal import withdraw_consent
 from patients.participation.disposition import end_study
-from patients.participation.eligibility import sign_eligibility
-from patients.participation.eligibility_data import eligibility_subject
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
+from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
+from patients.participation.questions import Questioned
 from patients.participation.screening import fail_screening, screen
 from patients.participation.visits import add_unscheduled, hold_visit
-from patients.review import source_verification
+from patients.review import fact_marks, fact_verification, source_verification
 from patients.review.marks import SeenVersion
 from patients.review.signatures import sign_records
 from protocol.document.document import Protocol
@@ -30,15 +36,18 @@ OF_THE_PAST = frozenset({"medical_history", "covid_diagnosis", "pregnancy_test"}
 """Screening forms whose dates are before the screening visit."""
 AVAILABLE = 0.25
 """Probability that a form is entered which is asked only when available."""
+VERIFIED_FACTS = ("consent", "eligibility")
 
 
 class Populator(TrialTeam):
     """Creates the invented patients of one trial."""
 
     def populate(self) -> None:
-        """Create a patient for each story, the oldest first."""
+        """Fill the stock, and create a patient for each story, the oldest first."""
+        fill_stock(self)
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
             self.create(story)
+        ship_samples(self)
 
     def create(self, story: Story) -> None:
         """Create one patient and take it through the stages of its story."""
@@ -130,13 +139,21 @@ class Populator(TrialTeam):
         self, casebook: Casebook, place: FormPlace, values: dict[str, Any], *, draft: bool = False
     ) -> None:
         """Save one form as complete, or as a draft if it cannot be completed."""
-        by = self.people["coordinator"]
         try:
-            verb = saving.save_draft if draft else saving.complete
-            saved = verb(saving.Entry(place=place, values=values, base_version=0), by=by)
+            saved = self.confirming(saving.save_draft if draft else saving.complete, place, values)
         except saving.NotComplete:
-            saved = saving.save_draft(saving.Entry(place=place, values=values, base_version=0), by=by)
+            saved = self.confirming(saving.save_draft, place, values)
         casebook.records.append(saved.record)
+
+    def confirming(
+        self, verb: Callable[..., saving.Saved], place: FormPlace, values: dict[str, Any]
+    ) -> saving.Saved:
+        """Save one form, and confirm what it asks about other records."""
+        entry, by = saving.Entry(place=place, values=values, base_version=0), self.people["coordinator"]
+        try:
+            return verb(entry, by=by)
+        except Questioned as asked:
+            return verb(replace(entry, questions=asked.token), by=by)
 
     def follow(self, patient: Patient, story: Story, day: date) -> None:
         """Record infusions, visits, logs, adverse events and the end of study."""
@@ -154,6 +171,7 @@ class Populator(TrialTeam):
             ):
                 self.hold_visit_with_forms(patient, visit, visit.held_on or planned, near)
         self.keep_logs(patient, story, day)
+        take_samples(self, patient)
         for event in story.events:
             report(self, patient, event, day)
         self.close(patient, story, day)
@@ -168,6 +186,8 @@ class Populator(TrialTeam):
                 hold_visit(visit=visit, on=on, by=by)
             casebook = self.open_casebook(patient)
             for entry in forms_of(patient.protocol, visit):
+                if entry.after_infusion in casebook.patient.omitted_infusions:
+                    continue
                 if entry.when == "available" and self.rng.random() > AVAILABLE:
                     continue
                 place = casebook.place(entry.form, visit.key)
@@ -198,8 +218,8 @@ class Populator(TrialTeam):
                 place = casebook.place("vital_status", visit.key)
                 self.save(casebook, place, dead | {"death_cause": "MULTI_ORGAN"})
             casebook = self.open_casebook(patient)
-            first = next(each for each in casebook.records if each.form == "respiratory_support")
-            course = Course(str(first.values.get("support")), day, self.today, died, self.moment)
+            first = {each.form: each.values for each in reversed(casebook.records) if each.visit_id}
+            course = Course.of(first, included=day, today=self.today, died=died, at=self.moment)
             rows = Counter[str]()
             for form, fixed in log_rows(course):
                 rows[form] += 1
@@ -226,7 +246,10 @@ class Populator(TrialTeam):
             self.end(patient, story, day)
 
     def verify(self, patient: Patient) -> None:
-        """Verify the first forms of a patient against the source, as the protocol plans."""
+        """Verify the first forms of a patient, the consents and the decision against the source, as planned.
+
+        Infusions, events and the end of study wait, so that there is something to verify of each.
+        """
         rows = patient.records.filter(state="complete").select_related("protocol").order_by("pk")[:10]
         seen = [
             SeenVersion(row.pk, row.version, items)
@@ -236,6 +259,12 @@ class Populator(TrialTeam):
         if seen:
             with self.as_role("monitor") as by:
                 source_verification.verify(patient=patient, seen=seen, by=by, role="monitor")
+                blocks = fact_verification.blocks(patient)
+                lines = [
+                    line for row in blocks for line in row.lines if line.fact.kind.target in VERIFIED_FACTS
+                ]
+                boxes = fact_marks.seen_in([line.value for line in lines], blocks)
+                fact_verification.verify_facts(patient=patient, seen=boxes, by=by, role="monitor")
 
     def end(self, patient: Patient, story: Story, day: date) -> None:
         """End the study. A completed study is not ended while any visit is still planned."""
@@ -247,4 +276,9 @@ class Populator(TrialTeam):
             return
         note = "Did not want further blood samples" if story.ends == "withdrawal" else ""
         with self.as_role("coordinator") as by:
+            if story.ends == "withdrawal":
+                parts = {"samples_withdrawn_on": on}
+                withdraw_consent(patient=patient, parts=parts, note=note, by=by)
             end_study(patient=patient, on=on, reason=story.ends, note=note, by=by)
+        if story.ends == "withdrawal":
+            destroy_after_withdrawal(self, patient, on)

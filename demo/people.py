@@ -9,10 +9,17 @@ from trials.roles import ROLES
 NAMES = {
     "coordinator": "Claire Lambert",
     "investigator": "Dr Etienne Louis",
+    "principal_investigator": "Prof. Anne Dubois",
     "cell_laboratory": "Nadia Servais",
+    "pharmacist": "Laura Sanz",
     "monitor": "Miguel Ortega",
+    "unblinded_monitor": "Eva Lindner",
     "data_manager": "Anke Peeters",
     "statistician": "Rosa Delgado",
+    "blinded_statistician": "Tom Claes",
+    "sponsor_representative": "Jan De Vos",
+    "sponsor_safety": "Marta Ruiz",
+    "data_monitoring_board": "Prof. Karl Winter",
     "administrator": "Paul Renard",
     "inspector": "Ines Moreau",
 }

@@ -2,16 +2,22 @@
 
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from math import ceil
 
 from django.utils import timezone
 
+from demo.stock import bags_for
 from demo.stories import Story
 from demo.team import TrialTeam
-from dosing.administration import Bedside, Product, record_infusion, record_preparation
+from dosing.infusions.administration import Bedside, Product, record_infusion, record_preparation
+from dosing.infusions.weights import last_weight
 from dosing.models import AllocationSlot, Infusion
-from dosing.weights import last_weight
+from dosing.patient_dose import planned_for
 from patients.models import Patient
 from protocol.values.moments import Moment
+
+# Of a bag that was counted after thawing.
+CELLS_OF_A_BAG = Decimal(130_000_000)
 
 
 def infuse(team: TrialTeam, patient: Patient, story: Story, day: date, last: int) -> None:
@@ -19,7 +25,7 @@ def infuse(team: TrialTeam, patient: Patient, story: Story, day: date, last: int
     dosing = patient.protocol.rules.dosing
     if dosing is None:
         return
-    on, donor = day, f"D-{team.rng.randint(10, 59)}"
+    on, donor = day, f"D-{team.rng.randint(11, 15)}"
     for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
         if infusion.number > story.infusions or on > team.today or (on - day).days > last:
             return
@@ -45,9 +51,11 @@ def _give(
 ) -> None:
     """Record one infusion as the coordinator and its product as the cell laboratory."""
     with team.as_role("coordinator") as by:
+        weighed = team.moment(_day_of(start), team.hour(_day_of(start)), 30)
+        asked = infusion.weight_asked
         facts = Bedside(
-            weight_kg=weight,
-            weight_measured=team.moment(_day_of(start), team.hour(_day_of(start)), 30),
+            weight_kg=weight if asked else None,
+            weight_measured=weighed if asked else None,
             started=start,
             ended=end,
             volume_ml=Decimal(100),
@@ -56,12 +64,13 @@ def _give(
             premedication="Paracetamol 1 g",
             timing_deviation_reason="",
         )
-        record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
-    cells = _cells_for(team, patient, weight)
+        given = record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
+    cells = _cells_for(team, patient, given)
+    count = 1 if cells is None else ceil(cells / CELLS_OF_A_BAG)
+    bags = bags_for(team, cells=cells is not None, donor=donor, count=count)
     with team.as_role("cell_laboratory") as by:
         product = Product(
-            donor_code=donor if cells else "",
-            lot=f"{donor}-{team.rng.randint(1, 9)}" if cells else f"S-{team.rng.randint(100, 999)}",
+            bags=bags,
             viable_cells=cells,
             viability_percent=Decimal(team.rng.randint(820, 960)) / 10 if cells else None,
             thawed=team.moment(_day_of(start), team.hour(_day_of(start)), 10) if cells else None,
@@ -71,18 +80,17 @@ def _give(
         record_preparation(infusion=infusion, facts=product, version=0, by=by)
 
 
-def _cells_for(team: TrialTeam, patient: Patient, weight: Decimal) -> Decimal | None:
+def _cells_for(team: TrialTeam, patient: Patient, infusion: Infusion) -> Decimal | None:
     """Return the viable cells of one infusion, close to the target dose; None in an arm without cells."""
     rules = patient.protocol.rules
     slot = AllocationSlot.objects.filter(patient=patient).first()
-    if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
+    planned = planned_for(infusion)
+    if planned is None or (slot and not rules.arm(slot.arm).gives_cells(infusion.number)):
         return None
-    limits = rules.dosing.cells_per_kg
     # Below the target where the permitted range is wide enough, as in real products.
-    share = (
-        Decimal(team.rng.randint(80, 100)) / 100 if limits.lowest * 10 <= limits.target * 8 else Decimal(1)
-    )
-    return (limits.target * weight * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
+    is_wide = planned.lowest * 10 <= planned.target * 8
+    share = Decimal(team.rng.randint(80, 100)) / 100 if is_wide else Decimal(1)
+    return (planned.target * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
 
 
 def _day_of(moment: Moment) -> date:

@@ -10,20 +10,25 @@ class DosingConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
         from audit.stored_text import register
-        from dosing import (
+        from audit.trail_reading import row_titles
+        from dosing import row_titles as titles
+        from dosing.allocation import slots as allocation
+        from dosing.infusions import (
             after_death,
-            allocation,
             milestones,
             participation,
-            product,
             query_facts,
             schedule,
             signature_scope,
         )
+        from dosing.levels import escalation
+        from dosing.products import preparing as product
         from dosing.signals import infusion_given
         from dosing.system_texts import TEXTS
+        from dosing.unblinding import knowledge
         from patients import signals
         from patients.casebook import facts
+        from patients.participation import arm_knowledge
         from patients.participation.milestones import (
             infusion_times_providers,
             never_given_providers,
@@ -31,14 +36,26 @@ class DosingConfig(AppConfig):
         )
 
         register(TEXTS)
+        row_titles.register(titles.TITLES)
         facts.register(query_facts.KIND)
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
-        signals.patient_enrolled.connect(schedule.on_patient_enrolled, dispatch_uid="dosing.schedule")
-        signals.patient_moved.connect(schedule.on_patient_moved, dispatch_uid="dosing.schedule.moved")
+        signals.patient_enrolled.connect(
+            schedule.on_patient_enrolled, dispatch_uid="dosing.infusions.schedule"
+        )
+        signals.patient_moved.connect(
+            schedule.on_patient_moved, dispatch_uid="dosing.infusions.schedule.moved"
+        )
+        signals.inclusion_asked.connect(escalation.inclusion_refusals, dispatch_uid="dosing.levels")
+        signals.patient_enrolled.connect(escalation.place_at_level, dispatch_uid="dosing.levels")
         infusion_given.connect(product.on_infusion_given, dispatch_uid="dosing.dose")
-        signals.casebook_content.connect(signature_scope.infusions, dispatch_uid="dosing.signature_scope")
-        signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="dosing.after_death")
+        signals.casebook_content.connect(
+            signature_scope.infusions, dispatch_uid="dosing.infusions.signature_scope"
+        )
+        signals.recorded_after_death.connect(
+            after_death.of_patient, dispatch_uid="dosing.infusions.after_death"
+        )
         self._follow_corrections(participation)
+        arm_knowledge.providers.append(knowledge.known_since)
         providers.append(milestones.infusions_given)
         infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)

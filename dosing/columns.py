@@ -75,8 +75,12 @@ def _product() -> tuple[Column, ...]:
         _of_product("lot", gettext_lazy("Lot"), lambda product: product.lot, free_text=True),
         _of_product("viable_cells", gettext_lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
                     text=lambda product: shown_number(millions(product.viable_cells)), css="num"),
-        _of_product("cells_per_kg", gettext_lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
+        _of_product("cells_per_kg", gettext_lazy("Dose"), lambda product: product.cells_per_kg,
                     text=dose_words, css="num"),
+        _of_product("dose_basis", gettext_lazy("Basis of the dose"), lambda product: product.dose_basis,
+                    on_page=False),
+        _of_product("dose_measure", gettext_lazy("Kg or m² of the basis"), lambda product: product.dose_measure,
+                    on_page=False),
         _of_product("dose", gettext_lazy("Dose"), lambda product: product.dose_finding, on_page=False),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dosing.models import AllocationSlot, Infusion
 from patients.models import Patient
-from patients.participation.consent_withdrawal import treatment_goes_on
+from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from trials.models import Trial
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]

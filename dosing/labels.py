@@ -6,21 +6,24 @@ from decimal import Decimal
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from dosing.dose import MILLION, shown_millions
+from dosing.dose import MILLION, DoseFinding, Position, shown_millions
 from dosing.models import Infusion, Preparation
-from dosing.product import finding_of
 from patients.models import Patient
-from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.consents.consent_withdrawal import stops_treatment
 from trials.reader import shown_day, shown_moment, shown_number
 
 Fact = tuple[str, object]
 
 TONES = {Infusion.State.PLANNED: "none", Infusion.State.GIVEN: "done", Infusion.State.NOT_GIVEN: "locked"}
+BASIS_UNITS = {"actual_weight": "kg", "predicted_weight": "kg", "body_surface": "m²", "fixed": ""}
 FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
 
 
 def window_words(row: Infusion) -> str:
-    """Return the days on which the protocol allows an infusion, or nothing while they are not known."""
+    """Return the days, or the moments, between which the protocol allows an infusion; empty while not known."""
+    if row.window_opens_at and row.window_closes_at:
+        zone = row.patient.trial.zone
+        return f"{shown_moment(row.window_opens_at, zone)} – {shown_moment(row.window_closes_at, zone)}"
     first, last = shown_day(row.window_from), shown_day(row.window_to)
     return first if first == last else f"{first} – {last}"
 
@@ -98,6 +101,7 @@ def product_facts(product: Preparation) -> list[Fact]:
         (_("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
         (_("Viability"), _measure(product.viability_percent, "%")),
         (_("Thawed"), shown_moment(product.thawed)),
+        (_("Basis of the dose"), basis_words(product)),
         (_("Dose"), "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)),
         (_("Reason for the dose"), product.dose_deviation_reason),
         (_("Prepared by"), product.prepared_by),
@@ -113,10 +117,49 @@ def _answer(code: str) -> str:
     return {"Y": _("Yes"), "N": _("No")}.get(code, "")
 
 
+def dose_unit(basis: str) -> str:
+    """Return the unit of a dose in millions of cells: `×10⁶/kg`, `×10⁶/kg predicted`, `×10⁶/m²`, `×10⁶`."""
+    return {
+        "actual_weight": "×10⁶/kg",
+        "predicted_weight": _("×10⁶/kg predicted"),
+        "body_surface": "×10⁶/m²",
+    }.get(basis, "×10⁶")
+
+
+def basis_words(product: Preparation) -> str:
+    """Return the basis of the dose with its measure: `Predicted weight, 70.57 kg`; empty without a dose."""
+    if not product.dose_basis or product.dose_measure is None:
+        return ""
+    unit, words = BASIS_UNITS[product.dose_basis], str(product.get_dose_basis_display())
+    measure = product.dose_measure.quantize(Decimal("0.01")).normalize()
+    return f"{words}, {shown_number(measure)} {unit}" if unit else words
+
+
+def stored_finding(product: Preparation) -> DoseFinding | None:
+    """Return the dose of a product as it was judged, in cells per unit of its basis; None without one. No query."""
+    if not product.dose_finding or product.viable_cells is None or product.dose_measure is None:
+        return None
+    # Not the stored dose per kg: that one is rounded, perhaps into the range.
+    dose = product.viable_cells / product.dose_measure
+    position: Position = "within"
+    if product.dose_finding != Preparation.Finding.WITHIN:
+        position = "below" if product.dose_finding == Preparation.Finding.BELOW else "above"
+    return DoseFinding(dose, position, Decimal(0))
+
+
+def dose_amount(product: Preparation) -> str:
+    """Return the dose in 10⁶ cells with its unit, not rounded into the range; empty without one. No query."""
+    finding = stored_finding(product)
+    return f"{shown_number(shown_millions(finding))} {dose_unit(product.dose_basis)}" if finding else ""
+
+
 def dose_words(product: Preparation) -> str:
-    """Return the dose in 10⁶ cells per kg, never rounded into the range, with a tag if it is outside."""
-    finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
+    """Return the dose in 10⁶ cells per unit of its basis, not rounded into the range, with a tag if it is outside.
+
+    Computed from the stored basis. No query.
+    """
+    finding = stored_finding(product)
     if finding is None:
         return ""
-    number = shown_number(shown_millions(finding))
+    number = dose_amount(product)
     return number if finding.position == "within" else format_html("{} {}", number, finding_tag(product))

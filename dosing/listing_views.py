@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
 from dosing.models import AllocationList, AllocationSlot, Infusion
-from dosing.treatment_access import note_treatment_read
 from patients.models import Query
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
@@ -25,8 +24,6 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     # Prefetched, not joined: a join would repeat the text of the protocol (170 kB) in every row.
     rows = rows.prefetch_related("patient__protocol")
     sees = request.access.sees_treatment
-    if sees:
-        note_treatment_read(request, page="infusions")
     asking = Selection(
         url=reverse("patients:facts-ask", args=[request.trial.slug, Query.Target.INFUSION]),
         label=gettext_lazy("Raise queries"),
@@ -46,18 +43,19 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         name="infusions",
         empty=gettext_lazy("No infusion is planned yet: they are planned when a patient is included."),
     )
-    with_list = sees and request.trial.rules.allocation is not None
-    return page.response("dosing/listing.html", {"with_list": with_list, "with_product": sees})
+    randomises = request.trial.rules.allocation is not None
+    context = {"with_list": sees and randomises, "with_product": sees, "randomises": randomises}
+    return page.response("dosing/listing.html", context)
 
 
 @trial_page(see=P.SEE_TREATMENT)
 def allocation(request: TrialRequest) -> HttpResponseBase:
     """Show how the allocation list was generated, and its slots with their patients."""
-    note_treatment_read(request, page="allocation")
     plan = request.trial.rules.allocation
     made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()
     if plan is None or made is None:
-        return render(request, "dosing/allocation.html", {"plan": plan})
+        context = {"plan": plan, "may_upload": request.access.may(P.UPLOAD_ALLOCATION)}
+        return render(request, "dosing/allocation.html", context)
     rows = AllocationSlot.objects.visible_to(request.user).filter(trial=request.trial)
     page = Listing(
         request,

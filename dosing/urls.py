@@ -1,25 +1,63 @@
-"""Addresses of infusions, preparations, product deviations and the allocation list."""
+"""Addresses of infusions, preparations, product deviations, the allocation list and unblinding."""
 
 from django.urls import path
 
-from dosing import deviation_views, listing_views, product_views, views
+from dosing import listing_views
+from dosing.allocation import views as allocation_views
+from dosing.bedside import views as bedside_views
+from dosing.infusions import bedside_views as views
+from dosing.levels import level_views
+from dosing.products import deviation_views, product_views
+from dosing.stock import chain_views, stock_views
+from dosing.unblinding import views as unblinding_views
+from dosing.worksheet import views as worksheet_views
 
 INFUSION = "patients/<str:code>/infusions/<number:number>/"
 DEVIATION = "patients/<str:code>/product-deviations/<number:number>/"
 
+STOCK = "stock/"
+
 app_name = "dosing"
 urlpatterns = [
+    path("dose-levels/", level_views.levels, name="levels"),
     path("infusions/", listing_views.listing, name="listing"),
     path("allocation/", listing_views.allocation, name="allocation"),
+    path("allocation/upload/", allocation_views.upload, name="allocation-upload"),
+    path("allocation/hash/", allocation_views.commitment, name="allocation-commitment"),
+    path("kits/", allocation_views.kits, name="kits"),
+    path("unblindings/", unblinding_views.unblindings, name="unblindings"),
+    path("unblindings/open/", unblinding_views.planned, name="planned-unblinding"),
+    path("patients/<str:code>/unblinding/", unblinding_views.emergency, name="unblinding"),
+    path("patients/<str:code>/unblinding/susar/", unblinding_views.susar, name="susar-unblinding"),
+    path("patients/<str:code>/unblinding/exposure/", unblinding_views.exposure, name="exposure"),
     path(INFUSION, views.infusion, name="infusion"),
     path(f"{INFUSION}weight/", views.weight, name="weight"),
     path(f"{INFUSION}not-given/", views.not_given, name="not-given"),
+    path(f"{INFUSION}bedside/", bedside_views.bedside, name="bedside"),
+    path(f"{INFUSION}bedside/decision/", bedside_views.decide, name="bedside-decision"),
+    path(f"{INFUSION}bedside/give-before/", bedside_views.give_before, name="give-before"),
     path(f"{INFUSION}preparation/", product_views.preparation, name="preparation"),
     path(f"{INFUSION}preparation/dose/", product_views.dose, name="dose"),
+    path(f"{INFUSION}worksheet/", worksheet_views.worksheet, name="worksheet"),
+    path(f"{INFUSION}override/", worksheet_views.override, name="override"),
+    path(f"{INFUSION}kit/", worksheet_views.kit, name="kit-check"),
     path("product-deviations/", deviation_views.listing, name="product-deviations"),
     path("patients/<str:code>/product-deviations/new/", deviation_views.new, name="product-deviation-new"),
     path(DEVIATION, deviation_views.deviation, name="product-deviation"),
     path(f"{DEVIATION}classify/", deviation_views.classify, name="product-deviation-classify"),
     path(f"{DEVIATION}amend/", deviation_views.amend, name="product-deviation-amend"),
     path(f"{DEVIATION}strike-out/", deviation_views.strike_out, name="product-deviation-strike"),
+    path(f"{INFUSION}dispense/", chain_views.dispense, name="dispense"),
+    path(STOCK, stock_views.stock, name="stock"),
+    path(f"{STOCK}movements/", stock_views.movements, name="movements"),
+    path(f"{STOCK}lots/new/", stock_views.new_lot, name="lot-new"),
+    path(f"{STOCK}lots/<number:number>/", chain_views.lot, name="lot"),
+    path(f"{STOCK}lots/<number:number>/<str:kind>/", chain_views.lot_step, name="lot-step"),
+    path(f"{STOCK}bags/<number:number>/", chain_views.bag, name="bag"),
+    path(f"{STOCK}bags/<number:number>/<str:kind>/", chain_views.bag_step, name="bag-step"),
+    path(f"{STOCK}excursions/<number:number>/", chain_views.judge, name="excursion"),
+    path(f"{STOCK}donors/", chain_views.donors, name="donors"),
+    path(f"{STOCK}donors/new/", chain_views.new_donor, name="donor-new"),
+    path(f"{STOCK}donors/<number:number>/", chain_views.donor, name="donor"),
+    path(f"{STOCK}donors/<number:number>/<str:kind>/", chain_views.donor_step, name="donor-step"),
 ]

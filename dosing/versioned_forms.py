@@ -11,10 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from dosing.models import Infusion
+from patients.participation.answer_layout import answer, section
+from patients.participation.change_reasons import FIELDS, given_reason, reason_fields
 from patients.participation.forms import StepForm
 
 YES_NO = [("Y", _("Yes")), ("N", _("No"))]
-NEVER_COMPARED = frozenset({"version", "reason"})
+NEVER_COMPARED = frozenset({"version", *FIELDS})
 
 
 class LineField(forms.CharField):
@@ -67,14 +69,26 @@ class RowForm(StepForm):
         self.helper.layout = Layout("version", *self.sections())
 
     def add_reason(self, *, required: bool, help_text: Any = "") -> None:
-        """Add the field for the reason of a change."""
+        """Add the fields for the reason of a change."""
         # Not required of a person who did not know that the row was saved: the conflict is shown first.
-        self.fields["reason"] = LineField(
-            label=_("Reason for the change"),
-            required=required and not self.is_stale(),
-            max_length=1000,
-            help_text=help_text,
-        )
+        required = required and not self.is_stale()
+        self.fields.update(reason_fields(required=required, longest=1000, help_text=help_text))
+
+    def why(self) -> list[Any]:
+        """Return the layout of the reason for the change, if the form asks for one."""
+        if "reason" not in self.fields:
+            return []
+        return [
+            section(
+                _("Reason for the change"), *(answer(name, wrapper_class="wide-field") for name in FIELDS)
+            )
+        ]
+
+    def facts_given(self) -> dict[str, Any]:
+        """Return the cleaned answers, with the reason as it is stored."""
+        answers = dict(self.cleaned_data)
+        reason = given_reason(answers)
+        return {**answers, "reason": reason}
 
     def is_needed(self, name: str) -> bool:
         """Return True if a reason is asked for: it was refused, typed or stored."""

@@ -92,4 +92,11 @@ class VisitReportForm(DocumentForm):
         return cleaned
 
 
-FORMS = (CasebookForm, CrfForm, VisitReportForm)
+class CopyForm(DocumentForm):
+    """The copy of the investigator: one click, nothing to choose."""
+
+    kinds = (Kind.INVESTIGATOR_COPY,)
+    kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.INVESTIGATOR_COPY.value)
+
+
+FORMS = (CasebookForm, CrfForm, VisitReportForm, CopyForm)

@@ -4,6 +4,7 @@ from datetime import date
 
 from django.db import transaction
 
+from audit.export_register import SendingStage
 from exports.documents import HOLDS_DATA, NEEDED, register
 from exports.models import Document
 from exports.tasks import make_document
@@ -38,7 +39,7 @@ def ask_for(
         language=reader_language(),
         asked_by=access.user,
     )
-    register(row, "started")
+    register(row, SendingStage.STARTED)
     # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
     make_document.enqueue(str(row.pk))
     return row

@@ -3,15 +3,17 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
-from exports.document_forms import FORMS, CasebookForm, CrfForm, DocumentForm, VisitReportForm
+from audit.export_register import SendingStage, last_scheduled, sent
+from exports.document_forms import FORMS, CasebookForm, CopyForm, CrfForm, DocumentForm, VisitReportForm
 from exports.document_requests import ask_for
-from exports.documents import NEEDED, register
+from exports.documents import NEEDED, sending_of
 from exports.models import Document, documents_storage
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -59,9 +61,20 @@ def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, 
         "casebook": form(CasebookForm, patient=request.GET.get("patient", "")),
         "crf": form(CrfForm),
         "visit_report": form(VisitReportForm),
+        "copy": form(CopyForm),
+        **_scheduled(request),
         "rows": list(rows[:SHOWN]),
         "masked": request.trial.masked,
     }
+
+
+def _scheduled(request: TrialRequest) -> dict[str, Any]:
+    """Return what those who may take the copy are told of copies by schedule. At most one query."""
+    if not request.access.may(P.TAKE_COPY):
+        return {}
+    last = last_scheduled(request.trial.pk)
+    failed = last is not None and last.detail.get("stage") == SendingStage.ABORTED
+    return {"scheduled": last, "scheduled_failed": failed, "scheduled_place": settings.SITE_COPY_DIR}
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -82,10 +95,9 @@ def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
     storage = documents_storage()
     if not storage.exists(row.file):
         raise Http404
-    register(row, "taken", sha256=row.sha256)
     response = FileResponse(storage.open(row.file), as_attachment=True, filename=row.download_name)
     response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return sent(response, sending_of(row), request=request)
 
 
 def readable(request: TrialRequest, key: UUID) -> Document:

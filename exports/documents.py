@@ -13,10 +13,12 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone, translation
 
-from audit import events, seals
 from audit.context import acting, set_role
-from audit.seal_files import SealBroken
+from audit.export_register import Channel, Sending, SendingStage
+from audit.sealing import seals
+from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text, system_text
+from exports.investigator_copy import write_investigator_copy
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook, write_casebooks
@@ -35,10 +37,11 @@ NEEDED = {
     Kind.BLANK_CRF: P.SEE_TRIAL,
     Kind.ANNOTATED_CRF: P.SEE_TRIAL,
     Kind.VISIT_REPORT: P.SEE_TRAIL,
+    Kind.INVESTIGATOR_COPY: P.TAKE_COPY,
 }
 
 
-HOLDS_DATA = {Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT}
+HOLDS_DATA = {Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT, Kind.INVESTIGATOR_COPY}
 Progress = Callable[[int], None]
 
 
@@ -79,6 +82,8 @@ def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
             return write_casebook(codes=copy.codes, progress=progress, most_bytes=most, **arguments)
         case Kind.CASEBOOKS:
             return write_casebooks(codes=copy.codes, progress=progress, **arguments)
+        case Kind.INVESTIGATOR_COPY:
+            return write_investigator_copy(codes=copy.codes, progress=progress, **arguments)
         case Kind.BLANK_CRF | Kind.ANNOTATED_CRF:
             return write_crf(protocol=copy.protocol, annotated=copy.kind == Kind.ANNOTATED_CRF, **arguments)
         case Kind.VISIT_REPORT:
@@ -88,22 +93,34 @@ def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
 
 def register(row: Document, stage: str, **told: Any) -> None:
     """Record in the register of exports that a document was requested, made or downloaded (CTL-03)."""
-    about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment, "stage": stage, **told}
-    _register(row.trial, about, patient_id=row.patient_id)
+    sending_of(row).record(stage, **told)
 
 
-def register_copy(copy: Copy, stage: str, **told: Any) -> None:
+def sending_of(row: Document) -> Sending:
+    """Return a requested document as an entry of the register."""
+    return _sending(row.trial, row.kind, row.title, treatment=row.treatment, patient_id=row.patient_id)
+
+
+def register_copy(copy: Copy, **told: Any) -> None:
     """Record in the register of exports that a command wrote a document (CTL-03)."""
     treatment = copy.audience.sees_treatment and copy.holds_data
-    about = {"purpose": copy.title, "format": copy.kind, "treatment": treatment, "stage": stage, **told}
-    _register(copy.audience.trial, about)
+    sending = _sending(copy.audience.trial, copy.kind, copy.title, treatment=treatment)
+    sending.record(SendingStage.FINISHED, **told)
 
 
-def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
-    # A blinded user must not even learn that a document with the treatment exists.
-    see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
-    events.record(
-        kind=events.AccessKind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see
+def _sending(
+    trial: Trial, kind: str, title: Text, *, treatment: bool, patient_id: int | None = None
+) -> Sending:
+    return Sending(
+        channel=Channel.COPY if kind == Kind.INVESTIGATOR_COPY else Channel.DOCUMENT,
+        trial_id=trial.pk,
+        patient_id=patient_id,
+        purpose=title,
+        treatment=treatment,
+        told={"format": kind},
+        # A blinded user must not even learn that a document with the treatment exists.
+        see=str(P.SEE_TREATMENT) if trial.masked and treatment else "",
+        stage=SendingStage.TAKEN,
     )
 
 
@@ -194,7 +211,7 @@ def _finish(row: Document, copy: Copy, name: str, size: int, sha256: str, data_s
     row.treatment = copy.audience.sees_treatment and copy.holds_data
     row.finished_at = row.touched_at = now
     row.save()
-    register(row, "finished", sha256=sha256, data_sha256=data_sha256)
+    register(row, SendingStage.FINISHED, sha256=sha256, data_sha256=data_sha256, size=size)
 
 
 def _fail(row: Document, error: Text) -> None:

@@ -1,13 +1,17 @@
 """Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 from django.utils import timezone
 
 from accounts.models import User
-from audit import events, seals
 from audit.context import Actor, acting_as, current_actor
+from audit.export_register import Channel, Sending, SendingStage
+from audit.models import AccessEvent
+from audit.restricted_reads import note_registered
+from audit.sealing import seals
 from exports.tables.archive import Archive
 from exports.tables.columns import StudyTable
 from exports.tables.dictionary import dictionary_table
@@ -43,28 +47,34 @@ def export(
 ) -> Iterator[bytes]:
     """Seal the trail, register the start, and return the bytes of the zip as an iterator.
 
-    Row counts and the hash are registered after the last byte is read. Attached files are included with `sees_files`.
+    Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
+    included with `sees_files`.
     """
-    detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment, "files": sees_files}
-    events.record(
-        kind=events.AccessKind.EXPORTED,
-        user=by,
+    sending = Sending(
+        channel=Channel.STUDY,
         trial_id=trial.pk,
-        detail={**detail, "stage": "started"},
-        see=_see(trial, detail),
+        person=by,
+        purpose=purpose,
+        treatment=sees_treatment,
+        told={"format": "csv", "files": sees_files},
+        # An export with the treatment reveals arms.
+        see=str(Permission.SEE_TREATMENT) if trial.masked and sees_treatment else "",
     )
+    start = sending.record(SendingStage.STARTED)
+    note_registered(sending.see)
     # Before the first byte is sent, so that a broken seal can still be shown as an error.
     seals.seal(reason="export")
-    return _pieces(trial, detail, current_actor(), by=by, label=label)
+    return _pieces(trial, sending, start, current_actor(), label=label)
 
 
 def _pieces(
-    trial: Trial, detail: dict[str, Any], actor: Actor | None, *, by: User | None, label: str
+    trial: Trial, sending: Sending, start: AccessEvent, actor: Actor | None, *, label: str
 ) -> Iterator[bytes]:
     """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
     archive, seen, damaged = Archive(written_at=at), list[StudyTable](), list[DamagedFile]()
-    sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
+    sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
+    partly, size = hashlib.sha256(), 0
 
     def watched() -> Iterator[StudyTable]:
         for table in tables_of(trial, sees_treatment=sees_treatment, sees_files=sees_files):
@@ -74,29 +84,32 @@ def _pieces(
     last = manifest(
         trial=trial,
         by=label,
-        purpose=detail["purpose"],
+        purpose=str(sending.purpose),
         at=at,
         unblinded=sees_treatment,
         tables=seen,
         damaged=damaged,
     )
-    # One snapshot for all tables: rows of one table never refer to rows that another lacks.
-    with snapshot():
-        files = attached_files(trial, damaged) if sees_files else ()
-        yield from archive.stream(watched(), last, files)
-    finished = {**detail, "stage": "finished", "sha256": archive.sha256}
+    try:
+        # One snapshot for all tables: rows of one table never refer to rows that another lacks.
+        with snapshot():
+            files = attached_files(trial, damaged) if sees_files else ()
+            for piece in archive.stream(watched(), last, files):
+                partly.update(piece)
+                size += len(piece)
+                yield piece
+    except BaseException:
+        # Also when the reader has gone away. After the snapshot, whose transaction is read-only on PostgreSQL.
+        with acting_as(actor):
+            sending.ended(start, SendingStage.ABORTED, sha256=partly.hexdigest(), size=size)
+        raise
+    finished: dict[str, Any] = {"sha256": archive.sha256, "size": size, "started_as": start.pk}
     finished["rows"] = {file.name: file.rows for file in archive.files}
     if damaged:
         finished["damaged"] = [file.name for file in damaged]
-    # After the snapshot, whose transaction is read-only on PostgreSQL. The request and its actor are gone by now.
+    # The request and its actor are gone by now.
     with acting_as(actor):
-        events.record(
-            kind=events.AccessKind.EXPORTED,
-            user=by,
-            trial_id=trial.pk,
-            detail=finished,
-            see=_see(trial, detail),
-        )
+        sending.record(SendingStage.FINISHED, **finished)
 
 
 def attached_files(trial: Trial, damaged: list[DamagedFile]) -> Iterator[tuple[str, bytes]]:
@@ -113,8 +126,3 @@ def attached_files(trial: Trial, damaged: list[DamagedFile]) -> Iterator[tuple[s
         except Damaged as problem:
             damaged.append(DamagedFile(file_path(value), row.sha256, problem.problem))
     damaged += [DamagedFile(file_path(value), value["sha256"], MISSING) for value in held.values()]
-
-
-def _see(trial: Trial, detail: dict[str, Any]) -> str:
-    """Return the permission needed to see this export in the register. An export with the treatment reveals arms."""
-    return str(Permission.SEE_TREATMENT) if trial.masked and detail["treatment"] else ""

@@ -42,6 +42,7 @@ class Document(models.Model):
         BLANK_CRF = "blank_crf", _("Blank case report form")
         ANNOTATED_CRF = "annotated_crf", _("Annotated case report form")
         VISIT_REPORT = "visit_report", _("Monitoring visit report")
+        INVESTIGATOR_COPY = "investigator_copy", _("Copy of the investigator")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -124,7 +125,7 @@ class Document(models.Model):
     @property
     def extension(self) -> str:
         """Return the file extension without the dot."""
-        return "zip" if self.kind == self.Kind.CASEBOOKS else "pdf"
+        return "zip" if self.kind in (self.Kind.CASEBOOKS, self.Kind.INVESTIGATOR_COPY) else "pdf"
 
     @property
     def download_name(self) -> str:

@@ -20,4 +20,5 @@ TEXTS = {
     "document.not_set": _("The PDF could not be created: %(message)s. Tell the administrator."),
     "process.documents": _("Documents"),
     "process.export": _("Export"),
+    "process.copies": _("Copies of the investigator by schedule"),
 }

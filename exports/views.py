@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import events
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.seal_files import SealBroken
+from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text
 from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
@@ -45,6 +45,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
         "form": form,
         "tables": list(tables_of(request.trial, sees_treatment=sees_treatment)),
         "register": earlier_exports(request),
+        "may_see_register": request.access.may(P.SEE_TRAIL),
         "masked": request.trial.masked,
     }
     return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)

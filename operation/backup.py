@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from audit import events, seals
+from audit import events
 from audit.context import acting
-from audit.seal_files import SealBroken
+from audit.sealing import seals
+from audit.sealing.seal_files import SealBroken
 from operation import backup_folders
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, CopyFailed, HeldCopy, copier_of
@@ -36,6 +37,7 @@ class Backup:
     files: int
     files_new: int
     bytes_written: int
+    sha256: str
     notes: list[str] = field(default_factory=list)
 
 
@@ -78,7 +80,25 @@ def make_backup(*, to: Path, keep: int = 0, copier: Copier | None = None) -> Bac
             raise BackupFailed(backup_folders.told(wrong, to)) from wrong
         if keep:
             _forget(to, key, keep)
+        made.notes += _recorded(made)
     return made
+
+
+def _recorded(made: Backup) -> list[str]:
+    """Record that the backup was made: its folder, size, and the hash of its list of hashes.
+
+    Only this records a backup; nobody does by hand. Return a note if the database takes no writes.
+    """
+    told = {
+        "stage": "finished", "file": made.folder.name, "size": made.bytes_written, "sha256": made.sha256,
+        "rows": made.rows, "tables": made.tables, "files": made.files, "as of": made.taken_at.isoformat(),
+    }  # fmt: skip
+    try:
+        with acting(system="backup"):
+            events.record(kind=events.AccessKind.BACKUP, detail=told)
+    except DatabaseError as wrong:
+        return [f"That the backup was made could not be recorded: {str(wrong).strip()}"]
+    return []
 
 
 def _made(making: Path, key: BackupKey, notes: list[str], copier: Copier) -> Backup:
@@ -97,7 +117,8 @@ def _made(making: Path, key: BackupKey, notes: list[str], copier: Copier) -> Bac
     manifest = json.dumps({**body, "sha256": sums, "notes": notes}, sort_keys=True).encode()
     signed = [manifest, b"\n", key.mac(manifest).encode(), b"\n"]
     sums["manifest.age"] = backup_folders.write(making / backup_folders.MANIFEST, signed, key)
-    (making / backup_folders.SUMS).write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+    listed = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    (making / backup_folders.SUMS).write_text(listed)
     done = backup_folders.finished(making)
     return Backup(
         folder=done,
@@ -107,6 +128,7 @@ def _made(making: Path, key: BackupKey, notes: list[str], copier: Copier) -> Bac
         files=len(attachments),
         files_new=new,
         bytes_written=sum(each.stat().st_size for each in done.iterdir()),
+        sha256=hashlib.sha256(listed.encode()).hexdigest(),
         notes=notes,
     )
 
@@ -116,7 +138,7 @@ def _sealed(to: Path) -> list[str]:
     try:
         with acting(system="backup"):
             events.record_configuration()
-            events.record(kind=events.AccessKind.BACKUP, detail={"file": str(to)})
+            events.record(kind=events.AccessKind.BACKUP, detail={"stage": "started", "file": str(to)})
             seals.seal(reason="backup")
     except (DatabaseError, SealBroken, OSError) as wrong:
         return [f"The trail could not be sealed first: {str(wrong).strip()}"]

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import conninfo
 
-from audit.guard import KEY_TABLE
+from audit.integrity.guard import KEY_TABLE
 from operation import table_facts
 from operation.table_facts import TableFacts
 

@@ -12,8 +12,8 @@ from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from audit import seal_files
 from audit.models import Seal
+from audit.sealing import seal_files
 from operation import condition
 from operation.condition import FAILED, OK, WARNING, Condition
 from operation.encryption import NotDecrypted, read_key

@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from audit import triggers
-from audit.guard import refusal_of
+from audit.integrity.guard import refusal_of
 from config.warming import warm
 from operation import condition
 

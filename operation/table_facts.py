@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from audit.guard import KEY_TABLE
+from audit.integrity.guard import KEY_TABLE
 
 LAST_SEAL = "SELECT number, head FROM audit_seal ORDER BY number DESC LIMIT 1"
 # The sum of 60 bits of MD5 per row, computed by the server: it finds damage; the encryption finds forgery.

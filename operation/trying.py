@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from audit import seal_files, seals, triggers
+from audit import triggers
 from audit.context import acting
 from audit.models import Seal
+from audit.sealing import seal_files, seals
 from patients.models import Patient
 from trials.models import Delegation, Trial
 

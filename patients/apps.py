@@ -7,14 +7,29 @@ class PatientsConfig(AppConfig):
 
     def ready(self) -> None:
         """Give the stored codes of this room their words, and the verification of the trail its files."""
-        from audit import verification
+        from audit.redactions import text_copies
+        from audit.sealing import verification
         from audit.stored_text import register
+        from audit.trail_reading import row_titles
         from patients import signals
         from patients.casebook import fact_kinds, facts
-        from patients.entry import dependent_checks, held_files
+        from patients.casebook import row_titles as titles
+        from patients.entry import dependent_checks, drafts, held_files
+        from patients.entry.form_page.page_drafts import PageDraft
         from patients.system_texts import TEXTS
+        from trials import typed_input
 
+        typed_input.register(lambda request: PageDraft(request, None))
         register(TEXTS)
+        row_titles.register(titles.TITLES, titles.NEEDS)
         facts.register(*fact_kinds.KINDS)
         signals.facts_changed.connect(dependent_checks.judge_announced, dispatch_uid="dependent_checks")
         verification.register(held_files.findings)
+        text_copies.register(
+            {
+                "patients.mark": ("undone",),
+                "patients.query": ("text", "closed_because"),
+                "patients.querymessage": ("text",),
+            },
+            drafts.mask_text,
+        )

@@ -10,6 +10,8 @@ from django.dispatch import Signal
 
 # patient, decision, by
 eligibility_signed = Signal()
+# patient, on (the day of the inclusion); each receiver returns the sentences why the patient cannot be included
+inclusion_asked = Signal()
 # patient, by
 patient_enrolled = Signal()
 # patient, before (the protocol version the patient was on), reason, by
@@ -29,6 +31,8 @@ study_ended = Signal()
 facts_changed = Signal()
 # The name of the date of birth among announced facts; no expression may read it.
 BORN_ON = "identity.birth_date"
+# The name of the end of study among announced facts.
+ENDED_ON = "subject.ended_on"
 
 
 def announce(*, patient: Any, names: Sequence[str], by: Any, visit: Any = None) -> None:

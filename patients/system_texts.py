@@ -3,6 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from protocol.values.compared_dates import DATED
 from protocol.values.parsing import UNUSUAL
 from protocol.values.refusals import gettext_noop
 
@@ -29,6 +30,7 @@ FACTS: dict[str, Promise] = {
     "screened_on": _("Day of screening"),
     "first_infusion_on": _("First infusion"),
     "group": _("Group"),
+    "ended_on": _("End of study"),
     "visit_on": _("Day of the visit"),
     "visit_code": _("Visit"),
     "identity_birth_date": _("Date of birth"),
@@ -43,6 +45,7 @@ TEXTS = {
     AMENDED_AS_GROUP: _("%(reason)s (answered as a group: %(items)s)"),
     "query.unusual": _(UNUSUAL),
     "query.birth_date": _(AGE_DISAGREES),
+    **{f"query.{check}": _(words) for check, words in DATED.items()},
     "query.answered": _("The value was changed"),
     "query.corrected": _("The value was corrected."),
     # Translators: number of a row of a table, and its value.
@@ -59,7 +62,6 @@ TEXTS = {
     ),
     "query.needed": _("This is asked now and has no answer"),
     **{f"fact.{name}": words for name, words in FACTS.items()},
-    "mark.changed": _("The entry changed since, and was compared again"),
     "deviation.visit_day": _(
         "Visit %(visit)s was held on %(day)s, outside its window of %(first)s to %(last)s."
     ),
@@ -67,6 +69,13 @@ TEXTS = {
     # Translators: the id of an eligibility criterion, “group”, or an item by which the trial stratifies.
     "deviation.decision": _("The decision on eligibility rested on inputs that were wrong: %(id)s."),
     "deviation.not_confirmed": _("Criterion %(id)s was not confirmed by %(day)s."),
+    "deviation.sample_late": _(
+        "Sample %(sample)s was frozen %(minutes)s minutes after its collection, the protocol allows %(most)s."
+    ),
+    # Translators: codes of tubes.
+    "deviation.sample_missing": _("Missing when the shipment arrived or when it was looked for: %(tubes)s."),
+    "deviation.sample_thawed": _("Thawed or damaged when the shipment arrived: %(tubes)s."),
+    "deviation.sample_not_collected": _("A required sample was not collected"),
     "deviation.corrected": _("The place was corrected since: it no longer shows a deviation."),
     "patients.never_saved": _("Sent with a form that was never saved"),
     "process.checks": _("Edit checks"),

@@ -7,13 +7,18 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the stored texts; add the adverse events to the content that a casebook signature covers."""
+        from audit.redactions import text_copies
         from audit.stored_text import register
+        from audit.trail_reading import row_titles
         from patients import signals
         from patients.casebook import facts
-        from safety import after_death, query_facts, signature_scope
+        from safety import after_death, event_drafts, query_facts, signature_scope
+        from safety import row_titles as titles
         from safety.system_texts import TEXTS
 
         register(TEXTS)
+        row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
+        text_copies.register({"safety.eventdraft": ("discarded_reason",)}, event_drafts.mask_text)
         signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")
         signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="safety.after_death")

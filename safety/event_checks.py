@@ -17,6 +17,7 @@ from safety import choices
 from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, serious
 from safety.clocks import hours_deadline
 from safety.models import CRITERIA, AdverseEvent
+from trials.reader import shown_moment
 
 
 class EventAnswers(TypedDict, total=False):
@@ -182,7 +183,9 @@ def _end(patient: Patient, answers: EventAnswers) -> Errors:
     if end is None:
         return {"end": _("Enter the end; a year is enough when no more is known.")} if ongoing == "N" else {}
     if onset is not None and before(end, onset):
-        return {"end": _("The end must not be before the onset (%(onset)s).") % {"onset": onset}}
+        return {
+            "end": _("The end must not be before the onset (%(onset)s).") % {"onset": shown_moment(onset)}
+        }
     return _not_in_the_future("end", end)
 
 
@@ -197,10 +200,13 @@ def _awareness(patient: Patient, answers: EventAnswers) -> Errors:
         if moment.precision != "minute":
             errors[name] = _("Enter the day and the time, like 09-Oct-2025 14:05: hours are counted from it.")
         elif onset is not None and before(moment, onset):
-            errors[name] = _("Nobody can know of the event before its onset (%(onset)s).") % {"onset": onset}
+            errors[name] = _("Nobody can know of the event before its onset (%(onset)s).") % {
+                "onset": shown_moment(onset)
+            }
     if aware is not None and serious_aware is not None and before(serious_aware, aware):
         errors.setdefault(
-            "serious_aware", _("This is before the site knew of the event (%(aware)s).") % {"aware": aware}
+            "serious_aware",
+            _("This is before the site knew of the event (%(aware)s).") % {"aware": shown_moment(aware)},
         )
     return errors
 

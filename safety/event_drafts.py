@@ -1,5 +1,6 @@
 """Keep and discard drafts of adverse events: what was typed is stored, and an urgent one is reported like an event."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -127,3 +128,14 @@ def _clock(draft: EventDraft, answers: EventAnswers) -> dict[str, datetime | Non
         "clock_starts_at": start,
         "due_at": hours_deadline(start, hours) if start else None,
     }
+
+
+def mask_text(trial_id: int, patient_id: int, mask: Callable[[str], str]) -> int:
+    """Mask a text in what was typed of a patient's unsaved events; return in how many drafts (AUD-12)."""
+    changed = []
+    for draft in EventDraft.objects.filter(trial=trial_id, patient=patient_id):
+        payload, term = [[name, mask(text)] for name, text in draft.payload], mask(draft.term)
+        if (payload, term) != (draft.payload, draft.term):
+            draft.payload, draft.term = payload, term
+            changed.append(draft)
+    return EventDraft.objects.bulk_update(changed, ["payload", "term"])

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
-from audit.stored_text import Text, system_text
 from patients.participation.answer_layout import answer, boxes, section
+from patients.participation.change_reasons import given_reason, reason_fields
 from patients.participation.forms import PasswordForm, StepForm
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
@@ -32,7 +32,12 @@ CHOOSE = ("", _("Choose"))
 
 
 class EventForm(StepForm):
-    """One adverse event. Only an investigator is asked for the causality (SAF-03)."""
+    """One adverse event. Only an investigator is asked for the causality (SAF-03).
+
+    A new one is kept as an `EventDraft`, whose clock may run, not like the input of another page.
+    """
+
+    keeps_draft = False
 
     def __init__(self, *args: Any, assessing: bool, **kwargs: Any) -> None:
         self.assessing = assessing
@@ -99,6 +104,8 @@ class EventForm(StepForm):
 class AfterLockForm(EventForm):
     """A serious event reported after the lock: the same questions, and the reason for reporting it now (SAF-11)."""
 
+    keeps_draft = True
+
     def add_fields(self, zone: str) -> None:
         super().add_fields(zone)
         self.fields["after_lock_reason"] = forms.CharField(
@@ -126,6 +133,8 @@ def typed_in(draft: EventDraft) -> dict[str, Any]:
 class AmendForm(EventForm):
     """The same questions with the stored answers, and the reason for change."""
 
+    keeps_draft = True
+
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
         self.event = event
         kwargs.setdefault("initial", shown_answers(event, kwargs["trial"].rules.trial.site.time_zone))
@@ -139,7 +148,7 @@ class AmendForm(EventForm):
             self.fields["late_reason"] = forms.CharField(
                 label=_("Reason for a late report"), required=False, max_length=2000
             )
-        add_reason(self)
+        self.fields.update(reason_fields(REASONS, longest=1000))
 
     def sections(self) -> list[Any]:
         names = ("late_reason", "reason", "reason_text")
@@ -153,7 +162,7 @@ class AmendForm(EventForm):
             reporting.amend_event,
             event=self.event,
             changes=self.answers(),
-            reason=given_reason(self),
+            reason=given_reason(dict(self.cleaned_data), REASONS, REASON),
             version=self.cleaned_data["version"],
             confirmed=self.confirmed,
             by=by,
@@ -230,6 +239,8 @@ class AssessForm(PasswordForm):
 
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
         self.event = event
+        # Without a causality to give there is only the password, which is never kept.
+        self.keeps_draft = not event.causality
         super().__init__(*args, **kwargs)
 
     def add_fields(self, zone: str) -> None:
@@ -238,20 +249,6 @@ class AssessForm(PasswordForm):
             self.fields["causality"] = _segments(_("Causality of the product"), offered)
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
         self.order_fields(["causality", "password", "version"])
-
-
-def add_reason(form: forms.Form) -> None:
-    """Add the fields for the reason for change: a choice and an optional text."""
-    form.fields["reason"] = _select(_("Reason"), REASONS.items())
-    form.fields["reason_text"] = forms.CharField(
-        label=_("In your words"), required=False, max_length=1000, help_text=_("Needed for “Other”.")
-    )
-
-
-def given_reason(form: forms.Form) -> Text:
-    """Return the choice with the text; for “other” the text alone, which may be empty."""
-    chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
-    return system_text(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models import Patient, VisibleToMembers
 from protocol.values.moments import Moment
 from safety import clocks
@@ -33,6 +33,11 @@ NOT_OF_SPECIAL_INTEREST = "none"
 # Plain strings: a migration must not refer to an enumeration of this project.
 CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
+FACTS = facts_of_columns(
+    "term", "description", "onset", "grade", "causality", "outcome", "action_taken", "aesi", "aware", "serious_aware",
+    "due_at", "reported", "late_reason", "in_error_reason",
+    end=("end", "ongoing"), seriousness=(*CRITERIA, NONE_OF_THESE),
+)  # fmt: skip
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
 
 
@@ -165,6 +170,7 @@ class AdverseEvent(models.Model):
         trial="trial_id",
         excluded=("serious", "related", "save_key"),
         covered_by=("patient",),
+        fact_marks=FactMarks("patients.Mark", "adverse_event", FACTS),
         # A serious event must be reported even after the lock (CTR Art. 41(4)).
         locks=Locks(parents=("patient", "trial"), freezes=False, unless="after_lock_reason"),
         signed_content=(

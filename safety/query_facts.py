@@ -38,5 +38,12 @@ KIND = FactKind(
     facts=_facts,
     page=_page,
     obstacle=_obstacle,
+    groups=("serious_event",),
+    # As an event with a clock: serious, or fatal.
+    group=lambda row: ("serious_event",) if row.due_at else (),
+    # It may still change below the lock, which nothing may undo a mark below.
+    unmarked=lambda row: bool(row.after_lock_reason),
     raw=_raw,
+    day=lambda row: row.onset,
+    day_column="onset",
 )

@@ -15,7 +15,7 @@ from audit import signatures
 from audit.context import because
 from audit.stored_text import Text, system_text, trimmed
 from patients.models import Patient, Query
-from patients.participation.asked_facts import close_asked
+from patients.participation.asked_facts import answer_by_change, close_asked
 from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
 from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
@@ -24,7 +24,8 @@ from safety.event_checks import EventAnswers, answers_of, columns, has_clock, no
 from safety.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_questions import background_of, dates_in, questions_about
 from safety.late_reports import note_late_report
-from safety.models import AdverseEvent
+from safety.models import FACTS, AdverseEvent
+from safety.stopping import lock_for_rules, watch
 
 
 class StaleEvent(Exception):
@@ -52,6 +53,7 @@ def report_event(
     serious event after the lock (SAF-11). Raises ValidationError with a message for each answer that is missing or
     impossible, and Questioned for answers that contradict each other or another record and are not `confirmed`.
     """
+    lock_for_rules(patient)
     # Locks the patient: two events reported at once must not get the same number.
     patient = lock_patient(patient)
     after_lock_reason = after_lock_reason.strip()
@@ -76,6 +78,7 @@ def report_event(
     )
     if draft is not None:
         finish(draft, event)
+    watch(event, by)
     return event
 
 
@@ -89,6 +92,7 @@ def amend_event(
     Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed, and
     Questioned for a contradiction that the change adds and that is not `confirmed`.
     """
+    lock_for_rules(event.patient)
     row, patient = _locked_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
     before_change = answers_of(row, zone)
@@ -102,7 +106,11 @@ def amend_event(
     reason = _required_reason(reason)
     known = {each.code for each in _questions(patient, before_change, row.number)}
     ask([each for each in _questions(patient, answers, row.number) if each.code not in known], confirmed)
-    return note_late_report(_save(row, changed, reason=reason), by)
+    saved = _save(row, changed, reason=reason)
+    items = [item for item, names in FACTS.items() if not changed.keys().isdisjoint(names)]
+    answer_by_change(reason=reason, items=items, by=by, target=Query.Target.ADVERSE_EVENT, target_id=row.pk)
+    watch(saved, by)
+    return note_late_report(saved, by)
 
 
 @transaction.atomic

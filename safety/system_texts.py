@@ -3,13 +3,14 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from patients.system_texts import REASONS as SHARED
+
 # In the order of the pick-list.
 REASONS: dict[str, Promise] = {
     "correction": _("Correction of an entry error"),
     "new_information": _("New information"),
     "course": _("The event continued, changed or ended"),
-    "query": _("Answer to a query"),
-    "other": _("Other"),
+    **{code: SHARED[code] for code in ("query", "other")},
 }
 REASON = "event."
 
@@ -18,4 +19,5 @@ TEXTS = {
     "event.reported": _("Reported to the sponsor"),
     "event.assessed": _("First assessment of the causality"),
     "event.draft_finished": _("The event was saved"),
+    "deviation.event_not_reported": _("The event was not reported to the sponsor by %(day)s, %(time)s."),
 }

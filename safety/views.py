@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Query
 from patients.participation.milestones import milestones
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.assessment import assess_and_sign
+from safety.classification import is_fatal
 from safety.draft_views import draft_of, kept
 from safety.event_questions import backgrounds_of
 from safety.forms import (
@@ -84,21 +86,27 @@ def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
 
 
 def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
-    posted = request.POST if request.method == "POST" else kept_data(request)
+    typed = PageDraft(request, patient)
     draft = _chosen_draft(request, patient)
     form = form_class(
-        posted,
+        typed.sent,
         trial=request.trial,
         patient=patient,
         assessing=request.access.may(P.ASSESS_EVENT),
         **({"initial": typed_in(draft)} if draft else {}),
     )
+    if (kept_only := typed.answer(form)) is not None:
+        return kept_only
     if request.method == "POST" and "draft" in request.POST:
         return _draft_saved(request, patient, form)
     if request.method == "POST" and form.is_valid() and _saved(request, patient, form):
         messages.success(request, _("%(event)s is saved.") % {"event": form.result})
-        return redirect(event_address(form.result))
-    status = 422 if request.method == "POST" else 200
+        return finished(typed, event_address(form.result))
+    status = 200
+    if request.method == "POST":
+        typed.keep(form)
+        status = 422
+    typed.show(form)
     context = {"form": form, "patient": patient, "draft": draft, "keeps": form_class is EventForm}
     return render(request, "safety/report.html", context, status=status)
 
@@ -133,19 +141,23 @@ def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Show one event: its answers, class, clock, days since each infusion, signatures. Assess and sign it."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
-    form = None
+    form, typed = None, PageDraft(request, patient)
     if request.method == "POST":
         form = AssessForm(request.POST, event=row, trial=request.trial, patient=patient)
+        if (kept_only := typed.answer(form)) is not None:
+            return kept_only
         if form.is_valid() and _assessed(request, row, form):
             messages.success(request, _("%(event)s is assessed and signed.") % {"event": row})
-            return redirect(event_address(row))
+            return finished(typed, event_address(row))
+        typed.keep(form)
         row = event_of(request, patient, number)
     attach_reviews([row])
     context = {"patient": patient, "event": row, **event_context(request, row)}
     if context["may_assess"]:
-        context["form"] = form or AssessForm(
-            kept_data(request), event=row, trial=request.trial, patient=patient
-        )
+        form = form or AssessForm(kept_data(request), event=row, trial=request.trial, patient=patient)
+        typed.answer(form)
+        typed.show(form)
+        context["form"] = form
     return render(request, "safety/event.html", context, status=422 if request.method == "POST" else 200)
 
 
@@ -176,6 +188,7 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
             (milestone, since_text(since(milestone.at, event.onset_moment, wording.zone)))
             for milestone in milestones([event.patient])[event.patient.pk]
         ],
+        "is_fatal": not event.in_error and is_fatal(event.answers),
         "class_tag": class_tag(event),
         "class_title": CLASS_TITLES[event.classification],
         "grade_tag": grade_tag(event),
@@ -193,27 +206,39 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def amend(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Amend an event with a reason. Answers 409 and shows both values if the event changed since it was shown."""
+    """Amend an event with a reason. Answers 409 and shows both values if the event changed since it was shown.
+
+    The draft of an amendment is kept like that of any page: no clock starts from it.
+    """
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
-    posted = request.POST if request.method == "POST" else kept_data(request)
+    typed = PageDraft(request, patient)
     options = {"trial": request.trial, "patient": patient, "assessing": request.access.may(P.ASSESS_EVENT)}
-    form = AmendForm(posted, event=row, **options)
+    form = AmendForm(typed.sent, event=row, **options)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         try:
             if form.amended(by=request.user):
-                return redirect(event_address(row))
+                return finished(typed, event_address(row))
         except reporting.StaleEvent as stale:
-            return conflict(request, stale.event, options)
+            return conflict(request, stale.event, options, typed)
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     context = {"form": form, "patient": patient, "event": row}
     return render(request, "safety/amend.html", context, status=422 if request.method == "POST" else 200)
 
 
-def conflict(request: TrialRequest, event: AdverseEvent, options: dict[str, Any]) -> HttpResponse:
+def conflict(
+    request: TrialRequest, event: AdverseEvent, options: dict[str, Any], typed: PageDraft
+) -> HttpResponse:
     """Show the stored values beside the typed ones. Sending again applies them to the current version."""
     data = request.POST.copy()
     data["version"] = str(event.version)
     form = AmendForm(data, event=event, **options)
+    typed.keep(form)
+    typed.show(form)
     context = {
         "form": form, "patient": event.patient, "event": event, "differences": form.differences(),
         "changed": event.history.order_by("-history_id").first(),

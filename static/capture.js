@@ -4,7 +4,6 @@
   const { byId, changed, stops, follows, nextAfter } = stroma, form = byId("entry");
   if (!form) return;
   const all = (selector, root = form) => stroma.all(selector, root);
-  const keptNote = document.querySelector("[data-kept]");
 
   /* What a thread refuses is shown in the panel, beside what was said. */
   const panel = byId("panel");
@@ -107,8 +106,6 @@
     if (form.contains(here)) here.scrollIntoView({ block: "nearest" });
   });
 
-  /* Kept on the server five seconds after a change; nothing stays in the browser. */
-  let timer = 0, dirty = false, under = null;
   /* A file is sent at once; from then on the page holds its key, and the form may be refused or the session end. */
   function attached(name, file) {
     const input = byId(`id_${name}-upload`), refused = byId(`refused-${name}`);
@@ -121,47 +118,14 @@
     byId(`id_${name}`).value = file.key;
     byId(`file-${name}`).textContent = file.words;
   }
-  form.addEventListener("change", (event) => { if (event.target.dataset.file) keep(); });
-  const keeps = Boolean(form.dataset.keep);
-  async function keep() {
-    clearTimeout(timer);
-    dirty = false;
-    under = new AbortController();
-    try {
-      const answer = await fetch(form.dataset.keep, {
-        method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, signal: under.signal,
-      });
-      if (answer.status === 401) document.dispatchEvent(new Event("session-ended"));
-      if (!answer.ok) throw new Error(answer.status);
-      const kept = await answer.json();
-      keptNote.textContent = kept.kept;
-      Object.entries(kept.files || {}).forEach(([name, file]) => attached(name, file));
-      if (!dirty) form.dispatchEvent(new Event("saved"));
-    } catch (failed) {
-      if (failed.name !== "AbortError") { dirty = true; timer = setTimeout(keep, 15000); }
-    }
-  }
-  form.addEventListener("input", () => {
-    if (!keeps) return;
-    dirty = true;
-    clearTimeout(timer);
-    timer = setTimeout(keep, 5000);
-  });
+  form.addEventListener("change", (event) => { if (event.target.dataset.file) form.dispatchEvent(new Event("keep")); });
+  form.addEventListener("kept", (event) => Object.entries(event.detail.files || {}).forEach(([name, file]) => attached(name, file)));
+  // A saved draft comes back where one was.
   form.addEventListener("submit", (event) => {
-    if (!navigator.onLine && keptNote) {
-      event.preventDefault();
-      keptNote.textContent = form.dataset.offline;
-      return;
-    }
-    clearTimeout(timer);
-    dirty = false;
-    if (under) under.abort();
-    // A saved draft comes back where one was.
     const { id } = document.activeElement;
     form.action = form.action.split("#")[0] + (id && event.submitter?.matches("[data-save]") ? `#at-${id}` : "");
   });
-  document.addEventListener("session-again", () => { form.dispatchEvent(new Event("change")); if (dirty) keep(); });
-  addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(form.dataset.keep, new FormData(form)); });
+  document.addEventListener("session-again", () => form.dispatchEvent(new Event("change")));
 
   /* Buttons that only work here, so they are hidden in the page as it is sent. */
   function fillIn(id, text) {
@@ -194,7 +158,67 @@
     if (!offered) return;
     event.preventDefault();
     offered.click();
+    goOnFrom(event.target);
   });
+  /* A full answer to an item of the protocol goes on by itself: a letter that only one answer begins with, a number that has no room for a digit,
+     a whole date or time, what is offered. Tab right after it is meant for the field that was left, and F4 for its unit. */
+  const HABIT_MS = 500;
+  /* Two digits of a year are whole unless they may begin one of four: 9oct25, but not 9oct20. */
+  const WHOLE = /^\d{1,2}(?:[-/. ]?\p{L}{3,}\.?[-/. ]?|([-/.])\d{1,2}\1)(?:(?!19|20)\d\d|(?:19|20)\d\d)$/u;
+  const COMPLETE = { date: RegExp(`^[tyv]$|${WHOLE.source}`, "iu"), time: /^\d{1,2}:\d{2}$/, datetime: /^(\S.*\s)?\d{1,2}:\d{2}$/ };
+  let wentOn = -HABIT_MS, left = null;
+  function goOnFrom(here) {
+    const place = here.closest(".seg, .partial-date") || here;
+    /* In a table on to the next cell of the row; past its last one Enter decides whether a row follows. */
+    const row = here.closest("td")?.parentElement;
+    const next = nextAfter(place, stops(row || form, ".save-bar .btn-primary").filter((each) => !row || !each.matches("[type=checkbox], .unit")));
+    if (!next || !here.closest("[data-item]")) return;
+    tabbed = here;
+    left = here;
+    wentOn = performance.now();
+    stroma.arrive(next.type === "radio" && next.closest(".seg").querySelector(":checked") || next);
+  }
+  /* Beside a choice of units a number is full only if no other unit has room for it: there it is beyond the limits, has too many decimals,
+     or has as many as there may be and the unit is that of last time, or one chosen here. 0,7 cells/µL may become 0,7473 · 10⁹/L, and waits. */
+  const unitOf = (here) => here.parentElement.querySelector("select.unit");
+  function limitsOf(here, number, places) {
+    const units = unitOf(here), chosen = units?.selectedOptions[0];
+    if (!units) return here.dataset.full;
+    const isKnown = units.dataset.usual && units.value === units.dataset.usual;
+    const hasNoRoom = ({ dataset: { full } }) => {
+      const [lowest, highest, decimals] = (full || "").split(" ").map(Number);
+      return number > highest || number + 10 ** -places <= lowest || places > decimals || isKnown && places === decimals;
+    };
+    return [...units.options].every((each) => each === chosen || hasNoRoom(each)) ? chosen.dataset.full : "";
+  }
+  form.addEventListener("change", (event) => { if (event.target.matches("select.unit")) event.target.dataset.usual = event.target.value; });
+  function isFull(here) {
+    const { value, dataset: { moment } } = here;
+    /* A whole date in the first input of three is read into all of them. */
+    if (here.closest(".partial-date")) return here.matches("[name$='-day']") && WHOLE.test(value);
+    if (/^(nd|na|unk|asku)$/i.test(value)) return Boolean(here.dataset.full || unitOf(here) || COMPLETE[moment]);
+    if (moment) return Boolean(COMPLETE[moment]?.test(value));
+    const found = /^[<>≤≥]?\s*(0|[1-9]\d*)(?:[.,](\d*))?$/.exec(value);
+    const number = found && Number(`${found[1]}.${found[2] || 0}`), full = found && limitsOf(here, number, (found[2] || "").length);
+    if (!full) return false;
+    const [lowest, highest, decimals] = full.split(" ").map(Number);
+    if (found[2] !== undefined) return decimals > 0 && found[2].length === decimals && number >= lowest && number <= highest;
+    return !decimals && number >= lowest && (!number || number * 10 > highest);
+  }
+  form.addEventListener("stroma:answered", (event) => goOnFrom(event.target));
+  form.addEventListener("input", (event) => {
+    const here = event.target, atEnd = event.data?.length === 1 && here.selectionStart === here.value.length;
+    if (atEnd && here.type === "text" && isFull(here)) goOnFrom(here);
+  });
+  form.addEventListener("keydown", (event) => {
+    const units = event.key === "F4" && left && unitOf(left);
+    const isHabit = performance.now() - wentOn < HABIT_MS && (units || ["Tab", "Enter"].includes(event.key)) && !event.shiftKey && !event.ctrlKey;
+    wentOn = -HABIT_MS;
+    if (!isHabit) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (units) units.focus();
+  }, true);
   /* One key leads to the next unusual value whose reason is still asked for. */
   form.addEventListener("keydown", (event) => {
     if (event.key !== "F7" || event.ctrlKey || event.altKey || event.metaKey) return;

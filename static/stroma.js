@@ -77,6 +77,12 @@
     const round = [...list.slice(at + 1), ...list.slice(0, at + 1)];
     if (key.length === 1 && key !== " ") return round.find((each) => begins(each.labels[0].textContent)) || round.find((each) => begins(each.value));
   }
+  /* Whether a letter or digit can mean one answer only. */
+  function isTheOnly(boxes, box, key) {
+    const begins = (text) => text.trim().toLowerCase().startsWith(key.toLowerCase()), list = answers(boxes);
+    const named = list.filter((each) => begins(each.labels[0].textContent));
+    return box.type === "radio" && (named.length ? named : list.filter((each) => begins(each.value))).length === 1;
+  }
   function amongBoxes(event) {
     const box = event.target, boxes = box.matches("[type=radio], [type=checkbox]") && box.closest(".seg");
     if (!boxes || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -85,9 +91,11 @@
     event.preventDefault();
     if (next) next.focus();
     if (next && next.type === "checkbox") return oneStop(boxes, next);
-    if (next && next.checked) return;
-    (next || box).checked = Boolean(next);
-    changed(next || box);
+    if (!next || !next.checked) {
+      (next || box).checked = Boolean(next);
+      changed(next || box);
+    }
+    if (next && event.key.length === 1 && isTheOnly(boxes, next, event.key)) next.dispatchEvent(new CustomEvent("stroma:answered", { bubbles: true }));
   }
 
   /* Enter goes on in a form that is entered, as Tab does: half of it is never sent by a slip. */
@@ -175,6 +183,70 @@
     form.addEventListener("saved", () => { delete form.dataset.changed; });
   }
   const unsaved = () => one("form[data-guard][data-changed]");
+
+  /* form[data-keep]: kept on the server five seconds after a change; nothing stays in the browser. */
+  function keeping(form) {
+    const note = one("[data-kept]", form), url = form.dataset.keep;
+    let timer = 0, dirty = false, under = null, flight = null;
+    /* A file goes only where its key comes back. */
+    function typed() {
+      const body = new FormData(form);
+      all("input[type=file]:not([data-file])", form).forEach((input) => { body.delete(input.name); });
+      return body;
+    }
+    async function send() {
+      clearTimeout(timer);
+      dirty = false;
+      under = new AbortController();
+      try {
+        const answer = await fetch(url, { method: "POST", body: typed(), headers: { Accept: "application/json" }, signal: under.signal });
+        if (answer.status === 401) document.dispatchEvent(new Event("session-ended"));
+        if (!answer.ok) throw new Error(answer.status);
+        const kept = await answer.json();
+        note.textContent = kept.kept;
+        form.dispatchEvent(new CustomEvent("kept", { detail: kept }));
+        if (!dirty) form.dispatchEvent(new Event("saved"));
+      } catch (failed) {
+        if (failed.name !== "AbortError") { dirty = true; timer = setTimeout(keep, 15000); }
+      }
+    }
+    function keep() {
+      const now = send().finally(() => { if (flight === now) flight = null; });
+      flight = now;
+    }
+    form.addEventListener("keep", keep);
+    form.addEventListener("input", () => {
+      dirty = true;
+      clearTimeout(timer);
+      timer = setTimeout(keep, 5000);
+    });
+    let waits = false;
+    form.addEventListener("submit", (event) => {
+      if (!navigator.onLine) {
+        event.preventDefault();
+        note.textContent = form.dataset.offline;
+        return;
+      }
+      clearTimeout(timer);
+      dirty = false;
+      if (!flight) return;
+      /* The save deletes the draft: one that is on its way comes first, for two seconds at most. */
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (waits) return;
+      waits = true;
+      const { submitter } = event;
+      Promise.race([flight, new Promise((done) => { setTimeout(done, 2000); })]).then(() => {
+        under.abort();
+        flight = null;
+        waits = false;
+        clearTimeout(timer);
+        form.requestSubmit(submitter);
+      });
+    });
+    document.addEventListener("session-again", () => { if (dirty) keep(); });
+    addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(url, typed()); });
+  }
 
   /* A select or radio group with data-submit sends its form when changed, not at each arrow key on the way. */
   const autoSubmit = (event) => event.target.matches("[data-submit]:not(:focus-visible)") && event.target.form.requestSubmit();
@@ -312,9 +384,12 @@
     all("figure.fig", root).forEach(describe);
     all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("form[data-guard]", root).forEach(guard);
+    all("form[data-keep]", root).forEach(keeping);
     all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
   document.addEventListener("DOMContentLoaded", () => {
+    // The style sheet shows the tree where there is room; for readers of the page it is open then.
+    all("details.tree").forEach((tree) => { tree.open = matchMedia("(min-width: 992px)").matches; });
     prepare(document);
     const session = one("dialog[data-session]"), summary = one(".error-summary");
     if (session) watchSession(session);

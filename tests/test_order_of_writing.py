@@ -13,7 +13,7 @@ from audit.context import acting
 from audit.models import Signature
 from audit.signatures import sign
 from patients.models import EligibilityDecision, Query, Record
-from patients.participation.eligibility import decision_in_force, decisions
+from patients.participation.eligibility_decisions.eligibility import decision_in_force, decisions
 from patients.queries.threads import answer_query, raise_query
 from patients.review.signatures import changes_since_signature
 from safety.reviews import attach_reviews
@@ -27,6 +27,17 @@ NOT_STAMPED = {
         "*",
         "given_at",
     ): "the moment of a consent is entered by a person; a late entry must not replace a newer consent",
+    **dict.fromkeys(
+        (
+            ("dosing/bedside/gaps.py", "at"),
+            ("dosing/bedside/ledger.py", "at"),
+            ("dosing/bedside/steps.py", "at"),
+            ("dosing/models/bedside.py", "at"),
+            ("patients/models/samples.py", "at"),
+            ("patients/views/shipments.py", "at"),
+        ),
+        "the moment at which it was done or seen, which a person enters or a tablet sends",
+    ),
     ("patients/views/protocol.py", "withdrawn_at"): "a list beside the versions in force",
     ("reports/home/workload.py", "completed_at"): "the median of the latest forms: a figure",
     ("trials/people/views.py", "starts_on"): "a day that a person enters",

@@ -80,9 +80,15 @@ class MomentField(SiteClockField):
 
     def __init__(self, *, zone: str = "UTC", partial: bool = False, **kwargs: Any) -> None:
         self.partial = partial
-        kwargs.setdefault("help_text", TIME_HELP % {"zone": zone})
+        self.has_usual_help = "help_text" not in kwargs
         super().__init__(zone=zone, **kwargs)
+        self.tell_clock()
         self.widget.attrs["data-moment"] = "minute"
+
+    def tell_clock(self) -> None:
+        """Say in the reader's language how a moment is typed and on which clock it is read."""
+        if self.has_usual_help:
+            self.help_text = TIME_HELP % {"zone": self.zone}
 
     def read(self, text: str) -> Moment:
         """Return the moment. Raises ValueRefused; unless `partial`, also for a date without a time."""
@@ -98,3 +104,6 @@ def on_clock_of(form: forms.BaseForm, zone: str) -> None:
     for field in form.fields.values():
         if isinstance(field, SiteClockField):
             field.zone = zone
+        if isinstance(field, MomentField):
+            # Declared in a class, the field was made in another language, on another clock.
+            field.tell_clock()

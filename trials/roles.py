@@ -14,10 +14,13 @@ class Role:
     description: Promise
     permissions: frozenset[P]
     time_boxed = False
+    # The principal investigator delegates tasks to it (ICH E6(R3) 2.3): people of the site.
+    delegated = False
 
 
 class Coordinator(Role):
     code = "coordinator"
+    delegated = True
     title = _("Study coordinator")
     description = _("Screens and follows patients, enters data, answers queries, reports adverse events.")
     permissions = frozenset(
@@ -33,31 +36,80 @@ class Coordinator(Role):
             P.ANSWER_QUERY,
             P.REQUEST_UNLOCK,
             P.SEE_TRAIL,
+            P.REDACT,
             P.SEE_PEOPLE,
             P.VOUCH,
+            P.REPORT_EXPOSURE,
         }
     )
 
 
 class Investigator(Role):
     code = "investigator"
+    delegated = True
     title = _("Investigator")
     description = _("Decides on eligibility, treats, assesses and signs; may do all that a coordinator does.")
-    permissions = Coordinator.permissions | {P.SIGN_ELIGIBILITY, P.SIGN, P.ASSESS_EVENT}
+    permissions = Coordinator.permissions | {
+        P.SIGN_ELIGIBILITY,
+        P.SIGN,
+        P.ASSESS_EVENT,
+        P.TAKE_COPY,
+        P.UNBLIND,
+        P.HOLD_TRIAL,
+    }
+
+
+class PrincipalInvestigator(Role):
+    code = "principal_investigator"
+    title = _("Principal investigator")
+    description = _(
+        "Is responsible for the trial at the site: does all that an investigator does, approves roles and versions."
+    )
+    permissions = Investigator.permissions | {P.APPROVE, P.REVIEW_ACCESS, P.HANDLE_PROBLEMS, P.SEE_SYSTEM}
 
 
 class CellLaboratory(Role):
     code = "cell_laboratory"
+    delegated = True
     title = _("Cell laboratory (unblinded)")
     description = _("Prepares the product and knows the treatment; enters no clinical data.")
-    permissions = frozenset({P.SEE_TRIAL, P.PREPARE_PRODUCT, P.SEE_TREATMENT})
+    permissions = frozenset(
+        {P.SEE_TRIAL, P.PREPARE_PRODUCT, P.CLASSIFY_PRODUCT, P.SEE_TREATMENT, P.REPORT_EXPOSURE}
+    )
+
+
+class Pharmacist(Role):
+    code = "pharmacist"
+    delegated = True
+    title = _("Pharmacist (unblinded)")
+    description = _("Receives, releases and hands over the product; enters no clinical data.")
+    permissions = CellLaboratory.permissions
 
 
 class Monitor(Role):
     code = "monitor"
     title = _("Monitor")
     description = _("Reads everything blinded, compares it with the source, raises and closes queries.")
-    permissions = frozenset({P.SEE_TRIAL, P.SEE_FILES, P.RAISE_QUERY, P.VERIFY, P.SEE_TRAIL, P.SEE_PEOPLE})
+    permissions = frozenset(
+        {
+            P.SEE_TRIAL,
+            P.SEE_FILES,
+            P.RAISE_QUERY,
+            P.VERIFY,
+            P.SEE_TRAIL,
+            P.SEE_PEOPLE,
+            P.REPORT_EXPOSURE,
+        }
+    )
+
+
+class UnblindedMonitor(Role):
+    code = "unblinded_monitor"
+    title = _("Unblinded monitor")
+    description = _(
+        "Compares the product and the allocation with their source; asks nothing about clinical data."
+    )
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT, P.SEE_TRAIL, P.SEE_PEOPLE, P.REPORT_EXPOSURE})
 
 
 class DataManager(Role):
@@ -77,9 +129,13 @@ class DataManager(Role):
             P.APPLY_AMENDMENT,
             P.SEE_TRAIL,
             P.REVIEW_TRAIL,
+            P.REDACT,
+            P.HANDLE_PROBLEMS,
             P.EXPORT,
             P.SEE_PEOPLE,
             P.VOUCH,
+            P.REVIEW_ACCESS,
+            P.REPORT_EXPOSURE,
         }
     )
 
@@ -87,15 +143,70 @@ class DataManager(Role):
 class Statistician(Role):
     code = "statistician"
     title = _("Statistician (unblinded)")
-    description = _("Reads and exports everything, the allocation included; changes nothing.")
-    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT, P.SEE_TRAIL, P.EXPORT})
+    description = _(
+        "Reads and exports everything, the allocation included; may upload its sealed list, and changes nothing else."
+    )
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT, P.SEE_TRAIL, P.EXPORT, P.UPLOAD_ALLOCATION})
+
+
+class BlindedStatistician(Role):
+    code = "blinded_statistician"
+    title = _("Statistician (blinded)")
+    description = _("Prepares the analysis: reads and exports everything but the treatment; changes nothing.")
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_TRAIL, P.EXPORT})
+
+
+class SponsorRepresentative(Role):
+    code = "sponsor_representative"
+    title = _("Representative of the sponsor")
+    description = _(
+        "Oversees the trial for the sponsor: reads the blinded data, the people and the trail; signs releases of holds."
+    )
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_TRAIL, P.SEE_PEOPLE, P.HOLD_TRIAL})
+
+
+class SponsorSafety(Role):
+    code = "sponsor_safety"
+    title = _("Drug safety of the sponsor")
+    description = _(
+        "Receives serious adverse events, blinded, asks about them, may hold the trial, and unblinds one patient for "
+        "the report of a SUSAR."
+    )
+    permissions = frozenset(
+        {
+            P.SEE_TRIAL,
+            P.SEE_FILES,
+            P.RAISE_QUERY,
+            P.SEE_TRAIL,
+            P.UNBLIND_SUSAR,
+            P.REPORT_EXPOSURE,
+            P.HOLD_TRIAL,
+        }
+    )
+
+
+class DataMonitoringBoard(Role):
+    code = "data_monitoring_board"
+    title = _("Data monitoring board (unblinded)")
+    description = _("Watches safety during the trial with the treatment known; changes nothing.")
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT})
 
 
 class Administrator(Role):
     code = "administrator"
     title = _("Administrator")
     description = _("Manages people and exports the study data; never writes clinical data.")
-    permissions = frozenset({P.SEE_TRIAL, P.MANAGE_PEOPLE, P.SEE_PEOPLE, P.EXPORT, P.SEE_TRAIL})
+    permissions = frozenset(
+        {
+            P.SEE_TRIAL,
+            P.MANAGE_PEOPLE,
+            P.SEE_PEOPLE,
+            P.HANDLE_PROBLEMS,
+            P.EXPORT,
+            P.SEE_TRAIL,
+            P.SEE_SYSTEM,
+        }
+    )
 
 
 class Inspector(Role):
@@ -114,6 +225,7 @@ class Inspector(Role):
             P.REVIEW_TRAIL,
             P.EXPORT,
             P.SEE_PEOPLE,
+            P.SEE_SYSTEM,
         }
     )
     time_boxed = True
@@ -124,10 +236,17 @@ ROLES: dict[str, type[Role]] = {
     for role in (
         Coordinator,
         Investigator,
+        PrincipalInvestigator,
         CellLaboratory,
+        Pharmacist,
         Monitor,
+        UnblindedMonitor,
         DataManager,
         Statistician,
+        BlindedStatistician,
+        SponsorRepresentative,
+        SponsorSafety,
+        DataMonitoringBoard,
         Administrator,
         Inspector,
     )

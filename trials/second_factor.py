@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from accounts import kept_forms
 from audit.stored_text import system_text
+from trials.permissions import Permission
 from trials.roles import ROLES
 
 if TYPE_CHECKING:
@@ -28,12 +31,19 @@ def check_roles() -> None:
         )
 
 
+def knows(access: "Access") -> bool:
+    """Return True if the role itself, by its rights, knows the treatment of a masked trial."""
+    return Permission.SEE_TREATMENT in access.role.permissions and access.trial.masked
+
+
 def is_missing(request: HttpRequest, access: "Access") -> bool:
     """Return True if the role needs a second factor and the user has none.
 
+    In production a role that knows the treatment of a masked trial needs one whatever the setting says.
+
     A session that began with a factor costs no query. A user who has one was asked for it, or has just set it up.
     """
-    if access.role.code not in settings.SECOND_FACTOR_ROLES:
+    if access.role.code not in settings.SECOND_FACTOR_ROLES and not (settings.PRODUCTION and knows(access)):
         return False
     steps = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY) or []
     if any(step.get("method") == "mfa" for step in steps):
@@ -53,3 +63,14 @@ def where_to_set_up(request: HttpRequest, access: "Access") -> HttpResponseRedir
     owner = kept_forms.owner_of(request) if request.method == "POST" else None
     back = kept_forms.keep(request=request, user=owner) if owner == access.user else request.get_full_path()
     return HttpResponseRedirect(f"{reverse('mfa_index')}?{urlencode({'needed': back})}")
+
+
+def where_to_confirm(request: HttpRequest) -> HttpResponseRedirect:
+    """Return the redirect to where a person confirms who they are. Raises PermissionDenied for a script."""
+    if "HX-Request" in request.headers:
+        raise PermissionDenied(system_text("trials.identity_to_be_confirmed"))
+    messages.warning(
+        request,
+        _("You know the treatment of this trial: confirm who you are before you read it."),
+    )
+    return HttpResponseRedirect(reverse("account_confirmation"))

@@ -8,11 +8,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
-from trials.awaited_version import awaited_words
-from trials.invitations import invitations_of
+from trials.delegations.invitations import invitations_of
 from trials.models import Delegation, Invitation
 from trials.reader import reader_language
 from trials.roles import ROLES
+from trials.versions.awaited_version import awaited_words
 
 
 @never_cache

@@ -1,9 +1,9 @@
-"""Functions and statements of the guard (`audit.guard`), installed and removed with the triggers."""
+"""Functions and statements of the guard (`audit.integrity.guard`), installed and removed with the triggers."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit import actor_tokens
-from audit.guard import (
+from audit.integrity import actor_tokens
+from audit.integrity.guard import (
     KEY_TABLE,
     SQLITE_VIEW,
     TRAIL_LOCK,

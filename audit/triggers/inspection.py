@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.guard import SQLITE_VIEW
+from audit.integrity.guard import SQLITE_VIEW
 from audit.triggers import guard, postgresql, postgresql_catalogue, sqlite
 from audit.triggers.installation import sqlite_present
 from audit.triggers.tables import append_only_tables, columns_by_table, existing_tables

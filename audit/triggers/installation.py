@@ -1,4 +1,4 @@
-"""Install and remove the triggers of one database, with the guard (`audit.guard`)."""
+"""Install and remove the triggers of one database, with the guard (`audit.integrity.guard`)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.guard import SQLITE_VIEW
+from audit.integrity.guard import SQLITE_VIEW
 from audit.triggers import guard, postgresql, sqlite
 from audit.triggers.tables import columns_by_table, existing_tables
 

@@ -8,13 +8,14 @@ nor the equality of 1.0 and 1.00 inside JSON can hide a change.
 from dataclasses import dataclass
 from typing import Any
 
+from audit.triggers.masking import column_masked_as_decided, masked_as_decided, redaction_tables
+from audit.triggers.postgresql_marks import BECAUSE, differs, undo_fact_marks, undo_marks
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     ADDED_BY_APPLICATION,
     ADDED_BY_TRIGGERS,
     APPEND_ONLY_MESSAGE,
     BARRED,
-    CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
@@ -28,6 +29,7 @@ from audit.triggers.tables import (
     TrackedTable,
     append_only_tables,
     fixed_signature_columns,
+    signature_model,
     signature_table,
 )
 
@@ -120,8 +122,8 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
     """Return functions and triggers for the tables among `names`."""
     functions, found = [REFUSAL, SIGNED_ONLY], list[Trigger]()
     for table in tables:
-        functions.append(_trail_function(table))
-        found += _trail_triggers(table) + _history_guards(table.history)
+        functions += [_trail_function(table), _masking_guard(table)]
+        found += _trail_triggers(table) + _history_guards(table.history, functions[-1].name)
         if table.final:
             functions.append(_final_function(table))
             found.append(Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name))
@@ -139,16 +141,15 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
             found.append(Trigger(function.name, table.name, "AFTER INSERT OR UPDATE", "ROW", function.name))
     for name in append_only_tables():
         found += _added_by_application(name) if name in names else []
+    if redaction_tables()[0] in names:
+        functions.append(_masking_function(tables))
+        found.append(
+            Trigger(f"{PREFIX}masks", redaction_tables()[0], "AFTER INSERT", "ROW", functions[-1].name)
+        )
     if signature_table() in names:
         functions.append(_signature_guard())
         found.append(Trigger(f"{PREFIX}fixed", signature_table(), "BEFORE UPDATE", "ROW", functions[-1].name))
     return functions, found
-
-
-def differs(columns: tuple[str, ...], old: str = "OLD", new: str = "NEW") -> str:
-    """Return the SQL condition that two rows differ in one of the columns."""
-    before, after = (", ".join(f'{row}."{name}"' for name in columns) for row in (old, new))
-    return f"ROW({before})::record *<> ROW({after})::record"
 
 
 def history_copy(
@@ -181,13 +182,10 @@ BEGIN
   actor := {SIGNED_ACTOR};
   IF actor IS NULL THEN RAISE EXCEPTION '{UNATTRIBUTED}' {REFUSE}; END IF;
   IF TG_OP = 'DELETE' THEN {remove}; RETURN NULL; END IF;
-  {insert};{_invalidation(table)}{_invalidate_covering_signatures(table)}{_undo_marks(table)}
+  {insert};{_invalidation(table)}{_invalidate_covering_signatures(table)}{undo_marks(table)}{undo_fact_marks(table)}
   RETURN NULL;
 END"""
     return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
-
-
-BECAUSE = f"coalesce(nullif(actor->>'reason', ''), '{CONTENT_CHANGED}')"
 
 
 def _invalidate(label: str, column: str) -> str:
@@ -217,31 +215,6 @@ def _invalidate_covering_signatures(table: TrackedTable) -> str:
   END IF;"""
 
 
-def _undo_marks(table: TrackedTable) -> str:
-    """Return SQL that undoes the marks on changed items and empties the column that records complete marks."""
-    if table.marks is None:
-        return ""
-    marks = table.marks
-    before, after = (f'({row}."{marks.items}"->m.item)' for row in ("OLD", "NEW"))
-    other_columns = tuple(column for column in table.signed if column != marks.items)
-    item = f"m.item <> '' AND ({before}::text IS DISTINCT FROM {after}::text OR {differs(other_columns)})"
-    here = f'm."{marks.record}" = NEW."{table.key}" AND m.undone_at IS NULL AND (m.item = \'\' OR {item})'
-    old, new = (
-        f"CASE m.item WHEN '' THEN {row}.\"{marks.items}\" ELSE jsonb_build_object(m.item, {value}) END"
-        for row, value in (("OLD", before), ("NEW", after))
-    )
-    # The column is emptied first: its condition looks for marks that are still in force.
-    return f"""
-  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN
-    UPDATE "{table.name}" SET "{marks.clears}" = NULL
-    WHERE "{table.key}" = NEW."{table.key}" AND "{marks.clears}" IS NOT NULL AND EXISTS (
-      SELECT 1 FROM "{marks.name}" m WHERE m.kind = '{marks.kind}' AND {here});
-    UPDATE "{marks.name}" m SET undone_at = clock_timestamp(), undone = jsonb_build_object(
-      'by', actor->>'full_name', 'because', {BECAUSE}, 'old', {old}, 'new', {new})
-    WHERE {here};
-  END IF;"""
-
-
 def _lock_guard(table: TrackedTable) -> TriggerFunction:
     refuse = f"RAISE EXCEPTION '{LOCKED.format(table=table.name)}' {REFUSE}"
     closed = table.lock_condition("OLD", own=True)
@@ -255,7 +228,8 @@ BEGIN
     IF {table.lock_condition("NEW", own=False)} THEN {refuse}; END IF;
     RETURN NEW;
   END IF;
-  IF {differs(table.locked_columns)} AND ({closed}) THEN {refuse}; END IF;{marks}{_lock_column_guard(table)}
+  IF {differs(table.locked_columns)} AND ({closed}) AND NOT ({masked_as_decided(table, differs, "postgresql")})
+  THEN {refuse}; END IF;{marks}{_lock_column_guard(table)}
   RETURN NEW;
 END"""
     return TriggerFunction(f"{PREFIX}locked_{table.name}", body)
@@ -284,7 +258,8 @@ def _final_function(table: TrackedTable) -> TriggerFunction:
     )
     body = f"""
 BEGIN
-  IF {changed} THEN RAISE EXCEPTION '{FINAL_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
+  IF ({changed}) AND NOT ({masked_as_decided(table, differs, "postgresql")})
+  THEN RAISE EXCEPTION '{FINAL_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
   RETURN NEW;
 END"""
     return TriggerFunction(f"{PREFIX}final_{table.name}", body)
@@ -354,13 +329,43 @@ def _trail_triggers(table: TrackedTable) -> list[Trigger]:
     return found
 
 
-def _history_guards(name: str) -> list[Trigger]:
-    """Return the guards of a history: only a trigger adds to it."""
+def _history_guards(name: str, masking: str) -> list[Trigger]:
+    """Return the guards of a history: only a trigger adds to it, and only masking changes it."""
     message = ADDED_BY_TRIGGERS.format(table=name)
     # Inside a trigger the depth is 1 before this one runs.
     alone = "pg_trigger_depth() < 1"
     only = Trigger(f"{PREFIX}only_triggers", name, "BEFORE INSERT", "STATEMENT", REFUSAL.name, message, alone)
-    return [only, *_append_only(name)]
+    refused = APPEND_ONLY_MESSAGE.format(table=name)
+    return [
+        only,
+        Trigger(f"{PREFIX}append_only", name, "BEFORE UPDATE OR DELETE", "ROW", masking, refused),
+        Trigger(f"{PREFIX}no_truncate", name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, refused),
+    ]
+
+
+def _masking_guard(table: TrackedTable) -> TriggerFunction:
+    """Return the guard of a history against changes: only masking that two persons decided passes."""
+    body = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF {masked_as_decided(table, differs, "postgresql", history=True)} THEN RETURN NEW; END IF;
+  END IF;
+  RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation';
+END"""
+    return TriggerFunction(f"{PREFIX}past_{table.name}", body)
+
+
+def _masking_function(tables: list[TrackedTable]) -> TriggerFunction:
+    """Return the function that masks a row of a history, which the application's role may not change itself."""
+    histories = ", ".join(f"'{table.history}'" for table in tables)
+    body = f"""
+BEGIN
+  IF NEW."table" IN ({histories}) THEN
+    EXECUTE format('UPDATE %I SET %I = %L WHERE history_id = %s', NEW."table", NEW."column", NEW.masked, NEW."row");
+  END IF;
+  RETURN NULL;
+END"""
+    return TriggerFunction(f"{PREFIX}mask", body)
 
 
 def _added_by_application(name: str) -> list[Trigger]:
@@ -378,10 +383,12 @@ def _append_only(name: str) -> list[Trigger]:
 
 
 def _signature_guard() -> TriggerFunction:
+    masked = column_masked_as_decided(signature_model(), INVALIDATION[-1], differs, "postgresql")
     body = f"""
 BEGIN
-  IF {differs(fixed_signature_columns())}
-    OR ({differs(INVALIDATION)} AND (OLD.invalidated_at IS NOT NULL OR NEW.invalidated_at IS NULL))
+  IF ({differs(fixed_signature_columns())}
+    OR ({differs(INVALIDATION)} AND (OLD.invalidated_at IS NOT NULL OR NEW.invalidated_at IS NULL)))
+    AND NOT ({masked})
   THEN RAISE EXCEPTION '{SIGNED_IS_FIXED}' {REFUSE}; END IF;
   RETURN NEW;
 END"""

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit import privileges
-from audit.guard import KEY_TABLE
+from audit.integrity import privileges
+from audit.integrity.guard import KEY_TABLE
 from audit.triggers.postgresql import PREFIX, TriggerFunction, TriggerState
 
 HERE = "current_schema()::regnamespace"

@@ -3,6 +3,11 @@
 A write from any other program is refused: "no such function: stroma_actor".
 """
 
+from typing import Any
+
+from django.db.models import JSONField
+
+from audit.triggers.masking import column_masked_as_decided, masked_as_decided
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     ADDED_BY_APPLICATION,
@@ -23,6 +28,7 @@ from audit.triggers.tables import (
     TrackedTable,
     append_only_tables,
     fixed_signature_columns,
+    signature_model,
     signature_table,
 )
 
@@ -34,7 +40,7 @@ def triggers(tables: list[TrackedTable], names: set[str]) -> dict[str, str]:
     """Return `CREATE TRIGGER` statements by trigger name, for the tables among `names`."""
     found: dict[str, str] = {}
     for table in tables:
-        found |= _trail(table) | _only_triggers(table) | _append_only(table.history)
+        found |= _trail(table) | _only_triggers(table) | _history_guard(table)
     for name in append_only_tables():
         if name in names:
             found |= _only_application(name) | _append_only(name)
@@ -66,6 +72,7 @@ def _trail(table: TrackedTable) -> dict[str, str]:
     insert = [named, history_copy(table, row="NEW", kind="'+'"), *_invalidate_covering_signatures(table)]
     update = [named, fixed, history_copy(table, row="NEW", kind="'~'"), *_invalidation(table)]
     update += [*_invalidate_covering_signatures(table, changed=differs(table.covered)), *_undo_marks(table)]
+    update += _undo_fact_marks(table)
     return {
         **_trigger(table.name, "insert", "AFTER INSERT", insert),
         **_trigger(table.name, "update", "AFTER UPDATE", update, when=differs(table.compared)),
@@ -89,7 +96,10 @@ def _final(table: TrackedTable) -> dict[str, str]:
     if not table.final:
         return {}
     refusal = [f"SELECT RAISE(ABORT, '{FINAL_IS_FIXED.format(table=table.name)}')"]
-    when = " OR ".join(f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.final_columns)
+    changed = " OR ".join(
+        f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.final_columns
+    )
+    when = f"({changed}) AND NOT ({masked_as_decided(table, differs, 'sqlite')})"
     return _trigger(table.name, "final", "BEFORE UPDATE", refusal, when=when)
 
 
@@ -132,6 +142,7 @@ def _locks(table: TrackedTable) -> dict[str, str]:
     when = f"({differs(table.locked_columns)}) AND ({table.lock_condition('OLD', own=True)} OR ({moved}))"
     if table.locks.exempt:
         when += f" OR ({differs(table.locks.exempt)}) AND {table.lock_condition('OLD', own=True, frozen_too=False)}"
+    when = f"({when}) AND NOT ({masked_as_decided(table, differs, 'sqlite')})"
     above = table.lock_condition("NEW", own=False)
     return {
         **_trigger(table.name, "locked_insert", "BEFORE INSERT", refusal, when=above),
@@ -199,12 +210,39 @@ def _undo_marks(table: TrackedTable) -> list[str]:
         f'"{marks.clears}" IS NOT NULL AND EXISTS (SELECT 1 FROM {name} WHERE {here} AND '
         f"{name}.kind = '{marks.kind}' AND (({item}) OR ({whole})))"
     )
+    # What two persons masked is not undone: the text would be stored again, in the mark.
+    but = f" AND NOT ({masked_as_decided(table, differs, 'sqlite')})"
     # The column is emptied first: its condition looks for marks that are still in force.
     return [
-        clear,
-        f"{undo}{next(change_objects)}, 'new', {next(change_objects)}) WHERE {here} AND ({item})",
-        f"{undo}{next(texts)}, 'new', {next(texts)}) WHERE {here} AND ({whole})",
+        clear + but,
+        f"{undo}{next(change_objects)}, 'new', {next(change_objects)}) WHERE {here} AND ({item}){but}",
+        f"{undo}{next(texts)}, 'new', {next(texts)}) WHERE {here} AND ({whole}){but}",
     ]
+
+
+def _undo_fact_marks(table: TrackedTable) -> list[str]:
+    """Return SQL that undoes the marks on changed facts of the row, and those on the whole row."""
+    marks = table.fact_marks
+    if marks is None:
+        return []
+    items = " OR ".join(f"item = '{item}' AND ({differs(columns)})" for item, columns in marks.facts)
+    old, new = (_json_of(table, marks.columns, row) for row in ("OLD", "NEW"))
+    undo = f"UPDATE \"{marks.name}\" SET undone_at = {NOW}, undone = json_object('by', stroma_actor('full_name'), "
+    undo += f"'because', {BECAUSE}, 'old', {old}, 'new', {new}) "
+    undo += f"WHERE target_id = NEW.\"{table.key}\" AND target = '{marks.target}' AND undone_at IS NULL "
+    but = f"AND NOT ({masked_as_decided(table, differs, 'sqlite')})"
+    return [f"{undo}AND (item = '' AND ({differs(marks.columns)}) OR {items}) {but}"]
+
+
+def _json_of(table: TrackedTable, columns: tuple[str, ...], row: str) -> str:
+    fields: dict[str, Any] = {str(field.column): field for field in table.model._meta.concrete_fields}
+    pairs = []
+    for name in columns:
+        value = f'{row}."{name}"'
+        pairs.append(
+            f"'{name}', json({value})" if isinstance(fields[name], JSONField) else f"'{name}', {value}"
+        )
+    return f"json_object({', '.join(pairs)})"
 
 
 def _only_triggers(table: TrackedTable) -> dict[str, str]:
@@ -219,6 +257,18 @@ def _only_triggers(table: TrackedTable) -> dict[str, str]:
     named = "NEW.history_user_name IS stroma_actor('user_name') AND NEW.history_user_id IS stroma_actor('user_id')"
     refusal = [f"SELECT RAISE(ABORT, '{ADDED_BY_TRIGGERS.format(table=table.history)}')"]
     return _trigger(table.history, "no_insert", "BEFORE INSERT", refusal, when=f"NOT ({named} AND {true})")
+
+
+def _history_guard(table: TrackedTable) -> dict[str, str]:
+    """Return the guards of a history against changes: only masking that two persons decided passes."""
+    refusal = [f"SELECT RAISE(ABORT, '{APPEND_ONLY_MESSAGE.format(table=table.history)}')"]
+    masked = (
+        f"stroma_actor('now') IS NOT NULL AND {masked_as_decided(table, differs, 'sqlite', history=True)}"
+    )
+    return {
+        **_trigger(table.history, "no_update", "BEFORE UPDATE", refusal, when=f"NOT ({masked})"),
+        **_trigger(table.history, "no_delete", "BEFORE DELETE", refusal),
+    }
 
 
 def _only_application(name: str) -> dict[str, str]:
@@ -238,7 +288,8 @@ def _append_only(name: str) -> dict[str, str]:
 def _signature_guard() -> dict[str, str]:
     again = f"OLD.invalidated_at IS NOT NULL AND ({differs(INVALIDATION)})"
     half = f"NEW.invalidated_at IS NULL AND ({differs(INVALIDATION)})"
-    when = f"{differs(fixed_signature_columns())} OR ({again}) OR ({half})"
+    masked = column_masked_as_decided(signature_model(), INVALIDATION[-1], differs, "sqlite")
+    when = f"({differs(fixed_signature_columns())} OR ({again}) OR ({half})) AND NOT ({masked})"
     refusal = [f"SELECT RAISE(ABORT, '{SIGNED_IS_FIXED}')"]
     return _trigger(signature_table(), "fixed", "BEFORE UPDATE", refusal, when=when)
 

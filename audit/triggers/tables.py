@@ -9,8 +9,9 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.trail import Locks, NoOverlap, history_model, tracked_columns, tracked_models, trail_of
+from audit.triggers.mark_tables import FactMarkTable, MarkTable, columns_of, fact_mark_table, mark_table
 
-ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview", "audit.ClockTurn")
+ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview", "audit.ClockTurn", "audit.MaskedCell")
 APPEND_ONLY = (*ALSO_SEALED, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
@@ -56,17 +57,6 @@ class Covered:
 
     label: str
     column: str
-
-
-@dataclass(frozen=True)
-class MarkTable:
-    """Table of the marks on items of a row: `record` refers to the row, `items` is the column of the marked values."""
-
-    name: str
-    record: str
-    items: str
-    kind: str
-    clears: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +121,7 @@ class TrackedTable:
     locks: Locks | None = None
     lock_table: str = ""
     marks: MarkTable | None = None
+    fact_marks: FactMarkTable | None = None
     no_overlap: NoOverlap | None = None
     barred: StateGuard | None = None
     bars: tuple[StateGuard, ...] = ()
@@ -148,7 +139,7 @@ class TrackedTable:
     @property
     def locked_columns(self) -> tuple[str, ...]:
         """Columns that a freeze or a lock protects. The row's own lock columns have a guard of their own."""
-        exempt = self.locks.exempt if self.locks else ()
+        exempt = (*self.locks.exempt, *self.locks.later) if self.locks else ()
         return tuple(c for c in self.columns if c not in (self.key, *OWN_LOCKS, *exempt))
 
     @property
@@ -190,7 +181,7 @@ class TrackedTable:
     @property
     def overlap_columns(self) -> tuple[str, ...]:
         """Columns that decide which rows overlap."""
-        return _columns(self.model, self.no_overlap.columns) if self.no_overlap else ()
+        return columns_of(self.model, self.no_overlap.columns) if self.no_overlap else ()
 
     @property
     def overlap_condition(self) -> str:
@@ -200,13 +191,13 @@ class TrackedTable:
     def _overlap_terms(self) -> Iterator[str]:
         rule: Any = self.no_overlap
         yield f'o."{self.key}" <> NEW."{self.key}"'
-        for column in _columns(self.model, rule.equal):
+        for column in columns_of(self.model, rule.equal):
             yield f'o."{column}" = NEW."{column}"'
-        for column in _columns(self.model, rule.blank_is_any):
+        for column in columns_of(self.model, rule.blank_is_any):
             yield f'(o."{column}" = \'\' OR NEW."{column}" = \'\' OR o."{column}" = NEW."{column}")'
         spans = [(span, "<=") for span in rule.closed_spans] + [(span, "<") for span in rule.half_open_spans]
         for span, before in spans:
-            first, last = _columns(self.model, span)
+            first, last = columns_of(self.model, span)
             for one, other in (("o", "NEW"), ("NEW", "o")):
                 yield f'({one}."{last}" IS NULL OR {other}."{first}" {before} {one}."{last}")'
         for row in ("o", "NEW") if rule.unless else ():
@@ -241,17 +232,18 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         history=history_model(model)._meta.db_table,
         key=str(model._meta.pk.column),
         columns=tuple(str(field.column) for field in tracked_columns(model)),
-        watched=_columns(model, trail.watched),
-        signed=_columns(model, trail.signed_content),
+        watched=columns_of(model, trail.watched),
+        signed=columns_of(model, trail.signed_content),
         deletable=trail.deletable,
         final=trail.final,
         patient=trail.patient,
         trial=trail.trial,
         covered_by=tuple(_covered(model, name) for name in trail.covered_by),
-        covered=_columns(model, trail.covered_content) if trail.covered_by else (),
+        covered=columns_of(model, trail.covered_content) if trail.covered_by else (),
         locks=trail.locks,
         lock_table=_table(trail.locks.stored_in) if trail.locks else "",
-        marks=_mark_table(model),
+        marks=mark_table(model),
+        fact_marks=fact_mark_table(model),
         no_overlap=trail.no_overlap,
         barred=_bar(model),
         bars=_bars(model),
@@ -265,16 +257,6 @@ def _table(label: str) -> str:
 def _covered(model: type[models.Model], name: str) -> Covered:
     relation: Any = model._meta.get_field(name)
     return Covered(relation.related_model._meta.label_lower, relation.column)
-
-
-def _mark_table(model: type[models.Model]) -> MarkTable | None:
-    trail = trail_of(model)
-    if trail.marks is None:
-        return None
-    mark_model = apps.get_model(trail.marks.stored_in)
-    record = next(str(field.column) for field in mark_model._meta.fields if field.related_model is model)
-    (items,) = _columns(model, (trail.items,))
-    return MarkTable(mark_model._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
 
 
 def _bar(model: type[models.Model]) -> StateGuard | None:
@@ -291,11 +273,6 @@ def _bar(model: type[models.Model]) -> StateGuard | None:
 def _bars(model: type[models.Model]) -> tuple[StateGuard, ...]:
     found = (_bar(other) for other in tracked_models())
     return tuple(bar for bar in found if bar is not None and bar.above == model._meta.db_table)
-
-
-def _columns(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, ...]:
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    return tuple(field.column for field in fields)
 
 
 def tracked_tables() -> list[TrackedTable]:
@@ -335,7 +312,7 @@ def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
 
 def _possible_guards(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     """Return the table without guards that need a table or column that does not exist yet."""
-    locks, marks = table.locks, table.marks
+    locks, marks, facts = table.locks, table.marks, table.fact_marks
     if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
     no_overlap = table.no_overlap if set(table.overlap_columns) <= columns[table.name] else None
@@ -343,6 +320,7 @@ def _possible_guards(table: TrackedTable, columns: dict[str, set[str]]) -> Track
         table,
         locks=locks,
         marks=marks if marks and marks.name in columns else None,
+        fact_marks=facts if facts and "target_id" in columns.get(facts.name, ()) else None,
         no_overlap=no_overlap,
         barred=table.barred if table.barred and table.barred.exists(columns) else None,
         bars=tuple(bar for bar in table.bars if bar.exists(columns)),
@@ -373,6 +351,7 @@ def with_existing_columns(table: TrackedTable, *, live: set[str], past: set[str]
         watched=tuple(column for column in table.watched if column in live),
         signed=tuple(column for column in table.signed if column in live),
         covered=tuple(column for column in table.covered if column in live),
+        fact_marks=table.fact_marks.among(live) if table.fact_marks else None,
     )
 
 
@@ -391,7 +370,12 @@ def signature_table() -> str:
     return apps.get_model("audit.Signature")._meta.db_table
 
 
+def signature_model() -> type[models.Model]:
+    """Return the model of the signatures."""
+    return apps.get_model("audit.Signature")
+
+
 def fixed_signature_columns() -> tuple[str, ...]:
     """Return the columns of a signature that never change."""
-    fields = apps.get_model("audit.Signature")._meta.concrete_fields
+    fields = signature_model()._meta.concrete_fields
     return tuple(str(field.column) for field in fields if field.column not in INVALIDATION)

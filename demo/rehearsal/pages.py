@@ -1,7 +1,7 @@
 """Every page of a trial, requested by the people who may read it; what fails is a fault of the file or of the page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Rendering:
         """Request every page once for each object that it can show."""
         for page in _pages(get_resolver().url_patterns):
             seen: set[str] = set()
-            for parts in self._objects(page):
+            for parts in self.objects_of(page):
                 form = parts.get("form", "")
                 for role in self._readers(page, again=form in seen):
                     self._request(page.at({"slug": self.trial.slug, **parts}), role)
@@ -102,7 +102,7 @@ class Rendering:
                 self._clients[role].force_login(self.people[role], backend="accounts.backends.PersonBackend")
         return self._clients[role]
 
-    def _objects(self, page: _Page) -> Iterator[dict[str, Any]]:
+    def objects_of(self, page: _Page) -> Iterator[dict[str, Any]]:
         """Yield the named parts of the address for each object; nothing for a part that is not known."""
         needed = set(page.parts) - {"slug"}
         if not needed:
@@ -122,7 +122,7 @@ class Rendering:
             yield from self._forms(page, patient)
         elif needed == {"target", "key", "item"}:
             for target, kind in KINDS.items():
-                for row in kind.of_patients([patient.pk])[:1]:
+                for row in kind.of_patients({patient.pk: patient})[:1]:
                     item = next(iter(kind.facts(row)), "")
                     yield from ([{"target": target, "key": row.pk, "item": item}] if item else [])
         elif needed == {"visit"}:
@@ -166,6 +166,15 @@ class Rendering:
                 yield {"pk": delegation.user_id}
         for patient in Patient.objects.filter(trial=self.trial)[:1]:
             yield {"level": "patient", "key": patient.pk}
+
+
+def addresses_of(trial: Trial, *, codes: Collection[str]) -> Iterator[str]:
+    """Yield the address of every page that can be read, once for each object; of patients only those named."""
+    found = Rendering(trial, {})
+    for page in _pages(get_resolver().url_patterns):
+        for parts in found.objects_of(page):
+            if parts.get("code") in (None, *codes):
+                yield page.at({"slug": trial.slug, **parts})
 
 
 def _pages(patterns: list[Any], before: str = "") -> Iterator[_Page]:

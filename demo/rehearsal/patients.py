@@ -15,8 +15,8 @@ from demo.patients import Populator
 from demo.stories import FRESH, HEADACHE, Story
 from demo.treatment import infuse
 from patients.models import Patient, Visit
-from patients.participation.eligibility import sign_eligibility
-from patients.participation.eligibility_data import eligibility_subject
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
+from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
 from patients.participation.visits import add_unscheduled, hold_visit
 from protocol.document.items import Form

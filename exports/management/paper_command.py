@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.models import User, normal_username
-from audit import seal_files, seals
 from audit.context import acting
+from audit.management.operator import OperatorCommand
+from audit.sealing import seal_files, seals
 from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
 from exports.management.command_arguments import refuse_unless_new, trial_named
@@ -38,8 +39,11 @@ class CommandArguments:
         return f"{self.user.full_name} ({self.user.get_username()})"
 
 
-class PaperCommand(BaseCommand):
+class PaperCommand(OperatorCommand):
     """Base class of a command that writes one document."""
+
+    asks_why = False
+    has_rights_of_user = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
@@ -73,5 +77,6 @@ class PaperCommand(BaseCommand):
                 raise CommandError(str(refused)) from refused
             with arguments.out.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            register_copy(copy, "finished", sha256=sha256, data_sha256=data_sha256)
+            size = arguments.out.stat().st_size
+            register_copy(copy, sha256=sha256, data_sha256=data_sha256, size=size)
         self.stdout.write(f"{arguments.out}: {arguments.out.stat().st_size} bytes, SHA-256 {sha256}")

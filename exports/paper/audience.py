@@ -4,7 +4,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from audit.change_labels import Reader
+from audit.trail_reading.change_labels import Reader
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from protocol.values.site_clock import minutes_east

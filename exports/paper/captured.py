@@ -12,9 +12,9 @@ from audit.signatures import SignatureState, verify_many
 from audit.system_texts import actor_words
 from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
-from exports.paper.original_entries import Past
 from patients.casebook.facts import Fact
 from patients.casebook.form_content import ReadLine, sections
+from patients.casebook.form_history import ChangedValue, FormAct, FormHistory
 from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
@@ -32,7 +32,7 @@ FLAGS = {"low": "↓", "high": "↑", "": ""}
 class RecordContext:
     """Data shown with the records of one patient, by record."""
 
-    past: Mapping[int, Mapping[str, Past]]
+    histories: Mapping[int, FormHistory]
     readings: Mapping[int, Readings]
     queries: Mapping[int | None, list[Query]]
     signatures: Mapping[tuple[str, int], list[Part]]
@@ -42,7 +42,11 @@ class RecordContext:
 def form_part(record: Record, context: RecordContext, audience: Audience) -> Part:
     """Return one record."""
     form = audience.rules(record.protocol_id).form(record.form)
-    past, marks = context.past.get(record.pk, {}), context.marks.get(record.pk, PaperMarks())
+    history, marks = (
+        context.histories.get(record.pk, FormHistory()),
+        context.marks.get(record.pk, PaperMarks()),
+    )
+    past = history.changed
     groups = [
         {
             "title": section.title,
@@ -61,7 +65,7 @@ def form_part(record: Record, context: RecordContext, audience: Audience) -> Par
         "title": form.title.in_language(audience.language),
         "code": form.code,
         "state": str(record.get_state_display()),
-        "facts": _facts(record, marks, audience),
+        "facts": _facts(record, history, marks, audience),
         "struck": record.struck_out_reason,
         "changed": len(past),
         "groups": groups,
@@ -72,11 +76,15 @@ def form_part(record: Record, context: RecordContext, audience: Audience) -> Par
     }
 
 
-def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[str, str]]:
-    """Return when the record was entered, completed, verified, reviewed and locked, and its protocol version."""
+def _facts(
+    record: Record, history: FormHistory, marks: PaperMarks, audience: Audience
+) -> list[tuple[str, str]]:
+    """Return who entered, completed and changed the record, its marks and lock, and its protocol version."""
+    changed = history.last if history.last not in (history.entered, history.completed) else None
     facts = [
-        (_("First saved"), audience.instant(record.created_at)),
-        (pgettext("when", "Completed"), audience.instant(record.completed_at)),
+        (_("First saved"), _act_words(history.entered, audience)),
+        (pgettext("when", "Completed"), _act_words(history.completed, audience)),
+        (_("Last changed"), _act_words(changed, audience)),
         (pgettext("when", "Verified"), marks.verified if record.verified_at else ""),
         (_("Reviewed"), marks.reviewed),
         (pgettext("when", "Locked"), audience.instant(record.locked_at)),
@@ -85,7 +93,11 @@ def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[
     return [(label, words) for label, words in facts if words]
 
 
-def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
+def _act_words(act: FormAct | None, audience: Audience) -> str:
+    return ", ".join((audience.instant(act.at), act.who, role_words(act.role))).rstrip(", ") if act else ""
+
+
+def _row(line: ReadLine, past: Mapping[str, ChangedValue], forms: Sequence[Form], audience: Audience) -> Part:
     """Return one item. `forms` are the versions of its form that may define it, the best first."""
     changed = past.get(line.name)
     row: Part = {
@@ -110,7 +122,7 @@ def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audien
     return row
 
 
-def _original(changed: Past, item: Item | None, audience: Audience) -> str:
+def _original(changed: ChangedValue, item: Item | None, audience: Audience) -> str:
     if item is None:
         return str(changed.original or "")
     if item.type == "file" and changed.original and not audience.sees_files:
@@ -118,7 +130,7 @@ def _original(changed: Past, item: Item | None, audience: Audience) -> str:
     return display(changed.original, item, audience.language, _)
 
 
-def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Audience) -> list[Part]:
+def _removed(record: Record, form: Form, past: Mapping[str, ChangedValue], audience: Audience) -> list[Part]:
     """Return values of items that this version of the form lacks, labelled by the version that has them."""
     if all(name in form for name in record.values):
         return []
@@ -133,7 +145,7 @@ def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Aud
     return [_row(line, past, before, audience) for line in (*lines, *unknown)]
 
 
-def past_part(changed: Past, original: str, audience: Audience) -> Part:
+def past_part(changed: ChangedValue, original: str, audience: Audience) -> Part:
     """Return the first value of a changed item, and its last change."""
     return {
         "original": original or _("blank"),

@@ -39,6 +39,7 @@ ORDERED: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 EARLIER: dict[str, Callable[[], str]] = {
     "previous": lambda: _("the previous %(item)s"), "last": lambda: _("the last %(item)s"),
+    "here": lambda: _("%(item)s at this visit"),
 }  # fmt: skip
 BESIDE = frozenset({"subject", "visit", "infusion"})
 

@@ -11,6 +11,7 @@ from exports.paper.audience import Audience
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.conditions import in_words
 from exports.paper.typesetting import Making, typeset
+from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item, Limits
 from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS, unit_words
@@ -35,7 +36,7 @@ def write_crf(
     return typeset(
         template="crf",
         head=_head(audience, rules, annotated),
-        parts=_forms(rules, audience.language, annotated),
+        parts=form_parts(rules, audience.language, annotated),
         making=making,
         out=out,
     )
@@ -61,9 +62,9 @@ def _head(audience: Audience, rules: Protocol, annotated: bool) -> Part:
 
 
 def schedule(rules: Protocol, language: str) -> Part:
-    """Return the forms of each visit, required or when available, and the logs."""
-    visits = [(visit.code, {entry.form: entry.when for entry in visit.forms}) for visit in rules.visits]
-    signs = {"required": "●", "available": "○"}
+    """Return the forms of each visit, required, required after an infusion or when available, and the logs."""
+    visits = [(visit.code, {entry.form: _asked(entry) for entry in visit.forms}) for visit in rules.visits]
+    signs = {"required": "●", "after_infusion": "(●)", "available": "○"}
     rows = [
         [
             form.title.in_language(language),
@@ -76,7 +77,14 @@ def schedule(rules: Protocol, language: str) -> Part:
     return {"visits": [code for code, _asked in visits], "rows": rows, "logs": logs}
 
 
-def _forms(rules: Protocol, language: str, annotated: bool) -> Iterator[Part]:
+def _asked(entry: VisitForm) -> str:
+    if entry.when == "required" and entry.after_infusion is not None:
+        return "after_infusion"
+    return entry.when
+
+
+def form_parts(rules: Protocol, language: str, annotated: bool) -> Iterator[Part]:
+    """Yield the forms of a protocol version; annotated: with storage, limits, conditions and edit checks."""
     for code, form in rules.forms.items():
         visits = [visit.code for visit in rules.visits if code in visit.form_codes]
         yield {
@@ -97,8 +105,13 @@ def _forms(rules: Protocol, language: str, annotated: bool) -> Iterator[Part]:
 
 
 def _checks(form: Form, rules: Protocol, language: str) -> list[tuple[str, str, str]]:
+    severities = {"hard": _("hard"), "soft": _("soft"), "notice": _("notice")}
     return [
-        (check.id, check.message.in_language(language), in_words(check.violated, rules, form, language))
+        (
+            f"{check.id} ({severities[check.severity]})",
+            check.message.in_language(language),
+            in_words(check.violated, rules, form, language),
+        )
         for check in form.checks
     ]
 

@@ -35,6 +35,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "what": _("What, why"),
     "change": _("Old → new"),
     "from": _("from"),
+    "session": _("Session"),
     "because": _("Because:"),
     "blank": _("blank"),
     "consent": _("Consent"),
@@ -56,6 +57,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "events": _("Adverse events"),
     "queries": _("Queries on entries outside forms"),
     "deviations": _("Protocol deviations"),
+    "contacts": _("Contacts"),
     "signatures": _("Signatures"),
     "nothing_signed": _("Nothing was signed."),
     "name": _("Printed name"),
@@ -65,7 +67,9 @@ CASEBOOK: dict[str, str | Promise] = {
 CRF: dict[str, str | Promise] = {
     "schedule": _("Schedule of forms"),
     "form": _("Form"),
-    "schedule_note": _("● required · ○ when available. Logs, at any time:"),
+    "schedule_note": _(
+        "● required · (●) required once the infusion was given · ○ when available. Logs, at any time:"
+    ),
     "patient": _("Patient"),
     "visit": _("Visit"),
     "row": _("Row"),

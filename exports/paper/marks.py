@@ -23,7 +23,7 @@ class PaperMarks:
 def marks_of(patient_id: int, audience: Audience) -> dict[int, PaperMarks]:
     """Return the marks by record that no later change has undone. One query."""
     found: dict[int, PaperMarks] = {}
-    for mark in Mark.objects.filter(patient=patient_id).valid().select_related("by"):
+    for mark in Mark.objects.filter(patient=patient_id).valid().on_forms().select_related("by"):
         marks = found.setdefault(mark.record_id, PaperMarks())
         words = f"{audience.instant(mark.at)}, {mark.by.full_name}"
         if mark.kind == Mark.Kind.REVIEW:

@@ -11,9 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from audit.change_labels import column_changes
-from audit.sources import hidden_signatures
-from dosing.labels import infusion_facts, millions, product_facts
+from audit.trail_reading.change_labels import column_changes
+from audit.trail_reading.row_titles import title_of_target
+from audit.trail_reading.sources import hidden_signatures
+from dosing.labels import dose_amount, infusion_facts, product_facts
 from dosing.models import Infusion, Preparation
 from exports.paper import original_entries
 from exports.paper.audience import Audience
@@ -26,20 +27,20 @@ from exports.paper.captured import (
     queries_of,
     signatures_of,
 )
+from exports.paper.contacts import contact_parts
 from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
-from exports.paper.trail_subjects import subject_of
 from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.facts import facts_asked
+from patients.casebook.form_history import ChangedValue, histories_of
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
-from patients.participation.eligibility_data import input_words, value_words
+from patients.participation.eligibility_decisions.eligibility_data import input_words, value_words
 from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent
 from trials.models import ProtocolVersion
-from trials.reader import shown_number
 
 Facts = list[tuple[str, str]]
 
@@ -68,13 +69,14 @@ class PatientPaper:
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
             "queries": self._queries_on_facts(),
+            "contacts": contact_parts(self.patient, self.audience, self._past),
             "deviations": deviation_parts(self.patient, self.audience, self._past),
             "signatures": [part for _signature, part in self.signatures],
             "trail": trail_part(self.patient.pk, self.audience),
             "counts": {
                 "forms": len(self.records),
                 "values": sum(len(record.values) for record in self.records),
-                "changed": sum(len(changed) for changed in self.record_context.past.values()),
+                "changed": sum(len(history.changed) for history in self.record_context.histories.values()),
                 "queries": sum(len(rows) for rows in self.record_context.queries.values()),
                 "signatures": len(self.signatures),
             },
@@ -126,7 +128,7 @@ class PatientPaper:
         hidden = hidden_signatures(audience.may)
         found = signatures_of(self.patient.pk, audience, hidden)
         for signature, part in found:
-            part["of"] = subject_of(signature.target_type, signature.target_id, audience.reader)
+            part["of"] = title_of_target(signature.target_type, signature.target_id, audience.reader)
         return found
 
     @cached_property
@@ -137,9 +139,7 @@ class PatientPaper:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
         marks = marks_of(self.patient.pk, self.audience)
-        return RecordContext(
-            original_entries.of_items(self.patient.pk), self._readings(), queries, by_target, marks
-        )
+        return RecordContext(histories_of(self.patient.pk), self._readings(), queries, by_target, marks)
 
     def _readings(self) -> dict[int, Readings]:
         """Return the reference-range readings by record, including records struck out. Two queries."""
@@ -187,7 +187,7 @@ class PatientPaper:
             for key, changed in original_entries.of_columns(model, self.patient.pk, at_once=at_once).items()
         }
 
-    def _column(self, model: Any, name: str, changed: original_entries.Past) -> Part:
+    def _column(self, model: Any, name: str, changed: ChangedValue) -> Part:
         """Return one changed column with its first value, worded as in the audit trail."""
         # An unsaved row with only this column, so that the wording is the trail's own.
         first = model(**{name: changed.original})
@@ -332,10 +332,10 @@ class PatientPaper:
         return {row.infusion_id: self._product(row, changed.get(row.pk, [])) for row in rows}
 
     def _product(self, row: Preparation, changed: Sequence[Part]) -> Part:
-        dose = shown_number(millions(row.cells_per_kg))
+        dose = dose_amount(row)
         facts = _filled(
             *product_facts(row),
-            (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),
+            (_("Dose per kg"), f"{dose} · {row.get_dose_finding_display()}" if dose else ""),
             (_("Prepared"), self.audience.instant(row.prepared_at)),
         )
         return _with_changes(facts, changed)

@@ -1,23 +1,28 @@
 """The complete audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from audit import events, reading
+from audit import events
 from audit.models import AccessEvent
-from audit.reading import TrailEntry
-from audit.sources import Filter
 from audit.system_texts import PROCESS
+from audit.trail_reading import reading
+from audit.trail_reading.devices import agents_of, device_words
+from audit.trail_reading.plain_words import key_words, plain_words
+from audit.trail_reading.reading import TrailEntry
+from audit.trail_reading.sources import Filter
 from exports.paper.audience import Audience
-from exports.paper.trail_subjects import subject
 from patients.casebook.item_history import role_words
+from protocol.values.writing import second_text
 
 KINDS = {
     "created": lambda: _("Created"),
     "changed": lambda: pgettext("what was done", "Changed"),
+    "marked": lambda: _("Verified, frozen or locked"),
     "deleted": lambda: _("Deleted"),
     "signed": lambda: pgettext("what was done", "Signed"),
     "unsigned": lambda: _("Signature invalidated"),
@@ -33,8 +38,12 @@ def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
 def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
     trail_filter = Filter(trial_id=audience.trial.pk, patient_id=patient_id)
     for entries in reading.pages(trail_filter, may=audience.may, reader=audience.reader):
+        devices = agents_of({entry.session for entry in entries})
         for entry in entries:
-            yield _entry_part(entry, audience)
+            yield {
+                **_entry_part(entry, audience),
+                "device": device_words(entry.agent or devices.get(entry.session, "")),
+            }
 
 
 def _entry_part(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
@@ -44,10 +53,13 @@ def _entry_part(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
     changes = [(change.label, change.old, change.new) for change in entry.changes]
     return {
         "when": audience.instant(entry.at),
+        "utc": f"{second_text(entry.at.astimezone(UTC), audience.language)} UTC",
+        "session": entry.session,
+        "address": entry.address,
         "who": who,
         "role": role_words(entry.role),
         "kind": KINDS[entry.kind](),
-        "subject": subject(entry),
+        "subject": entry.title,
         "changes": changes or [(label, "", value) for label, value in _details(entry)],
         "reason": entry.reason,
         "origin": str(events.ORIGIN_WORDS.get(entry.origin, entry.origin)),
@@ -56,10 +68,8 @@ def _entry_part(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
 
 def _details(entry: TrailEntry) -> Iterator[tuple[str, str]]:
     """Yield (label, text) of the details of an access event."""
-    detail = (
-        events.visible_detail(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
-    )
-    for name, value in detail.items():
-        if value not in (None, "", {}, []):
-            words = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(value)
-            yield str(events.DETAIL_WORDS.get(name, name.replace("_", " "))), words
+    if isinstance(entry.row, AccessEvent):
+        reader = entry.reader
+        for name, value in events.visible_detail(entry.row, may=reader.may).items():
+            if words := plain_words(value, reader.zone, reader.language):
+                yield key_words(name), words

@@ -1,6 +1,6 @@
 """Monitoring visit report on paper: verification, queries and open points of each patient in a period."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from exports.paper import labels
 from exports.paper.audience import Audience
 from exports.paper.captured import fact_part, queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
-from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
 from patients.casebook.facts import Fact, facts_asked
-from patients.models import FactMark, Mark, Patient, Query, Record, Visit
+from patients.casebook.row_titles import record_words
+from patients.models import Mark, Patient, Query, Record, Visit
 
 Part = dict[str, Any]
 
@@ -80,8 +80,7 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     open_now = [query for query in queries if query.state != Query.State.CLOSED]
     raised = [query for query in queries if query.opened_at in period]
     facts = facts_asked(queries)
-    compared = list(FactMark.objects.filter(patient=patient).select_related("by").order_by("pk"))
-    outside = facts_asked(compared)
+    outside = facts_asked(marks)
 
     def shown(query: Query) -> Part:
         about = facts[query.pk] if query.record_id is None else records[query.record_id]
@@ -92,18 +91,12 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     return {
         "code": patient.code,
         "state": str(patient.get_state_display()),
-        "verified": [
-            *(_mark(mark, records, audience) for mark in marks if mark.at in period),
-            *(_fact_mark(mark, outside[mark.pk], audience) for mark in compared if mark.at in period),
-        ],
-        "undone": [
-            *(_undone(mark, records, audience) for mark in marks if mark.undone_at in period),
-            *(_fact_ended(mark, outside[mark.pk], audience) for mark in compared if mark.ended_at in period),
-        ],
+        "verified": [_mark(mark, records, outside, audience) for mark in marks if mark.at in period],
+        "undone": [_undone(mark, records, outside, audience) for mark in marks if mark.undone_at in period],
         "raised": [shown(query) for query in raised],
         "closed": sum(query.closed_at in period for query in queries),
         "open": [shown(query) for query in open_now],
-        "unverified": [record_title(row, audience.reader) for row in complete if row.pk not in valid_marks],
+        "unverified": [record_words(row, audience.reader) for row in complete if row.pk not in valid_marks],
         "complete": len(complete),
     }
 
@@ -114,37 +107,24 @@ def _item(record: Record, name: str, audience: Audience) -> str:
     return form.item(own).label.in_language(audience.language) if own in form else name
 
 
-def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
+def _mark(mark: Mark, records: dict[int, Record], outside: Mapping[int, Fact], audience: Audience) -> Part:
+    by_whom = {"by": mark.by.full_name, "at": audience.instant(mark.at)}
+    if mark.record_id is None:
+        fact = outside[mark.pk]
+        return {"form": fact.title, "item": fact.label, **by_whom}
     record = records[mark.record_id]
-    return {
-        "form": record_title(record, audience.reader),
-        "item": _item(record, mark.item, audience) if mark.item else _("the whole form"),
-        "by": mark.by.full_name,
-        "at": audience.instant(mark.at),
-    }
+    item = _item(record, mark.item, audience) if mark.item else _("the whole form")
+    return {"form": record_words(record, audience.reader), "item": item, **by_whom}
 
 
-def _fact_mark(mark: FactMark, fact: Fact, audience: Audience) -> Part:
-    return {
-        "form": fact.title,
-        "item": fact.label,
-        "by": mark.by.full_name,
-        "at": audience.instant(mark.at),
-    }
-
-
-def _fact_ended(mark: FactMark, fact: Fact, audience: Audience) -> Part:
-    part = _fact_mark(mark, fact, audience)
-    return {**part, "at": audience.instant(mark.ended_at), "why": str(mark.ended_because)}
-
-
-def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
+def _undone(mark: Mark, records: dict[int, Record], outside: Mapping[int, Fact], audience: Audience) -> Part:
     texts = [str(value) for name in ("by", "because") if (value := mark.undone_detail.get(name))]
-    return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(texts)}
+    shown = _mark(mark, records, outside, audience)
+    return {**shown, "at": audience.instant(mark.undone_at), "why": ", ".join(texts)}
 
 
 def _query(about: Record | Fact, query: Query, audience: Audience) -> Part:
     if isinstance(about, Fact):
         return {"form": about.title, **fact_part(query, about, audience), "item": about.label}
     form = audience.rules(about.protocol_id).form(about.form)
-    return {"form": record_title(about, audience.reader), **query_part(query, form, about.values, audience)}
+    return {"form": record_words(about, audience.reader), **query_part(query, form, about.values, audience)}

@@ -1,24 +1,45 @@
-"""Queries in an export: the number of the row that each is about."""
+"""Queries in an export: the row that each is about, with its number, visit, day and facts."""
 
 from typing import Any
 
-from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, When
+from django.db.models import Case, Expression, IntegerField, JSONField, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce, JSONObject
 
 from dosing.models import Infusion
-from patients.models import Query
+from patients.casebook.facts import KINDS
+from patients.models import ContactAttempt, Query
 from safety.models import AdverseEvent
 from trials.models import Trial
 
+NUMBERED = {
+    Query.Target.ADVERSE_EVENT: AdverseEvent,
+    Query.Target.INFUSION: Infusion,
+    Query.Target.CONTACT: ContactAttempt,
+}
 
-def queries_with_numbers(trial: Trial) -> QuerySet[Any]:
-    """Return the queries with the number of the adverse event or infusion that they are about."""
-    asked = {Query.Target.ADVERSE_EVENT: AdverseEvent, Query.Target.INFUSION: Infusion}
-    numbers = [
-        When(
-            target=target,
-            then=Subquery(model._default_manager.filter(pk=OuterRef("target_id")).values("number")),
-        )
-        for target, model in asked.items()
+
+def queries_with_rows(trial: Trial) -> QuerySet[Any]:
+    """Return the queries with number and visit of the row that they are about, and its facts as JSON (`fact`)."""
+    numbers = [When(target=target, then=_of(model, "number")) for target, model in NUMBERED.items()]
+    facts = [
+        When(target=kind.target, then=_of(kind.model, JSONObject(**{name: name for name in kind.columns})))
+        for kind in KINDS.values()
     ]
-    rows = Query.objects.filter(patient__trial=trial)
-    return rows.annotate(about_number=Case(*numbers, output_field=IntegerField()))
+    visit = {
+        f"about_visit_{name}": Coalesce(f"record__visit__{name}", _of_infusion(f"visit__{name}"))
+        for name in ("code", "number", "held_on")
+    }
+    return Query.objects.filter(patient__trial=trial).annotate(
+        about_number=Case(*numbers, output_field=IntegerField()),
+        fact=Case(*facts, output_field=JSONField()),
+        **visit,
+    )
+
+
+def _of(model: Any, read: str | Expression) -> Subquery:
+    rows = model._default_manager.filter(pk=OuterRef("target_id")).order_by()
+    return Subquery(rows.values(read) if isinstance(read, str) else rows.values(found=read))
+
+
+def _of_infusion(path: str) -> Case:
+    return Case(When(target=Query.Target.INFUSION, then=_of(Infusion, path)))

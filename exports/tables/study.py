@@ -7,10 +7,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
-from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation
+from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation, Unblinding
 from exports.tables.columns import StudyTable, TableColumn, reader_of
-from exports.tables.queries import queries_with_numbers
+from exports.tables.queries import queries_with_rows
 from patients.models import (
+    Aliquot,
     Consent,
     ContactAttempt,
     Deviation,
@@ -18,9 +19,12 @@ from patients.models import (
     Patient,
     PrescreeningRow,
     QueryMessage,
+    Sample,
+    SampleMovement,
+    Shipment,
     Visit,
 )
-from patients.queries.asked_values import value_asked
+from patients.queries.asked_values import day_of_query, value_of_query
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -130,10 +134,14 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "infusions": (
         PATIENT,
         _col("infusion", "Infusion number", "number"),
+        _col("kit", "Kit number", "kit__number"),
         _col("status", "Status", "state"),
         _col("planned_on", "Planned day"),
         _col("window_from", "First day of the window"),
         _col("window_to", "Last day of the window"),
+        _col("window_opens_at", "Window opens at (UTC), if it is in hours"),
+        _col("window_closes_at", "Window closes at (UTC), if it is in hours"),
+        _col("weight_asked", "Weight asked (the dose depends on it)"),
         _col("weight_kg", "Weight of the day (kg)"),
         _col("weight_measured", "Weight measured at"),
         _col("weight_confirmation", "How an unlikely weight was made sure of", free_text=True),
@@ -157,6 +165,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("viable_cells", "Viable cells given"),
         _col("viability_percent", "Viability (%)"),
         _col("thawed", "Thawed at"),
+        _col("dose_basis", "Basis of the dose"),
+        _col("dose_measure", "Kg or m² of the basis; 1 for a fixed number of cells"),
         _col("cells_per_kg", "Viable cells per kg"),
         _col("dose_finding", "Dose compared with the protocol"),
         _col("dose_deviation_reason", "Reason for the dose", free_text=True),
@@ -215,6 +225,63 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("struck_out_reason", "Struck out because", free_text=True),
         _col("recorded_at", "Recorded at (UTC)"),
     ),
+    # As in the domains BE (biospecimen events) and BS (biospecimen findings) of the SDTM.
+    "samples": (
+        PATIENT,
+        _col("number", "Number of the sample"),
+        _col("sample", "Code of the sample (BSREFID)", "code"),
+        _col("visit", "Visit", "visit__code"),
+        _col("visit_number", "Number of an unscheduled visit", "visit__number"),
+        _col("kind", "Kind of sample in the protocol", "plan"),
+        _col("specimen", "Specimen (BSSPEC)"),
+        _col("collected", "Collected (BEDTC)"),
+        _col("collected_at", "Collected at (UTC)"),
+        _col("collected_by", "Collected by", free_text=True),
+        _col("not_collected_reason", "Not collected because", free_text=True),
+        _col("note", "Note", free_text=True),
+        _col("struck_out_reason", "Struck out because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
+    "aliquots": (
+        PATIENT,
+        _col("sample", "Code of the sample (parent of the aliquot)", "sample__code"),
+        _col("number", "Number of the aliquot"),
+        _col("aliquot", "Code of the aliquot (BEREFID)", "code"),
+        _col("volume_ml", "Volume (BSTESTCD VOLUME, mL)"),
+        _col("status", "Status", "state"),
+        _col("place", "Place", free_text=True),
+    ),
+    "sample_events": (
+        PATIENT,
+        _col("event", "Id of the event", "id"),
+        _col("aliquot", "Code of the aliquot (BEREFID)", "aliquot__code"),
+        _col("kind", "What was done (BETERM)"),
+        _col("moment", "Date and time (BESTDTC)"),
+        _col("at", "At (UTC)"),
+        _col("place", "Place (BELOC)", free_text=True),
+        _col("done_by", "By whom (BEPARTY)", free_text=True),
+        _col("condition", "Condition on arrival"),
+        _col("reason", "Reason", free_text=True),
+        _col("shipment", "Number of the shipment", "shipment__number"),
+        _col("reverses", "Id of the event that it reverses", "reverses__id"),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
+    "shipments": (
+        _col("shipment", "Number of the shipment", "number"),
+        _col("destination", "Destination", free_text=True),
+        _col("carrier", "Carrier", free_text=True),
+        _col("consignment", "Number of the consignment", free_text=True),
+        _col("packing", "Packing"),
+        _col("logger", "Temperature logger", free_text=True),
+        _col("sent", "Sent"),
+        _col("sent_at", "Sent at (UTC)"),
+        _col("sent_by", "Sent by", free_text=True),
+        _col("received", "Received"),
+        _col("received_at", "Received at (UTC)"),
+        _col("received_by", "Received by", free_text=True),
+        _col("receipt_note", "Note on the receipt", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
     "prescreening": (
         _col("number", "Number of the row"),
         _col("considered_on", "Considered on"),
@@ -229,10 +296,17 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         PATIENT,
         _col("query", "Number of the query", "id"),
         _col("about", "Kind of row it is about", "target"),
-        _col("about_number", "Number of the adverse event or infusion"),
-        _col("visit", "Visit", "record__visit__code"),
-        _col("visit_number", "Number of the visit", "record__visit__number"),
-        _col("visit_date", "Day of the visit", "record__visit__held_on"),
+        _col("about_number", "Number of the adverse event, infusion or contact"),
+        _col("visit", "Visit", "about_visit_code"),
+        _col("visit_number", "Number of the visit", "about_visit_number"),
+        _col("visit_date", "Day of the visit", "about_visit_held_on"),
+        _computed(
+            "day",
+            "Day of the event, infusion, consent, decision or end of study",
+            day_of_query,
+            "target",
+            "fact",
+        ),
         _col("form", "Form", "record__form"),
         _col("repeat", "Row of a log", "record__repeat"),
         _col("item", "Item, or fact of the row"),
@@ -240,9 +314,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("column", "Column of a table"),
         _computed(
             "value",
-            "Value at the export, of an item of a form",
-            value_asked,
-            *("record__values", "item", "row", "column"),
+            "Value at the export",
+            value_of_query,
+            *("record__values", "item", "row", "column", "target", "fact"),
             free_text=True,
         ),
         _col("status", "Status", "state"),
@@ -255,6 +329,17 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _computed(
             "closed_code", "Code of why it was closed, when no person says it", code_of, "closed_because"
         ),
+    ),
+    "unblindings": (
+        _col("patient", "Subject code", "patient__code"),
+        _col("category", "Category"),
+        _col("learned", "What became known"),
+        _col("known_to", "Person who knows", "known_to__full_name", free_text=True),
+        _col("known_to_name", "Somebody without an account who knows", free_text=True),
+        _col("known_since", "Known since"),
+        _col("reason", "Reason, or how it became known", free_text=True),
+        _col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)"),
     ),
     "query_messages": (
         _col("patient", "Subject code", "query__patient__code"),
@@ -277,7 +362,12 @@ TITLES = {
     "deviations": gettext_noop("Protocol deviations"),
     "product_deviations": gettext_noop("Deviations of the product"),
     "contacts": gettext_noop("Contacts"),
+    "samples": gettext_noop("Samples"),
+    "aliquots": gettext_noop("Aliquots"),
+    "sample_events": gettext_noop("Ledger of the aliquots"),
+    "shipments": gettext_noop("Shipments"),
     "prescreening": gettext_noop("Pre-screening log"),
+    "unblindings": gettext_noop("Unblinding"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
 }
@@ -300,8 +390,15 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "contacts": ContactAttempt.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "samples": Sample.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "aliquots": Aliquot.objects.filter(patient__trial=trial).order_by("patient__number", "code"),
+        "sample_events": SampleMovement.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "pk"
+        ),
+        "shipments": Shipment.objects.filter(trial=trial).order_by("number"),
         "prescreening": PrescreeningRow.objects.filter(trial=trial).order_by("number"),
-        "queries": queries_with_numbers(trial).order_by("patient__number", "pk"),
+        "unblindings": Unblinding.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
+        "queries": queries_with_rows(trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
         ),

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_noop
 from audit import events
 from audit.concealment import NOTHING, concealed_from_reader, revealed_keys, without_entries
 from audit.models import AccessEvent, Signature
-from audit.sources import hidden_signatures
 from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
+from audit.trail_reading.sources import hidden_signatures
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label

@@ -1,4 +1,7 @@
-"""The forms of a visit without those that would ask this patient nothing, as a test of pregnancy would a man."""
+"""The forms of a visit without those that would ask this patient nothing.
+
+A test of pregnancy asks a man nothing, nor does a form of an infusion that was not given.
+"""
 
 from patients.casebook.casebook import Casebook
 from patients.models import Record, Visit
@@ -12,8 +15,15 @@ def asked_forms(casebook: Casebook, visit: Visit) -> list[VisitForm]:
     return [
         entry
         for entry in casebook.forms_at(visit)
-        if entry.when == "required" or entry.form in begun or not _asks_nothing(casebook, visit, entry.form)
+        if entry.when == "required"
+        or entry.form in begun
+        or not (_is_omitted(casebook, entry) or _asks_nothing(casebook, visit, entry.form))
     ]
+
+
+def _is_omitted(casebook: Casebook, entry: VisitForm) -> bool:
+    """Return True if the form follows an infusion that is recorded as not given."""
+    return entry.after_infusion in casebook.patient.omitted_infusions
 
 
 def _asks_nothing(casebook: Casebook, visit: Visit, code: str) -> bool:

@@ -25,16 +25,18 @@ from patients.casebook.casebook_queries import (
     VISITS,
     FormValues,
     InfusionValues,
+    SubjectValues,
     has_values,
     parsed_values,
 )
 from patients.models import Consent, Identity, Patient, Record, Visit
-from patients.participation.consent import consents_of
-from patients.participation.eligibility_data import eligibility_subject
-from patients.participation.reconsent import version_to_sign
+from patients.participation.consents.consent import consents_of
+from patients.participation.consents.reconsent import version_to_sign
+from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
-from protocol.expressions.rules import FormRules, Scope, rules_of
+from protocol.expressions.rules import FormRules, rules_of
+from protocol.expressions.scope import Scope
 from protocol.values.parsing import Clock
 from trials.models import ProtocolVersion, Trial
 from trials.reader import reader_language
@@ -68,13 +70,30 @@ class FormPlace:
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """Return the codes of the forms whose captured values the rules of this form read."""
-        return self.rules.reads
+        """Return the codes of the forms with whose captured values its rules and its dates are checked."""
+        if self.date_of_death:
+            # A date of death is compared with every date.
+            forms = self.protocol.rules.forms
+            return self.rules.reads | {code for code, form in forms.items() if form.has_dates}
+        death = (self.protocol.rules.profile.died_on or "").partition(".")[0]
+        return self.rules.reads | {death} if death and self.form.has_dates else self.rules.reads
+
+    @property
+    def date_of_death(self) -> str:
+        """Return the item of the form that states the date of death; empty if another form does, or none."""
+        form, _dot, item = (self.protocol.rules.profile.died_on or "").partition(".")
+        return item if form == self.form.code else ""
 
     @property
     def rules(self) -> FormRules:
         """The compiled rules of the form, under the protocol version of the location."""
         return rules_of(self.protocol.rules).form(self.form.code)
+
+    @property
+    def read_elsewhere(self) -> frozenset[str]:
+        """All names, of any form, with which other forms, criteria or dates are checked."""
+        rules = self.protocol.rules
+        return rules_of(rules).read_elsewhere | {rules.profile.died_on or ""}
 
     @property
     def clock(self) -> Clock:
@@ -310,7 +329,11 @@ class Casebook:
         asked = () if cancelled else forms_of(self.patient.protocol, visit)
         rules = version_at(self.patient.protocol, visit).rules
         allowed, day = self.patient.allows_form, day_of(visit)
-        entries = [each if allowed(rules.form(each.form), day) else each.if_available for each in asked]
+        given = self.patient.given_infusions
+        entries = [
+            each.for_patient(given) if allowed(rules.form(each.form), day) else each.if_available
+            for each in asked
+        ]
         known = {entry.form for entry in entries}
         rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
         begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
@@ -356,7 +379,7 @@ class Casebook:
         return Scope(
             values,
             FormValues({**last.by_form, **previous.by_form, **same.by_form}, self._context_names(place)),
-            eligibility_subject(self.patient, consents=self.consents),
+            SubjectValues(lambda: eligibility_subject(self.patient, consents=self.consents)),
             form=place.form.code,
             previous=previous,
             last=last,

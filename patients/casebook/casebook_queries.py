@@ -1,7 +1,7 @@
 """The statements that read a casebook, for a page or under the lock of a save, and the values of the records read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -98,6 +98,26 @@ class InfusionValues(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._times)
+
+
+class SubjectValues(Mapping[str, Any]):
+    """What is known about the patient beside the forms; gathered when an expression asks for it, at most once."""
+
+    def __init__(self, gather: Callable[[], Mapping[str, Any]]) -> None:
+        self._gather = gather
+
+    @cached_property
+    def _known(self) -> Mapping[str, Any]:
+        return self._gather()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 class FormValues(Mapping[str, Any]):

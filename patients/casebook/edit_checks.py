@@ -4,14 +4,21 @@ One implementation serves saving and the check while a person types (DAT-04). Th
 so the page of a refused save shows the findings made under the lock, in the language of its reader.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+
+from django.utils import timezone
 
 from patients.casebook.birth_dates import birth_date_findings
 from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.casebook_queries import parsed_values
+from patients.models import Patient, Record
+from patients.signals import ENDED_ON
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
-from protocol.expressions.rules import FormRules, ItemRules, Labels, Readers, Scope
+from protocol.expressions.rules import FormRules, ItemRules, Labels, Readers
+from protocol.expressions.scope import Scope
+from protocol.values.compared_dates import AFTER_DEATH, AFTER_END, BEFORE_CONSENT, DateFacts, date_findings
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
 from protocol.values.row_ids import cells_of, row_id, with_cells
@@ -20,6 +27,7 @@ NEEDED = gettext_noop("Answer this, or choose why there is no value.")
 NEEDED_VALUE = gettext_noop("Answer this.")
 WAITS = gettext_noop("Whether this is asked depends on “%(needs)s”: answer that first.")
 CHECK = "check:"
+CONSENTS = ("subject.first_consent_at", "subject.consent_at")
 NOT_ASKED, NEEDED_NOW = "not_asked", "needed"
 MOST_ROUNDS = 8
 
@@ -60,9 +68,55 @@ def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -
     """Check the answers of a form; its rules may also read other forms of the casebook."""
     found = check_answers(place.form, place.rules, casebook.scope(place, values))
     form_of_age = (place.protocol.rules.profile.age or "").partition(".")[0]
-    if place.form.code != form_of_age:
-        return found
-    return replace(found, findings=(*found.findings, *birth_date_findings(casebook, place, found.values)))
+    more = [*dated_findings(casebook, place, found.values)] if place.form.answers_dates(found.values) else []
+    if place.form.code == form_of_age:
+        more += birth_date_findings(casebook, place, found.values)
+    return replace(found, findings=(*found.findings, *more)) if more else found
+
+
+def dated_findings(
+    casebook: Casebook, place: FormPlace, values: Mapping[str, Value]
+) -> tuple[CheckFinding, ...]:
+    """Return the findings on dates that contradict the death, the end of study, the consent or the clock. No query.
+
+    A check of the protocol file on the same item that reads the same fact says it in its own words instead.
+    """
+    return date_findings(place.form, values, date_facts(casebook, place), compared_items(place))
+
+
+def compared_items(place: FormPlace) -> Mapping[str, Collection[str]]:
+    """Return by check of dates the items that a check of the protocol file compares with the same fact."""
+    readers, died_on = place.rules.readers, place.protocol.rules.profile.died_on or ""
+    names = {AFTER_DEATH: (died_on,), AFTER_END: (ENDED_ON,), BEFORE_CONSENT: CONSENTS}
+    return {
+        check: {each.on for name in read if name in readers for each in readers[name].checks.values()}
+        for check, read in names.items()
+        if not readers.keys().isdisjoint(read)
+    }
+
+
+def date_facts(casebook: Casebook, place: FormPlace) -> DateFacts:
+    """Return what the dates of a form are compared with. No query."""
+    patient, died = casebook.patient, None
+    ended = patient.ended_on if patient.end_reason != Patient.EndReason.DEATH else None
+    # The form that holds the death also says how and when the site learned of it.
+    if not place.date_of_death:
+        died = _captured_death(casebook, place)
+        if died is None and patient.end_reason == Patient.EndReason.DEATH and patient.ended_on:
+            died = patient.ended_on.isoformat()
+    consents = casebook.consents if place.form.samples or place.form.procedure else ()
+    consent, zone = consents[0].given if consents else None, place.protocol.rules.trial.site.time_zone
+    return DateFacts(died=died, ended=ended, consent=consent, now=timezone.now(), zone=zone)
+
+
+def _captured_death(casebook: Casebook, place: FormPlace) -> str | None:
+    """Return the date of death that a form holds; of several the one stored last."""
+    form, _dot, item = (place.protocol.rules.profile.died_on or "").partition(".")
+    for record in reversed(casebook.records):
+        in_force = record.form == form and record.state != Record.State.STRUCK_OUT
+        if in_force and isinstance(day := parsed_values(record).get(item), str):
+            return day
+    return None
 
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
@@ -207,8 +261,11 @@ def contradictions(
     found: dict[tuple[str, str], CheckFinding | None] = {}
     for check in readers.checks.values():
         if check.severity != "notice":
-            finding = CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
-            found[check.on, finding.check] = finding if rules.is_violated(check, scope) else None
+            name, fires = f"{CHECK}{check.id}", rules.is_violated(check, scope)
+            # Most checks do not fire: a finding is made for those that do.
+            found[check.on, name] = (
+                CheckFinding(check.on, name, check.severity, check.message) if fires else None
+            )
     required = rules.required(scope) if readers.items else frozenset()
     for item in readers.items:
         has_answer = is_answered(scope.form_values.get(item))

@@ -1,13 +1,14 @@
-"""The facts of consents, decisions on eligibility and the end of study, as queries name them."""
+"""The facts of consents, decisions on eligibility, contacts and the end of study, as queries name them."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients.casebook.facts import FactKind, Words, patient_of_row
-from patients.models import Consent, EligibilityDecision, Patient, Query
+from patients.models import Consent, ContactAttempt, EligibilityDecision, Patient, Query
 from trials.reader import reader_language, shown_day
 
 Facts = Mapping[str, Words]
@@ -71,6 +72,20 @@ def _of_end(row: Patient) -> Facts:
     }
 
 
+def _of_contact(row: ContactAttempt) -> Facts:
+    return {
+        "tried_on": (_("Day"), shown_day(row.tried_on)),
+        "way": (_("Way"), row.get_way_display()),
+        "tried_by": (_("By whom"), row.tried_by),
+        "outcome": (_("Outcome"), row.get_outcome_display()),
+        "note": (_("Note"), row.note),
+    }
+
+
+def _contact_struck_out(row: ContactAttempt) -> str:
+    return _("This attempt was entered in error and struck out.") if row.struck_out else ""
+
+
 def _struck_out(row: Consent) -> str:
     return _("This consent was entered in error and struck out.") if row.struck_out_reason else ""
 
@@ -82,6 +97,8 @@ KINDS = (
         title=lambda row: _("Consent %(version)s") % {"version": row.version},
         facts=_of_consent,
         page=_page("patients:consent"),
+        day=lambda row: row.given,
+        day_column="given",
         obstacle=_struck_out,
     ),
     FactKind(
@@ -92,6 +109,8 @@ KINDS = (
         joins=("protocol",),
         raw=_stored_of_decision,
         page=_page("patients:eligibility"),
+        day=lambda row: row.decided_at.astimezone(UTC).isoformat(timespec="seconds"),
+        day_column="decided_at",
     ),
     FactKind(
         target=Query.Target.DISPOSITION,
@@ -99,5 +118,17 @@ KINDS = (
         title=lambda row: _("End of study"),
         facts=_of_end,
         page=_page("patients:end"),
+        day=lambda row: row.ended_on.isoformat() if row.ended_on else "",
+        day_column="ended_on",
+    ),
+    FactKind(
+        target=Query.Target.CONTACT,
+        model=ContactAttempt,
+        title=lambda row: _("Contact %(number)s") % {"number": row.number},
+        facts=_of_contact,
+        page=_page("patients:patient-contacts"),
+        day=lambda row: row.tried_on.isoformat(),
+        day_column="tried_on",
+        obstacle=_contact_struck_out,
     ),
 )

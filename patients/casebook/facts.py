@@ -4,21 +4,33 @@ Each room registers its kinds of rows when it starts (`register`). A kind names 
 may know: nothing of the product.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from audit.trail import trail_of
 from patients.models import Patient, Query
 from patients.participation.lifecycle import refuse_when_locked
+from trials.models import ProtocolVersion
 
 Words = tuple[str, object]
+# What queries and marks are about besides forms, as filters name it. No form has such a code: theirs have no hyphen.
+OTHER = "fact-"
+OTHER_TARGETS = [
+    (f"{OTHER}{code}", label) for code, label in Query.Target.choices if code != Query.Target.RECORD
+]
 
 
 def _nothing(row: Any) -> str:
@@ -39,8 +51,11 @@ class FactKind:
     """One kind of row to ask about.
 
     title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
-    returns the address of its page. obstacle: returns the message why no query can be raised on it. joins: further
-    relations that facts read. raw: returns what is stored of a fact.
+    returns the address of its page. obstacle: returns the message why no query can be raised on it. unmarked: True if
+    the row is never verified or reviewed, though queries can be raised. groups: further groups of the verification plan
+    that rows of this kind may belong to; group: returns those of a row. joins: further relations that facts read.
+    raw: returns what is stored of a fact. day: returns the day of the row as it is stored, an ISO text, from its column
+    `day_column`.
     """
 
     target: str
@@ -49,21 +64,43 @@ class FactKind:
     facts: Callable[[Any], Mapping[str, Words]]
     page: Callable[[Any], str]
     obstacle: Callable[[Any], str] = _nothing
+    unmarked: Callable[[Any], bool] = lambda row: False
+    groups: tuple[str, ...] = ()
+    group: Callable[[Any], tuple[str, ...]] = lambda row: ()
     joins: tuple[str, ...] = ()
     raw: Callable[[Any, str], object] = getattr
+    day: Callable[[Any], str] = _nothing
+    day_column: str = ""
 
     @property
     def name(self) -> str | Promise:
         """Return what such rows are called."""
         return Query.Target(self.target).label
 
+    def plans(self, row: Any = None) -> tuple[str, ...]:
+        """Return the groups of the verification plan that a row belongs to; without a row, those of any row."""
+        return (self.target, *(self.groups if row is None else self.group(row)))
+
+    def no_marks(self, row: Any) -> bool:
+        """Return True if the row is neither verified nor reviewed: nothing is recorded, or it was struck out."""
+        return bool(self.obstacle(row)) or self.unmarked(row)
+
     def rows(self, keys: Iterable[int]) -> list[Any]:
         """Return the rows with these keys, in the order of their patients. Three queries."""
         return self._read(pk__in=keys)
 
-    def of_patients(self, patients: Iterable[int]) -> list[Any]:
-        """Return all rows of these patients, patient by patient. Three queries."""
-        return self._read(**{"pk__in" if self.model is Patient else "patient__in": patients})
+    def of_patients(self, people: Mapping[int, Patient]) -> list[Any]:
+        """Return all rows of these patients, of `read_patients`, patient by patient.
+
+        One query, and one for each join.
+        """
+        if self.model is Patient:
+            return sorted(people.values(), key=lambda patient: (patient.number, patient.pk))
+        rows = self.model._default_manager.filter(patient__in=list(people))
+        found: list[Any] = list(rows.prefetch_related(*self.joins).order_by("patient__number", "pk"))
+        for row in found:
+            row.patient = people[row.patient_id]
+        return found
 
     def _read(self, **which: Any) -> list[Any]:
         of_patient = "" if self.model is Patient else "patient__"
@@ -71,6 +108,39 @@ class FactKind:
         # Prefetched, not joined: a join would repeat the text of the protocol in every row.
         rows = rows.prefetch_related(f"{of_patient}trial", f"{of_patient}protocol", *self.joins)
         return list(rows.order_by(f"{of_patient}number" if of_patient else "number", "pk"))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that hold the facts, and the day of the row."""
+        declared = trail_of(self.model).fact_marks
+        facts = [name for names in declared.facts.values() for name in names] if declared else []
+        others = [*declared.others] if declared else []
+        return tuple(dict.fromkeys([*facts, *others, *filter(None, [self.day_column])]))
+
+
+def with_columns(row: Any, values: Mapping[str, Any]) -> Any:
+    """Set columns of a row to values as JSON holds them, of the trail or of a query, and return the row."""
+    fields: dict[str, Any] = {field.column: field for field in row._meta.concrete_fields}
+    for column, value in values.items():
+        setattr(row, fields[column].attname, _read(fields[column], value))
+    return row
+
+
+def _read(field: Any, value: Any) -> Any:
+    if isinstance(field, models.JSONField):
+        return json.loads(value) if isinstance(value, str) else value
+    if hasattr(field, "from_db_value"):
+        return field.from_db_value(value, None, None)
+    if isinstance(field, models.BooleanField):
+        # A settlement stores the text of the database: 0, 1, false, true.
+        return str(value).lower() in ("1", "true")
+    found = field.to_python(value)
+    if isinstance(field, models.DecimalField) and found is not None:
+        return found.quantize(Decimal(1).scaleb(-field.decimal_places))
+    # SQLite keeps instants in UTC, without an offset.
+    if isinstance(field, models.DateTimeField) and found is not None and timezone.is_naive(found):
+        return found.replace(tzinfo=UTC)
+    return found
 
 
 KINDS: dict[str, FactKind] = {}
@@ -129,8 +199,8 @@ class Fact:
 
     @property
     def words(self) -> str:
-        """Return what the row is called and the label of the fact."""
-        return f"{self.title} – {self.label}"
+        """Return what the row is called and the label of the fact; for the whole row its name."""
+        return f"{self.title} – {self.label}" if self.item else self.title
 
     @property
     def place(self) -> dict[str, Any]:
@@ -146,6 +216,13 @@ class Fact:
     def address(self) -> str:
         """Return the address of the page with the queries on this fact."""
         return fact_address(self.patient, self.kind.target, self.row.pk, self.item)
+
+
+def read_patients(patients: QuerySet[Patient]) -> dict[int, Patient]:
+    """Return patients by key, with trial and protocol, for `FactKind.of_patients`. Three queries."""
+    # The text of a protocol is not read: its parsed form is cached per process.
+    versions = Prefetch("protocol", ProtocolVersion.objects.defer("text"))
+    return {patient.pk: patient for patient in patients.prefetch_related("trial", versions)}
 
 
 def patient_of_row(row: Any) -> Any:

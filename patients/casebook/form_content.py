@@ -21,6 +21,7 @@ from trials.reader import reader_language
 class ReadLine:
     """One item as text. `reference` is the reference range behind `flag`, or the text that there is none.
 
+    corrected: the value is signed and its range was corrected since; the flag is the one that was signed.
     An item with repeating rows has `columns` and `rows` instead of `words`.
     """
 
@@ -31,6 +32,7 @@ class ReadLine:
     missing: bool = False
     calculated: bool = False
     reference: str = ""
+    corrected: bool = False
     file: Mapping[str, Any] | None = None
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[tuple[str, str]]] = ()
@@ -104,6 +106,7 @@ def line(item: Item, value: Value | None, language: str, reading: RangeReading |
         words="" if table else display(value, item, language, _),
         flag=reading.flag if reading else flag(value, item),  # type: ignore[arg-type]
         reference=reference_words(reading, item, language) if is_answered(value) else "",
+        corrected=reading is not None and reading.now is not None,
         missing=is_missing(value),
         calculated=item.is_calculated,
         file=value if item.type == "file" and isinstance(value, Mapping) and "file" in value else None,

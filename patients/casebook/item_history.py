@@ -1,6 +1,6 @@
 """The earlier values of one item and the threads of queries, as text to show (AUD-05)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,11 @@ from django.utils.translation import pgettext
 
 from audit.stored_text import Text
 from audit.system_texts import actor_words
+from patients.casebook.casebook import Casebook
+from patients.casebook.form_versions import item_of
 from patients.casebook.row_words import is_by_row, row_changes
 from patients.models import Query, QueryMessage, Record
-from protocol.document.items import Item
+from protocol.document.items import Form, Item
 from protocol.values.labels import exact
 from protocol.values.parsing import display
 from trials.reader import reader_language, shown_moment
@@ -23,7 +25,6 @@ COLUMNS = (
     "history_full_name",
     "history_role",
     "history_change_reason",
-    "history_origin",
 )
 
 
@@ -39,16 +40,50 @@ class ItemChange:
     new: str
 
 
+@dataclass(frozen=True, slots=True)
+class FormChange:
+    """One change of one item of a form, as text, with what the item is called."""
+
+    label: str
+    change: ItemChange
+
+
 def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[ItemChange]:
     """Return the changes of an item, newest first. One query.
 
     zone: IANA time zone of the site. files: show the hashes of files, for readers with `see_files`.
     """
+    return _changes(list(_rows(record)), item, zone, files=files)[::-1]
+
+
+def form_changes(
+    record: Record, casebook: Casebook, form: Form, zone: str, *, files: bool = False
+) -> list[FormChange]:
+    """Return the changes of every item of a form, in the order of the form, newest first. One query.
+
+    files: show the hashes of files, for readers with `see_files`.
+    """
+    rows, language = list(_rows(record)), reader_language()
+    names = dict.fromkeys([*(item.name for item in form.items), *(name for row in rows for name in row[0])])
+    items = (item_of(casebook, form, name) for name in names)
+    return [
+        FormChange(item.label.in_language(language), change)
+        for item in items
+        if item is not None
+        for change in _changes(rows, item, zone, files=files)[::-1]
+    ]
+
+
+def _rows(record: Record) -> Iterator[tuple[Any, ...]]:
+    return record.history.order_by("history_id").values_list(*COLUMNS).iterator()
+
+
+def _changes(rows: Iterable[tuple[Any, ...]], item: Item, zone: str, *, files: bool) -> list[ItemChange]:
     words = exact if files else display
     language = reader_language()
     changes: list[ItemChange] = []
     before: Any = None
-    for values, at, who, role, reason, _origin in record.history.order_by("history_id").values_list(*COLUMNS):
+    for values, at, who, role, reason in rows:
         value = values.get(item.name)
         told = {"when": moment_words(at, zone), "who": actor_words(who), "role": role_words(role)}
         if value != before and is_by_row(item, before, value):
@@ -60,7 +95,7 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
             old, new = (words(each, item, language, _) for each in (before, value))
             changes.append(ItemChange(**told, reason=reason or "", old=old, new=new))
         before = value
-    return changes[::-1]
+    return changes
 
 
 def _row_changes(item: Item, before: Any, value: Any, language: str) -> Iterator[tuple[str, str]]:
@@ -96,12 +131,6 @@ def add_threads(queries: list[Query], zone: str) -> None:
 
 def _entry(who: str, role: str, when: str, text: Text) -> dict[str, Text]:
     return {"who": who, "role": role, "when": when, "text": text}
-
-
-def last_save(record: Record) -> tuple[Any, str]:
-    """Return when the record was last saved and by whom. One query."""
-    row = record.history.order_by("-history_id").values_list("history_date", "history_full_name").first()
-    return (row[0], actor_words(row[1])) if row else (record.created_at, "")
 
 
 def moment_words(at: Any, zone: str) -> str:

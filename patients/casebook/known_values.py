@@ -1,6 +1,6 @@
 """Values that another form already holds: offered beside an empty field, never filled in (DAT-01)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,29 @@ def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
                 if value is not None and not is_missing(value) and _same_question(casebook, form, name, item):
                     found[item.name] = _known(casebook, record, item, value)
     return found
+
+
+def units_of_last_time(casebook: Casebook, place: FormPlace) -> dict[str, str]:
+    """Return by item the unit in which its number was entered in the patient's latest other record of the form.
+
+    A laboratory reports in one unit. The unit is chosen beside the empty number, and a number that is complete in it
+    leads on; a number is never filled in.
+    """
+    asked = [item for item in place.form.items if item.units]
+    rows = [
+        each for each in casebook.records if asked and each.form == place.form.code and not place.holds(each)
+    ]
+    found: dict[str, str] = {}
+    for record in sorted(rows, key=lambda record: record.pk, reverse=True):
+        if record.state == Record.State.STRUCK_OUT:
+            continue
+        for item in asked:
+            value = record.values.get(item.name)
+            if item.name not in found and value is not None and not is_missing(value):
+                unit = value.get("unit") if isinstance(value, Mapping) else item.unit
+                found[item.name] = unit or item.unit or ""
+    offered = {item.name: {item.unit, *(each.unit for each in item.units)} for item in asked}
+    return {name: unit for name, unit in found.items() if unit in offered[name]}
 
 
 def _same_moment(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:

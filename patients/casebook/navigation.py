@@ -18,6 +18,7 @@ from patients.participation.visit_status import (
     last_day_of,
     visit_stage,
     visit_status,
+    waits_for_consent,
 )
 from trials.reader import reader_language
 
@@ -116,6 +117,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
         open_patient=casebook.patient.state in OPEN_PATIENTS,
         today=today,
         last_day=last_day_of(casebook.patient),
+        is_open=not waits_for_consent(casebook.patient, lambda: casebook.consent is not None),
     )
     day = day_of(visit)
     query_flags = ["query"] if any("query" in form.flags for form in forms) else []

@@ -12,7 +12,7 @@ from django.db.models import Prefetch
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import checked
 from patients.models import Patient, Record
-from patients.participation.consent import consents_of
+from patients.participation.consents.consent import consents_of
 from protocol.document.items import Form, Item
 from protocol.expressions.rules import rules_of
 from trials.models import ProtocolVersion, Trial

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, FormPlace, day_of
+from patients.casebook.signed_ranges import with_signed_readings
 from patients.models import Patient, Record
 from protocol.document.document import Protocol
 from protocol.document.items import Item
@@ -25,24 +26,41 @@ from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
 
-def place_readings(casebook: Casebook, place: FormPlace, values: Mapping[str, Any]) -> Readings:
-    """Return by item how the values of a form compare with their ranges. One query, none without laboratory items."""
+def place_readings(
+    casebook: Casebook, place: FormPlace, values: Mapping[str, Any], *, record: Record | None = None
+) -> Readings:
+    """Return by item how the values of a form compare with their ranges. One query, none without laboratory items.
+
+    record: whose stored values these are; a signed one keeps the readings that were signed, for one more query.
+    """
     if not laboratory_items(place.form):
         return {}
     subject = subject_in(casebook.patient, place.protocol.rules, casebook.records)
-    book = book_of(casebook.patient.trial, place.form.code)
-    return book.read(place.form, values, subject=subject, day=place.day)
+
+    def read(_record: Record, book: RangeBook) -> Readings:
+        return book.read(place.form, values, subject=subject, day=place.day)
+
+    trial = casebook.patient.trial
+    found = book_of(trial, place.form.code).read(place.form, values, subject=subject, day=place.day)
+    if record is None:
+        return found
+    return with_signed_readings(trial, [record], {record.pk: found}, read)[record.pk]
 
 
 def readings_of(trial: Trial, records: Iterable[Record]) -> dict[int, Readings]:
-    """Return by record key how its values compare with their ranges. Two queries, whatever the number of records.
+    """Return by record key how its values compare with their ranges; signed ones keep the readings that were signed.
 
+    Three queries, whatever the number of records, and two more if a range changed after a signature on one of them.
     Reads record.visit, record.patient and record.protocol.
     """
     rows = list(records)
     book = book_of(trial)
     subjects = subjects_of(trial, {row.patient_id for row in rows})
-    return {row.pk: record_readings(row, book, subjects.get(row.patient_id, RangeSubject())) for row in rows}
+
+    def read(record: Record, ranges: RangeBook) -> Readings:
+        return record_readings(record, ranges, subjects.get(record.patient_id, RangeSubject()))
+
+    return with_signed_readings(trial, rows, {row.pk: read(row, book) for row in rows}, read)
 
 
 def record_readings(record: Record, book: RangeBook, subject: RangeSubject) -> Readings:
@@ -93,6 +111,17 @@ def reference_words(reading: RangeReading | None, item: Item, language: str) -> 
     """Return the reference range as text, or that there is none; empty for an item that has no range to show."""
     if reading is None:
         return ""
+    words = _range_of(reading, item, language)
+    if reading.now is None:
+        return words
+    now = ", ".join(
+        part for part in (_range_of(reading.now, item, language), side_words(reading.now)) if part
+    )
+    told = {"signed": words or _("No reference range"), "now": now or _("No reference range")}
+    return _("%(signed)s. Range corrected since the signature; now: %(now)s") % told
+
+
+def _range_of(reading: RangeReading, item: Item, language: str) -> str:
     if not reading.has_range:
         return _("No reference range") if reading.side == Side.NO_RANGE else ""
     parameters = {"range": range_words(reading.low, reading.high, item.unit or "", language)}

@@ -1,20 +1,24 @@
 """The changes of a captured form as text, item by item, for the pages of the audit trail (AUD-02, AUD-05)."""
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from audit.change_labels import FieldChange, Reader, column_changes
 from audit.concealment import without_entries
+from audit.system_texts import actor_words
+from audit.trail_reading.change_labels import FieldChange, Reader, column_changes
+from audit.trail_reading.plain_words import plain_words
+from patients.casebook.facts import KINDS, with_columns
 from patients.casebook.row_words import is_by_row, row_changes, row_label
-from patients.models import Record
+from patients.models import Mark, Record
 from patients.models.attachments import OF_FILES
 from protocol.document.items import Form, Item
 from protocol.values.labels import exact
 from protocol.values.parsing import display
-from trials.models import ProtocolVersion
 from trials.permissions import Permission
+from trials.row_titles import form_of
 
 # Columns shown as items or with the entry itself, and technical ones.
 TECHNICAL_COLUMNS = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
@@ -55,8 +59,7 @@ def _values(row: Any) -> Mapping[str, Any]:
 
 
 def _form(row: Any, reader: Reader) -> Form | None:
-    version = reader.find(ProtocolVersion, row.protocol_id) if row is not None else None
-    return version.rules.forms.get(row.form) if version else None
+    return form_of(reader, row.form, row.protocol_id) if row is not None else None
 
 
 def _by_name(form: Form | None) -> dict[str, Item]:
@@ -73,4 +76,27 @@ def _words(value: Any, item: Item | None, reader: Reader) -> str:
     if value is None:
         return ""
     words = exact if Permission.SEE_FILES in reader.may else display
-    return words(value, item, reader.language, _) if item else str(without_entries(value, OF_FILES.parts))
+    if item is not None:
+        return words(value, item, reader.language, _)
+    return plain_words(without_entries(value, OF_FILES.parts), reader.zone, reader.language)
+
+
+def describe_mark(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
+    """Return the columns that differ between two history rows of a mark, then what undid it: by item or column."""
+    changes = column_changes(Mark, old, new, reader, excluded=("version", "undone"))
+    undone = (new.undone if new is not None else None) or {}
+    if not undone or (old is not None and old.undone):
+        return changes
+    by = FieldChange("undone.by", _("Undone by a change of"), "", actor_words(undone.get("by", "")))
+    if new.target in KINDS:
+        model = KINDS[new.target].model
+        was, now = (with_columns(model(pk=new.target_id), undone.get(name) or {}) for name in ("old", "new"))
+        return [*changes, by, *column_changes(model, was, now, reader)]
+    record = reader.find(Record, new.record_id)
+    if record is None:
+        return [*changes, by]
+    before, after = (
+        SimpleNamespace(values=undone.get(name) or {}, protocol_id=record.protocol_id, form=record.form)
+        for name in ("old", "new")
+    )
+    return [*changes, by, *_items(before, after, reader)]

@@ -11,9 +11,9 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from patients.entry import all_no, not_done
-from patients.entry.field_context import FieldContext
-from patients.entry.field_rendering import FieldRenderer
 from patients.entry.fields import ItemInputs
+from patients.entry.form_page.field_context import FieldContext
+from patients.entry.form_page.field_rendering import FieldRenderer
 from protocol.document.items import Form, ItemGroup
 from protocol.values.parsing import Clock, Value
 

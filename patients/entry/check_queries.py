@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
+from audit.compiled_changes import CompiledInsert
 from audit.compiled_queries import CompiledQuery
 from audit.context import acting
 from audit.stored_text import StoredText, Text, system_text
@@ -19,6 +20,7 @@ from patients.entry.row_identity import RemovedRows
 from patients.models import Query, Record
 from protocol.document.items import Form
 from protocol.expressions.rules import FormRules
+from protocol.values.compared_dates import DATED
 from protocol.values.parsing import CheckFinding
 
 State = Query.State
@@ -31,6 +33,7 @@ def _of_checks(patient: int, record: int) -> Any:
 
 # All of one record, and of the patient's other records those that are not closed: one statement for both.
 OF_CHECKS = CompiledQuery(_of_checks, patient=int, record=int)
+OPENED = CompiledInsert(Query)
 Key = tuple[str, str, str, str]
 """Item, id of the row, column, check; row and column are empty for a query that is not on a cell."""
 
@@ -61,7 +64,7 @@ class QueryChanges:
             Query.objects.bulk_update(self.confirmed, closing)
         with acting(user=by, system="checks"):
             if self.opened:
-                Query.objects.bulk_create(self.opened)
+                OPENED.run(self.opened)
             if self.settled:
                 Query.objects.bulk_update(self.settled, closing)
 
@@ -130,8 +133,8 @@ def question(finding: CheckFinding, form: Form) -> StoredText:
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":
             return StoredText("protocol.check", check.message.root, {"check": check.id})
-    if finding.check == BIRTH_DATE:
-        return system_text("query.birth_date")
+    if finding.check == BIRTH_DATE or finding.check in DATED:
+        return system_text(f"query.{finding.check}")
     return system_text("query.unusual", **finding.parameters)
 
 

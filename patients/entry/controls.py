@@ -6,6 +6,8 @@ tests. The scripts of the page send the inputs with the form without knowing the
 
 from dataclasses import dataclass
 
+from patients.participation.questions import CONFIRMED
+
 
 @dataclass(frozen=True, slots=True)
 class Controls:
@@ -33,6 +35,9 @@ class Controls:
     marked: str = "_marked"
     # The items that the button of their group answered with No.
     grouped: str = "_grouped"
+
+    # The box that confirms what the save asked about other records.
+    questions: str = CONFIRMED
 
     # Values of the button. All but the first two end with the name of an item or the number of a group.
     draft: str = "draft"

@@ -1,19 +1,38 @@
 """Drafts: unsaved input kept on the server while a person types. They are not study data; a save deletes them."""
 
+from collections.abc import Callable
+from typing import Protocol
+
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import User
 from audit.compiled_changes import CompiledDelete
-from patients.casebook.casebook import FormPlace
 from patients.entry.answers import PLAIN
-from patients.models import Draft
+from patients.models import Draft, Patient
+from trials.models import Trial
 
 FORGOTTEN = CompiledDelete(Draft, where=("user", "patient", "place"))
 
 
-def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: User) -> Draft:
-    """Store the inputs as the person's draft of this form, replacing the earlier draft. One statement."""
+class DraftPlace(Protocol):
+    """Where a draft belongs: a form of a patient (`FormPlace`), or another page (`page_drafts.PagePlace`)."""
+
+    @property
+    def patient(self) -> Patient | None:
+        """Return the patient; None on a page of the trial."""
+
+    @property
+    def key(self) -> str:
+        """Return the key of the place, unique for the patient; on a page of the trial unique for all trials."""
+
+
+def keep_draft(*, place: DraftPlace, inputs: QueryDict, base_version: int, by: User) -> Draft:
+    """Store the inputs as the person's draft of this place, replacing the earlier draft.
+
+    One statement for a page of a patient.
+    """
     fields = [
         [_storable(name), _storable(text)]
         for name, texts in inputs.lists()
@@ -28,6 +47,10 @@ def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: Us
         base_version=base_version,
         saved_at=timezone.now(),
     )
+    if place.patient is None:
+        # A conflict over a constraint with a condition is not resolved by one statement of Django.
+        now = {name: getattr(draft, name) for name in ("payload", "base_version", "saved_at")}
+        return Draft.objects.update_or_create(user=by, patient=None, place=place.key, defaults=now)[0]
     Draft.objects.bulk_create(
         [draft],
         update_conflicts=True,
@@ -42,8 +65,8 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def draft_of(*, place: FormPlace, user: User) -> Draft | None:
-    """Return the person's draft of this form, or None. One query."""
+def draft_of(*, place: DraftPlace, user: User) -> Draft | None:
+    """Return the person's draft of this place, or None. One query."""
     return Draft.objects.filter(user=user, patient=place.patient, place=place.key).first()
 
 
@@ -55,6 +78,22 @@ def typed_in(draft: Draft) -> QueryDict:
     return data
 
 
-def discard(*, place: FormPlace, user: User) -> None:
-    """Delete the person's draft of this form. One statement."""
+def discard(*, place: DraftPlace, user: User) -> None:
+    """Delete the person's draft of this place. One statement."""
+    if place.patient is None:
+        Draft.objects.filter(user=user, patient=None, place=place.key).delete()
+        return
     FORGOTTEN.run(user=user.pk, patient=place.patient.pk, place=place.key)
+
+
+def mask_text(trial_id: int, patient_id: int, mask: Callable[[str], str]) -> int:
+    """Mask a text in the drafts of a patient and of the trial's pages, of everybody; return in how many (AUD-12)."""
+    slug = Trial.objects.values_list("slug", flat=True).get(pk=trial_id)
+    of_trial = Q(patient=None, place__startswith=f"{Draft.PAGE}/trials/{slug}/")
+    changed = []
+    for draft in Draft.objects.filter(Q(patient=patient_id) | of_trial):
+        masked = [[name, mask(text)] for name, text in draft.payload]
+        if masked != draft.payload:
+            draft.payload = masked
+            changed.append(draft)
+    return Draft.objects.bulk_update(changed, ["payload"])

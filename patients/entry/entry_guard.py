@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, version_at
 from patients.models import Patient, Record, Visit
-from patients.participation import reconsent
+from patients.participation.consents import reconsent
 from patients.participation.lifecycle import refuse_closed_form, refuse_when_closed
 from patients.participation.visits import UNSCHEDULED
 from trials.reader import shown_day
@@ -51,7 +51,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
 
 def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
     """Raise ValidationError if an amendment requires a re-consent that the patient has not signed yet."""
-    if words := reconsent.reconsent_message(patient, casebook.consent):
+    if patient.reconsent_version and (words := reconsent.reconsent_message(patient, casebook.consent)):
         raise ValidationError(words)
 
 

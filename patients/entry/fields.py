@@ -6,6 +6,7 @@ Templates: templates/capture/.
 
 import json
 from collections.abc import Iterable, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from django.http import QueryDict
@@ -113,10 +114,11 @@ class ItemInputs:
             "long": (self.item.max_length or LONG_TEXT + 1) > LONG_TEXT and not self.in_cell,
             "options": self.options(),
             "unit": unit_words(self.item.unit, _) if self.item.unit else "",
-            "units": [(unit, unit_words(unit, _) or unit) for unit in self.units],
+            "units": [(unit, unit_words(unit, _) or unit, self.full_in(unit)) for unit in self.units],
             "months": [("UNK", "UNK"), *((code, month_text(int(code), self.language)) for code in MONTHS)],
             "place": city,
             "in_cell": self.in_cell,
+            "full": self.full,
         }
 
     def options(self) -> list[tuple[str, str]]:
@@ -125,6 +127,28 @@ class ItemInputs:
         if self.template == "capture/select.html" and self.in_cell:
             found += [(f"?{code}", _(MISSING_WORDS[code])) for code in self.item.missing]
         return found
+
+    @property
+    def full(self) -> str:
+        """Return `full_in` of a number without a choice of units; beside a choice each unit has its own."""
+        return "" if self.item.units else self.full_in("")
+
+    def full_in(self, unit: str) -> str:
+        """Return lowest and highest value and the number of decimals, by which the page knows a number without room.
+
+        unit: the one in which the number is typed, the item's own if empty. Empty without limits or a fixed number of
+        decimals.
+        """
+        item = self.item
+        if not item.is_numeric or item.hard is None or item.decimal_places is None:
+            return ""
+        if unit in ("", item.unit):
+            return f"{item.hard.lowest:f} {item.hard.highest:f} {item.decimal_places}"
+        other, places = item.alternative(unit), item.decimals_in(unit)
+        step = Decimal(1).scaleb(-(places or 0))
+        lowest, highest = ((limit - other.offset) / other.factor for limit in item.hard)
+        within = lowest.quantize(step, ROUND_CEILING), highest.quantize(step, ROUND_FLOOR)
+        return f"{within[0]:f} {within[1]:f} {places}"
 
     @property
     def units(self) -> tuple[str, ...]:

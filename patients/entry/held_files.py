@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from audit.verification import Tally, TrailFinding
+from audit.sealing.verification import Tally, TrailFinding
 from patients.entry.attachments import Damaged, content
 from patients.models import Attachment, Record
 from trials.models import Trial

@@ -8,7 +8,7 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import line
 from patients.casebook.navigation import form_address, navigation, stage_of
 from patients.entry.entry_guard import entry_obstacle
-from patients.entry.page import EntryPage
+from patients.entry.form_page.page import EntryPage
 from patients.models import Record
 from protocol.document.items import Item
 from trials.access import Access

@@ -54,7 +54,8 @@ class PostedPage:
 
     inputs: the texts as typed, to be shown again. typed: the answers read from them.
     target: the table that gets more rows, the number of the group that is marked or answered, the item that takes a
-    known value. grouped: items that the button of their group answered with No.
+    known value. grouped: items that the button of their group answered with No. questions: the token of
+    those that were confirmed.
     base_version: version of the record that the page shows. was_complete: the record was complete then.
     listed: the row is entered in the list of its log. differs: items, and rows of tables, that two people entered
     differently; choices: the value chosen for each. marked: items that the button of their group marked as not done.
@@ -75,6 +76,7 @@ class PostedPage:
     choices: Mapping[str, str] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
     grouped: frozenset[str] = frozenset()
+    questions: str = ""
 
     @property
     def stored_chosen(self) -> frozenset[str]:
@@ -119,6 +121,7 @@ class PostedPage:
             confirmed=self.confirmed,
             stored_chosen=self.stored_chosen,
             as_group=self.answered_as_group,
+            questions=self.questions,
         )
 
     @property
@@ -191,6 +194,7 @@ def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
         choices=_choices(place.form, inputs),
         marked=frozenset(inputs.getlist(CONTROLS.marked)),
         grouped=frozenset(inputs.getlist(CONTROLS.grouped)),
+        questions=inputs.get(CONTROLS.questions, "")[:LONGEST_KEY],
     )
 
 

@@ -22,6 +22,7 @@ from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.entry import answers, attachments, check_queries, dependent_checks, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
+from patients.entry.death_questions import ask_about_death
 from patients.entry.entry_guard import refuse_entry
 from patients.entry.group_reasons import reason_with_group
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
@@ -30,7 +31,6 @@ from patients.models import Record
 from patients.participation.asked_facts import answer_by_change
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, refuse_when_closed
 from protocol.document.items import Form
-from protocol.expressions.rules import rules_of
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -74,6 +74,7 @@ class Entry:
     base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
     save with it counts as a repetition. confirmed: reasons for unusual values, by path. stored_chosen: items, and
     rows of tables, whose stored value is kept, as chosen in a conflict. as_group: items answered as a group.
+    questions: the token of the questions about other records that were confirmed.
     """
 
     place: FormPlace
@@ -83,6 +84,7 @@ class Entry:
     confirmed: Mapping[str, str] = field(default_factory=dict)
     stored_chosen: frozenset[str] = frozenset()
     as_group: tuple[str, ...] = ()
+    questions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class _Write:
 
 @transaction.atomic
 def save_draft(entry: Entry, *, by: User) -> Saved:
-    """Store a draft, complete or not. Raises StaleRecord, ValidationError or ValueRefused."""
+    """Store a draft, complete or not. Raises StaleRecord, ValidationError, ValueRefused or Questioned."""
     return _save(entry, by, State.DRAFT)
 
 
@@ -209,6 +211,8 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     as_group = [name for name in entry.as_group if name in changed]
     with because(reason_with_group(as_group, reason)) if as_group else nullcontext():
         saved = _written(write, casebook, final, by)
+        if entry.place.date_of_death in changed:
+            ask_about_death(casebook, saved.record, entry.questions)
     if reason and changed:
         items = {path.partition("-")[0] for path in changed}
         answer_by_change(reason=reason, items=items, by=by, record=saved.record)
@@ -244,7 +248,7 @@ def _judge_dependents(
     names = {f"{stored.form}.{path.partition('-')[0]}" for path in changed}
     if names and stored.visit_id is None:
         names.add(f"logs.{stored.form}")
-    names &= rules_of(stored.protocol.rules).read_elsewhere
+    names &= casebook.here.read_elsewhere
     # Only what is complete can be contradicted.
     if names and any(record.state == State.COMPLETE for record in casebook.records):
         dependent_checks.judge_saved(casebook, stored, names, changes, by)

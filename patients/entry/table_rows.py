@@ -7,9 +7,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.markup import joined
-from patients.entry.field_context import Result, sentences_html
 from patients.entry.fields import CHECKED, INVALID_SLOTS, Parts, Slots, stored_parts, typed_parts
-from patients.entry.form_markup import TableMarkup
+from patients.entry.form_page.field_context import Result, sentences_html
+from patients.entry.form_page.form_markup import TableMarkup
 from protocol.document.items import Item
 from protocol.values.parsing import Clock, Value
 from protocol.values.row_ids import ROW_ID, is_row_id, row_id

@@ -10,13 +10,17 @@ from patients.models.deviations import (
     DeviationQuerySet,
     DeviationRow,
 )
+from patients.models.erasure import ErasureRequest
 from patients.models.locks import DataLock, UnlockRequest
-from patients.models.marks import FactMark, Mark
+from patients.models.marks import Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
 from patients.models.prescreening import PrescreeningQuerySet, PrescreeningRow
+from patients.models.samples import Aliquot, Sample, SampleMovement, Shipment
+from patients.models.treatment_holds import TreatmentHold
 from patients.models.visibility import OfPatient, VisibleToMembers
 
 __all__ = [
+    "Aliquot",
     "Attachment",
     "Consent",
     "ContactAttempt",
@@ -29,7 +33,7 @@ __all__ = [
     "DeviationRow",
     "Draft",
     "EligibilityDecision",
-    "FactMark",
+    "ErasureRequest",
     "Identity",
     "Mark",
     "OfPatient",
@@ -40,6 +44,10 @@ __all__ = [
     "QueryMessage",
     "Record",
     "RecordQuerySet",
+    "Sample",
+    "SampleMovement",
+    "Shipment",
+    "TreatmentHold",
     "UnlockRequest",
     "VisibleToMembers",
     "Visit",

@@ -200,10 +200,17 @@ class Record(models.Model):
 
 
 class Draft(models.Model):
-    """Unsaved input of one person in one form. Not study data: it has no trail and is deleted at the save."""
+    """Unsaved input of one person in one form, on another page of a patient, or on a page of the trial.
+
+    Not study data: it has no trail and is deleted at the save.
+    """
+
+    # Begins the place of a page that is no form of items; no code of a visit or form has a colon.
+    PAGE = "page:"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="+")
+    # Null: a page of the trial, whose address is the place.
+    patient = models.ForeignKey(Patient, models.CASCADE, null=True, related_name="+")
     place = models.CharField(max_length=120)
     payload = models.JSONField()
     base_version = models.PositiveIntegerField()
@@ -213,6 +220,9 @@ class Draft(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "patient", "place"], name="one_draft_per_person_and_form"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "place"], condition=Q(patient=None), name="one_draft_per_person_and_page"
             ),
         ]
 
@@ -231,6 +241,7 @@ class Query(models.Model):
         CONSENT = "consent", _("Consent")
         ELIGIBILITY = "eligibility", _("Eligibility")
         DISPOSITION = "disposition", _("End of study")
+        CONTACT = "contact", _("Contact")
 
     class State(models.TextChoices):
         OPEN = "open", pgettext_lazy("status of a query", "Open")

@@ -1,14 +1,19 @@
 """The log of contacts: each attempt to reach a patient after discharge, and what came of it."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
+
+CONTACT_FACTS = ("tried_on", "way", "tried_by", "outcome", "note")
+CONTACT_SIGNED = (*CONTACT_FACTS, "struck_out_reason")
 
 
 class ContactQuerySet(OfPatient):
@@ -68,6 +73,9 @@ class ContactAttempt(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         excluded=("save_key",),
+        covered_by=("patient",),
+        covered_content=CONTACT_SIGNED,
+        fact_marks=FactMarks("patients.Mark", "contact", facts_of_columns(*CONTACT_FACTS)),
         locks=Locks(parents=("patient", "patient__trial")),
     )
 
@@ -84,6 +92,10 @@ class ContactAttempt(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return the part of this attempt that a signature on the casebook covers."""
+        return {"number": self.number, **{name: getattr(self, name) for name in CONTACT_SIGNED}}
 
     @property
     def struck_out(self) -> bool:

@@ -44,6 +44,7 @@ class DeviationPlace(models.TextChoices):
     ELIGIBILITY = "eligibility", _("Eligibility")
     ADVERSE_EVENT = "adverse_event", _("Adverse event")
     RECORD = "record", _("Form")
+    SAMPLE = "sample", _("Sample")
 
 
 class DeviationRow(models.Model):
@@ -177,10 +178,14 @@ class Deviation(DeviationRow):
         CONSENT = "consent", _("Consent")
         ELIGIBILITY = "eligibility", _("Eligibility")
         INFUSION_TIME = "infusion_time", _("Time of an infusion")
+        INFUSION_COURSE = "infusion_course", _("Volume or duration of an infusion")
+        NOT_DISPENSED = "not_dispensed", _("Infusion documented late, without a dispensed kit")
         VISIT_WINDOW = "visit_window", _("Visit outside its window")
         ASSESSMENT = "assessment", _("Visit, examination or sample missed")
         MEDICATION = "medication", _("Prohibited medicine")
         SAFETY_REPORT = "safety_report", _("Safety report")
+        SAMPLE_TIME = "sample_time", _("Time to the freezing of a sample")
+        SAMPLE_CONDITION = "sample_condition", _("Sample missing or damaged")
         OTHER = "other", _("Other")
 
     category = models.CharField(_("Concerns"), max_length=20, choices=Category)

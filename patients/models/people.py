@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from audit.stored_text import StoredTextField
-from audit.trail import Concealed, Locks, Trail
+from audit.trail import Concealed, FactMarks, Locks, Trail, facts_of_columns
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
 from protocol.document.items import Form
@@ -27,6 +27,9 @@ PATIENT_SIGNED = (
 CONSENT_SIGNED = (
     "type", "version", "given", "capacity_regained_on", "obtained_by", "representative_name",
     "representative_relation", "scan_id", "struck_out_reason",
+)  # fmt: skip
+CONSENT_FACTS = (
+    "type", "representative_relation", "version", "given", "obtained_by", "capacity_regained_on",
 )  # fmt: skip
 UNDER_PATIENT = Locks(parents=("patient", "patient__trial"))
 
@@ -60,6 +63,10 @@ class Patient(models.Model):
     enrolled_on = models.DateField(_("Included on"), null=True)
     enrolled_at = models.DateTimeField(_("Enrolled at"), null=True)
     first_infusion_on = models.DateField(_("First infusion"), null=True)
+    # Numbers of the infusions given and of those recorded as not given, as digits (`13`). The room of infusions keeps
+    # them: what a visit asks may depend on them, and counts of forms ask for all patients at once.
+    infusions_given = models.CharField(_("Infusions given"), max_length=9, blank=True)
+    infusions_omitted = models.CharField(_("Infusions not given"), max_length=9, blank=True)
     failed_on = models.DateField(_("Screen failure on"), null=True)
     failure_reason = models.TextField(_("Reason for screen failure"), blank=True)
     ended_on = models.DateField(_("End of study"), null=True)
@@ -70,6 +77,8 @@ class Patient(models.Model):
     samples_withdrawn_on = models.DateField(_("Consent withdrawn for samples"), null=True)
     follow_up_withdrawn_on = models.DateField(_("Consent withdrawn for follow-up"), null=True)
     data_withdrawn_on = models.DateField(_("Consent withdrawn for new data"), null=True)
+    # While a hold of the treatment waits for an investigator's decision, and for good after the decision to stop.
+    treatment_held_since = models.DateTimeField(_("Treatment held since"), null=True)
     withdrawal_note = models.TextField(_("Withdrawal in the patient's words"), blank=True)
     frozen_at = models.DateTimeField(_("Frozen at"), null=True)
     locked_at = models.DateTimeField(_("Locked at"), null=True)
@@ -81,8 +90,11 @@ class Patient(models.Model):
     history = Trail(
         patient="id",
         trial="trial_id",
-        excluded=("save_key",),
+        excluded=("save_key", "infusions_given", "infusions_omitted"),
         signed_content=PATIENT_SIGNED,
+        fact_marks=FactMarks(
+            "patients.Mark", "disposition", facts_of_columns("ended_on", "end_reason", "end_note")
+        ),
         locks=Locks(parents=("trial",), level="patient", stored_in="patients.DataLock"),
     )
 
@@ -121,6 +133,16 @@ class Patient(models.Model):
         ends = self.samples_withdrawn_on
         return not (form.samples and ends and day and day > ends)
 
+    @property
+    def given_infusions(self) -> frozenset[int]:
+        """Return the numbers of the infusions given."""
+        return frozenset(map(int, self.infusions_given))
+
+    @property
+    def omitted_infusions(self) -> frozenset[int]:
+        """Return the numbers of the infusions recorded as not given."""
+        return frozenset(map(int, self.infusions_omitted))
+
     def share(self, trial: Trial, protocol: ProtocolVersion | None) -> None:
         """Set the trial and protocol already read: the text of a protocol is too long to read twice."""
         self.trial = trial
@@ -132,7 +154,7 @@ class Patient(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on the casebook covers: the patient and everything captured.
 
-        Reads the consents, visits, forms, logs and deviations, and what the receivers of `casebook_content` add.
+        Reads the consents, visits, forms, logs, deviations and contacts, and what receivers of `casebook_content` add.
         """
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
@@ -144,6 +166,7 @@ class Patient(models.Model):
             "visits": [visit.signed_content() for visit in visits],
             "logs": [record.signed_content() for record in logs],
             "deviations": [each.signed_content() for each in self.deviations.order_by("number")],
+            "contacts": [each.signed_content() for each in self.contacts.order_by("number")],
             **{name: rows for _receiver, part in parts_of_rooms for name, rows in part.items()},
         }
 
@@ -226,6 +249,8 @@ class Consent(models.Model):
         trial="patient__trial_id",
         covered_by=("patient",),
         covered_content=CONSENT_SIGNED,
+        # Not the name of a representative: the mark keeps what it held before, and is read with the study data.
+        fact_marks=FactMarks("patients.Mark", "consent", facts_of_columns(*CONSENT_FACTS)),
         locks=UNDER_PATIENT,
         concealed=Concealed(
             columns=("representative_name",),
@@ -295,7 +320,7 @@ class EligibilityDecision(models.Model):
     criteria = models.JSONField(_("Criteria"))
     # The answers by which the trial stratifies, by path (`demography.sex`).
     strata = models.JSONField(_("Stratum"), default=dict)
-    # What the decision would find otherwise now, as `patients.participation.decision_review` lists it, and since when.
+    # What the decision would find otherwise now (`eligibility_decisions.decision_review`), and since when.
     changes = models.JSONField(_("Changed since"), default=list)
     changed_at = models.DateTimeField(_("Changed since"), null=True)
     decided_at = models.DateTimeField(_("Decided at"))
@@ -308,6 +333,12 @@ class EligibilityDecision(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         signed_content=("conclusion", "group", "inclusion_on", "criteria"),
+        fact_marks=FactMarks(
+            "patients.Mark",
+            "eligibility",
+            facts_of_columns("conclusion", "group", "inclusion_on"),
+            others=("criteria",),
+        ),
         locks=UNDER_PATIENT,
     )
 

@@ -3,7 +3,7 @@
 Computed from what is stored, at each reading: nothing is refused because of a death, and nothing hides it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.death import Death
+from patients.participation.questions import Question
 from protocol.document.document import Protocol
 from protocol.document.items import MOMENT_TYPES, Form, Item
 from protocol.values.moments import Moment
@@ -37,14 +38,37 @@ class LateFact:
     item: str = ""
 
 
-def after_death(patient: Patient, death: Death) -> list[LateFact]:
-    """Return everything recorded after the death of one patient, in all rooms. Reads the patient's visits and forms."""
+def after_death(
+    patient: Patient,
+    death: Death,
+    *,
+    visits: Iterable[Visit] | None = None,
+    records: Iterable[Record] | None = None,
+) -> list[LateFact]:
+    """Return everything recorded after the death of one patient, in all rooms.
+
+    visits, records: those of the patient, if they are read already; without them two queries, and one for each room.
+    """
     deaths, rules = {patient.pk: death}, patient.protocol.rules
     parts_of_rooms: list[tuple[Any, Any]] = signals.recorded_after_death.send(
         sender=Patient, patient=patient, death=death
     )
-    own = captured_after(deaths, rules, slug=patient.trial.slug)
+    if visits is None or records is None:
+        own = captured_after(deaths, rules, slug=patient.trial.slug)
+    else:
+        own = _captured(visits, records, deaths, rules, patient.trial.slug)
     return [*own, *(fact for _receiver, found in parts_of_rooms for fact in found)]
+
+
+def questions_after_death(patient: Patient, death: Death, **known: Any) -> list[Question]:
+    """Return a question about everything recorded after a death that is to be stored, each with the way to it.
+
+    known: visits and records, as `after_death` takes them.
+    """
+    return [
+        Question(f"died:{death.moment.iso}:{fact.code}", fact.text, fact.address, _("Open it"))
+        for fact in after_death(patient, death, **known)
+    ]
 
 
 def captured_after(deaths: Deaths, rules: Protocol, *, slug: str) -> list[LateFact]:
@@ -52,17 +76,25 @@ def captured_after(deaths: Deaths, rules: Protocol, *, slug: str) -> list[LateFa
     if not deaths:
         return []
     visits = Visit.objects.filter(patient__in=list(deaths), state=Visit.State.HELD).select_related("patient")
-    records = Record.objects.filter(patient__in=list(deaths)).exclude(state=Record.State.STRUCK_OUT)
-    rows = records.select_related("visit", "patient").order_by("patient_id", "pk")
-    captured = list(rows)
+    rows = Record.objects.filter(patient__in=list(deaths)).exclude(state=Record.State.STRUCK_OUT)
+    records = rows.select_related("visit", "patient")
+    in_order = visits.order_by("patient_id", "position", "number")
+    return _captured(in_order, records.order_by("patient_id", "pk"), deaths, rules, slug)
+
+
+def _captured(
+    visits: Iterable[Visit], records: Iterable[Record], deaths: Deaths, rules: Protocol, slug: str
+) -> list[LateFact]:
+    in_force = [record for record in records if record.state != Record.State.STRUCK_OUT]
+    held = (visit for visit in visits if visit.state == Visit.State.HELD)
     return [
         *(
             fact
-            for row in visits.order_by("patient_id", "position", "number")
-            if not _reports_death(row, captured, rules)
+            for row in held
+            if not _reports_death(row, in_force, rules)
             for fact in _of_visit(row, deaths, slug)
         ),
-        *(fact for row in captured for fact in _of_record(row, deaths[row.patient_id], rules, slug)),
+        *(fact for row in in_force for fact in _of_record(row, deaths[row.patient_id], rules, slug)),
     ]
 
 
@@ -90,6 +122,8 @@ def _of_record(record: Record, death: Death, rules: Protocol, slug: str) -> Iter
     if record.form not in rules.forms or record.form == _form_of_death(rules):
         return
     form = rules.form(record.form)
+    if not form.has_dates:
+        return
     for item, label, moment in _dated(form, record.values, rules.trial.site.time_zone):
         if death.before(moment):
             text = _("“%(item)s” of “%(form)s” is %(day)s, after the death on %(died)s.")

@@ -1,102 +1,40 @@
-"""Forms that correct, strike out or withdraw what was recorded; what storing changes is shown and confirmed first.
+"""Forms that correct, strike out or withdraw what was recorded.
 
-A form that has effects is sent twice: the first time it is shown again with them, and stores nothing.
+A form with effects is sent twice: the first time it is shown again with them and stores nothing (`run_asking`).
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from audit.stored_text import Text, system_text
 from patients.models import Consent, Patient
-from patients.participation.consent_withdrawal import PARTS, has_withdrawn
-from patients.participation.effects import Effects, effects_of
+from patients.participation.change_reasons import FIELDS, given_reason, reason_fields
+from patients.participation.consents.consent_withdrawal import PARTS, has_withdrawn
 from patients.participation.forms import CapacityForm, ConsentForm, StepForm
-from patients.participation.questions import Questioned
-from patients.system_texts import REASON, REASONS
 from protocol.values.moments import Moment
 from trials.date_fields import DayField
 
-CONFIRMED = "confirmed"
 
-
-class AskingForm(StepForm):
-    """A step that may ask for a confirmation: `asked` holds the effects that are shown, None before."""
-
-    asked: Effects | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields[CONFIRMED] = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
-        self.helper.layout.fields.append(CONFIRMED)
-
-    def facts(self) -> dict[str, Any]:
-        """Return the cleaned answers without the confirmation, as the verb takes them."""
-        return {name: value for name, value in self.cleaned_data.items() if name != CONFIRMED}
-
-    def run_asking(
-        self, patient: Patient, verb: Callable[..., Any], *, questions: Sequence[str] = (), **arguments: Any
-    ) -> bool:
-        """Call the function as `run` does, after its effects were confirmed. Return False if they have to be."""
-        found: list[Effects] = []
-        asked: list[str] = [*questions]
-        answers = dict(arguments)
-
-        def correct() -> Any:
-            try:
-                return verb(**answers)
-            except Questioned as contradiction:
-                # Shown with the effects and confirmed with them.
-                asked.extend(question.text for question in contradiction.questions)
-                answers["confirmed"] = contradiction.token
-                return verb(**answers)
-
-        def preview(**_told: Any) -> None:
-            found.append(effects_of(patient, correct, questions=asked))
-
-        if not self.run(preview, **arguments):
-            return False
-        if found[0] and self.cleaned_data.get(CONFIRMED) != found[0].fingerprint:
-            self.asked = found[0]
-            data: Any = self.data
-            data = data.copy()
-            data[CONFIRMED] = self.asked.fingerprint
-            self.data = data
-            return False
-        return self.run(verb, **answers)
-
-
-class StepCorrectionForm(AskingForm):
+class StepCorrectionForm(StepForm):
     """The reason for a correction: a choice, and words of one's own."""
 
     reason_required = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"] = forms.ChoiceField(
-            label=_("Reason for the change"),
-            choices=[("", _("Choose")), *REASONS.items()],
-            required=self.reason_required,
-            error_messages={"required": _("Say why this is changed.")},
-        )
-        self.fields["reason_text"] = forms.CharField(
-            label=_("In your words"), required=False, max_length=500, help_text=_("Needed for “Other”.")
-        )
-        for name in ("reason", "reason_text"):
+        self.fields.update(reason_fields(required=self.reason_required))
+        for name in FIELDS:
             self.helper.layout.fields.append(self.layout_of(name))
 
     def facts(self) -> dict[str, Any]:
         """Return the answers, with the reason as it is stored: empty without a choice, or “Other” without words."""
-        answers = super().facts()
-        chosen, words = answers.pop("reason"), answers.pop("reason_text").strip()
-        known = chosen in REASONS and (chosen != "other" or words)
-        reason: Text = system_text(f"{REASON}{chosen}", words) if known else ""
+        answers = dict(super().facts())
+        reason = given_reason(answers)
         return {**answers, "reason": reason}
 
 
-class WithScan(AskingForm):
+class WithScan(StepForm):
     """A consent whose scan the page has stored before the form is read."""
 
     def facts(self) -> dict[str, Any]:
@@ -160,7 +98,7 @@ class WithdrawConsentForm(StepCorrectionForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.patient is None or not has_withdrawn(self.patient):
-            for name in ("reason", "reason_text"):
+            for name in FIELDS:
                 self.fields[name].widget = forms.HiddenInput()
 
     note = forms.CharField(
@@ -180,7 +118,7 @@ class WithdrawConsentForm(StepCorrectionForm):
 
     def facts(self) -> dict[str, Any]:
         """Return the days by part as `parts`, the note and the reason."""
-        answers = super().facts()
+        answers = dict(super().facts())
         return {"parts": {name: answers.pop(name) for name in PARTS}, **answers}
 
 

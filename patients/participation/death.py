@@ -83,6 +83,15 @@ def deaths_in(trial: Trial) -> dict[int, Death]:
     return {**found, **_captured(trial.rules, patient__trial=trial)}
 
 
+def states_death(records: Iterable[Record], rules: Protocol) -> bool:
+    """Return whether a form among the records of a patient states the date of death. No query."""
+    form, _dot, item = (rules.profile.died_on or "").partition(".")
+    return any(
+        row.form == form and row.state != Record.State.STRUCK_OUT and isinstance(row.values.get(item), str)
+        for row in records
+    )
+
+
 def _captured(rules: Protocol, **whose: Any) -> dict[int, Death]:
     """Return the dates of death that forms hold; of several the one stored last."""
     path = rules.profile.died_on

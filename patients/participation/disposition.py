@@ -15,11 +15,11 @@ from audit.context import because
 from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Visit
-from patients.participation.after_death import after_death
+from patients.participation.after_death import questions_after_death
 from patients.participation.asked_facts import answer_by_change
-from patients.participation.contacts import question_before_loss
 from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
+from patients.participation.logs.contacts import question_before_loss
 from patients.participation.milestones import days_of
 from patients.participation.questions import Question, ask
 from patients.participation.reasons import required_reason
@@ -80,6 +80,7 @@ def end_study(
     patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
     signals.study_ended.send(sender=Patient, patient=patient, by=by)
+    signals.announce(patient=patient, names=[signals.ENDED_ON], by=by)
     # Infusions still planned will not be given: the visits counted from them get their days otherwise.
     replan(patient, by)
     return patient
@@ -116,6 +117,7 @@ def correct_end(
         patient.ended_on, patient.end_reason, patient.end_note = on, end_reason, note.strip()
         patient.save(update_fields=["ended_on", "end_reason", "end_note"])
         answer_by_change(reason=because_of, items=items, by=by, target="disposition", target_id=patient.pk)
+        signals.announce(patient=patient, names=[signals.ENDED_ON], by=by)
     return patient
 
 
@@ -131,6 +133,9 @@ def reopen_study(*, patient: Patient, reason: Text, by: User) -> Patient:
         patient.ended_on, patient.end_reason, patient.end_note = None, "", ""
         patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
         replan(patient, by)
+        items = ["ended_on", "end_reason", "end_note"]
+        answer_by_change(reason=because_of, items=items, by=by, target="disposition", target_id=patient.pk)
+        signals.announce(patient=patient, names=[signals.ENDED_ON], by=by)
     return patient
 
 
@@ -198,10 +203,7 @@ def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
         questions.append(unsought)
     if is_death:
         death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
-        questions += [
-            Question(f"end:{on}:{fact.code}", fact.text, fact.address, _("Open it"))
-            for fact in after_death(patient, death)
-        ]
+        questions += questions_after_death(patient, death)
     return questions
 
 

@@ -1,6 +1,7 @@
 """Inclusion of a patient: after consent and signed eligibility, and if every criterion allows it."""
 
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,11 +11,14 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients import signals
 from patients.models import Patient
-from patients.participation import assessment_age, reconsent
-from patients.participation.consent import current_consent
-from patients.participation.eligibility import Conclusion, decision_in_force, evaluate
+from patients.participation.consents import reconsent
+from patients.participation.consents.consent import current_consent
+from patients.participation.eligibility_decisions import assessment_age
+from patients.participation.eligibility_decisions.eligibility import Conclusion, decision_in_force, evaluate
 from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.visits import plan_visits
+from trials.holds import hold_message
+from trials.models import Trial
 
 
 def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
@@ -42,6 +46,10 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
     elif decision.protocol_id != patient.protocol_id:
         found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
     day = on or (decision.inclusion_on if decision else None)
+    found += filter(None, [hold_message(patient.trial)])
+    asked: list[tuple[Any, Any]] = signals.inclusion_asked.send(sender=Patient, patient=patient, on=day)
+    for _receiver, refusals in asked:
+        found += refusals
     evaluation = evaluate(patient, inclusion_on=day)
     if decision is not None and day is not None:
         found += filter(
@@ -68,13 +76,16 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
 
     Raises ValidationError with every obstacle, and for a day before consent or screening, or in the future.
     """
+    # The trial before the patient: a hold, and the places of a dose level, are decided for one inclusion at a time.
+    Trial.objects.for_update(patient.trial_id)
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot be included: the status is “%(state)s”.")
     require_state(patient, Patient.State.SCREENING, refusal=refusal)
+    # A wrong year is told as such, not as criteria that do not hold in that year.
+    _check_day(patient, on)
     found = enrolment_obstacles(patient, on)
     if found:
         raise ValidationError(found)
-    _check_day(patient, on)
     decision = decision_in_force(patient)
     move(patient, Patient.State.ENROLLED, refusal=refusal)
     patient.enrolled_on, patient.enrolled_at = on, timezone.now()

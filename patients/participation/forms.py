@@ -3,8 +3,9 @@
 No clinical input has a default (DAT-01). A day that was typed in an earlier step is carried, and labelled as carried.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -17,22 +18,25 @@ from django.utils.translation import gettext_lazy as _
 
 from patients.models import Consent, Patient
 from patients.participation.answer_layout import answers
-from patients.participation.questions import Question, Questioned
+from patients.participation.questions import CONFIRMED, Question, Questioned, ask_with_effects
 from trials.date_fields import DayField, MomentField
 from trials.models import Trial
 from trials.reader import shown_day
+from trials.typed_input import KeepsInput
 
 
-class StepForm(forms.Form):
+class StepForm(KeepsInput):
     """A form for one domain function. A ValidationError of the function is shown beside the field it names.
 
-    questions: what the function asks before it stores. The page shows them with a box whose value is `token`.
+    questions: what the function asks before it stores. The page shows them with a box, its name `box`, its value
+    `token`.
     carried: a day that an earlier step recorded; it fills the field `carried_to`, which says where it comes from.
     """
 
     required_css_class = "required"
     questions: tuple[Question, ...] = ()
     token = ""
+    box = CONFIRMED
     carried_to = ""
     carried_words: str | Promise = "%(day)s"
 
@@ -73,7 +77,11 @@ class StepForm(forms.Form):
     @property
     def confirmed(self) -> str:
         """Return the token of the questions that were confirmed on the page; empty without one."""
-        return str(self.data.get("confirmed", ""))
+        return str(self.data.get(CONFIRMED, ""))
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return the answers, as the verb takes them."""
+        return dict(self.cleaned_data)
 
     def add_fields(self, zone: str) -> None:
         """Add the fields that depend on the trial."""
@@ -94,10 +102,15 @@ class StepForm(forms.Form):
             return False
         return True
 
+    def run_asking(self, patient: Patient, verb: Callable[..., Any], **arguments: Any) -> bool:
+        """Call a correction as `run` does; ask about its effects too before they are stored."""
+        return self.run(partial(ask_with_effects, patient, verb), confirmed=self.confirmed, **arguments)
+
 
 class ScreeningForm(StepForm):
-    """A new patient: the day of screening and who the person is."""
+    """A new patient: the day of screening and who the person is. Identity is stored in its own table only (PRV-01)."""
 
+    keeps_draft = False
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
     hospital_number = forms.CharField(label=_("Hospital number"), max_length=60, required=False)
     birth_date = forms.CharField(
@@ -213,6 +226,7 @@ class CapacityForm(StepForm):
 class PasswordForm(StepForm):
     """A form that a person signs: it asks for the password itself (SIG-01), not a separate sign-in page."""
 
+    keeps_draft = False
     password = forms.CharField(
         label=_("Your password"),
         strip=False,
@@ -224,6 +238,7 @@ class PasswordForm(StepForm):
 class EligibilityForm(PasswordForm):
     """The investigator's decision on eligibility, for the day for which the page judged the criteria."""
 
+    keeps_draft = True
     carried_to = "inclusion_on"
     carried_words = _("Carried from above: the criteria are judged for %(day)s.")
 
@@ -272,10 +287,6 @@ class HoldVisitForm(StepForm):
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Held on"), zone=zone)
-
-    def facts(self) -> dict[str, Any]:
-        """Return the answers, as the verb takes them."""
-        return dict(self.cleaned_data)
 
 
 class MissVisitForm(StepForm):

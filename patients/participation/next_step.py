@@ -108,7 +108,7 @@ class InfusionFacts:
 class PatientFacts:
     """What the next step depends on. Visits stand in the order in which they take place; infusions by number.
 
-    treated: no consent to the treatment is withdrawn. today: the day at the site.
+    treated: no consent to the treatment is withdrawn. died: a form states the day of death. today: the day at the site.
     """
 
     state: Patients
@@ -117,6 +117,7 @@ class PatientFacts:
     consent: ConsentStands
     decision: DecisionStands
     treated: bool
+    died: bool
     visits: tuple[VisitFacts, ...]
     infusions: tuple[InfusionFacts, ...]
 
@@ -154,6 +155,9 @@ def next_step(facts: PatientFacts) -> NextStep | NoStep:
         return NoStep.FAILED
     if facts.state is Patients.ENDED:
         return next(_to_finish(facts), NoStep.ENDED)
+    # Nothing is waited for after a death: the end of study settles the visits until then.
+    if facts.died and facts.state is Patients.ENROLLED:
+        return NextStep(StepKind.END)
     if facts.consent is not ConsentStands.IN_FORCE:
         missing = facts.consent is ConsentStands.MISSING
         return NextStep(StepKind.CONSENT if missing else StepKind.CONSENT_AGAIN)
@@ -166,10 +170,14 @@ def _in_screening(facts: PatientFacts) -> NextStep:
         return NextStep(decided[facts.decision])
     again = facts.decision is DecisionStands.OUTDATED
     decide = NextStep(StepKind.DECIDE_AGAIN if again else StepKind.DECIDE)
-    # Before inclusion the forms of a visit are entered whether its day is recorded or not.
-    forms = (_finish(each) for each in facts.visits if each.left and each.takes_place)
-    held = (_hold(each) for each in facts.visits if each.planned and each.takes_place)
-    days = (each for each in held if each.first is not None and not each.is_early(facts.today))
+    # Before inclusion the forms of a visit are entered whether its day is recorded or not; a planned visit without
+    # a window comes after inclusion, and nothing can be entered there yet.
+    here = [
+        each for each in facts.visits if each.takes_place and (each.first is not None or not each.planned)
+    ]
+    forms = (_finish(each) for each in here if each.left)
+    held = (_hold(each) for each in here if each.planned)
+    days = (each for each in held if not each.is_early(facts.today))
     return next(chain(forms, days), decide)
 
 
@@ -189,7 +197,9 @@ def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
 
 def _open(facts: PatientFacts) -> Iterator[NextStep]:
     """Yield what is open in follow-up in the order of the visits, an infusion before the forms of its visit."""
-    infusions = facts.infusions if facts.treated else ()
+    # A patient whom an investigator found not eligible is followed, not treated.
+    is_treated = facts.treated and facts.decision is not DecisionStands.NOT_ELIGIBLE
+    infusions = facts.infusions if is_treated else ()
     known = {visit.key for visit in facts.visits}
     for infusion in (each for each in infusions if each.visit not in known):
         yield _infusion(infusion)

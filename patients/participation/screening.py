@@ -15,9 +15,9 @@ from patients.participation.identity import IDENTITY_FIELDS, checked_identity
 from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
 from protocol.values.likeness import number_key
-from trials.awaited_version import awaited_words
-from trials.loading import put_in_force
 from trials.models import Trial
+from trials.versions.awaited_version import awaited_words
+from trials.versions.loading import put_in_force
 
 
 def not_in_the_future(day: date, trial: Trial, field: str) -> None:

@@ -3,14 +3,14 @@
 Stages are numbers, so that the least advanced of several is their minimum, in SQL as in Python.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from audit.models import Signature
-from patients.models import Patient, Record, Visit
+from patients.models import Consent, Patient, Record, Visit
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
@@ -43,8 +43,13 @@ VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
 
 
 def _takes_place() -> Q:
-    """Return the condition for visits that take place: until the end of study, or what withdrew consent to them."""
-    found = Q(patient__state__in=OPEN_PATIENTS)
+    """Return the condition for visits that take place: until the end of study, or what withdrew consent to them.
+
+    Before the first consent nothing can be entered, so that no visit of screening waits.
+    """
+    consents = Consent.objects.filter(patient=OuterRef("patient")).not_in_error()
+    found = Q(patient__state=Patient.State.ENROLLED)
+    found |= Q(Exists(consents), patient__state=Patient.State.SCREENING)
     found |= Q(patient__state=Patient.State.ENDED, window_from__lte=F("patient__ended_on"))
     for name in ENDS_VISITS:
         day = f"patient__{name}"
@@ -70,20 +75,30 @@ def last_day_of(patient: Patient) -> date | None:
     return min((day for day in days if day is not None), default=None)
 
 
+def begins_after(first: date | None, last_day: date | None) -> bool:
+    """Return whether a window begins after the last day on which visits take place, or never."""
+    return last_day is not None and (first is None or first > last_day)
+
+
+def waits_for_consent(patient: Patient, consented: Callable[[], bool]) -> bool:
+    """Return whether nothing can be entered because nobody consented yet. consented is called only in screening."""
+    return patient.state == Patient.State.SCREENING and not consented()
+
+
 def forms_at(rules: Protocol, code: str) -> tuple[VisitForm, ...]:
     """Return the forms of a visit by its code; for an unknown code those of an unscheduled visit."""
     planned = next((visit for visit in rules.visits if visit.code == code), None)
     return planned.forms if planned else rules.unscheduled.forms
 
 
-def required_at(rules: Protocol, code: str) -> frozenset[str]:
-    """Return the codes of the required forms of a visit."""
-    return frozenset(entry.form for entry in forms_at(rules, code) if entry.when == "required")
+def required_at(rules: Protocol, code: str, given: Collection[int] = ()) -> frozenset[str]:
+    """Return the codes of the required forms of a visit. given: numbers of the infusions given to the patient."""
+    return frozenset(entry.form for entry in forms_at(rules, code) if entry.is_required(given))
 
 
 def required_of(patient: Patient, rules: Protocol, code: str, day: date | None) -> frozenset[str]:
     """Return the required forms of a visit on a day that the patient's consent still allows."""
-    required = required_at(rules, code)
+    required = required_at(rules, code, patient.given_infusions)
     return frozenset(form for form in required if patient.allows_form(rules.form(form), day))
 
 
@@ -101,12 +116,17 @@ def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
     return STAGES[min(stages.values())]
 
 
-def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> str:
-    """Return the code of the form to enter next: the first required one not complete, else a draft, else the first."""
+def first_unfinished(
+    forms: Iterable[VisitForm], stages: Mapping[str, int], given: Collection[int] = ()
+) -> str:
+    """Return the code of the form to enter next: the first required one not complete, else a draft, else the first.
+
+    given: numbers of the infusions given to the patient.
+    """
     first = draft = ""
     for each in forms:
         stage = stages.get(each.form)
-        if each.when == "required" and (stage is None or stage < COMPLETE):
+        if each.is_required(given) and (stage is None or stage < COMPLETE):
             return each.form
         if stage == DRAFT:
             draft = draft or each.form
@@ -122,21 +142,24 @@ def visit_status(
     open_patient: bool,
     today: date,
     last_day: date | None = None,
+    is_open: bool = True,
 ) -> tuple[str, list[str]]:
     """Return (state, flags) of a visit's glyph; `begun` is the result of `visit_stage`.
 
     Due: a held visit with required forms left, or a planned one whose window is open. Overdue: a planned visit
-    whose window has passed. Visits that begin after `last_day` (`last_day_of`) do not take place.
+    whose window has passed. Visits that begin after `last_day` (`last_day_of`) do not take place. Nothing waits at a
+    visit at which nothing can be entered yet (`is_open` is False: `waits_for_consent`).
     """
     if state == Visit.State.MISSED:
         return MISSED, []
     if state == Visit.State.CANCELLED:
         return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
+    if not is_open:
+        return begun, []
     if state == Visit.State.HELD:
         return begun, ["due"] if open_patient and begun in UNFINISHED else []
     first, last = window
-    ends = last_day is not None and (first is None or first > last_day)
-    if ends or (last_day is None and not open_patient):
+    if begins_after(first, last_day) or (last_day is None and not open_patient):
         return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     if last is not None and last < today:
         return begun, ["overdue"]

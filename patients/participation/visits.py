@@ -14,13 +14,13 @@ from audit.context import acting, because
 from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Record, Visit
+from patients.participation.consents.reconsent import refuse_without_reconsent
 from patients.participation.death import visit_after_death
+from patients.participation.deviation_log.visit_deviations import note_visit
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
 from patients.participation.milestones import days_of, never_given
 from patients.participation.questions import ask
 from patients.participation.reasons import required_reason
-from patients.participation.reconsent import refuse_without_reconsent
-from patients.participation.visit_deviations import note_visit
 from protocol.document.schedule import planned_visits
 from trials.reader import shown_day
 

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from patients.casebook.facts import OTHER, OTHER_TARGETS
 from patients.models import Patient, Query, Record
 from patients.participation.visits import UNSCHEDULED
 from patients.queries.threads import ORIGINS
@@ -20,12 +21,7 @@ from trials.reader import reader_language
 
 ANY = _("Any")
 YES_NO = [("true", _("Yes")), ("false", _("No"))]
-NOT_CLOSED = "not_closed"
-# What queries are about besides forms. No form has such a code: theirs have no hyphen.
-OTHER = "fact-"
-OTHER_TARGETS = [
-    (f"{OTHER}{code}", label) for code, label in Query.Target.choices if code != Query.Target.RECORD
-]
+NOT_CLOSED, PERSON = "not_closed", "person"
 # Age of a query in whole days: first and last day of each class, both included.
 AGES: dict[str, tuple[int, int | None, str | Promise]] = {
     "0-7": (0, 7, _("0–7 days")),
@@ -144,7 +140,12 @@ class QueryFilter(OfTrialFilter):
         method="of_age",
         empty_label=ANY,
     )
-    origin = django_filters.ChoiceFilter(label=_("Raised by"), choices=Query.Origin.choices, empty_label=ANY)
+    origin = django_filters.ChoiceFilter(
+        label=_("Raised by"),
+        choices=[*Query.Origin.choices, (PERSON, _("Any person"))],
+        method="of_origin",
+        empty_label=ANY,
+    )
 
     class Meta:
         model = Query
@@ -169,6 +170,12 @@ class QueryFilter(OfTrialFilter):
     def of_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep queries of one status, or all that are not closed."""
         return rows.filter(state__in=Query.OPEN_STATES if value == NOT_CLOSED else [value])
+
+    def of_origin(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep queries of a check, of one kind of person, or of any person."""
+        if value == PERSON:
+            return rows.exclude(origin=Query.Origin.CHECK)
+        return rows.filter(origin=value)
 
     def of_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep queries of one age class that are not closed."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,6 +15,7 @@ from accounts.models import User
 from audit.context import because
 from audit.stored_text import written
 from patients.models import Mark, Patient, Record
+from patients.models.marks import MarkQuerySet
 from patients.participation.lifecycle import lock_patient, refuse_locked_form, refuse_when_locked
 from trials.reader import reader_language
 
@@ -69,24 +69,33 @@ def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
 
     Raises ValidationError without a reason, without a mark, or if the form is locked.
     """
-    if not reason.strip():
-        raise ValidationError({"reason": _("Say why the mark is withdrawn.")})
+    words = withdrawal_reason(reason)
     refuse_when_locked(lock_patient(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_locked_form(row, row.visit)
-    detail = {"by": by.full_name, "because": written(reason.strip()), "old": {}, "new": {}}
-    with because(reason.strip()):
-        done = (
-            Mark.objects.filter(record=row, kind=kind).valid().update(undone_at=timezone.now(), undone=detail)
-        )
+    done = end(Mark.objects.filter(record=row, kind=kind), reason=words, by=by)
     if not done:
         raise ValidationError(_("This form has no mark: there is nothing to withdraw."))
-    return int(done)
+    return done
 
 
-def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
+def withdrawal_reason(reason: str) -> str:
+    """Return the reason without blanks around it. Raises ValidationError if it is empty."""
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the mark is withdrawn.")})
+    return reason.strip()
+
+
+def end(rows: MarkQuerySet, *, reason: str, by: User) -> int:
+    """End the valid marks among these with the reason, and return their number. The history keeps them."""
+    detail = {"by": by.full_name, "because": written(reason), "old": {}, "new": {}}
+    with because(reason):
+        return int(rows.valid().update(undone_at=timezone.now(), undone=detail))
+
+
+def of_patient(patient: Patient, kind: str) -> MarkQuerySet:
     """Return the valid marks of one kind on a patient's forms."""
-    return Mark.objects.filter(patient=patient, kind=kind).valid()
+    return Mark.objects.filter(patient=patient, kind=kind).valid().on_forms()
 
 
 def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]:

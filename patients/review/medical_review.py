@@ -22,5 +22,5 @@ def withdraw(*, record: Record, reason: str, by: User) -> int:
 
 def reviews(patient: Patient) -> Mapping[int, Mark]:
     """Return the valid medical review by record key. One query."""
-    rows = Mark.objects.filter(patient=patient, kind=KIND).valid().select_related("by")
+    rows = marks.of_patient(patient, KIND).select_related("by")
     return {mark.record_id: mark for mark in rows}

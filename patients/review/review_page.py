@@ -7,33 +7,20 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
-from audit.stored_text import Text
 from patients.casebook.casebook import visit_title
 from patients.casebook.form_content import ReadLine, ReadSection, item_line
 from patients.casebook.form_versions import record_sections
-from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
 from patients.models import Mark, Patient, Record
 from patients.review import source_verification
 from patients.review.marks import WHOLE, SeenVersion
-from protocol.document.items import Form
-from protocol.values.parsing import display
+from patients.review.undone_marks import UndoneMark, undone_mark_words
 from protocol.values.reference_ranges import Readings
 from trials.reader import reader_language
 
 ALL = "*"
 MOST = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class UndoneMark:
-    """Why a mark was undone, as text: when, by whom, why, and (label, old, new) of each changed item."""
-
-    when: str
-    who: str
-    reason: Text
-    changes: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +110,7 @@ def review_blocks(patient: Patient, reviewed: Mapping[int, Mark], visit: str = "
 def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
     """Return by record key and item the mark that was undone last. One query."""
     # One mark of a kind stands on an item at a time, so the newest is the one undone last.
-    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).order_by("pk")
+    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).on_forms().order_by("pk")
     return {(mark.record_id, mark.item): mark for mark in rows}
 
 
@@ -182,44 +169,6 @@ def where(record: Record) -> str:
     if record.visit is None:
         return _("Running logs")
     return visit_title(record.protocol, record.visit, reader_language(), _("Unscheduled visit"))
-
-
-def undone_mark_words(mark: Mark | None, record: Record, item: str = "") -> UndoneMark | None:
-    """Return why a mark was undone, as text; None if it is valid, or undone by a change that left `item` as it was.
-
-    item: keep only the change of this item.
-    """
-    if mark is None or mark.undone_at is None:
-        return None
-    form, zone = record.protocol.rules.form(record.form), record.protocol.rules.trial.site.time_zone
-    changes = _changes(mark, form)
-    if item and changes:
-        label = form.item(item).label.in_language(reader_language())
-        changes = tuple(change for change in changes if change[0] == label)
-        if not changes:
-            return None
-    detail = mark.undone_detail
-    return UndoneMark(
-        moment_words(mark.undone_at, zone), detail.get("by", ""), detail.get("because", ""), changes
-    )
-
-
-def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
-    """Return label, old and new value of each item that the undoing change affected."""
-    old, new, language = (
-        mark.undone_detail.get("old") or {},
-        mark.undone_detail.get("new") or {},
-        reader_language(),
-    )
-    return tuple(
-        (
-            item.label.in_language(language),
-            display(old.get(item.name), item, language, _),
-            display(new.get(item.name), item, language, _),
-        )
-        for item in form.items
-        if old.get(item.name) != new.get(item.name)
-    )
 
 
 def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[SeenVersion]:

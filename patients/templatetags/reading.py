@@ -1,5 +1,6 @@
 """Values as text on pages for reading: one line of a form, one value with its position in the reference range."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from django import template
@@ -9,10 +10,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.markup import joined, markup
 from patients.casebook.form_content import ReadLine
-from patients.entry.field_rendering import inputs_html
+from patients.entry.form_page.field_rendering import inputs_html
 from trials.permissions import Permission
 
 register = template.Library()
+NOTHING = SimpleNamespace(marks={})
 QUIET = mark_safe(' class="quiet"')
 
 
@@ -28,6 +30,10 @@ def read_line(context: template.Context, line: ReadLine) -> SafeString:
     filled: dict[str, Any] = {"value": _opened(context, page, line) or read_value(context, line)}
     if page and (inputs := page.score_inputs.get(line.name)):
         filled["value"] = joined([filled["value"], inputs_html(inputs)])
+    if mark := (page or context.get("standing") or NOTHING).marks.get(line.name):
+        filled["value"] = joined(
+            [filled["value"], render_to_string("patients/_value_mark.html", {"mark": mark})]
+        )
     if line.missing:
         filled["state"] = QUIET
     if page and line.name in page.panel.open_queries:
@@ -57,6 +63,8 @@ def read_value(context: template.Context, line: ReadLine, of: str = "") -> SafeS
     parts: list[Any] = [(line.exact if may_see_files else line.words) or "–"]
     if line.flag:
         parts.append(markup("patients/_range_flag.html", flag=line.flag).fill({}))
+    if line.corrected:
+        parts.append(markup("patients/_range_corrected.html").fill({}))
     if line.reference:
         parts.append(format_html(' <span class="quiet tiny">{}</span>', line.reference))
     return joined(parts)

@@ -5,6 +5,7 @@ from django.urls import include, path
 from patients.views import (
     bulk,
     corrections,
+    decision_lists,
     fact_bulk,
     facts,
     participation,
@@ -16,6 +17,7 @@ from patients.views import (
     threads,
     visits,
 )
+from trials.people import approval_views
 
 app_name = "patients"
 urlpatterns = [
@@ -58,8 +60,11 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/strike-out/", corrections.strike_visit, name="visit-strike"),
     path("protocol/", protocol.versions, name="protocol"),
     path("protocol/<str:new>/patients/", protocol.move_patients, name="protocol-move"),
+    path("protocol/<str:name>/approve/", approval_views.version, name="protocol-approve"),
     path("protocol/<str:name>/withdraw/", protocol.withdraw, name="protocol-withdraw"),
     path("protocol/<str:old>/<str:new>/", protocol.compared, name="protocol-difference"),
+    path("consents/", decision_lists.consents, name="consents"),
+    path("consents/eligibility/", decision_lists.decisions, name="decisions"),
     path("forms/", records.records, name="forms"),
     path("forms/ask/", bulk.ask_about_forms, name="forms-ask"),
     path("queries/", queries.queries, name="queries"),
@@ -82,6 +87,7 @@ urlpatterns = [
     path("", include("patients.urls.deviations")),
     path("", include("patients.urls.prescreening")),
     path("", include("patients.urls.contacts")),
+    path("", include("patients.urls.samples")),
     path("", include("patients.urls.marks")),
     path("", include("patients.urls.locks")),
     path("", include("patients.urls.entry")),

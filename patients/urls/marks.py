@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from patients.views import marks
+from patients.views import mark_lists, marks
 
 urlpatterns = [
-    path("verification/", marks.verification, name="verification"),
-    path("verification/undone/", marks.undone, name="undone"),
+    path("verification/", mark_lists.verification, name="verification"),
+    path("verification/undone/", mark_lists.undone, name="undone"),
     path("patients/<str:code>/verify/", marks.verify, name="verify"),
     path("patients/<str:code>/verify/withdraw/", marks.withdraw_verification, name="verify-withdraw"),
     path("patients/<str:code>/review/", marks.review, name="review"),

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.kept_forms import kept_data
-from patients.entry.page import EntryPage, Refused
+from patients.entry.form_page.page import EntryPage, Refused
 from patients.models import Query, Record
 from patients.queries import threads
 from patients.queries.threads import LONGEST, ORIGINS

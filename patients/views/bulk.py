@@ -8,11 +8,13 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from patients.casebook.form_content import form_title
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query, Record
 from patients.participation.forms import StepForm
 from patients.queries import bulk
@@ -149,12 +151,17 @@ def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool
     """
     rows = records_of(request).select_related("patient__trial").filter(pk__in={pk for pk, _item in chosen})
     records = list(rows.order_by("patient_id", "pk"))
-    posted = request.POST if request.method == "POST" else None
-    form = AskForm(posted, trial=request.trial, items=Preview(records, chosen).items)
+    typed = PageDraft(request, None)
+    form = AskForm(typed.sent, trial=request.trial, items=Preview(records, chosen).items)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     ready = form.is_valid()
     preview = Preview(records, chosen, form.cleaned_data.get("item", "") if ready else "")
     if ready and "confirm" in request.POST and _raise_queries(request, form, preview):
-        return redirect(back, slug=request.trial.slug)
+        return finished(typed, reverse(back, args=[request.trial.slug]))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     context = {
         "form": form,
         "preview": preview,

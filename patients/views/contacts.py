@@ -6,17 +6,19 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kept_forms import kept_data
-from patients.models import ContactAttempt, Patient, Visit
-from patients.participation import contacts as log
-from patients.participation.contact_forms import ContactFilter, ContactForm, CorrectContactForm
-from patients.participation.prescreening_forms import StrikeRowForm
+from patients.entry.form_page.page_drafts import PageDraft, finished
+from patients.models import ContactAttempt, Patient, Query, Visit
+from patients.participation.logs import contacts as log
+from patients.participation.logs.contact_forms import ContactFilter, ContactForm, CorrectContactForm
+from patients.participation.logs.prescreening_forms import StrikeRowForm
+from patients.views.fact_links import fact_links
 from patients.views.participation import patient_of
+from patients.views.visits import title_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, choice_text
 from trials.permissions import Permission as P
@@ -27,7 +29,7 @@ COLUMNS = (
     Column(name="number", label=gettext_lazy("No."), value=lambda row: row.number),
     Column(name="tried_on", label=gettext_lazy("Day"), value=lambda row: row.tried_on, sort=("tried_on",),
            css="nowrap"),
-    Column(name="outcome", label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
+    Column(name="outcome", decides=True, label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
            text=choice_text(ContactAttempt, "outcome"), sort=("outcome",)),
     Column(name="way", label=gettext_lazy("Way"), value=lambda row: row.way,
            text=choice_text(ContactAttempt, "way"), sort=("way",)),
@@ -56,20 +58,36 @@ def contacts(request: TrialRequest) -> HttpResponseBase:
     )
     if page.wants_csv:
         return page.csv()
-    due = log.contacts_due(request.trial, Visit.objects.visible_to(request.user)).select_related("patient")
-    ordered = list(due.order_by("window_to", "patient__number")[:MOST_DUE])
+    due = log.contacts_due(request.trial, Visit.objects.visible_to(request.user))
+    due = due.select_related("patient__protocol", "protocol").defer(
+        "patient__protocol__text", "protocol__text"
+    )
+    ordered = [
+        (visit, title_of(visit, visit.patient))
+        for visit in due.order_by("window_to", "patient__number")[:MOST_DUE]
+    ]
     return page.response("patients/contacts.html", {"due": ordered, "may": request.access.may(P.ENTER_DATA)})
+
+
+def with_links(request: TrialRequest, patient: Patient) -> list[Any]:
+    """Return the attempts to reach a patient, each with its bubbles. Two queries."""
+    rows = list(ContactAttempt.objects.filter(patient=patient).order_by("number"))
+    for row in rows:
+        row.patient = patient
+    links = fact_links(request.access, Query.Target.CONTACT, rows)
+    return [(row, links[row.pk]) for row in rows]
 
 
 @trial_page(see=P.SEE_TRIAL)
 def of_patient(request: TrialRequest, code: str) -> HttpResponse:
     """List the attempts to reach one patient."""
     patient = patient_of(request, code)
+    due = log.contacts_due(request.trial, Visit.objects.filter(patient=patient)).order_by("position")
     closed = patient.locked_at or patient.frozen_at or request.trial.locked_at or request.trial.frozen_at
     context = {
         "patient": patient,
-        "rows": ContactAttempt.objects.filter(patient=patient).order_by("number"),
-        "due": log.contacts_due(request.trial, Visit.objects.filter(patient=patient)).order_by("position"),
+        "rows": with_links(request, patient),
+        "due": [(visit, title_of(visit, patient)) for visit in due],
         "may": request.access.may(P.ENTER_DATA) and not closed,
     }
     return render(request, "patients/contacts_of_patient.html", context)
@@ -79,14 +97,22 @@ def of_patient(request: TrialRequest, code: str) -> HttpResponse:
 def add(request: TrialRequest, code: str) -> HttpResponse:
     """Enter an attempt to reach a patient."""
     patient = patient_of(request, code)
-    form = ContactForm(_posted(request), trial=request.trial, patient=patient)
+    typed = PageDraft(request, patient)
+    form = ContactForm(typed.sent, trial=request.trial, patient=patient)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         given = {"patient": patient, "facts": form.facts(), "save_key": form.cleaned_data["save_key"]}
         if form.run(log.add_contact, by=request.user, **given):
             messages.success(request, _("The attempt is recorded."))
-            return redirect(_log_of(patient))
+            return finished(typed, _log_of(patient))
     return _shown(
-        request, form, patient, title=_("Record an attempt to reach the patient"), action=_("Record it")
+        request,
+        form,
+        patient,
+        typed,
+        title=_("Record an attempt to reach the patient"),
+        action=_("Record it"),
     )
 
 
@@ -94,31 +120,33 @@ def add(request: TrialRequest, code: str) -> HttpResponse:
 def correct(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Correct an attempt with a reason."""
     patient, row = _row(request, code, number)
-    form = CorrectContactForm(_posted(request), trial=request.trial, patient=patient, row=row)
+    typed = PageDraft(request, patient)
+    form = CorrectContactForm(typed.sent, trial=request.trial, patient=patient, row=row)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         verb = partial(log.correct_contact, facts=form.facts())
         if _run(request, form, verb):
-            return redirect(_log_of(patient))
+            return finished(typed, _log_of(patient))
     strike = (
         "" if row.struck_out else reverse("patients:contact-strike", args=[request.trial.slug, code, number])
     )
     title = _("Correct contact %(number)s") % {"number": number}
-    return _shown(request, form, patient, title=title, action=_("Save the change"), strike_url=strike)
+    return _shown(request, form, patient, typed, title=title, action=_("Save the change"), strike_url=strike)
 
 
 @trial_page(see=P.ENTER_DATA, change=P.ENTER_DATA)
 def strike_out(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Strike out an attempt with a reason."""
     patient, row = _row(request, code, number)
-    form = StrikeRowForm(_posted(request), trial=request.trial, patient=patient, row=row)
+    typed = PageDraft(request, patient)
+    form = StrikeRowForm(typed.sent, trial=request.trial, patient=patient, row=row)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid() and _run(request, form, log.strike_out_contact):
-        return redirect(_log_of(patient))
+        return finished(typed, _log_of(patient))
     title = _("Strike out contact %(number)s") % {"number": number}
-    return _shown(request, form, patient, title=title, action=_("Strike it out"), danger=True)
-
-
-def _posted(request: TrialRequest) -> Any:
-    return request.POST if request.method == "POST" else kept_data(request)
+    return _shown(request, form, patient, typed, title=title, action=_("Strike it out"), danger=True)
 
 
 def _log_of(patient: Patient) -> str:
@@ -137,7 +165,13 @@ def _run(request: TrialRequest, form: Any, verb: Any) -> bool:
     return bool(form.run(verb, row=form.row, by=request.user, **given))
 
 
-def _shown(request: TrialRequest, form: Any, patient: Patient, **context: Any) -> HttpResponse:
-    status = 422 if request.method == "POST" else 200
+def _shown(
+    request: TrialRequest, form: Any, patient: Patient, typed: PageDraft, **context: Any
+) -> HttpResponse:
+    status = 200
+    if request.method == "POST":
+        typed.keep(form)
+        status = 422
+    typed.show(form)
     full = {"form": form, "patient": patient, **context}
     return render(request, "patients/contact_step.html", full, status=status)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -13,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from patients.entry.consent_scans import KEY, receive_scan, scan_of
 from patients.models import Consent, Patient
-from patients.participation import consent_corrections, consent_withdrawal, corrections, disposition, visits
+from patients.participation import corrections, disposition, visits
+from patients.participation.consents import consent_corrections, consent_withdrawal
 from patients.participation.correction_forms import (
     CorrectConsentForm,
     CorrectDayForm,
@@ -24,12 +24,11 @@ from patients.participation.correction_forms import (
     stored_consent,
 )
 from patients.views.identity_looks import record_look
+from patients.views.next_ways import say
 from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-
-Questions = Callable[[StepCorrectionForm], Sequence[str]]
 
 
 def correction(
@@ -43,15 +42,18 @@ def correction(
     action: str,
     done: str,
     danger: bool = False,
-    questions: Questions = lambda form: (),
+    stored_words: str = "",
+    ways: Sequence[tuple[str, str]] = (),
 ) -> HttpResponse:
-    """Show a correction and its effects; store it once they are confirmed. done: address of the page that follows."""
+    """Show a correction and its effects; store it once they are confirmed. done: address of the page that follows.
+
+    stored_words, ways: what is said once it is stored, with (text, address) of what there is to do next.
+    """
 
     def do(form: StepCorrectionForm) -> bool:
-        asked = questions(form)
-        stored = form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
+        stored = form.run_asking(patient, verb, by=request.user, **form.facts())
         if stored:
-            messages.success(request, _("The correction is stored."))
+            say(request, stored_words or _("The correction is stored."), *ways)
         return stored
 
     return step(
@@ -96,9 +98,6 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
         scan = scan_of(patient, request.POST.get(KEY, ""))
         return consent_corrections.correct_consent(consent=row, scan=scan, **facts)
 
-    def asked(form: StepCorrectionForm) -> Sequence[str]:
-        return consent_corrections.correction_questions(row, form.cleaned_data["given"])
-
     return correction(
         request,
         partial(CorrectConsentForm, initial=stored_consent(row)),
@@ -108,7 +107,6 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
         words=_("The earlier facts stay in the audit trail, with your reason."),
         action=_("Store the correction"),
         done=consents_page(patient),
-        questions=asked,
     )
 
 
@@ -148,6 +146,14 @@ def withdraw_consent(request: TrialRequest, code: str) -> HttpResponse:
         action=_("Record the withdrawal"),
         done=consents_page(patient),
         danger=True,
+        stored_words=_(
+            "The withdrawal is recorded: what it no longer allows is not due any more. Settle the visits until that "
+            "day; if the patient leaves the trial, record the end of study."
+        ),
+        ways=[
+            (_("Visits in the casebook"), casebook_of(patient)),
+            (_("End of study"), reverse("patients:end", args=[patient.trial.slug, patient.code])),
+        ],
     )
 
 
@@ -269,6 +275,14 @@ def reopen(request: TrialRequest, code: str) -> HttpResponse:
         action=_("Reopen the study"),
         done=casebook_of(patient),
         danger=True,
+        stored_words=_("The study is reopened: enter the visits to come, then record its end again."),
+        ways=[
+            (
+                _("Calendar of this patient"),
+                reverse("reports:patient-calendar", args=[patient.trial.slug, code]),
+            ),
+            (_("End of study"), reverse("patients:end", args=[patient.trial.slug, code])),
+        ],
     )
 
 

@@ -9,16 +9,16 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from accounts.kept_forms import kept_data
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import DeviationRow, Patient
-from patients.participation import deviation_decisions as decisions
-from patients.participation.deviation_filters import DeviationFilter
-from patients.participation.deviation_forms import (
+from patients.participation.deviation_log import deviation_decisions as decisions
+from patients.participation.deviation_log.deviation_filters import DeviationFilter
+from patients.participation.deviation_log.deviation_forms import (
     AmendDeviationForm,
     ClassifyForm,
     DeviationForm,
@@ -131,14 +131,19 @@ def _shown(row: Any, log: DeviationLog) -> dict[str, Any]:
 def enter_deviation(request: TrialRequest, log: DeviationLog, code: str) -> HttpResponse:
     """Enter a deviation of a patient by hand."""
     patient = patient_of(request, code)
-    posted = request.POST if request.method == "POST" else kept_data(request)
-    form = DeviationForm(posted, trial=request.trial, patient=patient, log=log.model)
+    typed = PageDraft(request, patient)
+    form = DeviationForm(typed.sent, trial=request.trial, patient=patient, log=log.model)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         key = form.cleaned_data["save_key"]
         given = {"patient": patient, "facts": form.facts(), "save_key": key, "log": log.model}
         if form.run(decisions.add_deviation, by=request.user, **given):
             messages.success(request, _("%(deviation)s is recorded.") % {"deviation": form.result})
-            return redirect(log.address(form.result))
+            return finished(typed, log.address(form.result))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     status = 422 if request.method == "POST" else 200
     context = {"form": form, "patient": patient, "log": log}
     return render(request, "patients/deviation_new.html", context, status=status)
@@ -175,18 +180,23 @@ def _step(
     verb: Callable[[Any], Callable[..., Any]],
     template: str,
 ) -> HttpResponse:
-    posted = request.POST if request.method == "POST" else kept_data(request)
-    form = form_class(posted, trial=request.trial, patient=row.patient, deviation=row)
+    typed = PageDraft(request, row.patient)
+    form = form_class(typed.sent, trial=request.trial, patient=row.patient, deviation=row)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         try:
             if form.run(verb(form), deviation=row, by=request.user):
-                return redirect(log.address(row))
+                return finished(typed, log.address(row))
         except decisions.StaleDeviation as stale:
             row = _read_again(row, stale)
             form.read_again(row.version)
             form.add_error(
                 None, _("It was changed while you typed. Read it beside, then send again what is right.")
             )
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     context = {**_shown(row, log), "form": form}
     return render(request, template, context, status=422 if request.method == "POST" else 200)
 

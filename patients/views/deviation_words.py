@@ -25,6 +25,7 @@ PAGES = {
     DeviationPlace.INFUSION: "dosing:infusion",
     DeviationPlace.ELIGIBILITY: "patients:eligibility",
     DeviationPlace.ADVERSE_EVENT: "safety:event",
+    DeviationPlace.SAMPLE: "patients:sample",
 }
 
 
@@ -38,6 +39,8 @@ def place_words(row: DeviationRow) -> str:
             return _("Infusion %(key)s") % key
         case DeviationPlace.ADVERSE_EVENT:
             return _("AE %(key)s") % key
+        case DeviationPlace.SAMPLE:
+            return _("Sample %(key)s") % key
         case _other:
             return str(DeviationPlace(row.place).label) if row.place else ""
 

@@ -17,15 +17,16 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
 from patients.entry import all_no, conflicts, drafts, not_done, saving
 from patients.entry.entry_guard import entry_obstacle
-from patients.entry.field_panel import FieldPanel
+from patients.entry.form_page.field_panel import FieldPanel
+from patients.entry.form_page.page import EntryPage, Refused
 from patients.entry.logs import log_context, row_address
 from patients.entry.not_done import Marking
-from patients.entry.page import EntryPage, Refused
 from patients.entry.posted import Action, PostedPage, not_our_page, read_page, sent_page
 from patients.entry.taken_values import with_taken_value
 from patients.entry.unsaved_input import place_under, unsaved_input
 from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Patient, Record
+from patients.participation.questions import Questioned
 from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -130,6 +131,8 @@ def store(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
         return Refused(checked=refused.checked, incomplete=True)
     except saving.ReasonNeeded as refused:
         return Refused(reason=_("Say why this complete form is changed."), checked=refused.checked)
+    except Questioned as asked:
+        return Refused(questions=asked.questions, token=asked.token)
     except NotOffered as unknown:
         raise BadRequest(shown_sentence(unknown)) from unknown
     except ValueRefused as refused:

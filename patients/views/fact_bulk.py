@@ -6,9 +6,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 
 from patients.casebook.facts import KINDS, Fact, FactKind, patient_of_row
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query
 from patients.queries import fact_bulk
 from patients.queries.bulk import AT_ONCE
@@ -19,7 +21,12 @@ from trials.listing.selection import numbers_of
 from trials.permissions import Permission as P
 
 # The listing in which rows of a kind are ticked.
-LISTINGS = {Query.Target.ADVERSE_EVENT: "safety:listing", Query.Target.INFUSION: "dosing:listing"}
+LISTINGS = {
+    Query.Target.ADVERSE_EVENT: "safety:listing",
+    Query.Target.INFUSION: "dosing:listing",
+    Query.Target.CONSENT: "patients:consents",
+    Query.Target.ELIGIBILITY: "patients:decisions",
+}
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,17 @@ def ask_about_facts(request: TrialRequest, target: str) -> HttpResponse:
         raise Http404
     rows = _rows(request, kind)
     items = {item: str(label) for row in rows for item, (label, _value) in kind.facts(row).items()}
-    form = AskForm(
-        request.POST if request.method == "POST" else None, trial=request.trial, items=list(items.items())
-    )
+    typed = PageDraft(request, None)
+    form = AskForm(typed.sent, trial=request.trial, items=list(items.items()))
+    if (kept := typed.answer(form)) is not None:
+        return kept
     ready = form.is_valid()
     preview = _preview(kind, rows, form.cleaned_data.get("item", "") if ready else "")
     if ready and rows and "confirm" in request.POST and _raised(request, kind, rows, form):
-        return redirect(LISTINGS[Query.Target(target)], slug=request.trial.slug)
+        return finished(typed, reverse(LISTINGS[Query.Target(target)], args=[request.trial.slug]))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     context = {
         "form": form,
         "preview": preview,

@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 
 from patients.casebook.facts import KINDS, Fact, patient_of_row
 from patients.casebook.item_history import add_threads
+from patients.entry.form_page.page_drafts import attach_typed
 from patients.models import Patient, Query
 from patients.participation.forms import QueryTextForm
 from patients.queries import threads
 from patients.queries.threads import ORIGINS
-from patients.review import fact_verification
+from patients.review import fact_marks, fact_verification
+from patients.review.undone_marks import undone_fact_words
 from patients.views.participation import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -54,6 +56,7 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
     add_threads(queries, patient.protocol.rules.trial.site.time_zone)
     for query in queries:
         query.label = about.label
+    attach_typed(queries, patient, request.user)
     is_open = any(query.state != Query.State.CLOSED for query in queries)
     raises, obstacle = request.access.may(P.RAISE_QUERY), about.kind.obstacle(about.row)
 
@@ -77,8 +80,8 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
             may_ask=raises and not is_open and not obstacle and about.exists,
         ),
         obstacle=obstacle if raises else "",
-        mark=(mark := fact_verification.standing(target, [key]).get((key, item))),
-        holds=mark is not None and mark.compared == about.compared,
+        mark=(mark := fact_marks.newest(about, fact_verification.KIND)),
+        undone=undone_fact_words(mark, about),
         may_verify=request.access.may(P.VERIFY),
         trail_url=trail_address(about) if request.access.may(P.SEE_TRAIL) else "",
     )

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
 from audit import events
+from audit.export_register import Channel, Sending, sent
 from patients.entry.attachments import Damaged, content
 from patients.models import Attachment
 from protocol.values.file_kinds import MEDIA_TYPES
@@ -26,12 +27,18 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
     except Damaged:
         return render(request, "patients/file_damaged.html", status=409)
     detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
-    event = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
-    events.record(kind=events.AccessKind.FILE_SEEN, request=request, **event)
     response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
     response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
     # A browser that opens the file all the same runs nothing in it and gives it no access to this origin.
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"
-    return response
+    sending = Sending(
+        kind=events.AccessKind.FILE_SEEN,
+        channel=Channel.FILE,
+        trial_id=request.trial.pk,
+        patient_id=row.patient_id,
+        treatment=False,
+        told=detail,
+    )
+    return sent(response, sending, request=request)

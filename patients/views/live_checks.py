@@ -15,8 +15,8 @@ from patients.entry import drafts
 from patients.entry.answers import REMOVE
 from patients.entry.attachments import file_items
 from patients.entry.capture_form import group_tools
-from patients.entry.field_context import sentences_html
-from patients.entry.page import EntryPage, Refused
+from patients.entry.form_page.field_context import sentences_html
+from patients.entry.form_page.page import EntryPage, Refused
 from patients.entry.posted import PostedPage
 from patients.views.entry import (
     mark_group,

@@ -1,10 +1,9 @@
 """Pages to freeze, lock and unlock a form, visit, patient or trial, and the listing of freezes and locks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import django_filters
-from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +15,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from patients.casebook.casebook import visit_title
 from patients.casebook.navigation import form_address
 from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
+from patients.queries.filters import NOT_CLOSED
 from patients.review import locks as data_locks
+from patients.views.next_ways import say
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
 from trials.models import Trial
@@ -127,9 +128,33 @@ def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callabl
     try:
         verbs[action](target=target, reason=request.POST.get("reason", "")[:LONGEST], by=request.user)
     except ValidationError as refused:
-        return _page(request, target, action=action, refusal=" ".join(refused.messages))
-    messages.success(request, str(DONE[action]) % {"what": title_of(target)})
+        ways = _obstacle_ways(request, target) if action == "lock" else []
+        return _page(request, target, action=action, refusal=" ".join(refused.messages), ways=ways)
+    say(request, str(DONE[action]) % {"what": title_of(target)}, *_ways(request, target, action))
     return redirect(lock_address(target, request.trial.slug))
+
+
+def _ways(request: TrialRequest, target: Any, action: str) -> list[tuple[str, str]]:
+    """Return what there is to do after a step: (text, address)."""
+    slug = request.trial.slug
+    place = (_("Open it"), address_of_target(target, slug))
+    if action == "lock":
+        return [place, (_("Checklist of the database lock"), reverse("reports:checklist", args=[slug]))]
+    return [place, (_("All freezes and locks"), reverse("patients:locks", args=[slug]))]
+
+
+def _obstacle_ways(request: TrialRequest, target: Any) -> list[tuple[str, str]]:
+    """Return the lists of what prevents the lock of a patient, or of what lies below: drafts and open queries."""
+    patient = data_locks.patient_of(target)
+    if patient is None:
+        return []
+    slug, code = request.trial.slug, patient.code
+    drafts = {"state": Record.State.DRAFT.value, "patient": code}
+    asked = {"state": NOT_CLOSED, "patient": code}
+    return [
+        (_("Drafts of this patient"), reverse("patients:forms", args=[slug], query=drafts)),
+        (_("Queries of this patient"), reverse("patients:queries", args=[slug], query=asked)),
+    ]
 
 
 DONE = {
@@ -142,7 +167,14 @@ DONE = {
 }
 
 
-def _page(request: TrialRequest, target: Any, *, action: str = "", refusal: str = "") -> HttpResponse:
+def _page(
+    request: TrialRequest,
+    target: Any,
+    *,
+    action: str = "",
+    refusal: str = "",
+    ways: Sequence[tuple[str, str]] = (),
+) -> HttpResponse:
     slug, level = request.trial.slug, data_locks.level_of(target)
     rows = DataLock.objects.filter(level=level, **{level.value: target.pk}).select_related(
         "set_by", "released_by", "asked_by"
@@ -154,6 +186,7 @@ def _page(request: TrialRequest, target: Any, *, action: str = "", refusal: str 
     context = {
         "patient": data_locks.patient_of(target),
         "title": title_of(target),
+        "ways": ways,
         "level": level,
         "place": address_of_target(target, slug),
         "address": lock_address(target, slug),

@@ -1,6 +1,7 @@
-"""Pages of source verification and medical review, and the listings of undone marks and forms to verify."""
+"""Pages of source verification and medical review of one patient."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,83 +10,82 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import ngettext
 
-from patients.casebook.navigation import form_address
+from patients.casebook.facts import KINDS
 from patients.models import Mark, Patient, Record
-from patients.review import fact_verification, medical_review, source_verification
-from patients.review.filters import ToVerifyFilter, UndoneFilter
+from patients.review import fact_marks, fact_review, fact_verification, medical_review, source_verification
 from patients.review.review_page import (
-    UndoneMark,
     review_blocks,
     seen_in,
-    undone_mark_words,
     verification_blocks,
     where,
 )
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing, choice_text
-from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.VERIFY)
 def verify(request: TrialRequest, code: str) -> HttpResponse:
-    """Show the items planned for source verification by visit and form; mark the ticked ones."""
-    patient = patient_of(request, code)
-    blocks = verification_blocks(patient, request.GET.get("visit", ""))
+    """Show what is planned for source verification, by visit and form and outside the forms; mark what is ticked."""
+    patient, visit = patient_of(request, code), request.GET.get("visit", "")
+    blocks, rows = verification_blocks(patient, visit), fact_verification.blocks(patient, visit)
     refused: list[str] = []
     if request.method == "POST":
         seen = seen_in(request.POST.getlist("item"), blocks)
-        facts = fact_verification.seen_in(request.POST.getlist("fact"))
-        by, role = request.user, request.access.role.code
-
-        def verified() -> None:
-            # One step: what is refused among the facts leaves the forms unmarked too.
-            with transaction.atomic():
-                if seen or not facts:
-                    source_verification.verify(patient=patient, seen=seen, by=by, role=role)
-                fact_verification.verify_facts(patient=patient, seen=facts, by=by, role=role)
-
-        refused = _refusal(verified)
+        facts = fact_marks.seen_in(request.POST.getlist("fact"), rows)
+        acting: dict[str, Any] = {"patient": patient, "by": request.user, "role": request.access.role.code}
+        refused = _marked_together(
+            lambda: source_verification.verify(seen=seen, **acting) if seen or not facts else None,
+            lambda: fact_verification.verify_facts(seen=facts, **acting),
+        )
         if not refused:
             number = sum(len(each.items) for each in seen) + len(facts)
             text = ngettext("%(number)d item is verified.", "%(number)d items are verified.", number)
             messages.success(request, text % {"number": number})
             return redirect(request.get_full_path())
-    rows = [] if request.GET.get("visit") else fact_verification.blocks(patient)
-    context = {
-        "may_mark": request.access.may(P.VERIFY),
-        "done": _marked(patient, Mark.Kind.VERIFICATION),
-        "rows_outside": rows,
-    }
-    return _page(request, "patients/verify.html", patient, blocks, refused, context)
+    context = {"may_mark": request.access.may(P.VERIFY), "done": _marked(patient, Mark.Kind.VERIFICATION)}
+    return _page(request, "patients/verify.html", patient, blocks, refused, {**context, "rows_outside": rows})
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.SIGN)
 def review(request: TrialRequest, code: str) -> HttpResponse:
-    """Show the forms without a medical review; mark the ticked ones as reviewed."""
-    patient = patient_of(request, code)
-    blocks = review_blocks(patient, medical_review.reviews(patient), request.GET.get("visit", ""))
+    """Show the forms and the rows outside the forms without a medical review; mark the ticked ones as reviewed."""
+    patient, visit = patient_of(request, code), request.GET.get("visit", "")
+    blocks = review_blocks(patient, medical_review.reviews(patient), visit)
+    rows = fact_review.blocks(patient, visit)
     refused: list[str] = []
     if request.method == "POST":
         seen = seen_in(request.POST.getlist("item"), blocks)
-        role = request.access.role.code
-        refused = _refusal(
-            lambda: medical_review.review(patient=patient, seen=seen, by=request.user, role=role)
+        facts = fact_marks.seen_in(request.POST.getlist("fact"), rows)
+        acting: dict[str, Any] = {"patient": patient, "by": request.user, "role": request.access.role.code}
+        refused = _marked_together(
+            lambda: medical_review.review(seen=seen, **acting) if seen or not facts else None,
+            lambda: fact_review.review_rows(seen=facts, **acting),
         )
         if not refused:
-            text = ngettext("%(number)d form is reviewed.", "%(number)d forms are reviewed.", len(seen))
-            messages.success(request, text % {"number": len(seen)})
+            number = len(seen) + len(facts)
+            text = ngettext("%(number)d entry is reviewed.", "%(number)d entries are reviewed.", number)
+            messages.success(request, text % {"number": number})
             return redirect(request.get_full_path())
     context = {"may_mark": request.access.may(P.SIGN), "done": _marked(patient, Mark.Kind.REVIEW)}
-    return _page(request, "patients/review.html", patient, blocks, refused, context)
+    return _page(request, "patients/review.html", patient, blocks, refused, {**context, "rows_outside": rows})
+
+
+def _marked_together(*verbs: Callable[[], Any]) -> list[str]:
+    """Call the verbs in one step; what one of them refuses leaves everything unmarked. Return the refusal."""
+
+    def together() -> None:
+        with transaction.atomic():
+            for verb in verbs:
+                verb()
+
+    return _refusal(together)
 
 
 def _refusal(do: Callable[[], Any]) -> list[str]:
@@ -115,8 +115,18 @@ def _page(
     return render(request, template, context_of_page, status=422 if refused else 200)
 
 
-def _marked(patient: Patient, kind: str) -> list[Record]:
-    """Return the forms that have marks of a kind, each with `marked` (their number) and a `title`. One query."""
+@dataclass(frozen=True, slots=True)
+class MarkedEntry:
+    """A form or a row outside the forms with valid marks: the input that names it, its title, their number."""
+
+    name: str
+    value: str
+    title: str
+    marked: int
+
+
+def _marked(patient: Patient, kind: str) -> list[MarkedEntry]:
+    """Return the forms and the rows outside them that have marks of a kind. Two queries, three for each kind of row."""
     is_valid = Q(marks__kind=kind, marks__undone_at=None)
     rows = Record.objects.filter(patient=patient).annotate(marked=Count("marks", filter=is_valid))
     found = list(rows.filter(marked__gt=0).select_related("visit", "protocol").order_by("pk"))
@@ -124,7 +134,10 @@ def _marked(patient: Patient, kind: str) -> list[Record]:
         record.patient = patient
         title = record.protocol.rules.form(record.form).title.in_language(reader_language())
         record.title = f"{where(record)} · {title}"
-    return found
+    return [MarkedEntry("record", str(record.pk), record.title, record.marked) for record in found] + [
+        MarkedEntry("fact", f"{target}:{key}", title, number)
+        for (target, key), (title, number) in fact_marks.marked_rows(patient, kind).items()
+    ]
 
 
 @trial_page(see=None, change=P.VERIFY)
@@ -141,145 +154,25 @@ def withdraw_review(request: TrialRequest, code: str) -> HttpResponse:
 
 def _withdraw(request: TrialRequest, code: str, verb: Callable[..., int], back: str) -> HttpResponse:
     patient = patient_of(request, code)
-    number = request.POST.get("record", "")
-    key = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
-    record = get_object_or_404(Record, pk=key, patient=patient)
-    reason = request.POST.get("reason", "")[:2000]
-    if refused := _refusal(lambda: verb(record=record, reason=reason, by=request.user)):
+    reason, target, row = request.POST.get("reason", "")[:2000], *_row_named(request.POST.get("fact", ""))
+    if target:
+        kind = Mark.Kind.VERIFICATION if back == "patients:verify" else Mark.Kind.REVIEW
+        place: dict[str, Any] = {"patient": patient, "target": target, "key": row, "kind": kind}
+        do = partial(fact_marks.withdraw_facts, **place, reason=reason, by=request.user)
+    else:
+        record = get_object_or_404(Record, pk=_number(request.POST.get("record", "")), patient=patient)
+        do = partial(verb, record=record, reason=reason, by=request.user)
+    if refused := _refusal(do):
         messages.error(request, " ".join(refused))
     else:
         messages.success(request, _("The mark is withdrawn; the history keeps it."))
     return redirect(reverse(back, args=[request.trial.slug, code]))
 
 
-def _form_name(record: Record) -> str:
-    form = record.protocol.rules.form(record.form)
-    return f"{where(record)} · {form.title.in_language(reader_language())}"
+def _row_named(text: str) -> tuple[str, int]:
+    target, _colon, key = text.partition(":")
+    return target if target in KINDS else "", _number(key)
 
 
-def _item(mark: Mark) -> str:
-    if not mark.item:
-        return _("Whole form")
-    form = mark.record.protocol.rules.form(mark.record.form)
-    return form.item(mark.item).label.in_language(reader_language()) if mark.item in form else mark.item
-
-
-def _undone_mark(mark: Mark) -> UndoneMark | None:
-    return undone_mark_words(mark, mark.record)
-
-
-def _change(mark: Mark) -> str:
-    undone_mark = _undone_mark(mark)
-    changes = undone_mark.changes if undone_mark else ()
-    return "; ".join(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in changes)
-
-
-UNDONE_COLUMNS = (
-    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code"),
-    Column(name="form", label=gettext_lazy("Form"), value=lambda row: _form_name(row.record)),
-    Column(name="item", label=gettext_lazy("Item"), value=_item),
-    Column(
-        name="mark",
-        label=gettext_lazy("Mark"),
-        value=lambda row: row.kind,
-        text=choice_text(Mark, "kind"),
-    ),
-    Column(name="marked_by", label=gettext_lazy("Marked by"), value=lambda row: row.by.full_name),
-    Column(name="marked_at", label=gettext_lazy("Marked"), value=lambda row: row.at, sort=("at",)),
-    Column(name="undone_at", label=pgettext_lazy("when", "Undone"), value=lambda row: row.undone_at),
-    Column(
-        name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.undone_detail.get("by", "")
-    ),
-    Column(
-        name="reason",
-        decides=True,
-        label=gettext_lazy("Reason"),
-        value=lambda row: row.undone_detail.get("because", ""),
-        free_text=True,
-    ),
-    Column(name="change", label=gettext_lazy("Old → new"), value=_change, free_text=True, css="wide"),
-)
-
-
-@trial_page(see=P.SEE_TRIAL)
-def undone(request: TrialRequest) -> HttpResponseBase:
-    """List the marks undone by a later change or withdrawn: when, by whom, why, old and new value."""
-    rows = Mark.objects.visible_to(request.user).filter(patient__trial=request.trial, undone_at__isnull=False)
-    rows = rows.select_related("patient", "record__visit", "record__protocol", "by")
-    listing = Listing(
-        request,
-        queryset=rows,
-        columns=UNDONE_COLUMNS,
-        sort="-marked_at",
-        filterset=UndoneFilter(request.GET, queryset=rows),
-        row_url=lambda row: form_address(
-            row.patient, row.record.form, row.record.visit, row.record.repeat, slug=request.trial.slug
-        ),
-        name="undone-marks",
-        empty=_("No mark was undone."),
-    )
-    return listing.response("patients/undone.html")
-
-
-TO_VERIFY_COLUMNS = (
-    Column(
-        name="patient",
-        label=gettext_lazy("Patient"),
-        value=lambda row: row.code,
-        sort=("number",),
-        css="code",
-    ),
-    Column(
-        name="status",
-        label=gettext_lazy("Status"),
-        value=lambda row: row.state,
-        text=choice_text(Patient, "state"),
-    ),
-    Column(
-        name="to_verify",
-        decides=True,
-        label=gettext_lazy("Forms to verify"),
-        value=lambda row: row.to_verify,
-        css="num",
-    ),
-    Column(
-        name="entries_to_verify",
-        label=gettext_lazy("Entries outside forms to verify"),
-        value=lambda row: row.facts_to_verify,
-        css="num",
-    ),
-    Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
-    Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),
-)
-
-
-def _with_facts(versions: Sequence[ProtocolVersion], rows: Sequence[Any]) -> None:
-    """Set on each patient the number of facts outside the forms to verify. Four queries for each planned kind."""
-    plans = {version.pk: version.rules for version in versions}
-    numbers = fact_verification.count_of([row.pk for row in rows], plans)
-    for row in rows:
-        row.facts_to_verify = numbers.get(row.pk, 0)
-
-
-@trial_page(see=P.SEE_TRIAL)
-def verification(request: TrialRequest) -> HttpResponseBase:
-    """List the patients with the numbers of forms to verify, forms verified and marks undone."""
-    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial)
-    versions = source_verification.versions_of(request.trial)
-    rows = rows.annotate(
-        to_verify=source_verification.count_of(source_verification.waiting(request.trial, versions)),
-        verified=source_verification.count_of(Record.objects.exclude(verified_at=None)),
-        undone_marks=source_verification.count_of(Mark.objects.exclude(undone_at=None)),
-    )
-    listing = Listing(
-        request,
-        queryset=rows,
-        columns=TO_VERIFY_COLUMNS,
-        sort="patient",
-        prepare=partial(_with_facts, versions),
-        filterset=ToVerifyFilter(request.GET, queryset=rows),
-        row_url=lambda row: reverse("patients:verify", args=[request.trial.slug, row.code]),
-        name="verification",
-        empty=_("Nobody was screened yet."),
-    )
-    return listing.response("patients/verification.html")
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

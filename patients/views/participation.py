@@ -8,19 +8,20 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.kept_forms import kept_data
 from patients.entry.consent_scans import receive_scan, scan_of
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Identity, Patient, Query
-from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
-from patients.participation import consent as consents
-from patients.participation.consent_withdrawal import PARTS
+from patients.participation import disposition, enrolment, screening
+from patients.participation.consents import consent as consents
+from patients.participation.consents.consent_withdrawal import PARTS
 from patients.participation.correction_forms import CorrectCapacityForm, NewConsentForm
-from patients.participation.decision_review import change_words
+from patients.participation.eligibility_decisions import assessment_age, eligibility
+from patients.participation.eligibility_decisions.decision_review import change_words
 from patients.participation.end_forms import EndOfStudyForm
 from patients.participation.forms import (
     CapacityForm,
@@ -32,8 +33,10 @@ from patients.participation.forms import (
     StepForm,
 )
 from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
+from patients.views.death_links import death_words
 from patients.views.fact_links import fact_links, links_of
 from patients.views.identity_looks import record_look
+from patients.views.input_places import places_of_inputs
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField
 from trials.permissions import Permission as P
@@ -58,19 +61,25 @@ def step(
     done: Callable[[Any], str],
     *,
     patient: Patient | None = None,
+    typed: PageDraft | None = None,
     **context: Any,
 ) -> HttpResponse:
     """Render a form; on POST call `do` and redirect to `done(form)`, or render the form again with its errors (422).
 
-    do: returns True if the step was carried out. A form kept when the session ended is shown as it was typed.
+    do: returns True if the step was carried out. What was typed and not saved is shown again: see `PageDraft`.
+    typed: the draft of a form that has another address than its page.
     """
-    posted = request.POST if request.method == "POST" else kept_data(request)
-    form = form_class(posted, trial=request.trial, patient=patient)
+    typed = typed or PageDraft(request, patient)
+    form = form_class(typed.sent, trial=request.trial, patient=patient)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     status = 200
     if request.method == "POST":
         if form.is_valid() and do(form):
-            return redirect(done(form))
+            return finished(typed, done(form))
+        typed.keep(form)
         status = 422
+    typed.show(form)
     return render(request, template, {"form": form, "patient": patient, **context}, status=status)
 
 
@@ -147,8 +156,7 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
             return False
         scan = scan_of(patient, form.cleaned_data["scan_key"])
         verb = partial(consents.record_consent, patient=patient, scan=scan)
-        asked = consents.consent_questions(patient, form.cleaned_data["given"])
-        return form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
+        return form.run_asking(patient, verb, by=request.user, **form.facts())
 
     return step(
         request,
@@ -221,8 +229,8 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     def do(form: StepForm) -> bool:
         return form.run(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
 
-    day = typed_day(request, patient)
     decisions = eligibility.decisions(patient)
+    day = typed_day(request, patient) or eligibility.day_signed_for(decisions)
     changes = decisions[0].changes if decisions and decisions[0].changed_at else []
     may_decide = patient.state == Patient.State.SCREENING or bool(patient.enrolled_on and changes)
     evaluation = eligibility.evaluate(patient, inclusion_on=day)
@@ -240,8 +248,8 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=evaluation,
-        first=[(finding, latest.get(finding.id)) for finding in evaluation.first],
-        allowing=[(finding, latest.get(finding.id)) for finding in evaluation.allowing],
+        first=[(each, latest.get(each.id), places_of_inputs(each, patient)) for each in evaluation.first],
+        allowing=[(each, latest.get(each.id), ()) for each in evaluation.allowing],
         assessment=assessment_age.valid_words(patient, evaluation.assessed),
         too_old=assessment_age.refusal(patient, evaluation.assessed, evaluated_for)
         if patient.state == Patient.State.SCREENING
@@ -321,5 +329,6 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
         patient=patient,
         may_enrol=request.access.may(P.ENROL),
         may_reopen=request.access.may(P.SIGN_ELIGIBILITY),
+        death=death_words(patient),
         asked=links_of(request.access, Query.Target.DISPOSITION, patient) if patient.ended_on else {},
     )

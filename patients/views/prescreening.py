@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.kept_forms import kept_data
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import PrescreeningRow
-from patients.participation import prescreening as log
-from patients.participation.prescreening_forms import (
+from patients.participation.logs import prescreening as log
+from patients.participation.logs.prescreening_forms import (
     CorrectPrescreeningForm,
     PrescreeningFilter,
     PrescreeningForm,
@@ -30,7 +31,7 @@ COLUMNS = (
     Column(name="considered_on", label=gettext_lazy("Considered on"), value=lambda row: row.considered_on,
            sort=("considered_on",), css="nowrap"),
     Column(name="people", label=gettext_lazy("People"), value=lambda row: row.people, sort=("people",)),
-    Column(name="outcome", label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
+    Column(name="outcome", decides=True, label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
            text=choice_text(PrescreeningRow, "outcome"), sort=("outcome",)),
     Column(name="reason", label=gettext_lazy("Reason"), value=lambda row: row.reason,
            text=choice_text(PrescreeningRow, "reason"), sort=("reason",)),
@@ -82,13 +83,18 @@ def _address(request: TrialRequest, step: str, row: PrescreeningRow) -> str:
 @trial_page(see=P.SCREEN, change=P.SCREEN)
 def add(request: TrialRequest) -> HttpResponse:
     """Enter people who were considered and not screened."""
-    posted = request.POST if request.method == "POST" else kept_data(request)
-    form = PrescreeningForm(posted, trial=request.trial)
+    typed = PageDraft(request, None)
+    form = PrescreeningForm(typed.sent, trial=request.trial)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         given = {"trial": request.trial, "facts": form.facts(), "save_key": form.cleaned_data["save_key"]}
         if form.run(log.add_prescreening, by=request.user, **given):
             messages.success(request, _("Row %(number)s is recorded.") % {"number": form.result.number})
-            return redirect("patients:prescreening", request.trial.slug)
+            return finished(typed, reverse("patients:prescreening", args=[request.trial.slug]))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     context = {"form": form, "title": _("Who was considered and not screened"), "action": _("Record it")}
     status = 422 if request.method == "POST" else 200
     return render(request, "patients/prescreening_step.html", context, status=status)
@@ -98,11 +104,16 @@ def add(request: TrialRequest) -> HttpResponse:
 def correct(request: TrialRequest, number: int) -> HttpResponse:
     """Correct a row with a reason."""
     row = _row(request, number)
-    form = _step_form(request, CorrectPrescreeningForm, row)
+    form, typed = _step_form(request, CorrectPrescreeningForm, row), PageDraft(request, None)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         verb = partial(log.correct_prescreening, facts=form.facts())
         if _run(request, form, verb):
-            return redirect("patients:prescreening", request.trial.slug)
+            return finished(typed, reverse("patients:prescreening", args=[request.trial.slug]))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     title = _("Correct row %(number)s") % {"number": number}
     strike = "" if row.struck_out else _address(request, "strike", row)
     return _shown(request, form, row, title=title, action=_("Save the change"), strike_url=strike)

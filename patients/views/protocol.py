@@ -8,23 +8,46 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from audit.system_texts import actor_words
 from patients.casebook.item_history import moment_words
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient
-from patients.participation.amendment_impact import Impact, on_versions
-from patients.participation.amendments import AT_ONCE, PatientMove, chain_of, move, preview
 from patients.participation.forms import StepForm
-from patients.participation.version_withdrawal import withdraw_version, withdrawal_obstacle
+from patients.participation.protocol_amendments.amendment_impact import Impact, on_versions
+from patients.participation.protocol_amendments.amendments import (
+    AT_ONCE,
+    PatientMove,
+    chain_of,
+    move,
+    preview,
+)
+from patients.participation.protocol_amendments.version_withdrawal import (
+    withdraw_version,
+    withdrawal_obstacle,
+)
 from patients.participation.visits import OPEN_STATES
+from protocol.document.document import Protocol
+from protocol.document.people import Contact
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_day
-from trials.version_differences import in_sections
+from trials.versions.version_differences import in_sections
+
+CONTACTS = {
+    "sponsor": _("Sponsor"),
+    "sponsor_safety": _("Drug safety of the sponsor"),
+    "principal_investigator": _("Principal investigator"),
+    "monitor": _("Monitor"),
+    "data_monitoring_board": _("Data monitoring board"),
+    "ethics_committee": _("Ethics committee"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,8 @@ class VersionLine:
     patients: Sequence[Patient]
     may_be_withdrawn: bool = False
     withdrawn: str = ""
+    approved: str = ""
+    may_be_approved: bool = False
 
     @property
     def taking_part(self) -> int:
@@ -69,19 +94,28 @@ def versions(request: TrialRequest) -> HttpResponse:
     return render(request, "patients/protocol.html", {
         "lines": lines(request),
         "may_move": request.access.may(P.APPLY_AMENDMENT),
+        "contacts": contacts_of(request.trial.rules),
     })  # fmt: skip
+
+
+def contacts_of(rules: Protocol) -> list[tuple[Any, Contact]]:
+    """Return whom notices reach, each with what it is called."""
+    contacts = rules.trial.contacts
+    return [(CONTACTS[name], contact) for name, contact in contacts.named] if contacts else []
 
 
 def lines(request: TrialRequest) -> list[VersionLine]:
     """Return a line for every version, newest first, then the withdrawn ones. Four queries."""
-    chain = chain_of(request.trial)
+    chain = with_approvers(chain_of(request.trial))
     today = request.trial.today
     on = on_versions(request.user, chain)
     history = ProtocolVersion.history.filter(trial_id=request.trial.pk).order_by("-history_id")
     # The last of a version's rows is the oldest one: a withdrawal is a later row of another person.
     loaded = dict(history.values_list("id", "history_full_name"))
     current = max(
-        (version for version in chain if version.effective_from <= today), key=chain.index, default=None
+        (version for version in chain if version.effective_from <= today and version.may_be_in_force),
+        key=chain.index,
+        default=None,
     )
     return [
         VersionLine(
@@ -94,9 +128,20 @@ def lines(request: TrialRequest) -> list[VersionLine]:
             loaded_by=actor_words(loaded.get(version.pk, "")),
             patients=on[version.pk],
             may_be_withdrawn=version is chain[-1] and not on[version.pk],
+            approved=_approved(request, version),
+            may_be_approved=version.approved_at is None and request.access.may(P.APPROVE),
         )
         for number, version in reversed(list(enumerate(chain)))
     ] + [_withdrawn(version, loaded, str(request.trial.zone)) for version in withdrawn_of(request)]
+
+
+def with_approvers(chain: list[ProtocolVersion]) -> list[ProtocolVersion]:
+    """Return the versions with those who approved them. One query if any is approved."""
+    people = User.objects.in_bulk({each.approved_by_id for each in chain if each.approved_by_id})
+    for version in chain:
+        if version.approved_by_id in people:
+            version.approved_by = people[version.approved_by_id]
+    return chain
 
 
 def withdrawn_of(request: TrialRequest) -> Sequence[ProtocolVersion]:
@@ -117,6 +162,13 @@ def _withdrawn(version: ProtocolVersion, loaded: Mapping[int, str], zone: str) -
         patients=(),
         withdrawn=moment_words(version.withdrawn_at, zone),
     )
+
+
+def _approved(request: TrialRequest, version: ProtocolVersion) -> str:
+    """Return who approved a version and when, or an empty text."""
+    if version.approved_at is None or version.approved_by is None:
+        return ""
+    return f"{version.approved_by.full_name}, {moment_words(version.approved_at, str(request.trial.zone))}"
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -141,7 +193,9 @@ def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
 
 
 class MoveForm(StepForm):
-    """The reason for moving the patients."""
+    """The reason for moving the patients, who are ticked beside it."""
+
+    also_kept = ("patient",)
 
     reason = forms.CharField(
         label=_("Reason for the move"),
@@ -155,21 +209,28 @@ class MoveForm(StepForm):
 def move_patients(request: TrialRequest, new: str) -> HttpResponse:
     """Show the effect of the move on each patient; move the ticked ones."""
     to = version_of(request, new)
-    posted = request.POST if request.method == "POST" else None
-    form = MoveForm(posted, trial=request.trial)
+    typed = PageDraft(request, None)
+    form = MoveForm(typed.sent, trial=request.trial)
+    if (kept := typed.answer(form)) is not None:
+        return kept
+    posted = request.method == "POST"
     chosen = ticked_patients(request)
-    if posted is not None and form.is_valid() and run_move(request, form, to, chosen):
-        return redirect("patients:protocol", request.trial.slug)
+    if posted and form.is_valid() and run_move(request, form, to, chosen):
+        return finished(typed, reverse("patients:protocol", args=[request.trial.slug]))
+    if posted:
+        typed.keep(form)
+    typed.show(form)
+    codes = {text.rpartition(":")[0] for text in typed.also_typed("patient")}
     rows = candidates(request, to)
     context = {
         "form": form,
         "to": to,
         "moving": [each for each in rows if not each.obstacle],
         "refused": [each for each in rows if each.obstacle],
-        "ticked": {patient.pk for patient in chosen},
+        "ticked": {patient.code for patient in chosen} | codes,
         "most": AT_ONCE,
     }
-    return render(request, "patients/protocol_move.html", context, status=200 if posted is None else 422)
+    return render(request, "patients/protocol_move.html", context, status=422 if posted else 200)
 
 
 def candidates(request: TrialRequest, to: ProtocolVersion) -> list[PatientMove]:
@@ -227,13 +288,18 @@ class WithdrawForm(StepForm):
 def withdraw(request: TrialRequest, name: str) -> HttpResponse:
     """Withdraw a version that no patient is on, with a reason."""
     version = version_of(request, name)
-    posted = request.POST if request.method == "POST" else None
-    form = WithdrawForm(posted, trial=request.trial)
-    if posted is not None and form.is_valid():
+    typed, posted = PageDraft(request, None), request.method == "POST"
+    form = WithdrawForm(typed.sent, trial=request.trial)
+    if (kept := typed.answer(form)) is not None:
+        return kept
+    if posted and form.is_valid():
         reason = form.cleaned_data["reason"]
         if form.run(withdraw_version, version=version, reason=reason, by=request.user):
             messages.success(request, gettext("Version %(version)s is withdrawn.") % {"version": name})
-            return redirect("patients:protocol", request.trial.slug)
-    obstacle = withdrawal_obstacle(version, chain_of(request.trial)) if posted is None else ""
+            return finished(typed, reverse("patients:protocol", args=[request.trial.slug]))
+    if posted:
+        typed.keep(form)
+    typed.show(form)
+    obstacle = "" if posted else withdrawal_obstacle(version, chain_of(request.trial))
     context = {"form": form, "version": version, "obstacle": obstacle}
-    return render(request, "patients/protocol_withdraw.html", context, status=200 if posted is None else 422)
+    return render(request, "patients/protocol_withdraw.html", context, status=422 if posted else 200)

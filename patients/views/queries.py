@@ -1,22 +1,25 @@
 """The listing of queries with its figures, and the page that closes answered queries together."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from patients.casebook.facts import OTHER_TARGETS
 from patients.casebook.item_history import add_threads
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query
 from patients.participation.forms import QueryTextForm
 from patients.queries import bulk
 from patients.queries.bulk import AT_ONCE
 from patients.queries.figures import query_figures
-from patients.queries.filters import OTHER_TARGETS, QueryFilter, form_choices
+from patients.queries.filters import QueryFilter, form_choices
 from patients.views.query_words import COLUMNS, field_address, query_words, with_values
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
@@ -42,14 +45,20 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         allowed=lambda row: row.state == Query.State.ANSWERED,
         every=gettext_lazy("Close all answered ones of this list"),
     )
+    zone = request.trial.rules.trial.site.time_zone
+
+    def prepare(rows: Sequence[Query]) -> None:
+        with_values(rows)
+        add_threads(list(rows), zone)
+
     listing = Listing(
         request,
-        queryset=rows,
+        queryset=rows.select_related("patient", "record__visit", "record__protocol", "opened_by"),
         columns=COLUMNS,
         sort="opened_at",
         filterset=QueryFilter(request.GET, queryset=rows, access=access),
         row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
-        prepare=with_values,
+        prepare=prepare,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
         empty=gettext_lazy("There are no queries."),
@@ -88,13 +97,19 @@ def close_many(request: TrialRequest) -> HttpResponse:
         .select_related("patient__trial", "record__visit", "record__protocol", "opened_by")
     )
     with_values(rows)
-    form = QueryTextForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    typed = PageDraft(request, None)
+    form = QueryTextForm(typed.sent, trial=request.trial)
+    if (kept := typed.answer(form)) is not None:
+        return kept
     if request.method == "POST" and form.is_valid():
         own = {row.pk: seen[row.pk] for row in rows}
         arguments = {"text": form.cleaned_data["text"], "by": request.user, "role": request.access.role.code}
         if form.run(bulk.close_queries, seen=own, **arguments):
             messages.success(request, closed_words(len(form.result), len(own)))
-            return redirect("patients:queries", slug=request.trial.slug)
+            return finished(typed, reverse("patients:queries", args=[request.trial.slug]))
+    if request.method == "POST":
+        typed.keep(form)
+    typed.show(form)
     return _closing_page(request, form, rows, too_many=too_many)
 
 

@@ -1,9 +1,12 @@
 """Queries in words: what one is about, its value now, its address, and the columns of the listing."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -14,7 +17,7 @@ from patients.models import Query, Record
 from patients.queries.asked_values import value_asked
 from protocol.values.parsing import display
 from trials.listing import Column, choice_text
-from trials.reader import reader_language, shown_day
+from trials.reader import reader_language, shown_day, shown_moment
 
 
 def query_address(query: Query, slug: str) -> str:
@@ -110,13 +113,47 @@ def row_number(query: Query) -> int | None:
 
 
 def _visit(query: Query, name: str) -> Any:
-    visit = query.record.visit if query.record else None
+    """Return what a visit has under a name: the visit of the form or of the infusion."""
+    visit = query.record.visit if query.record else getattr(fact_of(query).row, "visit", None)
     return getattr(visit, name) if visit else None
+
+
+def day_of_row(query: Query) -> str:
+    """Return the day of the event, infusion, consent, decision or end of study, as it is stored; empty for a form."""
+    return "" if query.record_id else fact_of(query).kind.day(fact_of(query).row)
+
+
+def _day_words(query: Query) -> str:
+    if query.record_id:
+        return ""
+    fact = fact_of(query)
+    day = getattr(fact.row, fact.kind.day_column)
+    if isinstance(day, str | datetime):
+        return shown_moment(day, fact.patient.trial.zone)
+    return shown_day(day) if day else ""
 
 
 def _visit_text(query: Query) -> str:
     held = _visit(query, "held_on")
-    return " · ".join(filter(None, [_visit(query, "key") or "", shown_day(held) if held else ""]))
+    words = shown_day(held) if held else _day_words(query)
+    return " · ".join(filter(None, [_visit(query, "key") or "", words]))
+
+
+def _thread_lines(query: Query) -> list[str]:
+    """Return what was said after the question; empty unless `add_threads` was called."""
+    said = getattr(query, "thread", [])[1:]
+    return [f"{each['who']}, {each['when']}: {each['text']}" for each in said]
+
+
+def _question_text(query: Query) -> SafeString:
+    lines = format_html_join("", "<li>{}</li>", ((line,) for line in _thread_lines(query)))
+    thread = format_html('<ol class="tiny quiet m-0 ps-3">{}</ol>', lines) if lines else ""
+    return format_html("{}{}", query.text, thread)
+
+
+def _raiser_text(query: Query) -> str:
+    kind = str(query.get_origin_display())
+    return f"{kind} {query.check_id}".strip() if query.by_check else f"{kind}, {query.opened_by.full_name}"
 
 
 COLUMNS = (
@@ -128,6 +165,7 @@ COLUMNS = (
            value=lambda row: _visit(row, "number"), on_page=False),
     Column(name="visit_date", label=gettext_lazy("Day of the visit"), value=lambda row: _visit(row, "held_on"),
            on_page=False),
+    Column(name="day", label=gettext_lazy("Day of the row"), value=day_of_row, on_page=False),
     Column(name="about", label=gettext_lazy("About"), value=lambda row: row.target, on_page=False),
     Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.record.form if row.record else "",
            on_page=False),
@@ -136,9 +174,14 @@ COLUMNS = (
     Column(name="row_id", label=gettext_lazy("Row of a table"), value=lambda row: row.row, on_page=False),
     Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
     Column(name="value", label=gettext_lazy("Value"), value=stored_value, text=value_words, free_text=True),
-    Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
+    Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide",
+           text=_question_text),
+    Column(name="thread", label=gettext_lazy("Thread"), value=lambda row: "\n".join(_thread_lines(row)), free_text=True,
+           on_page=False),
     Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
-           text=choice_text(Query, "origin")),
+           text=_raiser_text),
+    Column(name="raised_by_person", label=gettext_lazy("Person"), free_text=True, on_page=False,
+           value=lambda row: "" if row.by_check else row.opened_by.full_name),
     Column(name="status", decides=True, label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
            text=choice_text(Query, "state")),
     Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),

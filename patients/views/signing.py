@@ -22,6 +22,7 @@ from patients.review.unsigned import (
     invalidated_signatures,
     with_last_signature,
 )
+from patients.views.contacts import with_links
 from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
@@ -83,7 +84,8 @@ def sign_casebook(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
     verb = partial(signatures.sign_casebook, patient=patient)
     title = _("Sign the casebook")
-    return _whole(request, patient, signatures.in_force(patient), verb, title, casebook_of(patient))
+    records, after = signatures.in_force(patient), casebook_of(patient)
+    return _whole(request, patient, records, verb, title, after, contacts=with_links(request, patient))
 
 
 def _whole(
@@ -93,7 +95,9 @@ def _whole(
     verb: Callable[..., Any],
     title: str,
     after: str,
+    **covered: Any,
 ) -> HttpResponse:
+    """Show the forms, and what else the signature covers, to be signed."""
     visits = visits_to_sign(records)
 
     def do(form: SignWholeForm) -> bool:
@@ -115,6 +119,7 @@ def _whole(
         number=len(records),
         drafts=[record for record in records if record.state != Record.State.COMPLETE],
         reviewed=request.POST.getlist("reviewed"),
+        **covered,
     )
 
 

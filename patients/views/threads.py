@@ -5,10 +5,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
-from patients.entry.field_panel import FieldPanel
+from patients.entry.drafts import discard
+from patients.entry.form_page.field_panel import FieldPanel
+from patients.entry.form_page.page_drafts import PageDraft, message_place
 from patients.models import Query
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
@@ -39,6 +42,10 @@ def query(request: TrialRequest, number: int) -> HttpResponse:
 def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
     """Render the thread with its form; on POST call `do` and redirect to the field or page that sent it."""
     slug, in_panel = request.trial.slug, "in_panel" in request.POST
+    may_answer = request.access.may(P.ANSWER_QUERY) and row.state == Query.State.OPEN
+    may_close = request.access.may(P.RAISE_QUERY) and row.state != Query.State.CLOSED
+    verb = "answer" if may_answer else "close" if may_close else "reopen"
+    keep_at = reverse(f"patients:query-{verb}", args=[slug, row.pk])
     add_threads([row], row.patient.protocol.rules.trial.site.time_zone)
     return step(
         request,
@@ -47,11 +54,12 @@ def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
         do,
         lambda form: field_address(row, slug) if in_panel else query_address(row, slug),
         patient=row.patient,
+        typed=PageDraft(request, row.patient, place=message_place(row), keep_at=keep_at),
         query=row,
         label=query_words(row),
         place=field_address(row, slug),
-        may_answer=request.access.may(P.ANSWER_QUERY) and row.state == Query.State.OPEN,
-        may_close=request.access.may(P.RAISE_QUERY) and row.state != Query.State.CLOSED,
+        may_answer=may_answer,
+        may_close=may_close,
         may_reopen=request.access.may(P.RAISE_QUERY) and row.state != Query.State.OPEN,
     )
 
@@ -72,6 +80,8 @@ def _panel_answer(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
     """Return the panel alone, so that the form beside it keeps its unsaved input."""
     form = QueryTextForm(request.POST, trial=request.trial, patient=row.patient)
     done = form.is_valid() and do(form)
+    if done:
+        discard(place=message_place(row), user=request.user)
     panel = replace(_panel(request, row), typed_for_query=row.pk)
     if not done:
         typed_text = request.POST.get("text", "")[: threads.LONGEST]

@@ -18,6 +18,7 @@ from patients.participation import visits
 from patients.participation.correction_forms import CorrectDayForm, StepCorrectionForm
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.participation.visit_status import UNFINISHED
+from patients.samples.expected import plans_at
 from patients.views.participation import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -55,6 +56,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         "after": after,
         "after_title": title_of(after, patient) if after else "",
         "may_enter": may_enter,
+        "samples": [plan.title.in_language(reader_language()) for plan in plans_at(patient, row)],
     }
     return render(request, "patients/visit.html", context)
 
@@ -135,6 +137,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         lambda form: next_step_address(row, patient),
         patient=patient,
         visit=row,
+        visit_title=title_of(row, patient),
     )
 
 
@@ -155,6 +158,7 @@ def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         lambda form: next_step_address(row, patient),
         patient=patient,
         visit=row,
+        visit_title=title_of(row, patient),
     )
 
 

@@ -1,22 +1,24 @@
 """Checks of the trial design: visits, infusions, arms, and references between the tables of the file."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, Final
 
-from protocol.checking.shape import Problem, Written
+from protocol.checking.dosing import body_items, dosing_problems
+from protocol.checking.samples import sample_problems
+from protocol.checking.shape import Problem, Written, repeated
 from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, ProtocolVisit, VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Item
 from protocol.document.monitoring import VERIFIABLE
+from protocol.document.risk_review import FACTS, parts_of
 
 MOST_PLACES: Final = 200_000
 """Largest allocation list; a list has twice the target in each stratum."""
 LONGEST_STRATUM: Final = 200
 VISIT_PAGES: Final = frozenset({"new"})
 FORM_PAGES: Final = frozenset({"sign", "hold", "miss", "strike-out"})
-VERSION_PAGES: Final = frozenset({"patients", "withdraw"})
+VERSION_PAGES: Final = frozenset({"approve", "patients", "withdraw"})
 """Words in the address of a page, at the place of a visit, a form of a visit, a version."""
 NO_AESI: Final = frozenset({"none"})
 """Stored for an event that is of no special interest."""
@@ -31,11 +33,46 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
         *_kept_words(protocol),
         *_arms(protocol, written, raw),
         *_visits(protocol, written),
-        *(_infusions(protocol, raw) if protocol.dosing or "dosing" not in raw else ()),
+        *dosing_problems(protocol, written, raw),
         *_items_referred_to(protocol, written, raw),
         *_monitoring(protocol, written),
+        *_trail_review(protocol, written),
+        *sample_problems(protocol, raw),
         *_causalities(protocol),
+        *_products(protocol),
+        *_stopping_rules(protocol, raw),
     ]
+
+
+def _products(protocol: Protocol) -> Iterator[Problem]:
+    """The products are those that the arms receive: cells, and a placebo if an arm receives none."""
+    yield from repeated("products", (f"{each.code} {each.version}" for each in protocol.products))
+    if not protocol.products:
+        return
+    if protocol.dosing is None:
+        yield Problem("products", "a trial without dosing has no product")
+        return
+    codes = {each.code for each in protocol.products if each.cells}
+    if protocol.dosing.product not in codes:
+        yield Problem(
+            "dosing.product", f"unknown product: products have {', '.join(sorted(codes)) or 'none'}"
+        )
+    placebo = any(not each.cells for each in protocol.products)
+    infusions = protocol.dosing.infusions
+    if placebo != any(arm.gives_control(infusions) for arm in protocol.arms):
+        yield Problem("products", "a placebo is a product with cells = false, if an arm receives no cells")
+
+
+def _stopping_rules(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield events of special interest that no rule can meet, and rules about infusions in a file without any."""
+    known = {each.code for each in protocol.safety.aesi}
+    for rule in protocol.stopping_rules:
+        path = f"stopping_rules.{rule.id}.events"
+        for code in rule.events.aesi or ():
+            if code not in known:
+                yield Problem(f"{path}.aesi", f"unknown event of special interest {code!r}: see safety.aesi")
+        if rule.events.within_hours_of_infusion and "dosing" not in raw:
+            yield Problem(f"{path}.within_hours_of_infusion", "the protocol has no [dosing]")
 
 
 def _causalities(protocol: Protocol) -> Iterator[Problem]:
@@ -46,18 +83,12 @@ def _causalities(protocol: Protocol) -> Iterator[Problem]:
             yield Problem(f"safety.causality.{each.code}", f"unknown causality: use one of {known}")
 
 
-def repeated(path: str, codes: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem for each code that occurs more than once."""
-    for code, times in Counter(codes).items():
-        if times > 1:
-            yield Problem(f"{path}.{code}", f"stands {times} times")
-
-
 def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("arms", (arm.code for arm in protocol.arms))
     yield from repeated("groups", (group.code for group in protocol.groups))
     yield from repeated("eligibility", (criterion.id for criterion in protocol.eligibility))
     yield from repeated("visits", (visit.code for visit in protocol.visits))
+    yield from repeated("stopping_rules", (rule.id for rule in protocol.stopping_rules))
     yield from repeated("outcomes", (outcome.id for outcome in protocol.outcomes))
     yield from repeated("safety.aesi", (each.code for each in protocol.safety.aesi))
     yield from repeated("safety.causality", (each.code for each in protocol.safety.causality))
@@ -157,6 +188,10 @@ def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
     if not any(visit.kind == "screening" for visit in protocol.visits):
         yield Problem("visits", "a visit of kind screening is missing")
     yield from _forms("unscheduled.forms", protocol.unscheduled.forms, written)
+    for entry in protocol.unscheduled.forms:
+        if entry.after_infusion is not None:
+            path = f"unscheduled.forms.{entry.form}.after_infusion"
+            yield Problem(path, "an unscheduled visit follows no infusion: leave this key out")
     for code in protocol.logs:
         if code not in written.forms:
             yield Problem("logs", f"unknown form {code!r}")
@@ -183,43 +218,6 @@ def _forms(path: str, forms: tuple[VisitForm, ...], written: Written) -> Iterato
             yield Problem(path, f"unknown form {entry.form!r}")
 
 
-def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
-    planned = protocol.dosing.infusions if protocol.dosing else 0
-    for visit in protocol.visits:
-        yield from _infusion_of(visit, planned)
-    # Counted in the raw file: a visit of the wrong shape is not also reported as missing.
-    visits = raw.get("visits")
-    written = [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
-    numbers = [visit.get("infusion") for visit in written]
-    given = Counter(number for number in numbers if isinstance(number, int))
-    for number in range(1, planned + 1):
-        if given[number] != 1:
-            yield Problem("visits", f"infusion {number} needs one visit, it has {given[number]}")
-    if protocol.dosing and protocol.dosing.first_infusion_within_days[0] < 0:
-        yield Problem("dosing.first_infusion_within_days", "the first infusion cannot precede inclusion")
-
-
-def _infusion_of(visit: ProtocolVisit, planned: int) -> Iterator[Problem]:
-    anchor = int(visit.anchor[-1]) if visit.anchor.startswith("infusion_") else 0
-    if anchor > planned:
-        yield Problem(f"visits.{visit.code}.anchor", f"there are {planned} infusions")
-    if visit.infusion is None:
-        return
-    if visit.infusion > planned:
-        yield Problem(f"visits.{visit.code}.infusion", f"there are {planned} infusions")
-    if anchor >= visit.infusion:
-        yield Problem(f"visits.{visit.code}.anchor", "an infusion is counted from an earlier one")
-
-
-def _weight_item(protocol: Protocol, raw: Mapping[str, Any]) -> str:
-    """Return the path of the weight item, even if another key of `dosing` has the wrong shape."""
-    if protocol.dosing:
-        return protocol.dosing.weight_item
-    dosing = raw.get("dosing")
-    path = dosing.get("weight_item") if isinstance(dosing, dict) else None
-    return path if isinstance(path, str) and "." in path else ""
-
-
 def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
     profile = protocol.profile
     numeric, choice = frozenset({"integer", "decimal"}), CHOICE_TYPES | {"yes_no"}
@@ -232,11 +230,10 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
     ]
     if protocol.assessment is not None:
         references.append(("assessment.item", protocol.assessment.item, frozenset({"datetime"})))
-    if weighed := _weight_item(protocol, raw):
-        references.append(("dosing.weight_item", weighed, numeric))
-        weight = _item(protocol, weighed)
-        if weight and weight.is_numeric and weight.unit != "kg":
-            yield Problem("dosing.weight_item", "the weight must be in kg")
+    references += [
+        (f"dosing.{key}", path, frozenset({"choice"}) if key == "sex_item" else numeric)
+        for key, path in body_items(protocol, raw).items()
+    ]
     for code in profile.logs:
         if code not in protocol.logs:
             yield Problem("profile.logs", f"{code!r} is no log of this protocol")
@@ -262,6 +259,33 @@ def _monitoring(protocol: Protocol, written: Written) -> Iterator[Problem]:
                 for name in facts
                 if name not in VERIFIABLE[group]
             )
+
+
+def _trail_review(protocol: Protocol, written: Written) -> Iterator[Problem]:
+    first, last = protocol.trail_review.minutes
+    if first >= last:
+        yield Problem("trail_review.working_to", "the working day ends before it begins")
+    yield from repeated("trail_review.working_days", protocol.trail_review.working_days)
+    for code, watch in protocol.trail_review.watch.items():
+        path = f"trail_review.watch.{code}"
+        yield from repeated(path, watch.data)
+        yield from (Problem(path, told) for data in watch.data if (told := _unwatchable(data, written)))
+
+
+def _unwatchable(data: str, written: Written) -> str:
+    """Return what is wrong with a path to watch; empty if it names a form, an item or a fact."""
+    place, name = parts_of(data)
+    if data == "criteria" or (place in written.forms and (not name or data in written.items)):
+        return ""
+    if place in written.forms:
+        return f"unknown item {data!r}"
+    if place not in FACTS:
+        return f"unknown form {place!r}; besides forms there are criteria, {', '.join(FACTS)}"
+    return (
+        ""
+        if not name or name in FACTS[place]
+        else f"unknown fact {data!r}; there are {', '.join(FACTS[place])}"
+    )
 
 
 def _verified(

@@ -14,11 +14,13 @@ from protocol.document.document import Protocol
 from protocol.document.items import Form, Text
 
 Kind = Literal["added", "removed", "moved", "changed"]
-KEYS = ("code", "name", "id", "form", "unit", "key")
+KEYS = ("code", "name", "id", "form", "unit", "key", "arm", "group", "infusion", "visit")
 """Keys that identify an element of a list."""
 MOVES = frozenset({"anchor", "day", "window"})
 LISTED = {
     "eligibility": "id", "visits": "code", "outcomes": "id", "arms": "code", "groups": "code",
+    "samples": "code",
+    "stopping_rules": "id",
 }  # fmt: skip
 """Tables whose elements are parts of their own, with the key that identifies each element."""
 

@@ -11,7 +11,9 @@ from protocol.expressions.compiled import check_expression
 from protocol.expressions.kinds import LOGIC, TEXT, ItemKind
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
 from protocol.expressions.references import paths
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import rules_of
+from protocol.expressions.scope import Scope
+from protocol.expressions.stopping_rules import names_at_bedside
 from protocol.expressions.syntax import ExpressionError, Name, parse, walk
 from protocol.expressions.types import Names
 from protocol.simulation.answers import sample_values
@@ -107,6 +109,14 @@ def _stated(protocol: Protocol, unknown: Names) -> Iterator[StatedExpression]:
     for criterion in protocol.eligibility:
         key = "met" if criterion.kind == "inclusion" else "present"
         yield StatedExpression(f"eligibility.{criterion.id}.{key}", criterion.expression, names)
+    if protocol.donors is not None:
+        of_donor = kinds_of_items(protocol.donors.items)
+        for criterion in protocol.donors.criteria:
+            key = "met" if criterion.kind == "inclusion" else "present"
+            yield StatedExpression(f"donors.{criterion.id}.{key}", criterion.expression, of_donor)
+    at_bedside = names_at_bedside(protocol.bedside)
+    for rule in protocol.bedside.stopping_rules:
+        yield StatedExpression(f"bedside.stopping_rules.{rule.code}.met", rule.met, at_bedside)
     for form in protocol.forms.values():
         yield from _in_form(form, {**names, **kinds_of_items(form.items)})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from protocol.checking.satisfiable import Surroundings, can_be, needed, never_known
 from protocol.checking.shape import Problem
 from protocol.document.document import Protocol
+from protocol.document.dosing import InfusionWindow
 from protocol.document.items import Form, Item
 from protocol.expressions.functions import AT_VISIT
 from protocol.expressions.kinds import ItemKind
@@ -82,9 +83,7 @@ class _Search:
         for visit in self.protocol.visits:
             if dosing is None or visit.infusion is None:
                 continue
-            first = visit.infusion == 1
-            allowed = dosing.first_infusion_within_days if first else dosing.interval_days
-            counted = "inclusion" if first else f"infusion_{visit.infusion - 1}"
+            allowed, counted = _days_of(dosing.window_of(visit.infusion))
             early, late = (visit.day + days for days in visit.window)
             if visit.anchor == counted and allowed and (late < allowed[0] or early > allowed[1]):
                 told = f"is {early} to {late} days after {counted}, its infusion {allowed[0]} to {allowed[1]} days"
@@ -277,6 +276,13 @@ class _Search:
         if not self.visits_of[place.form.code] & self.visits_of.get(other, frozenset()):
             return f"{node.function}({target}) never has a value: no visit has this form and {other!r}"
         return None
+
+
+def _days_of(window: InfusionWindow) -> tuple[tuple[int, int] | None, str]:
+    """Return the days of a window, those that its hours may reach included, and what they are counted from."""
+    if window.hours is not None:
+        return (window.hours[0] // 24, -(-window.hours[1] // 24)), window.after
+    return window.days, window.after
 
 
 def needed_anywhere(tree: Node) -> Iterator[str]:

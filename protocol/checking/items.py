@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from protocol.checking.column_names import name_problems
-from protocol.checking.design import repeated
-from protocol.checking.shape import Problem, Written
+from protocol.checking.shape import Problem, Written, repeated
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Form, Item, Limits
 from protocol.expressions.functions import FUNCTIONS, HISTORY
@@ -45,7 +44,10 @@ def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     """Return the mistakes inside the forms, except those in expressions."""
     written = Written.in_file(raw)
     found = [problem for form in protocol.forms.values() for problem in _form(form, written)]
-    return [*found, *_known_elsewhere(protocol, written)]
+    observed = [
+        problem for item in protocol.bedside.items for problem in _item(f"bedside.items.{item.name}", item)
+    ]
+    return [*found, *observed, *_known_elsewhere(protocol, written)]
 
 
 def _known_elsewhere(protocol: Protocol, written: Written) -> Iterator[Problem]:

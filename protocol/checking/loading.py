@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from protocol.checking.mistakes import Examined, ProtocolMistakes, examined
 from protocol.checking.toml_text import tables
 from protocol.document.document import Protocol
+from protocol.document.repeated_visits import written_out
 
 
 @lru_cache(maxsize=32)
@@ -40,6 +41,6 @@ def stored(text: str) -> Protocol:
 
 def _of_right_shape(text: str, mistakes: ProtocolMistakes) -> Protocol:
     try:
-        return Protocol.model_validate(tables(text))
+        return Protocol.model_validate(written_out(tables(text)))
     except ValidationError:
         raise mistakes from None

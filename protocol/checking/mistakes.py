@@ -19,6 +19,7 @@ from protocol.checking.shape import Problem, set_aside, shape_problems
 from protocol.checking.toml_repair import repaired
 from protocol.checking.toml_text import TOO_LONG, Unreadable, tables
 from protocol.document.document import Protocol
+from protocol.document.repeated_visits import repetition_mistake, written_out
 
 __all__ = ["Examined", "Problem", "ProtocolMistakes", "examined", "problems", "read"]
 
@@ -77,7 +78,37 @@ def _of_broken(text: str, error: Unreadable) -> list[Problem]:
     return found.problems + [problem for problem in others if not found.hides(problem)]
 
 
-def _examined(raw: Mapping[str, Any]) -> Examined:
+def _examined(written: Mapping[str, Any]) -> Examined:
+    raw = written_out(written)
+    return _once_for_each_visit(_judged(raw), written)
+
+
+def _once_for_each_visit(found: Examined, written: Mapping[str, Any]) -> Examined:
+    """Return what was found with one mistake of a repeated visit at its own code, not one for each time."""
+    visits = written.get("visits")
+    repeated = {
+        f"visits.{visit['code']}": visit["times"]
+        for visit in (visits if isinstance(visits, list) else ())
+        if isinstance(visit, dict) and "every" in visit and not repetition_mistake(visit)
+    }
+    if not repeated:
+        return found
+    names = {f"{path}{number}": path for path, times in repeated.items() for number in range(1, times + 1)}
+
+    def told_once(problems: list[Problem]) -> list[Problem]:
+        return list(dict.fromkeys(Problem(_renamed(each.path, names), each.message) for each in problems))
+
+    return Examined(found.protocol, told_once(found.mistakes), told_once(found.doubts))
+
+
+def _renamed(path: str, names: Mapping[str, str]) -> str:
+    table, _dot, rest = path.partition(".")
+    code, dot, key = rest.partition(".")
+    visit = f"{table}.{code}"
+    return f"{names[visit]}{dot}{key}" if visit in names else path
+
+
+def _judged(raw: Mapping[str, Any]) -> Examined:
     try:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:

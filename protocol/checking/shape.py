@@ -2,7 +2,8 @@
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args, get_origin
 
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Part
 
-CODES: Final = ("name", "code", "id", "key")
+CODES: Final = ("name", "code", "id", "key", "arm", "group")
 """Keys that identify an element of a list."""
 SILENT: Final = frozenset({"items", "groups"})
 """Lists left out of the path of an item: ``forms.vitals.sbp``, not ``forms.vitals.groups.0.items.2``."""
@@ -71,6 +72,13 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
+
+
+def repeated(path: str, codes: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each code that occurs more than once."""
+    for code, times in Counter(codes).items():
+        if times > 1:
+            yield Problem(f"{path}.{code}", f"stands {times} times")
 
 
 def shape_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
@@ -159,6 +167,7 @@ _MESSAGES: Final[Mapping[str, str]] = {
 _PATTERNS: Final[Mapping[str, str]] = {
     "^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "use lower-case letters, digits and single underscores, like age_years",
     "^[A-Za-z0-9][A-Za-z0-9_.+-]*$": "use letters, digits, and _ . + - without spaces",
+    "^(inclusion|infusion_[1-9])$": "a window is counted from inclusion, infusion_1, …",
     "^(inclusion|screening|infusion_[1-9])$": "unknown anchor: there are inclusion, screening, infusion_1, …",
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": "write form.item, like vitals.weight",
     r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$": "write a month like 2020-06",
@@ -167,6 +176,8 @@ _PATTERNS: Final[Mapping[str, str]] = {
     "^[A-Za-z0-9][A-Za-z0-9_.-]*$": "use letters, digits, and _ . - without spaces, like 1.0",
     r"^[0-9]{1,7}-[0-9]$": "write a LOINC code like 8480-6",
     "^[A-Z]{2}$": "use two capital letters",
+    "^[A-Z][A-Z0-9 ,()/-]*$": "use the term of the codelist in capital letters, like PLASMA",
+    r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$": "write a form or form.item, like cytokines or cytokines.il6",
     "^[a-z]{2}$": "use a language code of two letters, like fr",
 }
 

@@ -5,6 +5,7 @@ Everything else may change; `protocol.checking.differences` lists the changes. N
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from protocol.checking.samples import sample_succession
 from protocol.checking.shape import Problem
 from protocol.document.document import Protocol
 from protocol.document.items import Item
@@ -15,7 +16,7 @@ WIDER = frozenset({("integer", "decimal"), ("date", "partial_date"), ("yes_no", 
 
 def succession_problems(before: Protocol, after: Protocol) -> list[Problem]:
     """Return the reasons why ``after`` cannot follow ``before`` in one trial, each with its key."""
-    return [*_design(before, after), *_items(before, after)]
+    return [*_design(before, after), *sample_succession(before, after), *_items(before, after)]
 
 
 def _design(before: Protocol, after: Protocol) -> Iterator[Problem]:
@@ -38,15 +39,35 @@ def _design(before: Protocol, after: Protocol) -> Iterator[Problem]:
         yield Problem("allocation", f"is another than in version {version}: the list is drawn by that")
     if before.dosing and not after.dosing:
         yield Problem("dosing", f"is missing and version {version} has it: infusions are planned by it")
+    yield from _levels(before, after)
 
 
-def _arms(protocol: Protocol) -> frozenset[tuple[str, bool]]:
-    return frozenset((arm.code, arm.cells) for arm in protocol.arms)
+def _arms(protocol: Protocol) -> frozenset[tuple[str, bool, tuple[int, ...]]]:
+    return frozenset((arm.code, arm.cells, arm.cell_infusions or ()) for arm in protocol.arms)
+
+
+def _levels(before: Protocol, after: Protocol) -> Iterator[Problem]:
+    """Patients are included at a dose level: levels may be added, those that exist stay."""
+    old, new = (tuple(each.dosing.levels) if each.dosing else () for each in (before, after))
+    if bool(old) != bool(new) and before.dosing and after.dosing:
+        told = "has" if old else "has no"
+        yield Problem(
+            "dosing.levels", f"version {before.trial.version} {told} dose levels: patients keep theirs"
+        )
+        return
+    for level in old if new else ():
+        if level.code not in {each.code for each in new}:
+            told = f"is missing and version {before.trial.version} has it: patients are included at it"
+            yield Problem(f"dosing.levels.{level.code}", told)
 
 
 def _names_the_only_arm(before: Protocol, after: Protocol) -> bool:
     """Return True if every patient received the product before, and the new version only names that arm."""
-    return not before.arms and before.allocation is None and [arm.cells for arm in after.arms] == [True]
+    return (
+        not before.arms
+        and before.allocation is None
+        and [arm.cells and arm.cell_infusions is None for arm in after.arms] == [True]
+    )
 
 
 def _items(before: Protocol, after: Protocol) -> Iterator[Problem]:

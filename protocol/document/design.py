@@ -1,5 +1,6 @@
 """Design tables of a protocol file: site, arms, consent, eligibility, dosing, visits, safety, outcomes."""
 
+from collections.abc import Collection
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -14,7 +15,10 @@ from pydantic import (
     model_validator,
 )
 
+from protocol.document.dosing import DayRange, InfusionNumber
 from protocol.document.items import Part, Prose, Text
+from protocol.document.people import Contacts
+from protocol.document.repeated_visits import repetition_mistake
 from protocol.document.written_values import (
     MOST_DAYS,
     Cel,
@@ -23,14 +27,12 @@ from protocol.document.written_values import (
     Day,
     Days,
     DaysFromNow,
-    ExactNumber,
     GroupCode,
     ItemPath,
     Language,
     Line,
     Masking,
     Name,
-    Number,
     ShortLine,
     ShortName,
     SubjectCode,
@@ -43,15 +45,8 @@ Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusi
 ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-MOST_CELLS_PER_KG = 10**11
 UNSCHEDULED = "UNS"
 """Code of unscheduled visits; no planned visit may use it."""
-
-
-def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"the first number is larger than the second: [{pair[0]}, {pair[1]}]")
-    return pair
 
 
 def _around_zero(pair: tuple[int, int]) -> tuple[int, int]:
@@ -60,7 +55,6 @@ def _around_zero(pair: tuple[int, int]) -> tuple[int, int]:
     return pair
 
 
-DayRange = Annotated[tuple[Days, Days], AfterValidator(_ordered)]
 Window = Annotated[tuple[Days, Days], AfterValidator(_around_zero)]
 
 
@@ -105,6 +99,7 @@ class TrialFacts(Part):
     sponsor: Line | None = None
     subject_code: SubjectCode
     site: Site
+    contacts: Contacts | None = None
     recruitment: Recruitment | None = None
     follow_up_days: DaysFromNow
 
@@ -125,11 +120,23 @@ class TrialFacts(Part):
 
 
 class Arm(Part):
-    """A treatment arm. ``cells`` is True if the arm receives cells. Never shown to blinded roles."""
+    """A treatment arm. ``cells`` is True if the arm receives cells. Never shown to blinded roles.
+
+    ``cell_infusions``: the numbers of the infusions that hold cells (crossover); the others hold the control.
+    """
 
     code: ShortName
     title: Text
     cells: Truth
+    cell_infusions: Annotated[tuple[InfusionNumber, ...], Field(min_length=1)] | None = None
+
+    def gives_cells(self, number: int) -> bool:
+        """Return True if infusion ``number`` of this arm holds cells."""
+        return self.cells and (self.cell_infusions is None or number in self.cell_infusions)
+
+    def gives_control(self, infusions: int) -> bool:
+        """Return True if one of the first ``infusions`` of this arm holds no cells."""
+        return not all(self.gives_cells(number) for number in range(1, infusions + 1))
 
 
 class Allocation(Part):
@@ -247,60 +254,32 @@ class Assessment(Part):
     valid_hours: Annotated[Count, Field(le=24 * MOST_DAYS)]
 
 
-CellsPerKg = Annotated[ExactNumber, Field(gt=0, le=MOST_CELLS_PER_KG)]
-
-
-class CellDose(Part):
-    """Viable cells per kg of body weight: lowest, target and highest dose."""
-
-    lowest: CellsPerKg
-    target: CellsPerKg
-    highest: CellsPerKg
-
-    @model_validator(mode="after")
-    def _is_in_order(self) -> Self:
-        if not self.lowest <= self.target <= self.highest:
-            raise ValueError("write lowest ≤ target ≤ highest")
-        return self
-
-
-class Dosing(Part):
-    """The planned infusions: their number, the days between them, the cells per kg, the item that holds the weight."""
-
-    product: Name
-    title: Text
-    infusions: Annotated[Count, Field(le=9)]
-    interval_days: DayRange | None = None
-    cells_per_kg: CellDose
-    same_donor: Truth = False
-    first_infusion_within_days: DayRange = (0, 0)
-    volume_ml: Annotated[Number, Field(gt=0, lt=100_000)] | None = None
-    weight_item: ItemPath
-    weight_max_age_hours: Annotated[Count, Field(le=24 * MOST_DAYS)] = 24
-
-    @model_validator(mode="after")
-    def _has_interval(self) -> Self:
-        if self.infusions > 1 and self.interval_days is None:
-            raise ValueError("several infusions need interval_days = [shortest, longest]")
-        if self.interval_days and self.interval_days[0] < 0:
-            raise ValueError("interval_days cannot be negative")
-        return self
-
-
 def _visit_form(value: object) -> object:
     return {"form": value} if isinstance(value, str) else value
 
 
 class VisitForm(Part):
-    """A form of a visit: ``required`` at the visit, or optional (``available``)."""
+    """A form of a visit: ``required`` at the visit, or optional (``available``).
+
+    ``after_infusion``: asked only once the infusion with this number was given; until then it may be entered.
+    """
 
     form: Name
     when: WhenAsked = "required"
+    after_infusion: Annotated[Count, Field(le=9)] | None = None
+
+    def is_required(self, given: Collection[int]) -> bool:
+        """Return whether the form is required of a patient to whom the infusions with these numbers were given."""
+        return self.when == "required" and (self.after_infusion is None or self.after_infusion in given)
+
+    def for_patient(self, given: Collection[int]) -> "VisitForm":
+        """Return the form as it is asked of a patient to whom the infusions with these numbers were given."""
+        return self if self.when == "available" or self.is_required(given) else self.if_available
 
     @property
     def if_available(self) -> "VisitForm":
         """The same form, entered only if there are data."""
-        return VisitForm(form=self.form, when="available")
+        return VisitForm(form=self.form, when="available", after_infusion=self.after_infusion)
 
 
 VisitForms = tuple[Annotated[VisitForm, BeforeValidator(_visit_form)], ...]
@@ -323,6 +302,16 @@ class ProtocolVisit(Part):
     infusion: Annotated[Count, Field(le=9)] | None = None
     contact: Truth = False
     forms: VisitForms = ()
+    # Read before the file is (`repeated_visits`): a visit that still has them has a mistake in them.
+    every: Whole | None = None
+    times: Whole | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_repeated(cls, raw: object) -> object:
+        if isinstance(raw, dict) and (told := repetition_mistake(raw)):
+            raise ValueError(told)
+        return raw
 
     @model_validator(mode="after")
     def _names_its_infusion(self) -> Self:

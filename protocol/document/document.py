@@ -13,7 +13,6 @@ from protocol.document.design import (
     Assessment,
     Confirmation,
     ConsentPlan,
-    Dosing,
     EligibilityCriterion,
     Group,
     Outcome,
@@ -23,8 +22,15 @@ from protocol.document.design import (
     TrialFacts,
     Unscheduled,
 )
+from protocol.document.dosing import Dosing
 from protocol.document.items import Form, Item, Part
 from protocol.document.monitoring import Monitoring
+from protocol.document.monitoring_times import BedsidePlan
+from protocol.document.people import PlannedOpening, TrainingDocument
+from protocol.document.product import DonorPlan, ProductVersion
+from protocol.document.risk_review import RiskReview
+from protocol.document.samples import SamplePlan
+from protocol.document.stopping import StoppingRule
 from protocol.document.written_values import Cel, Name
 
 
@@ -43,14 +49,22 @@ class Protocol(Part):
     assessment: Assessment | None = None
     eligibility: tuple[EligibilityCriterion, ...] = ()
     dosing: Dosing | None = None
+    products: tuple[ProductVersion, ...] = ()
+    donors: DonorPlan | None = None
+    bedside: BedsidePlan = BedsidePlan()
     visits: tuple[ProtocolVisit, ...] = Field(min_length=1)
     unscheduled: Unscheduled = Unscheduled()
+    samples: tuple[SamplePlan, ...] = ()
     logs: tuple[Name, ...] = ()
     forms: dict[Name, Form] = Field(min_length=1)
     safety: Safety
+    stopping_rules: tuple[StoppingRule, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     profile: ProfilePlan = ProfilePlan()
     monitoring: Monitoring = Monitoring()
+    training: tuple[TrainingDocument, ...] = ()
+    unblinding: PlannedOpening | None = None
+    trail_review: RiskReview = RiskReview()
 
     @field_validator("forms", mode="before")
     @classmethod
@@ -109,6 +123,17 @@ class Protocol(Part):
     def _outcome_by_id(self) -> Mapping[str, Outcome]:
         return {outcome.id: outcome for outcome in self.outcomes}
 
+    @cached_property
+    def _sample_by_code(self) -> Mapping[str, SamplePlan]:
+        return {plan.code: plan for plan in self.samples}
+
+    def samples_at(self, visit: str) -> tuple[SamplePlan, ...]:
+        """Return the samples that may be taken at the visit with this code, in the order of the file."""
+        return tuple(plan for plan in self.samples if visit in plan.when_at)
+
+    def sample(self, code: str) -> SamplePlan:
+        return self._sample_by_code[code]
+
     def form(self, code: str) -> Form:
         return self.forms[code]
 
@@ -143,6 +168,22 @@ class Protocol(Part):
         if self.arms or self.dosing is None:
             return self.arms[0] if self.arms else None
         return Arm(code="all", title=self.dosing.title, cells=True)
+
+    @cached_property
+    def known_products(self) -> tuple[ProductVersion, ...]:
+        """The products of the file. Without `products`, those of dosing and arms, with no release specification."""
+        if self.products or self.dosing is None:
+            return self.products
+        cells = ProductVersion(code=self.dosing.product, version="1", title=self.dosing.title, cells=True)
+        placebo = next((arm for arm in self.arms if arm.gives_control(self.dosing.infusions)), None)
+        if placebo is None:
+            return (cells,)
+        return (cells, ProductVersion(code="placebo", version="1", title=placebo.title, cells=False))
+
+    def product(self, code: str, version: str) -> ProductVersion | None:
+        """Return a version of a product, or None if the file does not have it."""
+        found = (each for each in self.known_products if (each.code, each.version) == (code, version))
+        return next(found, None)
 
     def infusion_visit(self, number: int) -> ProtocolVisit:
         """Return the visit at which infusion ``number`` (from 1) is given."""

@@ -231,6 +231,7 @@ class Form(Part):
     """A form (CRF). ``code`` is its key in the file.
 
     ``samples``: its values come from samples of the patient, so it needs consent for samples.
+    ``procedure``: what it records is done for the trial only, so it comes after the first consent.
     """
 
     code: Name = ""
@@ -240,12 +241,35 @@ class Form(Part):
     checks: tuple[Check, ...] = ()
     cdisc_domain: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     samples: Truth = False
+    procedure: Truth = False
 
     @model_validator(mode="after")
     def _has_items_once(self) -> Self:
         if bool(self.groups_in_file) == bool(self.items_in_file):
             raise ValueError("give either items or groups of items")
         return self
+
+    @property
+    def has_dates(self) -> bool:
+        """True if the form asks a date or a time, in a column of a table too."""
+        return bool(self.dated_items)
+
+    @cached_property
+    def dated_items(self) -> tuple[Item, ...]:
+        """The items that are dates or times, and the tables with such a column."""
+        return tuple(
+            item
+            for item in self.items
+            if any(each.type in MOMENT_TYPES for each in (item.columns or (item,)))
+        )
+
+    @cached_property
+    def _dated(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.dated_items)
+
+    def answers_dates(self, values: Mapping[str, Any]) -> bool:
+        """Return True if one of the dates, times or tables with such a column is answered."""
+        return not self._dated.isdisjoint(values)
 
     @cached_property
     def groups(self) -> tuple[ItemGroup, ...]:

@@ -1,14 +1,16 @@
 """Due dates of visits and infusions, in calendar days from an anchor.
 
-Dates are local days at the site, not hours, so a change to or from summer time cannot move a visit. No Django.
+Dates are local days at the site, not hours, so a change to or from summer time cannot move a visit. Only a window that
+the protocol states in hours is counted in elapsed hours. No Django.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from protocol.document.design import Dosing, ProtocolVisit
+from protocol.document.design import ProtocolVisit
 from protocol.document.document import Protocol
+from protocol.document.dosing import InfusionWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +70,47 @@ def study_day(day: date, anchor: date) -> int:
     return (day - anchor).days
 
 
-def infusion_window(dosing: Dosing, previous_infusion: date) -> tuple[date, date]:
-    """Return the first and last day on which the infusion after ``previous_infusion`` may be given.
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """When an infusion may be given: first and last day at the site, and the two moments of a window in hours."""
 
-    Raises ValueError if the protocol has a single infusion and therefore no interval.
+    first: date
+    last: date
+    moments: tuple[datetime, datetime] | None = None
+
+    def holds(self, moment: datetime, day: date) -> bool:
+        """Return True if an infusion that begins at a moment, on a day at the site, is within the window."""
+        if self.moments is not None:
+            return self.moments[0] <= moment <= self.moments[1]
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorTime:
+    """From what a window is counted: its first and last possible moment, equal if the moment is known."""
+
+    earliest: datetime
+    latest: datetime
+
+    @classmethod
+    def of_days(cls, first: date, last: date, zone: tzinfo) -> "AnchorTime":
+        """Return the whole of some days at the site: a moment that is known by its day only."""
+        opens, closes = (
+            datetime.combine(day, time(), tzinfo=zone) for day in (first, last + timedelta(days=1))
+        )
+        return cls(opens.astimezone(UTC), closes.astimezone(UTC) - timedelta(microseconds=1))
+
+
+def allowed_by(window: InfusionWindow, anchor: AnchorTime, zone: tzinfo) -> Allowed:
+    """Return when an infusion may be given, counted from its anchor in days at the site or in elapsed hours.
+
+    An anchor that is known by its day only never makes an infusion early or late that may be in time.
     """
-    if dosing.interval_days is None:
-        raise ValueError("the protocol gives a single infusion: there is no next one")
-    return _shifted(previous_infusion, dosing.interval_days)
-
-
-def first_infusion_window(dosing: Dosing, inclusion: date) -> tuple[date, date]:
-    """Return the first and last day on which infusion 1 may be given, counted from inclusion."""
-    return _shifted(inclusion, dosing.first_infusion_within_days)
-
-
-def _shifted(day: date, days: tuple[int, int]) -> tuple[date, date]:
-    return day + timedelta(days=days[0]), day + timedelta(days=days[1])
+    first, last = (moment.astimezone(zone).date() for moment in (anchor.earliest, anchor.latest))
+    shortest, longest = window.span
+    if window.hours is None:
+        return Allowed(first + timedelta(days=shortest), last + timedelta(days=longest))
+    # In UTC: a moment in a zone counts the hours on the wall.
+    opens = anchor.earliest.astimezone(UTC) + timedelta(hours=shortest)
+    closes = anchor.latest.astimezone(UTC) + timedelta(hours=longest)
+    return Allowed(opens.astimezone(zone).date(), closes.astimezone(zone).date(), (opens, closes))

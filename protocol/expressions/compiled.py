@@ -114,7 +114,7 @@ class Expression:
     """A compiled expression.
 
     ``references`` are the names it reads; ``previous`` and ``last`` are the names it reads from earlier records,
-    ``here`` those that it reads from the same visit only.
+    ``here`` those that it reads from the same visit, ``only_here`` those that it reads in no other way.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class Expression:
         self.previous = frozenset(history_paths(tree, "previous"))
         self.last = frozenset(history_paths(tree, "last"))
         self.here = frozenset(path for function in AT_VISIT for path in history_paths(tree, function))
+        self.only_here = self.references - frozenset(paths(tree, at_visit=False))
 
     def evaluate(self, values: Values | Mapping[str, Any]) -> Result:
         """Return True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.

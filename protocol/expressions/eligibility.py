@@ -56,7 +56,7 @@ class EligibilityRules:
 
     def criteria(self, scope: Values) -> list[CriterionResult]:
         """Return the result of every eligibility criterion, in the order of the file."""
-        return [_result(criterion, expression, scope) for criterion, expression in self._criteria]
+        return [result_of(criterion, expression, scope) for criterion, expression in self._criteria]
 
     def group(self, scope: Values) -> Group | Undetermined | None:
         """Return the first group whose rule is true, None if no rule is, `Undetermined` if that is open."""
@@ -70,7 +70,8 @@ class EligibilityRules:
         return Undetermined(tuple(dict.fromkeys(needs))) if needs else None
 
 
-def _result(criterion: EligibilityCriterion, expression: Expression, scope: Values) -> CriterionResult:
+def result_of(criterion: EligibilityCriterion, expression: Expression, scope: Values) -> CriterionResult:
+    """Return the result of one criterion. Raises TypeError if its expression is no condition."""
     answer = expression.evaluate(scope)
     if not isinstance(answer, bool | Undetermined):
         raise TypeError(f"criterion {criterion.id} does not give a condition")

@@ -14,18 +14,21 @@ def history_paths(tree: Node, function: str) -> Iterator[str]:
             yield history_target(node).path
 
 
-def paths(node: Node, rows: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield the names read from the present: not those of the past, not the cells of the rows named in `rows`."""
+def paths(node: Node, rows: frozenset[str] = frozenset(), *, at_visit: bool = True) -> Iterator[str]:
+    """Yield the names read from the present: not those of the past, not the cells of the rows named in `rows`.
+
+    at_visit: also those that are read from the same visit only.
+    """
     match node:
         case Name(path=path) if path.partition(".")[0] not in rows:
             yield path
-        case Call(function=function) if function in AT_VISIT:
+        case Call(function=function) if function in AT_VISIT and at_visit:
             yield history_target(node).path
         case Call(function=function) if function in HISTORY:
             return
         case Macro(target=target, body=body, variable=variable):
-            yield from paths(target, rows)
-            yield from paths(body, rows | {variable})
+            yield from paths(target, rows, at_visit=at_visit)
+            yield from paths(body, rows | {variable}, at_visit=at_visit)
         case _:
             for child in children(node):
-                yield from paths(child, rows)
+                yield from paths(child, rows, at_visit=at_visit)

@@ -24,87 +24,9 @@ from protocol.expressions.compiled import (
 )
 from protocol.expressions.eligibility import EligibilityRules
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
+from protocol.expressions.scope import Scope, is_answered
 
-Answers = Mapping[str, Any]
-"""Captured values of one form: JSON values by item name."""
-NOTHING: Answers = {}
 HIDDEN = Undetermined()
-
-
-class Scope:
-    """The values that an expression can read, under the names of the protocol file; an unknown value is undetermined.
-
-    ``form_values`` are the values of ``form``; ``other_forms`` those of other forms by code. ``subject`` has
-    first_consent_at, first_consent_type, consent_at, consent_type, inclusion_on, screened_on, group and
-    first_infusion_on (dates, aware datetimes, texts). ``other_forms`` also holds what is named beside the forms: visit,
-    infusion and logs.
-    By form, ``previous`` holds the record before this one, ``last`` the latest known values, ``same`` those of the
-    same visit.
-    """
-
-    __slots__ = ("form", "form_values", "last", "other_forms", "previous", "same", "subject")
-
-    def __init__(
-        self,
-        form_values: Answers = NOTHING,
-        other_forms: Mapping[str, Answers] = NOTHING,
-        subject: Mapping[str, Any] = NOTHING,
-        *,
-        form: str = "",
-        previous: Mapping[str, Answers] = NOTHING,
-        last: Mapping[str, Answers] = NOTHING,
-        same: Mapping[str, Answers] = NOTHING,
-    ) -> None:
-        self.form_values = form_values
-        self.other_forms = other_forms
-        self.subject = subject
-        self.form = form
-        self.previous = previous
-        self.last = last
-        self.same = same
-
-    def get(self, name: str) -> Any:
-        """Return the value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)`` or ``here(…)``."""
-        if name.endswith(")"):
-            function, _, path = name[:-1].partition("(")
-            return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](path)
-        form, dot, item = name.partition(".")
-        if not dot:
-            return self.form_values.get(name)
-        return self.subject.get(item) if form == "subject" else self._answers(form).get(item)
-
-    def with_values(self, values: Answers) -> "Scope":
-        """Return the same scope with other values for its own form."""
-        others = self.other_forms, self.subject
-        times = {"previous": self.previous, "last": self.last, "same": self.same}
-        return Scope(values, *others, form=self.form, **times)
-
-    def _answers(self, form: str) -> Answers:
-        return self.form_values if form == self.form else self.other_forms.get(form, NOTHING)
-
-    def _earlier(self, path: str) -> Any:
-        form, item = self._split(path)
-        return self.previous.get(form, NOTHING).get(item)
-
-    def _latest(self, path: str) -> Any:
-        form, item = self._split(path)
-        now = self._answers(form).get(item)
-        return now if is_answered(now) else self.last.get(form, NOTHING).get(item)
-
-    def _here(self, path: str) -> Any:
-        form, item = self._split(path)
-        return (self.form_values if form == self.form else self.same.get(form, NOTHING)).get(item)
-
-    def _split(self, path: str) -> tuple[str, str]:
-        form, dot, item = path.rpartition(".")
-        return (form, item) if dot else (self.form, path)
-
-
-def is_answered(value: Any) -> bool:
-    """Return True if a captured value is neither blank nor marked missing."""
-    if isinstance(value, Mapping):
-        return is_answered(value.get("limit", value.get("value")))
-    return value is not None and value != "" and value != []
 
 
 class ItemRules:
@@ -237,6 +159,7 @@ class FormRules(ItemRules):
         self.form = form
         self.protocol = evaluation.protocol
         self._checks = [(check, evaluation.compile(check.violated, names)) for check in form.checks]
+        self._violations = {check.id: violated for check, violated in self._checks}
         self._rows: dict[str, ItemRules] = {}
 
     def label_of(self, path: str, language: str = "en") -> str:
@@ -275,7 +198,7 @@ class FormRules(ItemRules):
         return [item.name for item in self.items if item.name in names]
 
     def _violated(self, check: Check) -> Expression:
-        return next(violated for known, violated in self._checks if known is check)
+        return self._violations[check.id]
 
     def row(self, name: str) -> ItemRules:
         """Return the rules of a row of the item ``name``; their scope holds the cells and the form's values."""
@@ -296,11 +219,15 @@ class FormRules(ItemRules):
         rules: list[ItemRules] = [self, *(self.row(item.name) for item in self.items if item.type == "rows")]
         found: set[str] = set()
         for expression in (each for part in rules for each in part.expressions):
-            now = expression.references | expression.previous | expression.last
-            found |= {_form_of(name) for name in now if "." in name}
-            if expression.previous | expression.last:
-                found.add(self.form.code)
-        return frozenset(found & self._evaluation.protocol.forms.keys())
+            found |= self._read_in(expression)
+        return frozenset(found)
+
+    def _read_in(self, expression: Expression) -> set[str]:
+        now = expression.references | expression.previous | expression.last
+        found = {_form_of(name) for name in now if "." in name}
+        if expression.previous | expression.last:
+            found.add(self.form.code)
+        return found & self._evaluation.protocol.forms.keys()
 
     @cached_property
     def readers(self) -> Mapping[str, "Readers"]:
@@ -315,17 +242,20 @@ class FormRules(ItemRules):
                 readers = found.setdefault(name, Readers())
                 readers.when.add(when)
                 readers.checks.setdefault(check.id, check)
+                readers.forms.update(self._read_in(violated))
         for item, condition in (*self._shown.items(), *self._required.items()):
             for name, when in self._outside(condition):
                 readers = found.setdefault(name, Readers())
                 readers.when.add(when)
                 readers.items.setdefault(item)
+                # Whether an answer is needed depends on every condition of the form.
+                readers.forms.update(self.reads)
         return found
 
     def _outside(self, expression: Expression) -> Iterator[tuple[str, str]]:
         for name in expression.references:
             if "." in name and not name.startswith(self._prefix):
-                yield name, "now"
+                yield name, "here" if name in expression.only_here else "now"
         for when, names in (("previous", expression.previous), ("last", expression.last)):
             for name in names:
                 yield name if "." in name else f"{self._prefix}{name}", when
@@ -351,12 +281,14 @@ class FormRules(ItemRules):
 class Readers:
     """What reads one name: checks by id, and items whose condition (`shown_when`, `required_when`) does.
 
-    when: `now` if the value is read as known at the form's own visit, `previous`, `last`.
+    when: `now` if the value is read as known at the form's own visit, `here` if only as captured there, `previous`,
+    `last`. forms: those whose captured values are needed to judge them, as in `FormRules.reads`.
     """
 
     checks: dict[str, Check] = field(default_factory=dict)
     items: dict[str, None] = field(default_factory=dict)
     when: set[str] = field(default_factory=set)
+    forms: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item
-from protocol.expressions.rules import NOTHING, FormRules, ItemRules, Scope, is_answered, rules_of
+from protocol.expressions.rules import FormRules, ItemRules, rules_of
+from protocol.expressions.scope import NOTHING, Scope, is_answered
 from protocol.simulation.values import Setting, simulated_value
 from protocol.values.parsing import limit_findings
 

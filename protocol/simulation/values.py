@@ -61,9 +61,16 @@ def _number(item: Item, rng: Random, setting: Setting) -> Any:
         if odd is not None:
             return _written(odd, item)
     number = _clamped(_drawn(item, limits, rng, _near(setting.near)), limits, _places(item))
-    if item.units and item.type == "decimal" and rng.random() < IN_OTHER_UNIT:
-        return _in_other_unit(number, limits, item, rng) or _written(number, item)
+    if item.units and item.type == "decimal" and (unit := _unit(item, rng, setting.near)):
+        return _in_other_unit(number, limits, item, unit) or _written(number, item)
     return _written(number, item)
+
+
+def _unit(item: Item, rng: Random, near: Any) -> str:
+    """Return the alternative unit to enter a number in, empty for the own one: a laboratory keeps to one unit."""
+    if near is not None and not (isinstance(near, Mapping) and "missing" in near):
+        return str(near.get("unit", "")) if isinstance(near, Mapping) else ""
+    return rng.choice(item.units).unit if rng.random() < IN_OTHER_UNIT else ""
 
 
 def _drawn(item: Item, limits: Limits, rng: Random, near: float | None) -> float:
@@ -117,8 +124,8 @@ def _written(number: Decimal, item: Item) -> str:
     return format(number if number else abs(number), "f")
 
 
-def _in_other_unit(number: Decimal, limits: Limits, item: Item, rng: Random) -> dict[str, str] | None:
-    other = rng.choice(item.units)
+def _in_other_unit(number: Decimal, limits: Limits, item: Item, unit: str) -> dict[str, str] | None:
+    other = item.alternative(unit)
     places = max(0, 3 - (number / other.factor).adjusted()) if number else 1
     most = item.decimals_in(other.unit)
     step = Decimal(1).scaleb(-min(places, 6 if most is None else most))

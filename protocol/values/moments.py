@@ -9,6 +9,7 @@ Comparisons work on intervals and return True, False or None (undecided). No Dja
 import datetime as dt
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -62,16 +63,7 @@ class Moment:
     @classmethod
     def from_iso(cls, text: str, zone: str | None = None) -> "Moment":
         """Return the moment that `.iso` wrote. A date takes the time zone `zone`. Raises ValueError."""
-        matched = STORED.fullmatch(text)
-        if not matched:
-            raise ValueError(f"not a stored moment: {text!r}")
-        year, month, day, hour, minute, offset, own_zone = matched.groups()
-        moment = cls(int(year), _number(month), _number(day), zone=own_zone or zone)
-        if offset is not None:
-            east = offset_minutes(offset)
-            moment = replace(moment, hour=_number(hour), minute=_number(minute), offset=east)
-        moment.wall  # noqa: B018  refuses a thirteenth month or a 31 February
-        return moment
+        return _stored(text, zone)
 
     @classmethod
     def from_datetime(cls, instant: dt.datetime, zone: str) -> "Moment":
@@ -170,6 +162,22 @@ class Moment:
         return self.iso
 
 
+# A patient has some hundred dates, and a save compares each of them several times.
+@lru_cache(maxsize=8192)
+def _stored(text: str, zone: str | None) -> Moment:
+    matched = STORED.fullmatch(text)
+    if not matched:
+        raise ValueError(f"not a stored moment: {text!r}")
+    year, month, day, hour, minute, offset, own_zone = matched.groups()
+    moment = Moment(int(year), _number(month), _number(day), zone=own_zone or zone)
+    if offset is not None:
+        east = offset_minutes(offset)
+        moment = replace(moment, hour=_number(hour), minute=_number(minute), offset=east)
+    moment.wall  # noqa: B018  refuses a thirteenth month or a 31 February
+    return moment
+
+
+@lru_cache(maxsize=16384)
 def before(a: Moment, b: Moment) -> bool | None:
     """Return True if `a` is before `b`, False if not, None if the known parts do not decide.
 
@@ -227,6 +235,7 @@ def _number(digits: str | None) -> int | None:
     return None if digits is None else int(digits)
 
 
+@lru_cache(maxsize=4096)
 def _midnight(day: dt.date, zone: str | None) -> dt.datetime:
     place = ZoneInfo(zone) if zone else dt.UTC
     return dt.datetime(day.year, day.month, day.day, tzinfo=place).astimezone(dt.UTC)

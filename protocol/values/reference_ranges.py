@@ -109,11 +109,15 @@ def _years(start: date, end: date) -> tuple[int, bool]:
 
 @dataclass(frozen=True, slots=True)
 class RangeReading:
-    """How a value compares with its range, and the bounds of the range in the unit of the item."""
+    """How a value compares with its range, and the bounds of the range in the unit of the item.
+
+    now: of a signed value whose range was corrected since, how it compares with the range as corrected.
+    """
 
     side: Side
     low: Decimal | None = None
     high: Decimal | None = None
+    now: "RangeReading | None" = None
 
     @property
     def flag(self) -> str:

@@ -12,18 +12,23 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from audit import events
-from audit.sources import Filter
+from audit.events import AccessKind
+from audit.models import TrailReview
 from audit.trail import label_of, title_of, tracked_columns, tracked_models, trail_of
+from audit.trail_reading.sources import Filter
 from patients.models import Patient
 from patients.queries.filters import form_choices
+from reports.audit_trail.watching import watched, working_hours
 from trials import roles
 from trials.date_fields import DayField, on_clock_of
 from trials.models import Trial
 from trials.reader import reader_language
+from trials.typed_input import KeepsInput
 
 KINDS = [
     ("created", _("Created")),
     ("changed", pgettext_lazy("what was done", "Changed")),
+    ("marked", _("Verified, frozen or locked")),
     ("deleted", _("Deleted")),
     ("signed", pgettext_lazy("what was done", "Signed")),
     ("unsigned", _("Signature invalidated")),
@@ -31,26 +36,77 @@ KINDS = [
     ("review", _("Review of the trail")),
 ]
 ORIGINS = list(events.ORIGIN_WORDS.items())
-NOBODY = "-"
+NOBODY, ANYBODY = "-", "*"
+STATES = [
+    ("after_inclusion", _("Changed after inclusion")),
+    ("after_signature", _("Changed after signature")),
+    ("after_lock", _("Written under a lock")),
+    ("after_unlock", _("Changed after unlock")),
+    ("in_bulk", _("Many by one person in minutes")),
+    ("outside", _("Outside working hours")),
+    ("late", _("Late entry")),
+]
+ORDERS = [("", _("Newest first")), ("oldest", _("Oldest first"))]
+CLOCK = re.compile(r"([01]?\d|2[0-3])[:.]([0-5]\d)", re.ASCII)
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?", re.ASCII)
 ROW = re.compile(r"([a-z]+\.[a-z]+):(\d{1,18})", re.ASCII)
 ANY = ("", _("Any"))
+DAY_MINUTES = 24 * 60
+
+
+class ClockField(forms.CharField):
+    """A time of day at the site, `07:30`, as minutes since midnight; None if it is empty."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=5, **options)
+        self.widget.attrs["autocomplete"] = "off"
+
+    def clean(self, value: Any) -> Any:
+        """Return the minutes. Raises ValidationError for anything that is no time of day."""
+        text = super().clean(value)
+        if not text:
+            return None
+        found = CLOCK.fullmatch(text)
+        if found is None:
+            raise forms.ValidationError(_("Enter a time of day from 00:00 to 23:59."))
+        return int(found[1]) * 60 + int(found[2])
 
 
 class TrailForm(forms.Form):
     """Filters of the audit trail page. `filter()` returns them once the form is valid."""
 
     patient = forms.CharField(label=_("Patient"), max_length=20, required=False)
+    search = forms.CharField(
+        label=_("Words in values and reasons"), max_length=200, required=False, widget=forms.SearchInput
+    )
     form = forms.ChoiceField(label=_("Form or table"), required=False)
     item = forms.ChoiceField(label=_("Item"), required=False)
+    watch = forms.ChoiceField(label=_("Watched data"), required=False)
     user = forms.ChoiceField(label=_("Person"), required=False)
+    about = forms.ChoiceField(label=_("About this person"), required=False)
     role = forms.ChoiceField(
         label=_("Role"), choices=[ANY, *roles.CHOICES, ("system", _("System"))], required=False
     )
-    kind = forms.ChoiceField(label=_("What"), choices=[ANY, *KINDS], required=False)
+    kind = forms.ChoiceField(
+        label=_("What"),
+        required=False,
+    )
+    state = forms.ChoiceField(label=_("Circumstances"), choices=[ANY, *STATES], required=False)
     origin = forms.ChoiceField(label=_("From"), choices=[ANY, *ORIGINS], required=False)
     since = DayField(label=_("Since"), help_text="", required=False)
     until = DayField(label=_("Until"), help_text="", required=False)
+    from_time = ClockField(label=_("From time of day"), required=False)
+    until_time = ClockField(label=_("Until time of day"), required=False)
+    session = forms.RegexField(
+        regex=r"^[0-9a-f]{4,64}$",
+        label=_("Session"),
+        required=False,
+        error_messages={
+            "invalid": _("A session is named by letters a to f and digits, as its entries show it.")
+        },
+    )
+    address = forms.CharField(label=_("Network address"), max_length=64, required=False)
+    order = forms.ChoiceField(label=_("Order"), choices=ORDERS, required=False)
     row = forms.RegexField(regex=rf"^{ROW.pattern}$", required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -61,12 +117,21 @@ class TrailForm(forms.Form):
         self.zone = trial.rules.trial.site.time_zone
         on_clock_of(self, self.zone)
         requested = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
+        seen = [each for each in AccessKind.choices if each[0] != "treatment_seen" or "see_treatment" in may]
+        self._offer("kind", [ANY, *KINDS, (_("Kinds of access"), seen)], "")
         self._offer("form", [ANY, *self._forms(may)], requested["form"])
         self._offer("item", [ANY, *self._items(requested["form"])], requested["item"])
         if not requested["form"] and not requested["item"]:
             del self.fields["item"]
         persons = [(person.username, person.full_name) for person in people]
-        self._offer("user", [ANY, *persons, (NOBODY, _("Nobody: system"))], "")
+        named = [(ANYBODY, _("Any named person")), (NOBODY, _("Nobody: system"))]
+        self._offer("user", [ANY, *persons, *named], "")
+        self._offer("about", [ANY, *persons], "")
+        language = reader_language()
+        watch = trial.rules.trail_review.watch
+        self._offer(
+            "watch", [ANY, *((code, each.title.in_language(language)) for code, each in watch.items())], ""
+        )
 
     def _offer(self, name: str, choices: list[Any], requested: str) -> None:
         """Set the choices of a field. An unknown value in the URL (a form of an earlier version) is added to them."""
@@ -121,11 +186,39 @@ class TrailForm(forms.Form):
             origin=cleaned["origin"],
             since=self._midnight(cleaned["since"]),
             until=self._midnight(cleaned["until"], days=1),
+            about=self._user_id(cleaned["about"]),
+            session=cleaned["session"],
+            address=cleaned["address"].strip(),
+            minutes=self._minutes(),
+            search=cleaned["search"],
+            watched=watched(self.trial.rules, cleaned["watch"]) if cleaned["watch"] else (),
+            **self._state(cleaned["state"]),
         )
 
+    @property
+    def oldest_first(self) -> bool:
+        """Return whether the oldest entries come first."""
+        return bool(self.cleaned_data["order"])
+
+    def _state(self, state: str) -> dict[str, Any]:
+        match state:
+            case "":
+                return {}
+            case "outside":
+                return {"outside": working_hours(self.trial.rules)}
+            case "late":
+                return {"late": self.trial.rules.trail_review.late_after_days}
+        return {"states": (state,)}
+
+    def _minutes(self) -> tuple[int, int] | None:
+        first, last = self.cleaned_data["from_time"], self.cleaned_data["until_time"]
+        if first is None and last is None:
+            return None
+        return first or 0, DAY_MINUTES - 1 if last is None else last
+
     def _user_id(self, name: str) -> int | None:
-        if name == NOBODY:
-            return -1
+        if name in (NOBODY, ANYBODY):
+            return -1 if name == NOBODY else -2
         return next((person.pk for person in self.people if name and person.username == name), None)
 
     def _midnight(self, day: date | None, days: int = 0) -> datetime | None:
@@ -134,14 +227,15 @@ class TrailForm(forms.Form):
         return datetime.combine(day + timedelta(days=days), time(), tzinfo=ZoneInfo(self.zone))
 
 
-class TrailReviewForm(forms.Form):
+class TrailReviewForm(KeepsInput):
     """The reviewer's conclusion about the part of the trail that the filter shows."""
 
+    finding = forms.ChoiceField(label=_("Result"), choices=TrailReview.Finding, widget=forms.RadioSelect)
     conclusion = forms.CharField(
         label=_("Conclusion of this review"),
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Your name, the filter above and the time are recorded with it."),
+        help_text=_("Your name, the filter above, the pages you saw and the time are recorded with it."),
     )
 
 

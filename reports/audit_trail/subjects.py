@@ -6,20 +6,14 @@ from typing import Any
 
 from django.db import models
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext as _
 
-from accounts.models import User
-from audit.change_labels import Reader
-from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.reading import TrailEntry
-from audit.trail import model_labelled, title_of
-from dosing.models import ProductDeviation
+from audit.trail import model_labelled
+from audit.trail_reading.change_labels import Reader
+from audit.trail_reading.reading import TrailEntry
+from dosing.models import Infusion
 from patients.casebook.navigation import form_address
-from patients.casebook.row_words import asked_path
-from patients.models import Deviation, Patient, Query, Record, Visit
-from safety.models import AdverseEvent
-from trials.models import ProtocolVersion
+from patients.models import Patient, Record, Visit
 
 
 @dataclass(frozen=True)
@@ -39,14 +33,18 @@ class TrailSubjects:
 
     def of(self, entry: TrailEntry) -> TrailSubject:
         """Return the subject of an entry."""
-        if entry.of is None:
-            return self._event(entry.row)
-        return self.of_row(entry.of, entry.row)
+        title = entry.title
+        if entry.of is not None:
+            return TrailSubject(title, self.page_of(entry.of, entry.row))
+        if isinstance(entry.row, AccessEvent):
+            return TrailSubject(title)
+        query = entry.row.filters.get("query")
+        return TrailSubject(title, self.address("audit:trail") + (f"?{query}" if query else ""))
 
-    def of_row(self, model: type[models.Model], row: Any) -> TrailSubject:
-        """Return the subject of a current row or a history row."""
-        make = MAKERS.get(model._meta.label_lower)
-        return make(self, row) if make else TrailSubject(title_of(model))
+    def page_of(self, model: type[models.Model], row: Any) -> str:
+        """Return the URL of the page that shows a current row or a history row; empty if there is none."""
+        find = PAGES.get(model._meta.label_lower)
+        return find(self, row) if find else ""
 
     def patient(self, key: int | None) -> Patient | None:
         """Return a loaded patient, or None."""
@@ -59,134 +57,112 @@ class TrailSubjects:
         except NoReverseMatch:
             return ""
 
-    def _event(self, row: Any) -> TrailSubject:
-        if isinstance(row, AccessEvent):
-            return TrailSubject(
-                str(AccessKind(row.kind).label) if row.kind in AccessKind.values else row.kind
-            )
-        return TrailSubject(
-            _("Review of the trail"),
-            self.address("audit:trail") + (f"?{row.filters['query']}" if row.filters.get("query") else ""),
+
+Finder = Callable[[TrailSubjects, Any], str]
+
+
+def _of_patient(name: str, *columns: str) -> Finder:
+    """Return a finder for rows that are shown on one of their patient's pages; columns: the rest of its address."""
+
+    def find(places: TrailSubjects, row: Any) -> str:
+        patient = places.patient(getattr(row, "patient_id", None))
+        return (
+            places.address(name, patient.code, *(getattr(row, each) for each in columns)) if patient else ""
         )
 
-
-def _of_patient(name: str, title: Callable[[Any], str]) -> Callable[[TrailSubjects, Any], TrailSubject]:
-    """Return a maker for rows that are shown on one of their patient's pages."""
-
-    def make(places: TrailSubjects, row: Any) -> TrailSubject:
-        patient = places.patient(getattr(row, "patient_id", None))
-        return TrailSubject(title(row), places.address(name, patient.code) if patient else "")
-
-    return make
+    return find
 
 
-def _patient(places: TrailSubjects, row: Any) -> TrailSubject:
-    return TrailSubject(
-        _("Patient %(code)s") % {"code": row.code}, places.address("reports:casebook", row.code)
-    )
+def _at_bedside(places: TrailSubjects, row: Any) -> str:
+    infusion = places.reader.find(Infusion, row.infusion_id)
+    patient = places.patient(infusion.patient_id) if infusion else None
+    return places.address("dosing:bedside", patient.code, infusion.number) if patient and infusion else ""
 
 
-def _visit(places: TrailSubjects, row: Any) -> TrailSubject:
-    patient, key = places.patient(row.patient_id), Visit(code=row.code, number=row.number).key
-    url = places.address("patients:visit", patient.code, key) if patient else ""
-    return TrailSubject(_("Visit %(visit)s") % {"visit": key}, url)
+def _of_infusion(name: str) -> Finder:
+    """Return a finder for rows that are shown on a page of their infusion."""
 
-
-def _record(places: TrailSubjects, row: Any) -> TrailSubject:
-    reader, patient = places.reader, places.patient(row.patient_id)
-    version, visit = reader.find(ProtocolVersion, row.protocol_id), reader.find(Visit, row.visit_id)
-    form = version.rules.forms.get(row.form) if version else None
-    name = form.title.in_language(reader.language) if form else row.form
-    title = f"{name} · {visit.key}" if visit else f"{name} {row.repeat}"
-    url = form_address(patient, row.form, visit, row.repeat, slug=places.slug) if patient else ""
-    return TrailSubject(title, url)
-
-
-def _query(places: TrailSubjects, row: Any) -> TrailSubject:
-    title = _("Query on %(item)s") % {"item": asked_path(row)}
-    return TrailSubject(title, places.address("patients:query", row.id))
-
-
-def _message(places: TrailSubjects, row: Any) -> TrailSubject:
-    query = places.reader.find(Query, row.query_id)
-    title = (
-        _("Message in the query on %(item)s") % {"item": asked_path(query)}
-        if query
-        else _("Message in a query")
-    )
-    return TrailSubject(title, places.address("patients:query", row.query_id))
-
-
-def _infusion(places: TrailSubjects, row: Any) -> TrailSubject:
-    patient = places.patient(row.patient_id)
-    url = places.address("dosing:infusion", patient.code, row.number) if patient else ""
-    return TrailSubject(_("Infusion %(number)s") % {"number": row.number}, url)
-
-
-def _adverse_event(places: TrailSubjects, row: Any) -> TrailSubject:
-    patient = places.patient(row.patient_id)
-    url = places.address("safety:event", patient.code, row.number) if patient else ""
-    return TrailSubject(f"AE {row.number} · {row.term}", url)
-
-
-def _deviation(name: str, letter: str) -> Callable[[TrailSubjects, Any], TrailSubject]:
-    def make(places: TrailSubjects, row: Any) -> TrailSubject:
+    def find(places: TrailSubjects, row: Any) -> str:
         patient = places.patient(row.patient_id)
-        url = places.address(name, patient.code, row.number) if patient else ""
-        title = _("Deviation %(number)s") % {"number": f"{letter}-{row.number}"}
-        return TrailSubject(title, url)
+        model = model_labelled("dosing.infusion")
+        infusion = places.reader.find(model, row.infusion_id) if model else None
+        return places.address(name, patient.code, infusion.number) if patient and infusion else ""
 
-    return make
-
-
-def _delegation(places: TrailSubjects, row: Any) -> TrailSubject:
-    name = places.reader.name(User, row.user_id)
-    return TrailSubject(
-        _("Role of %(name)s") % {"name": name}, places.address("accounts:person", row.user_id)
-    )
+    return find
 
 
-def _user(places: TrailSubjects, row: Any) -> TrailSubject:
-    return TrailSubject(
-        _("Account of %(name)s") % {"name": row.full_name}, places.address("accounts:person", row.id)
-    )
+def _visit(places: TrailSubjects, row: Any) -> str:
+    patient, key = places.patient(row.patient_id), Visit(code=row.code, number=row.number).key
+    return places.address("patients:visit", patient.code, key) if patient else ""
 
 
-def _signature(places: TrailSubjects, row: Any) -> TrailSubject:
+def _record(places: TrailSubjects, row: Any) -> str:
+    patient, visit = places.patient(row.patient_id), places.reader.find(Visit, row.visit_id)
+    return form_address(patient, row.form, visit, row.repeat, slug=places.slug) if patient else ""
+
+
+def _of_record(places: TrailSubjects, row: Any) -> str:
+    record = places.reader.find(Record, row.record_id)
+    return _record(places, record) if record is not None else ""
+
+
+def _locked(places: TrailSubjects, row: Any) -> str:
+    if row.record_id:
+        return _of_record(places, row)
+    visit = places.reader.find(Visit, row.visit_id) if row.visit_id else None
+    if visit is not None:
+        return _visit(places, visit)
+    patient = places.patient(row.patient_id)
+    return places.address("reports:casebook", patient.code) if patient else ""
+
+
+def _signature(places: TrailSubjects, row: Any) -> str:
     model = model_labelled(row.target_type)
     target = places.reader.find(model, row.target_id) if model else None
-    signed = places.of_row(model, target) if model and target else TrailSubject(row.target_type)
-    return TrailSubject(_("Signature on %(what)s") % {"what": signed.title}, signed.url)
+    return places.page_of(model, target) if model and target is not None else ""
 
 
-def _version(places: TrailSubjects, row: Any) -> TrailSubject:
-    return TrailSubject(_("Protocol version %(version)s") % {"version": row.version})
-
-
-MAKERS: dict[str, Callable[[TrailSubjects, Any], TrailSubject]] = {
-    "patients.patient": _patient,
-    "patients.identity": _of_patient("patients:identity", lambda row: _("Identity")),
-    "patients.consent": _of_patient(
-        "patients:consent", lambda row: _("Consent %(version)s") % {"version": row.version}
-    ),
-    "patients.eligibilitydecision": _of_patient("patients:eligibility", lambda row: _("Eligibility")),
-    "patients.contactattempt": _of_patient(
-        "patients:patient-contacts", lambda row: _("Contact %(number)s") % {"number": row.number}
-    ),
-    "patients.prescreeningrow": lambda places, row: TrailSubject(
-        _("Row %(number)s of the pre-screening log") % {"number": row.number},
-        places.address("patients:prescreening"),
-    ),
+PAGES: dict[str, Finder] = {
+    "patients.patient": lambda places, row: places.address("reports:casebook", row.code),
+    "patients.identity": _of_patient("patients:identity"),
+    "patients.consent": _of_patient("patients:consent"),
+    "patients.eligibilitydecision": _of_patient("patients:eligibility"),
+    "patients.contactattempt": _of_patient("patients:patient-contacts"),
+    "patients.prescreeningrow": lambda places, row: places.address("patients:prescreening"),
     "patients.visit": _visit,
-    Record._meta.label_lower: _record,
-    "patients.query": _query,
-    "patients.querymessage": _message,
-    "patients.deviation": _deviation("patients:deviation", Deviation.letter),
-    "dosing.infusion": _infusion,
-    "dosing.productdeviation": _deviation("dosing:product-deviation", ProductDeviation.letter),
-    AdverseEvent._meta.label_lower: _adverse_event,
-    "accounts.delegation": _delegation,
-    "accounts.user": _user,
+    "patients.record": _record,
+    "patients.mark": _of_record,
+    "patients.datalock": _locked,
+    "patients.query": lambda places, row: places.address("patients:query", row.id),
+    "patients.querymessage": lambda places, row: places.address("patients:query", row.query_id),
+    "patients.deviation": _of_patient("patients:deviation", "number"),
+    "patients.sample": _of_patient("patients:sample", "number"),
+    "patients.aliquot": _of_patient("patients:patient-samples"),
+    "patients.samplemovement": _of_patient("patients:patient-samples"),
+    "patients.shipment": lambda places, row: places.address("patients:shipment", row.number),
+    "dosing.infusion": _of_patient("dosing:infusion", "number"),
+    "dosing.allocationcommitment": lambda places, row: places.address("dosing:allocation-commitment"),
+    "dosing.kit": lambda places, row: places.address("dosing:kits"),
+    "dosing.worksheetstep": _of_infusion("dosing:worksheet"),
+    "dosing.kitcheck": _of_infusion("dosing:kit-check"),
+    "dosing.lateinfusion": _of_infusion("dosing:kit-check"),
+    "dosing.stopoverride": _of_infusion("dosing:override"),
+    "dosing.plannedunblinding": lambda places, row: places.address("dosing:unblindings"),
+    "dosing.unblinding": lambda places, row: places.address("dosing:unblindings"),
+    **dict.fromkeys(
+        (
+            "dosing.bedsidegap",
+            "dosing.bedsideobservation",
+            "dosing.givebefore",
+            "dosing.infusioneventcheck",
+            "dosing.infusionstep",
+            "dosing.stopdecision",
+        ),
+        _at_bedside,
+    ),
+    "dosing.productdeviation": _of_patient("dosing:product-deviation", "number"),
+    "safety.adverseevent": _of_patient("safety:event", "number"),
+    "trials.delegation": lambda places, row: places.address("accounts:person", row.user_id),
+    "accounts.user": lambda places, row: places.address("accounts:person", row.id),
     "audit.signature": _signature,
-    "trials.protocolversion": _version,
 }

@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address
 from accounts.models import User
 from dosing.models import Infusion
+from patients.casebook.casebook import visit_title
 from patients.models import Patient, Visit
-from patients.participation.consent_withdrawal import treatment_goes_on
+from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import OPEN_PATIENTS
 from reports.calendar.ical import IcalDays, IcalEvent, IcalMoments
 from trials.models import Trial
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,23 @@ def _visits(trial: Trial, user: User, who: Q, first: date, last: date) -> list[C
     rows = rows.exclude(code__in=infused).annotate(
         begins=Coalesce("held_on", "window_from"), ends=Coalesce("held_on", "window_to")
     )
+    # The text of a protocol is long, and read once per process.
+    rows = rows.select_related("patient__protocol", "protocol").defer(
+        "patient__protocol__text", "protocol__text"
+    )
+    language = reader_language()
     return [
         CalendarEntry(
             key=f"visit-{visit.pk}",
             code=visit.patient.code,
-            title=_("Visit %(visit)s") % {"visit": visit.key},
+            title=visit_title(visit.patient.protocol, visit, language, _("Unscheduled visit")),
             day=visit.held_on or visit.planned_on,
             first=visit.begins,
             last=visit.ends,
             done=visit.state == Visit.State.HELD,
             url=address("patients:visit", trial.slug, visit.patient.code, visit.key),
         )
-        for visit in rows.filter(begins__lte=last, ends__gte=first).select_related("patient")
+        for visit in rows.filter(begins__lte=last, ends__gte=first)
     ]
 
 

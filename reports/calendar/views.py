@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from audit import events
+from audit.export_register import Channel, Sending, sent
 from patients.views.participation import patient_of
 from reports.calendar.entries import CalendarEntry, entries_of, of_day
 from reports.calendar.ical import calendar_text
@@ -155,10 +156,14 @@ def file(request: HttpRequest, secret: str) -> HttpResponse:
         entries = entries_of(trial, user, first=today - PAST, last=today + AHEAD)
         days = [entry.event(with_code=found.with_codes) for entry in entries]
     text = calendar_text(name=str(trial), events=days, now=timezone.now())
-    events.record(
-        kind=events.AccessKind.CALENDAR_READ, user=user, trial_id=trial.pk, request=request,
-        detail={"rows": len(entries)},
-    )  # fmt: skip
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="calendar.ics"'
-    return response
+    sending = Sending(
+        kind=events.AccessKind.CALENDAR_READ,
+        channel=Channel.CALENDAR,
+        trial_id=trial.pk,
+        person=user,
+        treatment=False,
+        told={"rows": len(entries)},
+    )
+    return sent(response, sending, request=request)

@@ -10,7 +10,7 @@ from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import Navigation, VisitLink
 from patients.models import Patient
-from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.consents.consent_withdrawal import stops_treatment
 from reports.casebook.infusion_status import infusion_status
 from reports.casebook.patient_data import PatientData
 from reports.casebook.step_facts import step_of

@@ -13,7 +13,7 @@ from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from dosing.dose import compare, shown_millions
+from dosing.labels import dose_amount
 from dosing.models import Infusion
 from patients.casebook.casebook import visit_title
 from patients.casebook.range_flags import range_words, reference_words, side_words
@@ -31,7 +31,7 @@ from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
 from safety.models import AdverseEvent
-from trials.reader import reader_language, shown_day, shown_moment, shown_number
+from trials.reader import reader_language, shown_day, shown_moment
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -176,7 +176,7 @@ class Chart:
         title, dose = _("Infusion %(number)s") % {"number": infusion.number}, self._dose(infusion)
         tips = [INFUSION_TIPS[infusion.state] % {"infusion": title, "time": when}]
         if dose:
-            tips.append(_("%(dose)s ×10⁶ cells/kg") % {"dose": dose})
+            tips.append(dose)
         crossed = infusion.state == Infusion.State.NOT_GIVEN
         return lanes.LaneMark(
             day=day,
@@ -188,14 +188,7 @@ class Chart:
 
     def _dose(self, infusion: Infusion) -> str:
         prepared = self.dossier.preparation(infusion)
-        dosing = self.rules.dosing
-        if prepared is None or prepared.cells_per_kg is None or dosing is None:
-            return ""
-        limits = dosing.cells_per_kg
-        finding = compare(
-            prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
-        )
-        return shown_number(shown_millions(finding))
+        return dose_amount(prepared) if prepared else ""
 
     @cached_property
     def events(self) -> lanes.Bars:

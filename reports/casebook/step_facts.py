@@ -8,7 +8,8 @@ from typing import Protocol as TypingProtocol
 from dosing.models import Infusion
 from patients.casebook.navigation import VisitLink
 from patients.models import Consent, EligibilityDecision, Patient, Visit
-from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.consents.consent_withdrawal import stops_treatment
+from patients.participation.death import states_death
 from patients.participation.next_step import (
     ConsentStands,
     DecisionStands,
@@ -20,7 +21,7 @@ from patients.participation.next_step import (
     VisitFacts,
     next_step,
 )
-from patients.participation.visit_status import NOT_APPLICABLE, UNFINISHED
+from patients.participation.visit_status import UNFINISHED, begins_after, last_day_of
 from protocol.document.document import Protocol
 from reports.casebook.patient_data import PatientData
 
@@ -41,26 +42,34 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
         consent=consent_stands(patient, dossier.casebook.consent),
         decision=decision_stands(patient, dossier.decision),
         treated=stops_treatment(patient) is None,
-        visits=tuple(_visit(link, rows[link.key]) for link in visits),
+        died=states_death(dossier.casebook.records, dossier.rules),
+        visits=tuple(_visit(link, rows[link.key], last_day_of(patient)) for link in visits),
         infusions=tuple(open_infusions(dossier.rules, dossier.infusions)),
     )
 
 
-def _visit(link: VisitLink, row: Visit) -> VisitFacts:
+def _visit(link: VisitLink, row: Visit, last_day: date | None) -> VisitFacts:
     left = [form.code for form in link.forms if form.needed and form.state in UNFINISHED]
-    return visit_facts(link.key, row.state, (row.window_from, row.window_to), link.state, left)
+    return visit_facts(link.key, row.state, (row.window_from, row.window_to), last_day, left)
 
 
 def visit_facts(
-    key: str, state: str, window: tuple[date | None, date | None], shown: str, left: Iterable[str]
+    key: str,
+    state: str,
+    window: tuple[date | None, date | None],
+    last_day: date | None,
+    left: Iterable[str],
 ) -> VisitFacts:
-    """Return one visit. shown: its state as `visit_status` gives it; left: required forms that are not complete."""
+    """Return one visit. last_day: after it no visit takes place; left: required forms that are not complete.
+
+    A form may be entered at a visit that never takes place: the vital status that tells of the death before it.
+    """
     planned = state == Visit.State.PLANNED
     gone = (Visit.State.MISSED, Visit.State.CANCELLED)
     return VisitFacts(
         key=key,
         planned=planned,
-        takes_place=state not in gone and not (planned and shown == NOT_APPLICABLE),
+        takes_place=state not in gone and not (planned and begins_after(window[0], last_day)),
         first=window[0],
         last=window[1],
         left=tuple(left),
@@ -100,6 +109,8 @@ class AtBedside(TypingProtocol):
     def window_to(self) -> date | None: ...
     @property
     def weight_kg(self) -> Any: ...
+    @property
+    def weight_asked(self) -> bool: ...
 
 
 def open_infusions(rules: Protocol, infusions: Iterable[AtBedside]) -> Iterable[InfusionFacts]:
@@ -108,4 +119,5 @@ def open_infusions(rules: Protocol, infusions: Iterable[AtBedside]) -> Iterable[
     for row in infusions:
         if row.state == Infusion.State.PLANNED:
             visit = visits.get(row.number, "")
-            yield InfusionFacts(row.number, visit, row.window_from, row.window_to, row.weight_kg is not None)
+            weighed = row.weight_kg is not None or not row.weight_asked
+            yield InfusionFacts(row.number, visit, row.window_from, row.window_to, weighed)

@@ -47,7 +47,8 @@ PAGES = {
 class StepCard:
     """The next step in words. `url` is empty if there is none; `mine`: the reader may do it.
 
-    tone: `late`, `due` or `none`. `forms` are (title, address) of the forms to finish.
+    tone: `late`, `due` or `none`. `forms` are (title, address) of the forms to finish, or of the
+    bedside of an infusion.
     """
 
     title: str | Promise
@@ -70,6 +71,9 @@ def card_of(
         return StepCard(REASONS[step], "", "", "", mine=False, tone="none")
     slug, mine = access.trial.slug, access.may(Permission(step.needs))
     forms = tuple((form(each), address("patients:form", slug, code, step.visit, each)) for each in step.forms)
+    if step.infusion and not step.is_early(today):
+        bedside = address("dosing:bedside", slug, code, step.infusion)
+        forms = ((_("Steps and vital signs at the bedside"), bedside),)
     return StepCard(
         title=title_of(step, visit(step.visit) if step.visit else ""),
         when=_when(step, today),

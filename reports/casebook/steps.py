@@ -9,10 +9,11 @@ from django.utils.translation import ngettext
 
 from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient, Visit
-from patients.participation import eligibility
-from patients.participation.consent_withdrawal import stops_treatment
-from patients.participation.contacts import contact_codes, contacts_due
+from patients.participation.consents.consent_withdrawal import stops_treatment
+from patients.participation.eligibility_decisions import eligibility
+from patients.participation.logs.contacts import contact_codes, contacts_due
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
+from patients.views.visits import title_of
 from reports.casebook.patient_data import PatientData
 from trials.reader import shown_day
 
@@ -128,7 +129,7 @@ def _contacts(dossier: PatientData, base: str) -> Iterator[Step]:
         late = visit.window_to is not None and visit.window_to < dossier.today
         note = ngettext("%(attempts)s failed attempt", "%(attempts)s failed attempts", visit.attempts)
         yield Step(
-            _("Contact for %(visit)s") % {"visit": visit.key},
+            _("Contact for %(visit)s") % {"visit": title_of(visit, patient)},
             NOT_STARTED,
             note % {"attempts": visit.attempts},
             f"{base}contacts/",

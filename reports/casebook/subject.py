@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.compiled_queries import CompiledValues, Listed
 from patients.casebook.casebook import Casebook
 from patients.models import Patient, Record
-from patients.participation.consent_withdrawal import has_withdrawn
+from patients.participation.consents.consent_withdrawal import has_withdrawn
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
 from reports.casebook.patient_data import PatientData

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from accounts.addresses import address
+from audit.export_register import Channel, Sending, sent
 from patients.casebook.navigation import FormLink, Navigation, VisitLink
 from patients.casebook.navigation import navigation as places
 from patients.models import Record
@@ -87,7 +88,16 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
     drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
     name = f"{dossier.patient.code}-profile.svg"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
+    response = HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
+    sending = Sending(
+        channel=Channel.DRAWING,
+        trial_id=request.trial.pk,
+        patient_id=dossier.patient.pk,
+        treatment=request.access.sees_treatment,
+        see=request.access.see_of_files,
+        told={"file": name},
+    )
+    return sent(response, sending, request=request)
 
 
 def navigation(dossier: PatientData) -> CasebookNavigation:

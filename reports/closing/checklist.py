@@ -59,11 +59,16 @@ class Point:
 
 
 CASEBOOK = "reports:casebook"
+# The checklist itself shows the rows that a point counts (`open_rows`).
+HERE = "reports:checklist"
 POINTS = (
-    Point("in_study", _("Patients still in the study"), counts.in_study, CASEBOOK),
-    Point("visits", _("Visits neither held nor missed"), counts.visits, CASEBOOK),
-    Point("infusions", _("Infusions neither given nor marked as not given"), counts.infusions, CASEBOOK),
-    Point("missing_forms", _("Required forms not begun"), counts.missing_forms, CASEBOOK),
+    Point("in_study", _("Patients still in the study"), counts.in_study, HERE, "point=in_study", False),
+    Point("visits", _("Visits neither held nor missed"), counts.visits, HERE, "point=visits", False),
+    Point("infusions", _("Infusions neither given nor marked as not given"), counts.infusions, HERE,
+          "point=infusions", False),
+    Point("bedside", _("Infusions with observations or checklists missing"), counts.bedside, HERE,
+          "point=bedside", False),
+    Point("missing_forms", _("Required forms not begun"), counts.missing_forms, HERE, "point=missing_forms", False),
     Point("drafts", _("Forms not complete"), counts.drafts, "patients:forms", "state=draft", False),
     Point("open_queries", _("Queries not closed"), counts.open_queries, "patients:queries", "state=not_closed", False),
     Point("unverified", _("Forms not verified as planned"), counts.unverified, "patients:verify"),
@@ -75,22 +80,28 @@ POINTS = (
           "signed=no", False),
     Point("events_unreported", _("Serious events not reported"), counts.events_unreported, "safety:listing",
           "clock=open", False),
-    Point("event_drafts", _("Adverse events begun and not saved"), counts.event_drafts, "safety:listing",
-          "", False),
+    Point("event_drafts", _("Adverse events begun and not saved"), counts.event_drafts, HERE,
+          "point=event_drafts", False),
     Point("deviations", _("Deviations not classified"), counts.deviations, "patients:deviations", "state=waiting",
           False),
     Point("product_deviations", _("Product deviations not classified"), counts.product_deviations,
           "dosing:product-deviations", "state=waiting", False, open_only=True),
+    Point("samples_overdue", _("Required samples not recorded"), counts.samples_overdue, "patients:patient-samples"),
+    Point("samples_to_destroy", _("Tubes to destroy: consent withdrawn"), counts.samples_to_destroy,
+          "patients:samples", "destroy=yes", False),
     Point("criteria", _("Criteria not decided"), counts.criteria, "patients:eligibility"),
     Point("decisions", _("Decisions on eligibility that rest on changed inputs"), counts.decisions,
-          "patients:eligibility"),
-    Point("calculations", _("Calculations without a result"), counts.calculations, CASEBOOK, blocking=False),
-    Point("deaths", _("Deaths without a fatal event of that day"), counts.deaths, CASEBOOK, blocking=False),
+          "patients:decisions", "changed=true", False),
+    Point("calculations", _("Calculations without a result"), counts.calculations, HERE,
+          "point=calculations", False, blocking=False),
+    Point("deaths", _("Deaths without a fatal event of that day"), counts.deaths, HERE,
+          "point=deaths", False, blocking=False),
     Point("contradictions", _("Entries that contradict each other or the death"), counts.contradictions,
           "reports:quality", "kind=contradiction", False, blocking=False),
     Point("outdated", _("Calculated values older than what they are calculated from"), counts.outdated,
           "reports:quality", "kind=outdated", False, blocking=False),
-    Point("missing_items", _("Items marked as missing"), counts.missing_items, CASEBOOK, blocking=False),
+    Point("missing_items", _("Items marked as missing"), counts.missing_items, HERE,
+          "point=missing_items", False, blocking=False),
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ other forms and those they read.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,13 +17,21 @@ from django.utils import timezone
 
 from audit.compiled_queries import CompiledValues
 from audit.models import Signature
+from dosing.bedside.gaps import Gap, open_gaps
 from dosing.models import Infusion, ProductDeviation
 from patients.casebook.outdated_scores import outdated_by_patient
-from patients.models import Deviation, EligibilityDecision, Patient, Query, Record, Visit
+from patients.models import Aliquot, Deviation, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
-from patients.participation.eligibility import evaluate
-from patients.participation.visit_status import ENDS_VISITS, OPEN_PATIENTS, required_at, required_of
+from patients.participation.eligibility_decisions.eligibility import evaluate
+from patients.participation.visit_status import (
+    ENDS_VISITS,
+    OPEN_PATIENTS,
+    forms_at,
+    required_at,
+    required_of,
+)
 from patients.review import fact_verification, source_verification
+from patients.samples.expected import overdue_by_patient, to_destroy_by_patient
 from protocol.document.document import Protocol
 from protocol.values.parsing import is_missing
 from reports.closing.deaths import deaths_disagreeing
@@ -50,19 +58,21 @@ def _by_patient(rows: Any, patient: str = "patient_id") -> Any:
     return rows.values_list(patient).annotate(number=Count("pk"))
 
 
-def _visits(today: date, **who: Any) -> Any:
+def open_visits(today: date, **who: Any) -> Any:
+    """Return the planned visits whose window has opened, of patients who did not fail screening."""
     # No visit is due after the end of study.
     due = Coalesce(F("patient__ended_on"), today)
     rows = Visit.objects.visible_in(**who).filter(state=Visit.State.PLANNED, window_from__lte=due)
     # Nor after consent to them was withdrawn.
     for name in ENDS_VISITS:
         rows = rows.exclude(window_from__gt=F(f"patient__{name}"))
-    return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
+    return rows.exclude(patient__state=Patient.State.SCREEN_FAILED)
 
 
-def _infusions(**who: Any) -> Any:
+def open_infusions(**who: Any) -> Any:
+    """Return the planned infusions of patients who ended the study."""
     rows = Infusion.objects.visible_in(**who).filter(state=Infusion.State.PLANNED)
-    return _by_patient(rows.filter(patient__state=Patient.State.ENDED))
+    return rows.filter(patient__state=Patient.State.ENDED)
 
 
 def _unsigned(**who: Any) -> Any:
@@ -99,8 +109,8 @@ PATIENTS = CompiledValues(
     lambda **who: Patient.objects.visible_in(**who).order_by("number").values_list("pk", "code", "state"),
     **IN_TRIAL,
 )
-VISITS = CompiledValues(_visits, **IN_TRIAL, today=date)
-INFUSIONS = CompiledValues(_infusions, **IN_TRIAL)
+VISITS = CompiledValues(lambda **on: _by_patient(open_visits(**on)), **IN_TRIAL, today=date)
+INFUSIONS = CompiledValues(lambda **who: _by_patient(open_infusions(**who)), **IN_TRIAL)
 DRAFTS = CompiledValues(
     lambda **who: _by_patient(Record.objects.visible_in(**who).filter(state=Record.State.DRAFT)), **IN_TRIAL
 )
@@ -149,6 +159,11 @@ class TrialRows:
         """Return the protocol versions by primary key."""
         return {version.pk: version.rules for version in source_verification.versions_of(self.trial)}
 
+    @cached_property
+    def gaps(self) -> list[tuple[Infusion, list[Gap]]]:
+        """Return the infusions with something missing at the bedside. One query if none was recorded there."""
+        return open_gaps(**self.who)
+
     def counted(self, query: CompiledValues, **values: Any) -> Counts:
         """Return the numbers of a query by patient."""
         return dict(query.rows(**self.who, **values))
@@ -169,31 +184,55 @@ def infusions(standing: TrialRows) -> Counts:
     return standing.counted(INFUSIONS)
 
 
+def bedside(standing: TrialRows) -> Counts:
+    """Count what is missing at the bedside of infusions recorded there, until a person decided on it."""
+    found: Counter[int] = Counter()
+    for row, gaps in standing.gaps:
+        found[row.patient_id] += len(gaps)
+    return found
+
+
 def missing_forms(standing: TrialRows) -> Counts:
     """Count required forms of held visits that were not begun: those required, less those begun."""
     held_visits = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD)
-    kinds = held_visits.values_list("patient__protocol_id", "code").distinct()
-    wanted = {(pk, code): required_at(standing.rules[pk], code) for pk, code in kinds}
+    kinds = held_visits.values_list("patient__protocol_id", "code", "patient__infusions_given").distinct()
+    wanted = _wanted(standing, kinds)
     if not any(wanted.values()):
         return {}
     required = Case(
-        *(
-            When(patient__protocol_id=pk, code=code, then=Value(len(forms)))
-            for (pk, code), forms in wanted.items()
-        ),
+        *(When(**_kind("", *kind), then=Value(len(forms))) for kind, forms in wanted.items()),
         default=Value(0),
         output_field=IntegerField(),
     )
     asked = Counter(dict(held_visits.values_list("patient_id").annotate(number=Sum(required))))
     counts = Q(pk__in=())
-    for (pk, code), forms in wanted.items():
-        counts |= Q(patient__protocol_id=pk, visit__code=code, form__in=forms)
+    for kind, forms in wanted.items():
+        counts |= Q(**_kind("visit__", *kind), form__in=forms)
     begun = Record.objects.visible_in(**standing.who).exclude(state=Record.State.STRUCK_OUT)
     # A form counts once for a visit, however many records it has there.
     once = Count(Concat(Cast("visit_id", TextField()), Value("/"), F("form")), distinct=True)
     recorded = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
     asked.subtract(dict(recorded.annotate(number=once)))
     return {**asked, **_missing_after_withdrawal(standing)}
+
+
+def _wanted(
+    standing: TrialRows, kinds: Iterable[tuple[int, str, str]]
+) -> dict[tuple[int, str, str | None], frozenset[str]]:
+    """Return the required forms by protocol, visit and infusions given (`13`); None if these do not matter."""
+    found: dict[tuple[int, str, str | None], frozenset[str]] = {}
+    for pk, code, given in kinds:
+        rules = standing.rules[pk]
+        depends = any(each.after_infusion is not None for each in forms_at(rules, code))
+        numbers = [int(number) for number in given]
+        found[pk, code, given if depends else None] = required_at(rules, code, numbers)
+    return found
+
+
+def _kind(visit: str, protocol: int, code: str, given: str | None) -> dict[str, Any]:
+    """Return the lookups of visits of one kind. visit: path to the visit, empty for visits themselves."""
+    found: dict[str, Any] = {"patient__protocol_id": protocol, f"{visit}code": code}
+    return found if given is None else {**found, "patient__infusions_given": given}
 
 
 def _missing_after_withdrawal(standing: TrialRows) -> Counts:
@@ -253,6 +292,16 @@ def deviations(standing: TrialRows) -> Counts:
     return standing.counted(DEVIATIONS)
 
 
+def samples_overdue(standing: TrialRows) -> Counts:
+    """Count required samples of held visits that are neither collected nor recorded as not collected."""
+    return overdue_by_patient(Visit.objects.visible_in(**standing.who), standing.rules)
+
+
+def samples_to_destroy(standing: TrialRows) -> Counts:
+    """Count tubes that still exist though consent for samples is withdrawn."""
+    return to_destroy_by_patient(Aliquot.objects.visible_in(**standing.who))
+
+
 def product_deviations(standing: TrialRows) -> Counts:
     """Count product deviations that wait for a person; in a masked trial nothing, whoever reads (blinding)."""
     if standing.trial.masked:
@@ -307,7 +356,7 @@ def outdated(standing: TrialRows) -> Counts:
 
 
 def contradictions(standing: TrialRows) -> Counts:
-    """Count the entries that contradict each other or the death. At most eleven queries."""
+    """Count the entries that contradict each other or the death. At most twelve queries."""
     return Counter(fact.patient.pk for fact in contradictions_of(standing.trial))
 
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address_below
 from reports.closing.checklist import CASEBOOK, Counted, checklist, lock_trial
-from reports.closing.counts import PatientRow
+from reports.closing.counts import PatientRow, TrialRows
+from reports.closing.open_rows import open_rows
 from trials.access import Access, TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -42,7 +43,10 @@ def show(request: TrialRequest) -> HttpResponse:
     shown = [each for each in counted if each.total]
     chosen = [each for each in shown if each.point.code == request.GET.get("point")]
     shown = chosen or shown
+    rows = open_rows(request.GET.get("point", ""), TrialRows(request.access), request.GET.get("patient", ""))
     context = {
+        "listed": rows,
+        "patient_code": request.GET.get("patient", ""),
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
         "blocks": [_override_field(request, each, errors) for each in counted if each.blocks],
         "columns": [each.point.title for each in shown],

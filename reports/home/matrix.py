@@ -1,18 +1,19 @@
 """The matrix of patients and visits on the home page: one glyph per visit, four queries per page of patients."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from django.db.models import BooleanField, Case, Exists, OuterRef, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address, address_below
 from audit.compiled_queries import CompiledValues, Listed
-from patients.models import Patient, Query, Record, Visit
-from patients.participation.consent_withdrawal import stops_treatment
+from patients.models import Consent, Patient, Query, Record, Visit
+from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.visit_status import (
     COMPLETE,
     LOCKED,
@@ -25,9 +26,9 @@ from patients.participation.visit_status import (
     forms_at,
     last_day_of,
     nominal_day,
-    required_at,
     visit_stage,
     visit_status,
+    waits_for_consent,
 )
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
@@ -92,6 +93,7 @@ class VisitRow(NamedTuple):
     window: tuple[date | None, date | None]
     locked: bool
     protocol_id: int | None
+    consented: bool
     # Number, state and window of the infusion of the visit, None without one.
     infusion: tuple[int, str, date | None, date | None] | None
 
@@ -170,7 +172,14 @@ def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) 
     )
     fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
     infusion = (f"infusions__{name}" for name in ("number", "state", "window_from", "window_to"))
-    return rows.values_list(*fields, *infusion)
+    consents = Consent.objects.filter(patient=OuterRef("patient")).not_in_error()
+    # Asked of the few patients in screening only: the others consented.
+    consented = Case(
+        When(patient__state=Patient.State.SCREENING, then=Exists(consents)),
+        default=Value(True),
+        output_field=BooleanField(),
+    )
+    return rows.values_list(*fields, consented, *infusion)
 
 
 def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
@@ -200,9 +209,10 @@ def _visits(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], VisitRow]:
             (first, last),
             locked is not None,
             version,
+            bool(consented),
             tuple(infusion) if infusion[0] is not None else None,
         )
-        for pk, patient, code, state, first, last, locked, version, *infusion in rows
+        for pk, patient, code, state, first, last, locked, version, consented, *infusion in rows
     }
 
 
@@ -220,18 +230,19 @@ class _Plan:
     """The forms of one visit of one protocol."""
 
     forms: tuple[VisitForm, ...]
-    required: frozenset[str]
     first: str
     rules: Protocol
 
     @classmethod
     def of(cls, rules: Protocol, code: str) -> "_Plan":
         forms = forms_at(rules, code)
-        return cls(forms, required_at(rules, code), first_unfinished(forms, {}), rules)
+        return cls(forms, first_unfinished(forms, {}), rules)
 
     def required_of(self, patient: Patient, day: date | None) -> frozenset[str]:
         """Return the required forms that the patient's consent still allows."""
-        return frozenset(form for form in self.required if patient.allows_form(self.rules.form(form), day))
+        given, allows = patient.given_infusions, patient.allows_form
+        required = (each.form for each in self.forms if each.is_required(given))
+        return frozenset(form for form in required if allows(self.rules.form(form), day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +289,15 @@ def _cell(
         return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", places.casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
+    required = plan.required_of(patient, visit.window[0])
     state, flags = visit_status(
         state=visit.state,
         window=visit.window,
-        begun=visit_stage(plan.required_of(patient, visit.window[0]), stages),
+        begun=visit_stage(required, stages),
         open_patient=patient.state in OPEN_PATIENTS,
         today=known.today,
         last_day=last_day_of(patient),
+        is_open=not waits_for_consent(patient, lambda: visit.consented),
     )
     if stages and (visit.locked or patient.locked_at or known.trial_locked):
         state, flags = STAGES[LOCKED], []
@@ -292,9 +305,9 @@ def _cell(
         flags = [*flags, "query"]
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
-        form = first_unfinished(plan.forms, stages)
+        form = first_unfinished(plan.forms, stages, patient.given_infusions)
     url = places.form(code, form) if form else places.visit(code)
-    words = _cell_words(f"{patient.code} {code}", plan, stages, known.words)
+    words = _cell_words(f"{patient.code} {code}", required, stages, known.words)
     return MatrixCell(state, flags, words, url, _infusion(patient, visit, known, places))
 
 
@@ -307,9 +320,9 @@ def _infusion(patient: Patient, visit: VisitRow, known: _MatrixData, places: _Pl
     return InfusionCell(state, flags, f"{patient.code} {visit.code}", places.infusion(number))
 
 
-def _cell_words(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
+def _cell_words(place: str, required: Collection[str], stages: Mapping[str, int], words: str) -> str:
     """Return the name of the cell; once a form is begun, with the number of complete forms."""
     if not stages:
         return place
     done = sum(stage >= COMPLETE for stage in stages.values())
-    return words % {"place": place, "done": done, "all": len(plan.required | stages.keys())}
+    return words % {"place": place, "done": done, "all": len({*required, *stages})}

@@ -6,9 +6,11 @@ Three queries for all patients. Bedside facts only: nothing here reads the produ
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Case, Exists, OuterRef, Subquery, TextField, When
+from django.db.models.fields.json import KeyTextTransform
 
 from accounts.addresses import address
 from audit.compiled_queries import CompiledQuery, CompiledValues, Listed
@@ -16,7 +18,7 @@ from audit.models import Signature
 from patients.casebook.casebook import in_order
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
-from patients.participation.consent_withdrawal import stops_treatment
+from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.next_step import (
     NEEDS,
     NextStep,
@@ -33,8 +35,6 @@ from patients.participation.visit_status import (
     forms_at,
     last_day_of,
     required_of,
-    visit_stage,
-    visit_status,
 )
 from protocol.document.document import Protocol
 from reports.casebook.step_facts import consent_stands, decision_stands, open_infusions, visit_facts
@@ -91,6 +91,7 @@ class _InfusionRow(NamedTuple):
     window_from: date | None
     window_to: date | None
     weight_kg: Any
+    weight_asked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +128,26 @@ def _visit_rows(patients: list[int]) -> Any:
     return rows.values_list(*_VisitRow._fields, *infusion)
 
 
-def _form_rows(patients: list[int]) -> Any:
+def _form_rows(patients: list[int], form: str, item: str) -> Any:
     rows = Record.objects.filter(patient__in=patients, visit__isnull=False)
-    return rows.exclude(state=Record.State.STRUCK_OUT).order_by().values_list("visit_id", "form", "state")
+    died = Case(
+        When(form=form, then=KeyTextTransform(item, "values")), default=None, output_field=TextField()
+    )
+    columns = ("patient_id", "visit_id", "form", "state")
+    return rows.exclude(state=Record.State.STRUCK_OUT).order_by().values_list(*columns, died)
+
+
+@cache
+def _forms(died_on: str) -> CompiledValues:
+    """Return the query of the forms, with the answer to the item that states the date of death (`form.item`)."""
+    form, _dot, item = died_on.partition(".")
+    return CompiledValues(partial(_form_rows, form=form, item=item or "-"), patients=LISTED)
 
 
 WIDTH = len(_VisitRow._fields)
 LISTED = Listed(int, MOST_PATIENTS)
 PATIENTS = CompiledQuery(_patients, **IN_TRIAL)
 VISITS = CompiledValues(_visit_rows, patients=LISTED)
-FORMS = CompiledValues(_form_rows, patients=LISTED)
 
 
 def next_steps(work: Workload) -> StepList | None:
@@ -166,13 +177,13 @@ def _row(work: Workload, patient: Patient, step: NextStep) -> StepRow:
         access=work.access,
         code=patient.code,
         today=work.today,
-        visit=lambda key: _visit_title(rules, key, language),
+        visit=lambda key: planned_title(rules, key, language),
         form=lambda code: rules.form(code).title.in_language(language) if code in rules.forms else code,
     )
     return StepRow(patient.code, address("reports:casebook", slug, patient.code), card)
 
 
-def _visit_title(rules: Protocol, key: str, language: str) -> str:
+def planned_title(rules: Protocol, key: str, language: str) -> str:
     planned = next((visit for visit in rules.visits if visit.code == key), None)
     return planned.title.in_language(language) if planned else key
 
@@ -189,8 +200,14 @@ def _steps(work: Workload, patients: list[Any]) -> Any:
         if columns[WIDTH] is not None:
             infusions[row.patient_id].append(_InfusionRow._make(columns[WIDTH:]))
     stages: dict[int, dict[str, int]] = defaultdict(dict)
-    for visit, form, state in FORMS.rows(patients=keys):
+    dead = set()
+    for patient_id, visit, form, state, died in _forms(work.trial.rules.profile.died_on or "").rows(
+        patients=keys
+    ):
         stages[visit][form] = COMPLETE if state == Record.State.COMPLETE else DRAFT
+        # A date, not an object with the code of a missing answer.
+        if died and died[0].isdigit():
+            dead.add(patient_id)
     for patient in patients:
         rules = work.rules[patient.protocol_id]
         facts = PatientFacts(
@@ -200,6 +217,7 @@ def _steps(work: Workload, patients: list[Any]) -> Any:
             consent=consent_stands(patient, _consent(patient)),
             decision=decision_stands(patient, _decision(patient)),
             treated=stops_treatment(patient) is None,
+            died=patient.pk in dead,
             visits=tuple(_facts(work, patient, row, stages[row.id]) for row in in_order(visits[patient.pk])),
             infusions=tuple(open_infusions(rules, sorted(infusions[patient.pk]))),
         )
@@ -227,14 +245,6 @@ def _decision(patient: Any) -> _Decision | None:
 def _facts(work: Workload, patient: Patient, row: _VisitRow, stages: dict[str, int]) -> VisitFacts:
     rules = work.rules[row.protocol_id or patient.protocol_id]
     required = required_of(patient, rules, row.code, row.held_on or row.planned_on)
-    shown, _flags = visit_status(
-        state=row.state,
-        window=(row.window_from, row.window_to),
-        begun=visit_stage(required, stages),
-        open_patient=True,
-        today=work.today,
-        last_day=last_day_of(patient),
-    )
     forms = (each.form for each in forms_at(rules, row.code) if each.form in required)
     left = [form for form in forms if stages.get(form, DRAFT) < COMPLETE]
-    return visit_facts(row.key, row.state, (row.window_from, row.window_to), shown, left)
+    return visit_facts(row.key, row.state, (row.window_from, row.window_to), last_day_of(patient), left)

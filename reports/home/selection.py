@@ -13,7 +13,7 @@ from audit.compiled_queries import CompiledQuery
 from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
-from patients.participation.consent_withdrawal import treatment_goes_on
+from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,

@@ -84,6 +84,23 @@ def contacts(work: Workload) -> Tile:
     )
 
 
+def overdue_samples(work: Workload) -> Tile:
+    """Required samples of held visits that are neither collected nor recorded as not collected."""
+    count, _to_destroy = work.samples
+    name = ngettext("Sample overdue", "Samples overdue", count)
+    return Tile(
+        name, count, _("of visits that were held"), "test-tubes", "late", _list(work, "patients:samples")
+    )
+
+
+def samples_to_destroy(work: Workload) -> Tile:
+    """Tubes that still exist though consent for samples is withdrawn."""
+    _overdue, count = work.samples
+    name = ngettext("Tube to destroy", "Tubes to destroy", count)
+    url = _list(work, "patients:samples", destroy="yes")
+    return Tile(name, count, _("consent for samples withdrawn"), "trash-2", "late", url)
+
+
 def drafts(work: Workload) -> Tile:
     """Draft forms."""
     count = work.forms_at(DRAFT)
@@ -137,12 +154,22 @@ def deviations(work: Workload) -> Tile:
     return Tile(name, count, _("minor, major or reportable"), "split", "draft", url)
 
 
+def product_deviations(work: Workload) -> Tile:
+    """Deviations of the product that wait for the laboratory, such as a dose outside the range by an amended weight."""
+    count = work.product_deviations
+    name = ngettext("Product deviation to classify", "Product deviations to classify", count)
+    url = _list(work, "dosing:product-deviations", state="waiting")
+    return Tile(name, count, _("dose, donor or another fact of the product"), "split", "late", url)
+
+
 def forms_to_verify(work: Workload) -> Tile:
-    """Complete forms that still need source data verification."""
-    count = work.forms_to_verify
-    name = ngettext("Form to verify", "Forms to verify", count)
+    """Complete forms and facts outside the forms that still need source data verification."""
+    forms, facts = work.forms_to_verify, work.facts_to_verify
+    count = forms + facts
+    name = ngettext("Form or entry to verify", "Forms and entries to verify", count)
+    note = _("%(forms)s forms, %(facts)s entries outside forms") % {"forms": forms, "facts": facts}
     url = _list(work, "patients:verification", waits="yes")
-    return Tile(name, count, _("complete, not source verified"), "list-checks", "checked", url)
+    return Tile(name, count, note, "list-checks", "checked", url)
 
 
 def reconsents(work: Workload) -> Tile:
@@ -173,6 +200,14 @@ def infusions_due(work: Workload) -> Tile:
     note = ngettext("%(late)s past its window", "%(late)s past their window", late) % {"late": late}
     name = ngettext("Infusion due", "Infusions due", count)
     return Tile(name, count, note, "droplets", "due", _patients(work, "infusions"))
+
+
+def missing_at_bedside(work: Workload) -> Tile:
+    """Observations and checklists of infusions that are missing, until a person decided on them."""
+    count = work.bedside_gaps
+    name = ngettext("Bedside entry missing", "Bedside entries missing", count)
+    note = _("vital signs or checklist of an infusion")
+    return Tile(name, count, note, "activity", "late", _list(work, "reports:checklist", point="bedside"))
 
 
 def screenings(work: Workload) -> Tile:
@@ -257,30 +292,61 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
         drafts,
         open_queries,
         infusions_due,
+        missing_at_bedside,
         reconsents,
         contacts,
+        overdue_samples,
+        samples_to_destroy,
     ),
     "investigator": (
         serious_reports,
         decisions_to_make_again,
         screenings,
         infusions_due,
+        missing_at_bedside,
         events_to_sign,
         forms_to_sign,
         reconsents,
         deviations,
     ),
-    "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
+    "cell_laboratory": (to_prepare, unrecorded_preparations, product_deviations, infusions_due, in_follow_up),
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
     "data_manager": (answered_queries, open_queries, drafts, overdue_visits),
     "statistician": (in_follow_up, drafts, open_queries, serious_reports),
+    "principal_investigator": (
+        serious_reports,
+        decisions_to_make_again,
+        screenings,
+        infusions_due,
+        missing_at_bedside,
+        events_to_sign,
+        forms_to_sign,
+        reconsents,
+        deviations,
+    ),
+    "pharmacist": (to_prepare, unrecorded_preparations, product_deviations, infusions_due, in_follow_up),
+    "unblinded_monitor": (unrecorded_preparations, infusions_due, in_follow_up, serious_reports),
+    "blinded_statistician": (in_follow_up, drafts, open_queries, serious_reports),
+    "sponsor_representative": (serious_reports, open_queries, overdue_visits, in_follow_up),
+    "sponsor_safety": (serious_reports, answered_queries, open_queries, in_follow_up),
+    "data_monitoring_board": (serious_reports, infusions_due, in_follow_up),
     "administrator": (unverified_people, ending_roles, people, in_follow_up, unsealed),
     "inspector": (serious_reports, open_queries, overdue_visits, drafts, people),
 }
 
 
 # Tiles that are shown only while there is something behind them: seven do not fit into one row.
-IF_ANY = frozenset({deviations, decisions_to_make_again, event_drafts})
+IF_ANY = frozenset(
+    {
+        deviations,
+        product_deviations,
+        decisions_to_make_again,
+        event_drafts,
+        missing_at_bedside,
+        overdue_samples,
+        samples_to_destroy,
+    }
+)
 
 
 def tiles(work: Workload) -> list[Tile]:

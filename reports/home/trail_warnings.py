@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.models import ClockTurn, TrailReview
-from audit.seal_files import failing_copies
+from audit.sealing.seal_files import failing_copies
 from reports.home.workload import Workload
 from safety.clocks import span
 from safety.labels import duration_text

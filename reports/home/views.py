@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,13 +11,14 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, next_steps, recruitment, selection, tasks
+from reports.home.access_reminder import overdue_access_review
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, visits_of
 from reports.home.trail_warnings import trail_warnings
 from reports.home.workload import Workload
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import shown_short_day
+from trials.reader import reader_language, shown_short_day
 
 MOST_SHORTCUTS = 12
 
@@ -29,7 +29,7 @@ class NextVisit:
 
     patient: str
     url: str
-    code: str
+    title: str
     when: str
     tone: str
     status: str
@@ -46,12 +46,13 @@ def home(request: TrialRequest) -> HttpResponse:
         "enrolled": work.enrolled,
         "target": access.trial.rules.trial.target,
         "warnings": trail_warnings(work),
+        "access_review": overdue_access_review(work),
         "tiles": tasks.tiles(work),
         "next_steps": next_steps.next_steps(work),
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": measures.measures(work),
-        "next_visits": [_next_visit(visit, work.today, access.trial.slug) for visit in work.next_visits()],
+        "next_visits": [_next_visit(visit, work) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
         "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",
         "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
@@ -106,7 +107,8 @@ def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 
 
-def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
+def _next_visit(visit: Visit, work: Workload) -> NextVisit:
+    today, rules = work.today, work.rules[visit.patient.protocol_id]
     planned = visit.planned_on or visit.window_from or today
     open_now = visit.window_from is not None and visit.window_from <= today
     days = (planned - today).days
@@ -115,5 +117,6 @@ def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
     when = _("Today") if days == 0 else shown_short_day(planned, today)
-    url = address("patients:visit", slug, visit.patient.code, visit.key)
-    return NextVisit(visit.patient.code, url, visit.code, when, tone, status)
+    url = address("patients:visit", work.trial.slug, visit.patient.code, visit.key)
+    title = next_steps.planned_title(rules, visit.key, reader_language())
+    return NextVisit(visit.patient.code, url, title, when, tone, status)

@@ -15,12 +15,13 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
-from audit.seal_times import Waiting, waiting
-from dosing.models import Infusion, Preparation
-from patients.models import Deviation, Patient, Query, Record, Visit
+from audit.sealing.seal_times import Waiting, waiting
+from dosing.bedside.gaps import open_gaps
+from dosing.models import Infusion, Preparation, ProductDeviation
+from patients.models import Aliquot, Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
-from patients.participation.consent_withdrawal import treatment_goes_on
-from patients.participation.contacts import contacts_due
+from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import (
     DRAFT,
     OPEN_PATIENTS,
@@ -31,13 +32,14 @@ from patients.participation.visit_status import (
     required_at,
 )
 from patients.queries.figures import days_to_answer
-from patients.review import source_verification
+from patients.review import fact_verification, source_verification
+from patients.samples.expected import open_sample_work
 from protocol.document.document import Protocol
 from reports.home.matrix import rules_by_id
 from reports.home.selection import decision_to_make_again, reconsent_due
 from safety.models import AdverseEvent, EventDraft
 from trials.access import Access
-from trials.models import Delegation
+from trials.models import Delegation, ProtocolVersion, Trial
 
 OLD_QUERY_DAYS = 7
 PREPARE_AHEAD_DAYS = 7
@@ -56,10 +58,14 @@ class FormCount:
 
 
 class VisitCount(NamedTuple):
-    """Number of visits by protocol visit and version, over all patients. `oldest`: end of the oldest passed window."""
+    """Number of visits by protocol visit, version and infusions given (`13`), over all patients.
+
+    `oldest`: end of the oldest passed window.
+    """
 
     code: str
     version: int
+    given: str
     overdue: int
     due: int
     expected: int
@@ -70,7 +76,7 @@ def _visit_counts(today: date, **who: Any) -> Any:
     late, now = overdue(today), due(today)
     return (
         Visit.objects.visible_in(**who)
-        .values_list("code", VERSION_OF_VISIT)
+        .values_list("code", VERSION_OF_VISIT, "patient__infusions_given")
         .annotate(
             overdue=Count("pk", filter=late),
             due=Count("pk", filter=now),
@@ -84,7 +90,7 @@ def _form_counts(**who: Any) -> Any:
     records = Record.objects.visible_in(**who).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
     # A visit keeps the version it was held under; other records count under the patient's.
     version = Coalesce("visit__protocol_id", "patient__protocol_id")
-    keys = records.values_list(version, "visit__code", "form", "stage")
+    keys = records.values_list(version, "patient__infusions_given", "visit__code", "form", "stage")
     return keys.annotate(number=Count("pk"), oldest=Min("created_at"))
 
 
@@ -201,7 +207,7 @@ class Workload:
 
     @cached_property
     def visits(self) -> list[VisitCount]:
-        """Return for each protocol visit and version: overdue, due, expected (held or overdue), oldest overdue."""
+        """Return the counts by protocol visit, version and infusions given; expected: held or overdue."""
         return [VisitCount(*row) for row in VISITS.rows(**self.who, today=self.today)]
 
     @property
@@ -223,8 +229,8 @@ class Workload:
     def forms(self) -> list[FormCount]:
         """Return the records by form, visit and stage. A log record has no visit and is never required."""
         return [
-            FormCount(self._requires(protocol, visit, form), *rest)
-            for protocol, visit, form, *rest in FORMS.rows(**self.who)
+            FormCount(self._requires(protocol, given, visit, form), *rest)
+            for protocol, given, visit, form, *rest in FORMS.rows(**self.who)
         ]
 
     def forms_at(self, *stages: int) -> int:
@@ -236,24 +242,39 @@ class Workload:
         """Return when the oldest draft was created, or None."""
         return min((form.oldest for form in self.forms if form.stage == DRAFT), default=None)
 
-    def _requires(self, protocol: int, visit: str | None, form: str) -> bool:
-        return (
-            bool(visit) and protocol in self.rules and form in required_at(self.rules[protocol], str(visit))
-        )
+    def _requires(self, protocol: int, given: str, visit: str | None, form: str) -> bool:
+        return visit is not None and form in self._required(protocol, visit, given)
+
+    def _required(self, protocol: int, visit: str, given: str) -> frozenset[str]:
+        rules = self.rules.get(protocol)
+        return required_at(rules, visit, [int(number) for number in given]) if rules else frozenset()
 
     @property
     def forms_expected(self) -> int:
         """Return the number of required forms of the visits that are held or overdue."""
-        return sum(row.expected * len(required_at(self.rules[row.version], row.code)) for row in self.visits)
+        return sum(
+            row.expected * len(self._required(row.version, row.code, row.given)) for row in self.visits
+        )
 
     def required_forms(self, at_least: int) -> int:
         """Return the number of required forms at a stage or beyond."""
         return sum(form.number for form in self.forms if form.required and form.stage >= at_least)
 
     @cached_property
+    def versions(self) -> list[ProtocolVersion]:
+        """Return all protocol versions of the trial."""
+        return source_verification.versions_of(self.trial)
+
+    @cached_property
     def forms_to_verify(self) -> int:
         """Return the number of complete forms that still need source data verification."""
-        return source_verification.waiting(self.trial).count()
+        return source_verification.waiting(self.trial, self.versions).count()
+
+    @cached_property
+    def facts_to_verify(self) -> int:
+        """Return the number of facts outside the forms that still need source data verification."""
+        versions = {version.pk: version.rules for version in self.versions}
+        return sum(fact_verification.count_by_patient(self.trial, versions).values())
 
     @cached_property
     def queries(self) -> dict[str, int]:
@@ -290,9 +311,24 @@ class Workload:
         return self._waiting["deviations"]
 
     @cached_property
+    def _of_the_site(self) -> tuple[int, int, int]:
+        """Return the contacts due, the samples overdue and the tubes to destroy. One statement for the three tiles."""
+        due = Visit.objects.filter(pk__in=contacts_due(self.trial, self._rows(Visit)).values("pk"))
+        contacts = due.order_by().values("patient__trial").annotate(number=Count("pk")).values("number")
+        samples = open_sample_work(self._rows(Visit), self._rows(Aliquot), self.rules)
+        found = Trial.objects.filter(pk=self.trial.pk).values_list(Subquery(contacts), *samples).get()
+        first, second, third = (number or 0 for number in found)
+        return first, second, third
+
+    @property
     def contacts(self) -> int:
         """Return the number of visits for which a patient at home has to be reached."""
-        return contacts_due(self.trial, self._rows(Visit)).count()
+        return self._of_the_site[0]
+
+    @property
+    def samples(self) -> tuple[int, int]:
+        """Return how many required samples of held visits nobody recorded, and how many tubes are to be destroyed."""
+        return self._of_the_site[1:]
 
     @property
     def reconsents(self) -> int:
@@ -308,6 +344,11 @@ class Workload:
     def infusions(self) -> dict[str, int]:
         """Return the number of planned infusions that are due, and of those past their window."""
         return dict(zip(("due", "late"), INFUSIONS.row(**self.who, today=self.today), strict=True))
+
+    @cached_property
+    def bedside_gaps(self) -> int:
+        """Return what is missing at the bedside of infusions: observations and checklists nobody decided on."""
+        return sum(len(gaps) for _row, gaps in open_gaps(**self.who))
 
     @cached_property
     def preparations(self) -> dict[str, int]:
@@ -327,6 +368,14 @@ class Workload:
             next=Count("pk", filter=coming),
             given=Count("pk", filter=Q(state="given")),
         )
+
+    @cached_property
+    def product_deviations(self) -> int:
+        """Return the number of product deviations that wait; zero for readers who may not know the treatment."""
+        if not self.access.sees_treatment:
+            return 0
+        rows = ProductDeviation.objects.filter(patient__trial=self.trial).waiting()
+        return rows.visible_to(self.user).count()
 
     @cached_property
     def people(self) -> dict[str, int]:

@@ -8,19 +8,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Max, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
+from audit.export_register import failed_copy
 from dosing.models import Infusion, ProductDeviation
-from patients.models import Deviation, Patient, Query, Record
-from patients.participation.consent_withdrawal import treatment_goes_on
+from patients.models import Deviation, Patient, Query, Record, Visit
+from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import COMPLETE, SIGNED, STAGE
+from reports.audit_trail.saved_views import views_with_due
 from reports.home.selection import reconsent_due
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
+from trials import incidents
 from trials.access import Access
+from trials.delegations.access_review import REMIND_BEFORE, due_on
+from trials.models import Delegation
 from trials.permissions import Permission as P
+from trials.roles import ROLES
 
 # Of each kind; whoever has more to do than this reads the listings.
 MOST = 100
@@ -70,6 +78,24 @@ def _events(access: Access, rows: Any) -> Iterator[tuple[str, str, str]]:
 
 def _reports(access: Access) -> Iterator[tuple[str, str, str]]:
     return _events(access, _mine(access, AdverseEvent).awaiting_report())
+
+
+def _drafts(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the drafts that nobody saved as an event; one whose reporting clock starts is a new notice."""
+    rows = _mine(access, EventDraft).filter(state=EventDraft.State.OPEN)
+    found = rows.order_by(F("due_at").asc(nulls_last=True), "patient__number", "number")
+    for pk, code, number, due in found.values_list("pk", "patient__code", "number", "due_at")[:MOST]:
+        page = address("safety:report", access.trial.slug, code)
+        yield f"{pk}.{'clock' if due else 'open'}", code, f"{page}?draft={number}"
+
+
+def _contacts(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the visits for which a patient has to be reached today, until the patient is."""
+    due = contacts_due(access.trial, Visit.objects.visible_to(access.user)).order_by(
+        "window_to", "patient__number"
+    )
+    for pk, code in due.values_list("pk", "patient__code")[:MOST]:
+        yield str(pk), code, address("patients:patient-contacts", access.trial.slug, code)
 
 
 def _assessments(access: Access) -> Iterator[tuple[str, str, str]]:
@@ -124,6 +150,23 @@ def _consents(access: Access) -> Iterator[tuple[str, str, str]]:
         yield f"{code}.{version}"[:60], code, address("patients:consent", access.trial.slug, code)
 
 
+def _access_review(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield one notice from a month before a review of access is due; its subject is the trial."""
+    due = due_on(access.trial)
+    if due is not None and due - REMIND_BEFORE <= access.trial.today:
+        yield due.isoformat(), str(access.trial), address("accounts:access-reviews", access.trial.slug)
+
+
+def _approvals(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield roles of people of the site that nobody has approved, where it is required."""
+    if not settings.DELEGATIONS_NEED_APPROVAL:
+        return
+    site = [code for code, role in ROLES.items() if role.delegated]
+    rows = Delegation.objects.active().filter(trial=access.trial, role__in=site, approved_at=None)
+    for pk, person in rows.order_by("pk").values_list("pk", "user_id")[:MOST]:
+        yield str(pk), str(access.trial), address("accounts:person", access.trial.slug, person)
+
+
 def _log_of(model: Any, page: str) -> Callable[[Access], Iterator[tuple[str, str, str]]]:
     def find(access: Access) -> Iterator[tuple[str, str, str]]:
         rows = _mine(access, model).waiting().order_by("patient__number", "number")
@@ -133,12 +176,42 @@ def _log_of(model: Any, page: str) -> Callable[[Access], Iterator[tuple[str, str
     return find
 
 
+def _reviews(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the planned reviews of the trail that are due for the person. Two queries."""
+    for view, day in views_with_due(access.trial, person=access.user.pk):
+        if day is not None and day <= access.trial.today:
+            yield (
+                f"{view.pk}.{day.isoformat()}",
+                view.name,
+                address("audit:view", access.trial.slug, view.pk),
+            )
+
+
+def _problem_review(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield one notice from two weeks before a review of the problems is due; its subject is the trial."""
+    due = incidents.review_due_on(access.trial)
+    if due is not None and due - incidents.REMIND_BEFORE <= access.trial.today:
+        yield due.isoformat(), str(access.trial), address("reports:problems", access.trial.slug)
+
+
+def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield one notice if the last copy by schedule could not be written. One query where a place is named."""
+    if settings.SITE_COPY_DIR is None:
+        return
+    failed = failed_copy(access.trial.pk)
+    if failed is not None:
+        day = failed.at.astimezone(access.trial.zone).date().isoformat()
+        yield day, str(access.trial), address("documents:listing", access.trial.slug)
+
+
 KINDS: dict[str, NoticeKind] = {
     "report": NoticeKind(_("A report to the sponsor is due"), (P.REPORT_EVENT,), _reports),
+    "draft": NoticeKind(_("A draft of an adverse event is unreported"), (P.REPORT_EVENT,), _drafts),
     "assess": NoticeKind(_("An adverse event awaits its assessment"), (P.ASSESS_EVENT,), _assessments),
     "infusion": NoticeKind(_("An infusion is due today"), (P.RECORD_INFUSION,), _infusions),
     "prepare": NoticeKind(_("An infusion is due today"), (P.PREPARE_PRODUCT, P.SEE_TREATMENT), _infusions),
     "consent": NoticeKind(_("A consent has to be given again"), (P.ENTER_DATA,), _consents),
+    "contact": NoticeKind(_("A patient has to be reached"), (P.ENTER_DATA,), _contacts),
     "query": NoticeKind(_("A query waits for an answer"), (P.ANSWER_QUERY,), _questions),
     "answer": NoticeKind(_("Your query was answered"), (P.RAISE_QUERY,), _answers),
     "deviation": NoticeKind(
@@ -146,8 +219,13 @@ KINDS: dict[str, NoticeKind] = {
     ),
     "product": NoticeKind(
         _("A deviation of the product has to be classified"),
-        (P.PREPARE_PRODUCT, P.SEE_TREATMENT),
+        (P.CLASSIFY_PRODUCT, P.SEE_TREATMENT),
         _log_of(ProductDeviation, "dosing:product-deviation"),
     ),
+    "approval": NoticeKind(_("A role waits for your approval"), (P.APPROVE,), _approvals),
+    "access": NoticeKind(_("Access has to be reviewed"), (P.REVIEW_ACCESS,), _access_review),
+    "problems": NoticeKind(_("Reported problems have to be reviewed"), (P.HANDLE_PROBLEMS,), _problem_review),
+    "review": NoticeKind(_("A review of the audit trail is due"), (P.REVIEW_TRAIL,), _reviews),
+    "copy": NoticeKind(_("The copy of the investigator could not be written"), (P.TAKE_COPY,), _failed_copy),
     "sign": NoticeKind(_("Forms wait for a signature"), (P.SIGN,), _signatures),
 }

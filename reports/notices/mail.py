@@ -14,7 +14,6 @@ from accounts.models import User
 from reports.notices.kinds import Notice, notices_of
 from trials.access import Access
 from trials.models import Delegation, NoticeMark
-from trials.roles import ROLES
 
 
 def send_notices(*, mode: str) -> tuple[int, int]:
@@ -37,7 +36,7 @@ def _accesses(mode: str) -> Iterator[Access]:
     rows = rows.exclude(user__email="").select_related("user", "trial__protocol")
     latest = {(row.user_id, row.trial_id): row for row in rows.order_by("starts_on", "pk")}
     for row in latest.values():
-        yield Access(user=row.user, trial=row.trial, role=ROLES[row.role])
+        yield Access.by(row, row.user)
 
 
 @transaction.atomic

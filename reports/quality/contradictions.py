@@ -1,11 +1,13 @@
 """Stored entries that contradict each other or the date of death, computed from what is stored at each reading."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from dosing.after_death import infusions_after
+from dosing.infusions.after_death import infusions_after
+from dosing.models import Infusion
 from patients.models import Consent, Patient
 from patients.participation.after_death import LateFact, captured_after
 from patients.participation.death import Death, deaths_in
@@ -15,6 +17,7 @@ from safety.models import AdverseEvent
 from trials.models import Trial
 from trials.reader import shown_day, shown_moment
 
+ONE_DAY = timedelta(days=1)
 DISAGREES_WITH_ITSELF = (
     Q(grade__gte=4)
     | Q(outcome=FATAL)
@@ -25,12 +28,13 @@ DISAGREES_WITH_ITSELF = (
 
 
 def contradictions_of(trial: Trial) -> list[LateFact]:
-    """Return the contradictions of a trial, patient by patient. At most eleven queries, whatever its size."""
+    """Return the contradictions of a trial, patient by patient. At most twelve queries, whatever its size."""
     deaths = deaths_in(trial)
     facts = [
         *_of_ends(trial, deaths),
         *captured_after(deaths, trial.rules, slug=trial.slug),
         *infusions_after(deaths, slug=trial.slug),
+        *_not_tolerated(trial),
         *_of_events(trial, deaths),
     ]
     return sorted(facts, key=lambda fact: fact.patient.number)
@@ -57,6 +61,26 @@ def _of_ends(trial: Trial, deaths: Mapping[int, Death]) -> list[LateFact]:
         )
         for patient in ended
         if not captured[patient.pk].agrees_with_end(patient)
+    ]
+
+
+def _not_tolerated(trial: Trial) -> list[LateFact]:
+    """Return the infusions that were not well tolerated without an event on their day or the next. One query."""
+    rows = Infusion.objects.filter(patient__trial=trial, state=Infusion.State.GIVEN, tolerated="N")
+    events = AdverseEvent.objects.not_in_error().filter(
+        patient=OuterRef("patient"),
+        onset_latest__gte=OuterRef("started_at"),
+        onset_earliest__lte=OuterRef("ended_at") + ONE_DAY,
+    )
+    text = _("Infusion %(number)s was not well tolerated, without an adverse event: %(note)s")
+    return [
+        LateFact(
+            row.patient,
+            f"tolerated:{row.number}",
+            text % {"number": row.number, "note": row.tolerance_note},
+            ("dosing:infusion", (trial.slug, row.patient.code, row.number), ""),
+        )
+        for row in rows.exclude(Exists(events)).select_related("patient__trial").order_by("patient", "number")
     ]
 
 

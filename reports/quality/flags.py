@@ -23,11 +23,13 @@ from trials.reader import reader_language
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
 OUTDATED, DECISION, CONTRADICTION = "outdated", "decision", "contradiction"
+CORRECTED = "corrected"
 KINDS: dict[str, str | Promise] = {
     NOT_BEGUN: gettext_lazy("Form not begun"),
     MISSING: gettext_lazy("Marked as missing"),
     LATE: gettext_lazy("Entered late"),
     RANGE: gettext_lazy("Out of range"),
+    CORRECTED: gettext_lazy("Range corrected since signature"),
     CHECK: gettext_lazy("Unresolved check"),
     OUTDATED: gettext_lazy("Calculated before a change"),
     DECISION: gettext_lazy("Decision rests on changed inputs"),
@@ -122,9 +124,9 @@ def item_flags(
         unread = RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
         reading = readings.get(item.name, unread)
         for each, column, label in _cells(item, value, language):
-            kind, note = _flag_of(each, column, reading, language)
-            if kind and kind_wanted in ("", kind):
-                yield kind, item, label, note
+            for kind, note in _flags_of(each, column, reading, language):
+                if kind_wanted in ("", kind):
+                    yield kind, item, label, note
 
 
 def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, str]]:
@@ -137,14 +139,22 @@ def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, s
             yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
 
 
-def _flag_of(value: Value, item: Item, reading: RangeReading | None, language: str) -> tuple[str, str]:
+def _flags_of(
+    value: Value, item: Item, reading: RangeReading | None, language: str
+) -> Iterator[tuple[str, str]]:
     if is_missing(value):
-        return MISSING, display(value, item, language, _)
-    side = outside(value, item, reading)
-    if not side:
-        return "", ""
-    texts = [_("high") if side == "high" else _("low"), reference_words(reading, item, language)]
-    return RANGE, f"{display(value, item, language, _)} ({'; '.join(part for part in texts if part)})"
+        yield MISSING, display(value, item, language, _)
+        return
+    side, corrected = outside(value, item, reading), reading is not None and reading.now is not None
+    if not side and not corrected:
+        return
+    side_text = {"high": _("high"), "low": _("low")}.get(side, "")
+    texts = "; ".join(part for part in (side_text, reference_words(reading, item, language)) if part)
+    note = f"{display(value, item, language, _)} ({texts})"
+    if side:
+        yield RANGE, note
+    if corrected:
+        yield CORRECTED, note
 
 
 def record_flags(
@@ -168,7 +178,7 @@ def record_flags(
     found = []
     if late is not None and kind_wanted in ("", LATE):
         found.append(Flag(kind=LATE, note=_late_words(record, late), days=late, **here))
-    if kind_wanted in ("", MISSING, RANGE):
+    if kind_wanted in ("", MISSING, RANGE, CORRECTED):
         for kind, item, label, note in item_flags(form, record.values, readings, kind_wanted=kind_wanted):
             found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
     for query in checks:

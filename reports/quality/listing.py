@@ -18,9 +18,11 @@ from patients.models import Record
 from patients.queries.bulk import AT_ONCE
 from patients.queries.filters import ANY, form_choices, visit_choices
 from patients.views.bulk import ask_page, ticked_rows
+from reports.patient_lists.changes import CHANGES, trail_url
 from reports.quality.flags import (
     CHECK,
     CONTRADICTION,
+    CORRECTED,
     DECISION,
     KINDS,
     LATE,
@@ -46,6 +48,7 @@ TONES = {
     MISSING: "draft",
     LATE: "late",
     RANGE: "due",
+    CORRECTED: "late",
     CHECK: "query",
     OUTDATED: "draft",
     DECISION: "late",
@@ -213,7 +216,15 @@ def listing_of(request: TrialRequest) -> QualityListing:
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
     """List contradictory, missing, late, out-of-range, unresolved and outdated data."""
-    return listing_of(request).response("reports/quality.html", {"days": MOST_DAYS_TO_ENTRY})
+    return listing_of(request).response(
+        "reports/quality.html",
+        {
+            "days": MOST_DAYS_TO_ENTRY,
+            "trail_links": [
+                (title, trail_url(request.trial, kind)) for kind, (title, _query) in CHANGES.items()
+            ],
+        },
+    )
 
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)

@@ -24,7 +24,7 @@ from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, ou
 from patients.casebook.range_flags import readings_of
 from patients.models import EligibilityDecision, Query, Record, Visit
 from patients.participation.after_death import LateFact
-from patients.participation.decision_review import change_words
+from patients.participation.eligibility_decisions.decision_review import change_words
 from patients.participation.visit_status import overdue, required_of
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
@@ -34,6 +34,7 @@ from reports.quality.contradictions import contradictions_of
 from reports.quality.flags import (
     CHECK,
     CONTRADICTION,
+    CORRECTED,
     DECISION,
     LATE,
     MISSING,
@@ -127,7 +128,7 @@ class QualityRows:
         if self.flag_filter.kind == NOT_BEGUN:
             return found, None
         start = place if place.part == "r" else RowPosition("r")
-        records = records or (RECORDS_FOR_RANGE if self.flag_filter.kind == RANGE else RECORDS)
+        records = records or (RECORDS_FOR_RANGE if self.flag_filter.kind in (RANGE, CORRECTED) else RECORDS)
         end, more = _fill_page(found, self._records(start, records), most, records)
         return found, end if more else None
 
@@ -259,7 +260,7 @@ class QualityRows:
             record.protocol = versions[record.protocol_id]
 
     def _readings(self, records: Sequence[Record]) -> dict[int, Readings]:
-        is_needed = records and self.flag_filter.kind in ("", RANGE)
+        is_needed = records and self.flag_filter.kind in ("", RANGE, CORRECTED)
         return readings_of(self.access.trial, records) if is_needed else {}
 
     def _outdated(self, records: Sequence[Record]) -> dict[int, list[Outdated]]:

@@ -1,11 +1,11 @@
-"""Search for patients, forms, visits and adverse events of the trial.
+"""Search for patients, forms, visits, adverse events and deviations of the trial.
 
 Identities are searched apart (`reports.search.people`). Lots and donors are found only by readers who may know the
 treatment.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db.models import Q
@@ -18,6 +18,7 @@ from accounts.addresses import address
 from dosing.models import Preparation
 from patients.models import Patient
 from protocol.values.months import plain
+from reports.search.deviations import deviations
 from reports.search.log_rows import log_rows
 from reports.search.people import search_person
 from reports.search.places import MOST, Hit, casebook_url, places
@@ -39,11 +40,12 @@ class Results:
     events: list[Hit] = field(default_factory=list)
     products: list[Hit] = field(default_factory=list)
     rows: list[Hit] = field(default_factory=list)
+    deviations: list[Hit] = field(default_factory=list)
 
     @property
     def any(self) -> bool:
         """Return whether anything was found."""
-        return bool(self.patients or self.places or self.events or self.products or self.rows)
+        return any(getattr(self, each.name) for each in fields(self))
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
@@ -85,6 +87,7 @@ def find(access: Access, text: str) -> Results:
         events=_events(access, rest, patients),
         products=_products(access, text),
         rows=log_rows(access, rest, patients),
+        deviations=deviations(access, rest, patients),
     )
 
 

@@ -1,4 +1,4 @@
-"""The parts of a patient's pages: `subject_header`, `next_step` and `casebook_tree`, each with the patient."""
+"""The parts of a patient's pages: header, lock, next step, places of the death and tree, each with the patient."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ from django import template
 
 from accounts.addresses import address
 from patients.casebook.navigation import Navigation
-from patients.models import Patient
+from patients.models import Patient, Visit
+from patients.views.death_links import death_places
 from patients.views.identity_looks import name_for
+from patients.views.lock_notice import lock_notice as notice_of
 from reports.casebook.page_parts import dossier_in, next_step_card, tree_of
 from reports.casebook.subject import header
+from trials.access import TrialRequest
 from trials.permissions import Permission
 
 register = template.Library()
@@ -26,9 +29,41 @@ def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
         "subject": header(patient, request.access, dossier_in(context, patient)),
         "may_report": may_report and patient.state != Patient.State.SCREEN_FAILED,
         "name": name_for(request, patient),
+        **_unblinding(request),
         "may_identify": request.access.may(Permission.SEE_IDENTITY),
         "casebook": address("reports:casebook", request.trial.slug, patient.code),
     }
+
+
+def _unblinding(request: TrialRequest) -> dict[str, bool]:
+    """Return which steps of unblinding are offered: in a masked trial, to those who do not know the treatment."""
+    access = request.access
+    return {
+        "may_unblind": request.trial.masked and access.blinded and access.may(Permission.UNBLIND),
+        "may_unblind_susar": request.trial.masked and access.blinded and access.may(Permission.UNBLIND_SUSAR),
+        "may_expose": request.trial.masked and access.may(Permission.REPORT_EXPOSURE),
+    }
+
+
+@register.inclusion_tag("patients/_lock_notice.html", takes_context=True)
+def lock_notice(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
+    """Return the context of the notice about the lock or freeze of the page: trial, patient, visit, or form."""
+    page = context.get("page")
+    place = getattr(page, "place", None)
+    visit = place.visit if place is not None else context.get("visit")
+    found = notice_of(
+        context["request"].trial,
+        patient,
+        visit if isinstance(visit, Visit) else None,
+        getattr(page, "record", None) if place is not None else None,
+    )
+    return {"notice": found}
+
+
+@register.inclusion_tag("patients/_death_places.html")
+def death_links(patient: Patient, stated: object = True) -> dict[str, Any]:
+    """Return the context of the links between the places that state the death; none unless one is stated."""
+    return {"places": death_places(patient) if stated else []}
 
 
 @register.inclusion_tag("reports/_next_step.html", takes_context=True)

@@ -3,7 +3,9 @@
 Made in one loop: a page of fifty saves has 1,500 changes, for each of which a template renders fifteen nodes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from functools import lru_cache
 from html import escape
 
@@ -13,8 +15,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit.change_labels import FieldChange
-from reports.audit_trail.views import TrailLine
+from audit.trail_reading.change_labels import FieldChange
+from protocol.values.writing import second_text
+from reports.audit_trail.lines import TrailLine
 from trials.reader import reader_language
 
 register = template.Library()
@@ -36,6 +39,13 @@ class _Words:
     address: str
     session: str
     request: str
+    device: str
+    agent: str
+    who: str
+    role: str
+    reason: str
+    origin: str
+    when: str
 
 
 @lru_cache
@@ -43,7 +53,8 @@ def _words(language: str) -> _Words:
     # `language` is a key of the cache only: the texts are in the active language.
     texts = (
         _("old value"), _("new value"), _("taken away"), _("Details"), _("Time (UTC)"), _("User name"), _("Address"),
-        _("Session"), _("Request"),
+        _("Session"), _("Request"), _("Device"), _("Device as the browser names itself"), _("Who"), _("Role"),
+        _("Reason"), _("From"), _("When"),
     )  # fmt: skip
     return _Words(*map(escape, texts))
 
@@ -87,11 +98,40 @@ def _shown(text: str, most: int) -> str:
 
 def _origin(line: TrailLine, words: _Words) -> str:
     entry = line.entry
-    told = [(words.time, entry.at.isoformat()), (words.user, entry.user_name or NOTHING)]
+    told = [(words.time, utc_text(line)), (words.user, entry.user_name or NOTHING)]
     optional = (
+        (words.device, line.device),
+        (words.agent, line.agent),
         (words.address, entry.address),
         (words.session, entry.session),
         (words.request, entry.request),
     )
     told += [(label, text) for label, text in optional if text]
+    return _pairs(told)
+
+
+def utc_text(line: TrailLine) -> str:
+    """Return the time of an entry in UTC, to the microsecond."""
+    at = line.entry.at.astimezone(UTC)
+    return f"{second_text(at, reader_language())}.{at.microsecond:06}"
+
+
+def _pairs(told: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"<dt>{label}</dt><dd>{escape(str(text))}</dd>" for label, text in told)
+
+
+@register.simple_tag
+def trail_facts(line: TrailLine) -> SafeString:
+    """Return all facts of an entry, unfolded: who, when, why, from where, and every changed field."""
+    words, bare, entry = _words(reader_language()), line.nothing_before, line.entry
+    told = [
+        (words.when, line.when), (words.who, entry.full_name), (words.role, line.role or NOTHING),
+        (words.reason, str(entry.reason) or NOTHING), (words.origin, line.origin),
+    ]  # fmt: skip
+    fields = "\n".join(
+        f"<dt>{escape(each.label)}</dt>\n<dd>{_change(each, words, OPENED, bare)}</dd>"
+        for each in line.changes
+    )
+    return mark_safe(  # noqa: S308
+        f'<dl class="pairs">\n{_pairs(told)}\n{fields}\n</dl>\n<dl class="pairs tiny">\n{_origin(line, words)}\n</dl>'
+    )

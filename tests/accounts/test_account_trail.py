@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.password_digests import OTHER_KEY, REPLACED
 from audit import triggers
 from audit.context import acting
-from audit.verification import Tally, findings
+from audit.sealing.verification import Tally, findings
 from tests.support import build
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from audit.context import acting
 from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.signing_in import LOGIN, kinds, people_page, sign_in
-from trials import delegation
+from trials.delegations import delegation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 

@@ -58,4 +58,12 @@ def test_every_command_that_the_page_names_exists():
     named = set(re.findall(r"manage\.py (\w+)", PAGE)) | set(re.findall(r"`(grant_role|migrate|seal)`", PAGE))
 
     assert named <= set(get_commands())
-    assert named == {"seal", "verify_trail", "migrate", "grant_role", "settle_trail", "backup"}
+    assert named == {
+        "seal",
+        "verify_trail",
+        "migrate",
+        "grant_role",
+        "settle_trail",
+        "backup",
+        "restore_drill",
+    }

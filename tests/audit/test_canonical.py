@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from audit import merkle
 from audit.canonical import canonical, sha256
+from audit.sealing import merkle
 from audit.stored_text import system_text
 
 BRUSSELS = timezone(timedelta(hours=2))

@@ -7,12 +7,14 @@ import time_machine
 from django.db import connection
 
 from accounts.models import User
-from audit import clock, reading, seals, triggers
-from audit.change_labels import Reader
+from audit import clock, triggers
 from audit.context import acting
 from audit.models import AccessEvent, ClockTurn, Seal
-from audit.reading import TrailPosition
-from audit.sources import Filter
+from audit.sealing import seals
+from audit.trail_reading import reading
+from audit.trail_reading.change_labels import Reader
+from audit.trail_reading.reading import TrailPosition
+from audit.trail_reading.sources import Filter
 from tests.support import build
 from trials.models import Trial
 

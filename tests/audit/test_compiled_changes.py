@@ -1,11 +1,11 @@
 """A change whose SQL is built once has the same effect on the rows and the trail as the queryset."""
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError, transaction
 
-from audit.compiled_changes import CompiledDelete, CompiledUpdate
+from audit.compiled_changes import CompiledDelete, CompiledInsert, CompiledUpdate
 from audit.context import acting
-from patients.models import Draft, Patient, Record
+from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +75,45 @@ def test_it_deletes_the_rows_of_one_person_only(record):
 def test_rows_that_others_refer_to_are_not_deleted_this_way():
     with pytest.raises(ValueError, match="concerns other rows"):
         CompiledDelete(Patient, where=("pk",)).run(pk=1)
+
+
+class TestInsert:
+    """Rows are added as `bulk_create` adds them, with the trail."""
+
+    def query(self, record, text):
+        person = build.user("coordinator", trial=record.patient.trial)
+        return Query(
+            patient=record.patient, record=record, item="sex", origin="check", check_id=text, state="open",
+            text=text, opened_by=person,
+        )  # fmt: skip
+
+    def test_several_rows_are_added_by_one_statement_and_are_in_the_trail(
+        self, record, django_assert_num_queries
+    ):
+        """AUD-01, DAT-06."""
+        rows = [self.query(record, f"check {number} 100%") for number in range(3)]
+        with acting(system="test"), django_assert_num_queries(1):
+            CompiledInsert(Query).run(rows)
+        stored = list(Query.objects.order_by("pk"))
+        assert [str(each.text) for each in stored] == ["check 0 100%", "check 1 100%", "check 2 100%"]
+        assert [each.history.get().history_type for each in stored] == ["+"] * 3
+        assert not rows[0]._state.adding
+
+    def test_more_rows_than_a_statement_takes_come_in_parts(
+        self, record, monkeypatch, django_assert_num_queries
+    ):
+        monkeypatch.setattr(CompiledInsert, "MOST", 2)
+        rows = [self.query(record, f"check {number}") for number in range(3)]
+        with acting(system="test"), django_assert_num_queries(2):
+            CompiledInsert(Query).run(rows)
+        assert Query.objects.count() == 3
+
+    def test_nothing_is_added_without_rows(self, django_assert_num_queries):
+        with acting(system="test"), django_assert_num_queries(0):
+            CompiledInsert(Query).run([])
+
+    def test_a_row_that_the_database_refuses_rolls_the_others_back(self, record):
+        rows = [self.query(record, "one"), self.query(record, "one")]
+        with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
+            CompiledInsert(Query).run(rows)
+        assert not Query.objects.exists()

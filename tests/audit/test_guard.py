@@ -5,7 +5,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from audit import triggers
 from audit.context import acting
-from audit.guard import BUSY, UNGUARDED, UPGRADING, refusal_of
+from audit.integrity.guard import BUSY, UNGUARDED, UPGRADING, refusal_of
 from audit.triggers import guard, installation
 from tests.support.database.writers import postgresql
 from trials.models import Trial

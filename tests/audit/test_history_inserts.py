@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.models import User
-from audit.actor_tokens import token
 from audit.context import acting
+from audit.integrity.actor_tokens import token
 from audit.models import AccessEvent
 from audit.trail import history_model, tracked_models
 from audit.triggers.tables import append_only_tables

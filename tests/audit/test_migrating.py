@@ -9,12 +9,14 @@ from django.db import DatabaseError, connection, migrations, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.signals import post_migrate, pre_migrate
 
-from audit import migrating, replay, sealed_rows, seals, triggers
+from audit import triggers
 from audit.context import acting, current_actor
+from audit.integrity import migrating, replay
 from audit.models import AccessEvent
+from audit.sealing import sealed_rows, seals
+from audit.sealing.verification import Tally, findings
 from audit.trail import tracked_models
 from audit.triggers.tables import existing_tables
-from audit.verification import Tally, findings
 from tests.support.database import tracked_rows
 from trials.models import Trial
 

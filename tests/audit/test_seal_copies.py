@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from audit import seal_files, seals
 from audit.context import acting
 from audit.models import AccessEvent, Seal
-from audit.verification import Tally, findings
+from audit.sealing import seal_files, seals
+from audit.sealing.verification import Tally, findings
 from tests.support.study.sealed_trail import found, tamper, trials
 
 pytestmark = pytest.mark.usefixtures("any_value")

@@ -10,11 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit import clock, seal_files, seal_times, seals
+from audit import clock
 from audit.context import acting
 from audit.models import AccessEvent, Seal
-from audit.seal_times import UNDER_LOAD, seal_if_due, waiting
-from audit.verification import Tally, findings
+from audit.sealing import seal_files, seal_times, seals
+from audit.sealing.seal_times import UNDER_LOAD, seal_if_due, waiting
+from audit.sealing.verification import Tally, findings
+from tests.support.study.sealed_trail import upgraded
 from trials.models import Trial
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
@@ -23,6 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 @pytest.fixture(autouse=True)
 def _begun(django_capture_on_commit_callbacks):
     """The events of the migration are sealed."""
+    upgraded()
     with acting(system="seal"), django_capture_on_commit_callbacks(execute=True):
         seals.seal(reason="installation")
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import merkle, sealed_rows, seals
 from audit.canonical import canonical
 from audit.context import acting
 from audit.models import SealedPart
+from audit.sealing import merkle, sealed_rows, seals
 from tests.support.database import tracked_rows
 from trials.models import Trial
 
@@ -71,6 +71,7 @@ def test_a_row_is_dated_when_it_was_written_by_the_database_in_a_history():
         "audit_accessevent": "at",
         "audit_trailreview": "reviewed_at",
         "audit_clockturn": "found_at",
+        "audit_maskedcell": "at",
     }
 
 

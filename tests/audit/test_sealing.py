@@ -7,11 +7,12 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 
-from audit import events, seal_files, sealed_rows, seals, triggers, verification
+from audit import events, triggers
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
-from audit.verification import Tally, findings
-from tests.support.study.sealed_trail import trials
+from audit.sealing import seal_files, sealed_rows, seals, verification
+from audit.sealing.verification import Tally, findings
+from tests.support.study.sealed_trail import trials, upgraded
 from trials.models import Trial
 
 pytestmark = pytest.mark.usefixtures("any_value")
@@ -25,6 +26,7 @@ def seal(django_capture_on_commit_callbacks):
         with acting(system="seal"), django_capture_on_commit_callbacks(execute=True):
             return seals.seal(reason=reason)
 
+    upgraded()
     now("installation")  # the events of the migration
     return now
 

@@ -9,11 +9,12 @@ import time_machine
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from audit import events, seal_files, sealed_rows, seals, triggers
+from audit import events, triggers
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart, Signature, TrailReview
+from audit.sealing import seal_files, sealed_rows, seals
+from audit.sealing.verification import Tally, findings
 from audit.signatures import sign
-from audit.verification import Tally, findings
 from patients.models import Record
 from tests.support import build
 from tests.support.database import tracked_rows

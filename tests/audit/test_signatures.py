@@ -71,8 +71,11 @@ def test_a_wrong_password_signs_nothing(record, investigator):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_wrong_password_is_recorded_although_the_transaction_is_rolled_back(record, investigator):
-    """P11-24: attempts are detected."""
+def test_a_wrong_password_is_recorded_although_the_transaction_is_rolled_back(investigator):
+    """P11-24: attempts are detected. Outside a transaction the constraints hold, so that the form is a real one."""
+    record = build.record(
+        build.enrolled(trial=build.trial()), "vitals", {"hr": "80"}, visit="INF1", draft=True
+    )
     with pytest.raises(ValidationError), acting(user=investigator), transaction.atomic():
         sign(target=record, meaning=Meaning.REVIEW, password="wrong", by=investigator)
     event = AccessEvent.objects.get(kind="signing_failed")
@@ -127,10 +130,10 @@ def test_a_meaning_must_be_chosen(record, investigator):
 
 
 def test_one_password_signs_several_rows_in_few_statements(investigator, django_assert_max_num_queries):
-    """SIG-01: one statement reads the rows, one counts failures, one inserts; none is repeated per row."""
+    """SIG-01: a statement each for the rows, the failures, the suspensions and what is inserted; none for each row."""
     with acting(system="test"):
         targets = [tracked_rows.stored(Record) for _ in range(4)]
-    with acting(user=investigator, role="investigator"), django_assert_max_num_queries(7):
+    with acting(user=investigator, role="investigator"), django_assert_max_num_queries(8):
         made = sign_many(targets=targets, meaning=Meaning.APPROVAL, password=build.PASSWORD, by=investigator)
 
     assert [signature.target_id for signature in made] == [target.pk for target in targets]
@@ -145,7 +148,13 @@ def test_what_is_signed_is_the_stored_row_not_the_object_in_hand(record, investi
 
 
 def each_signed_column(test):
-    pairs = [(model, name) for model in SIGNED for name in trail_of(model).signed_content]
+    # What a final row holds never changes: tests of triggers hold that.
+    pairs = [
+        (model, name)
+        for model in SIGNED
+        if not trail_of(model).final
+        for name in trail_of(model).signed_content
+    ]
     names = [f"{model._meta.label}.{name}" for model, name in pairs]
     return pytest.mark.parametrize(("model", "name"), pairs, ids=names)(test)
 

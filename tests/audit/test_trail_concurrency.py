@@ -7,12 +7,12 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from audit import seal_files, seals
 from audit.context import acting
 from audit.models import Seal
+from audit.sealing import seal_files, seals
+from audit.sealing.verification import Tally, findings
 from audit.signatures import SignatureState, sign, verify
 from audit.trail import history_model
-from audit.verification import Tally, findings
 from patients.models import Patient
 from tests.support import build
 from tests.support.meanwhile import PATIENCE_SECONDS, Meanwhile

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit import triggers
-from audit.verification import Tally, findings
+from audit.sealing.verification import Tally, findings
 
 pytestmark = pytest.mark.django_db
 sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'")

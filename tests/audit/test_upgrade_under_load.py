@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from django.db import connection
 
-from audit.guard import UPGRADING
+from audit.integrity.guard import UPGRADING
 from tests.trust import upgrade
 from tests.trust.upgrade import Installation, kill, save_during_an_upgrade
 

@@ -48,7 +48,8 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
         exported(figures, server)
     paper.printed(figures, environment)
     figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
-    figures.note_lines(rows_per_second(environment))
+    figures.note_lines(printed_by("tests.bench.rows", environment))
+    figures.note_lines(printed_by("tests.bench.judging", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:
@@ -154,9 +155,9 @@ def command_seconds(environment: dict[str, str], *arguments: str) -> float:
     return time.perf_counter() - begun
 
 
-def rows_per_second(environment: dict[str, str]) -> str:
-    """Return the lines that `tests.bench.rows` prints about CSV files."""
-    command = [sys.executable, "-m", "tests.bench.rows"]
+def printed_by(module: str, environment: dict[str, str]) -> str:
+    """Return the lines that a module of the bench prints in a process of its own."""
+    command = [sys.executable, "-m", module]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
     )

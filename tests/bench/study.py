@@ -12,14 +12,14 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Record, Visit
-from patients.participation.consent import record_consent
-from patients.participation.eligibility import sign_eligibility
+from patients.participation.consents.consent import record_consent
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
 from patients.participation.screening import screen
 from protocol.values.moments import Moment
 from safety.models import CRITERIA, AdverseEvent
-from trials.loading import load_protocol
 from trials.models import Delegation, Trial
+from trials.versions.loading import load_protocol
 
 PROTOCOL = Path(__file__).with_name("study.toml")
 ITEMS = 30

@@ -52,15 +52,18 @@ SECONDS_A_KEY = 0.28
 
 
 def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patient, nurse, enter):
-    """Issue 3: one Tab from answer to answer, from the previous form to the next."""
+    """Issue 3: one Tab from answer to answer where it does not go on by itself, from the previous form to the next."""
     enter(nurse)
     page.goto(f"{address(patient)}#entry")
     expect(field(page, "Date and time")).to_be_focused()
     begun, keys = time.perf_counter(), 0
     for text in KEYS:
+        here = page.locator(":focus").evaluate("node => node.name")
         page.keyboard.type(text)
-        page.keyboard.press("Tab")
-        keys += len(text) + 1
+        keys += len(text)
+        if page.locator(":focus").evaluate("node => node.name") == here:
+            page.keyboard.press("Tab")
+            keys += 1
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Saved: Vital signs.")).to_be_visible()
     machine = time.perf_counter() - begun
@@ -117,8 +120,8 @@ def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, nurse, enter)
 def test_one_letter_is_a_day(page: Page, patient, nurse, enter, key, before):
     """DAT-03: t is today, y is yesterday; the field shows the date that was read."""
     enter(nurse)
-    page.goto(address(patient, "eligibility"))
-    scan = field(page, "Chest scan")
+    page.goto(address(patient, "medical_history"))
+    scan = field(page, "Diagnosis of COVID-19")
     tab_to(page, scan)
     page.keyboard.type(key)
     page.keyboard.press("Tab")
@@ -133,6 +136,7 @@ def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patie
     heart = field(page, "Heart rate")
     heart.focus()
     page.keyboard.type("72")
+    page.keyboard.press("Shift+Tab")
     button = page.get_by_role("button", name=re.compile("Measurement$"))
     page.keyboard.press("F9")
     expect(page.get_by_text("3 items are marked not done.")).to_be_visible()

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from patients.models import Mark, Record
 from tests.browser.pages import choose, field, press
+from tests.browser.test_queries import Hand
 from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
@@ -41,12 +42,13 @@ def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     looked_at("verify")
     press(page, "Mark the ticked as verified")
     expect(page.get_by_role("alert").first).to_be_visible()
-    page.get_by_role("checkbox", name=re.compile("^Tick everything of ")).check()
+    page.get_by_role("checkbox", name="Tick everything on this page").check()
     press(page, "Mark the ticked as verified")
     expect(page.get_by_text("Nothing waits for verification here.")).to_be_visible()
-    expect(page.get_by_role("region", name="Verified forms")).to_contain_text("Demography")
+    expect(page.get_by_role("region", name="Verified")).to_contain_text("Demography")
     looked_at("verified")
-    assert Mark.objects.valid().count() == 4
+    assert Mark.objects.valid().on_forms().count() == 4
+    assert {mark.target for mark in Mark.objects.valid().outside_forms()} == {"consent"}
 
     enter(nurse)
     change_weight(page, record)
@@ -90,3 +92,39 @@ def test_a_form_is_signed_beside_what_changed_since(page: Page, trial, record, e
     expect(page.get_by_role("button", name="Sign the chosen forms")).to_be_in_viewport()
     looked_at("sign-changed")
     assert complaints == []
+
+
+def test_a_patient_is_verified_and_its_casebook_signed_in_few_clicks(
+    page: Page, trial, record, enter, looked_at
+):
+    """From home: verify one patient with the events and consents of the shipped plan ≤ 12, sign the casebook ≤ 8."""
+    monitor, doctor = build.user("monitor", trial=trial), build.user("investigator", trial=trial)
+    build.event(patient=record.patient)
+    hand = Hand()
+    enter(monitor)
+    page.goto(f"/trials/{trial.slug}/")
+    hand.click(page.get_by_role("navigation").get_by_role("link", name="Source verification").first)
+    hand.click(page.get_by_role("row").get_by_role("link", name=record.patient.code).first)
+    hand.click(page.get_by_role("checkbox", name="Tick everything on this page"))
+    hand.click(page.get_by_role("button", name="Mark the ticked as verified"))
+    expect(page.get_by_text("Nothing waits for verification here.")).to_be_visible()
+    verified = hand.clicks
+    looked_at("verified-outside")
+
+    enter(doctor)
+    hand = Hand()
+    page.goto(f"/trials/{trial.slug}/")
+    hand.click(page.get_by_role("navigation").get_by_role("link", name="To sign").first)
+    hand.click(page.get_by_role("row").get_by_role("link", name=record.patient.code).first)
+    hand.click(page.get_by_role("link", name="Sign the casebook").first)
+    for box in page.get_by_role("checkbox", name=re.compile("^I reviewed")).all():
+        hand.click(box)
+    choose(page, "Meaning of the signature", "Review")
+    hand.clicks += 1
+    hand.click(page.get_by_label("Your password"))
+    page.keyboard.type(build.PASSWORD)
+    hand.click(page.get_by_role("button", name="Sign the casebook"))
+    expect(page.get_by_text("Signed, with every form in it.")).to_be_visible()
+    print(f"verify one patient: {verified} clicks; sign a casebook: {hand.clicks} clicks")
+    assert verified <= 12
+    assert hand.clicks <= 8

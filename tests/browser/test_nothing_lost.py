@@ -1,6 +1,7 @@
 """Typed values survive the end of the session, a double click, another tab, a closed tab and a lost connection."""
 
 import re
+import time
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -12,6 +13,7 @@ from safety.models import AdverseEvent, EventDraft
 from tests.browser.pages import choose, day, field, press
 from tests.support import build
 from tests.support.pages.entry_pages import address
+from tests.support.pages.event_forms import page as event_page
 
 pytestmark = [
     pytest.mark.browser,
@@ -125,6 +127,47 @@ def test_an_event_is_kept_while_typed_and_a_double_click_reports_it_once(desk, p
     expect(desk.get_by_role("heading", name="AE 1 · Headache")).to_be_visible()
     assert AdverseEvent.objects.count() == 1
     assert EventDraft.objects.get().state == "finished"
+
+
+def test_an_infusion_and_a_change_of_an_event_are_there_after_the_tab_was_closed(
+    page: Page, patient, nurse, enter, looked_at, complaints
+):
+    """REL-13: the pages beside the forms keep what is typed as well; one key opens a change, a save ends the draft."""
+    event = build.event(patient=patient, grade=2)
+    enter(nurse)
+    page.goto(event_page(event))
+    page.keyboard.press("e")
+    with page.expect_response("**/amend/?keep=1"):
+        field(page, "Event").fill("Headache at night")
+    page.goto("about:blank")
+    page.goto(event_page(event, "amend"))
+    expect(page.get_by_text("did not save is shown below")).to_be_visible()
+    expect(field(page, "Event")).to_have_value("Headache at night")
+    looked_at("event-draft")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(event_page(event, "amend"))
+    # Side by side, and only one has a note: both inputs are on one line.
+    tops = [field(page, label).bounding_box()["y"] for label in ("Reason for the change", "In your words")]
+    assert abs(tops[0] - tops[1]) <= 1
+    field(page, "Reason for the change").select_option(index=1)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("heading", name="AE 1 · Headache at night")).to_be_visible()
+    assert not Draft.objects.exists()
+    assert complaints == []
+
+
+def test_a_save_waits_for_the_draft_on_its_way(page: Page, patient, nurse, enter):
+    """REL-13: the draft that was sent just before the save does not come back after it."""
+    enter(nurse)
+    event = build.event(patient=patient, grade=2)
+    page.goto(event_page(event, "amend"))
+    page.route("**/amend/?keep=1", lambda route: (time.sleep(0.7), route.continue_()))
+    field(page, "Reason for the change").select_option(index=1)
+    with page.expect_request("**/amend/?keep=1"):
+        field(page, "Event").fill("Headache at night")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("heading", name="AE 1 · Headache at night")).to_be_visible()
+    assert not Draft.objects.exists()
 
 
 def test_the_back_button_shows_what_was_saved(desk):

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db
 
 # Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
+# Issue 11: at most 80 % of the keys that the whole patient took when they were first counted.
+FIRST_COUNTED, MOST_OF_THEM = 4880, 0.80
 
 
 class Typing(WholePatient):
@@ -139,6 +141,9 @@ class Typing(WholePatient):
                 self.forms(visit)
         if infusion:
             self.infused(visit, infusion)
+            # The form of the infusion is asked now that it was given: the visit leads on to it.
+            hands.away("Enter")
+            self.forms(visit)
 
     def infused(self, visit: Visit, number: int) -> None:
         """Record the infusion at the bedside and its product, and return to the visit."""
@@ -246,7 +251,9 @@ def test_a_patient_is_typed_without_a_mouse(walk):
         way.went()
     finally:
         told(way)
-    assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
+    entered = way.by("coordinator").entered
+    assert [each for each in entered if each.tabs_before] == []
+    assert sum(each.keys for each in entered) <= MOST_OF_THEM * FIRST_COUNTED
     assert [fault for hands in way.hands.values() for fault in hands.faults] == []
     # htmx logs this when a check is requested again before the previous answer.
     assert [fault for fault in walk.faults if "htmx:" not in fault] == []
@@ -260,7 +267,10 @@ def told(way: Typing) -> None:
     print(
         f"by hand {keys * SECONDS_A_KEY / 60:.0f} min; all people {sum(each.keys for each in way.hands.values())} keys"
     )
-    for each in sorted(entered, key=lambda each: -each.keys)[:8]:
-        print(
-            f"  {each.visit} {each.form}: {each.keys} keys, {each.tabs_before} Tabs before, {each.seconds:.1f} s"
-        )
+    print(f"  {keys / FIRST_COUNTED:.0%} of the {FIRST_COUNTED} keys first counted", end=", ")
+    print(f"{sum(len(values) for values in way.typed.values())} values")
+    of_form: dict[str, list[int]] = {}
+    for each in entered:
+        of_form.setdefault(each.form, []).append(each.keys)
+    for form, found in sorted(of_form.items(), key=lambda item: -sum(item[1])):
+        print(f"  {form}: {sum(found)} keys in {len(found)} forms, at most {max(found)}")

@@ -16,7 +16,7 @@ from patients.participation.visits import miss_visit
 from protocol.simulation.answers import Simulation, simulated_values
 from tests.browser.pages import Walk, choose, day, field, fill_in, follow, press
 from tests.support import build
-from tests.support.study import eligible_answers
+from tests.support.study import eligible_answers, product_chain
 
 TYPED_AT_SCREENING = ("demography", "pregnancy_test", "eligibility")
 
@@ -108,14 +108,15 @@ class Way:
         expect(page.get_by_role("main")).to_contain_text("Adverse event")
 
     def screening_entered(self) -> None:
-        """Type the forms that eligibility needs; the others of the visit are stored directly."""
+        """Type some of the forms that eligibility reads, the evidence last; the others are stored directly."""
         visit = next(visit for visit in self.rules.visits if visit.kind == "screening")
         self.held(Visit.objects.get(patient=self.patient, code=visit.code))
         result = eligible_answers.OF[self.trial.slug](self.start)
-        for code in TYPED_AT_SCREENING:
-            self.enter(visit.code, code, result[code])
-        for code in (form for form in visit.form_codes if form not in TYPED_AT_SCREENING):
-            values = self.simulated(code, visit.code, self.start)
+        for code in visit.form_codes:
+            if code in TYPED_AT_SCREENING:
+                self.enter(visit.code, code, result[code])
+                continue
+            values = result.get(code) or self.simulated(code, visit.code, self.start)
             build.record(self.patient, code, values, visit=visit.code, by=self.people["coordinator"])
 
     def enter(self, visit: str, form: str, values: dict) -> None:
@@ -188,9 +189,9 @@ class Way:
         page.get_by_role("main").get_by_role("link", name="Open the product").click()
         self.look("cell_laboratory")
         cells = "Placebo" not in page.get_by_role("main").inner_text()
-        field(page, "Lot").fill(f"L-203-{number}")
+        bag = product_chain.bag(self.patient.trial, f"B-203-{number}", of=f"L-203-{number}", cells=cells)
+        field(page, "Bags").fill(bag.number)
         if cells:
-            field(page, "Donor code").fill("D-17")
             field(page, "Thawed at").fill(f"{day(on)} 13:30")
             page.get_by_label("Viable cells given (×10⁶)").fill(str(self.million_cells()))
             page.get_by_label("Viability (%)").fill("93.5")
@@ -309,7 +310,7 @@ class Way:
         page.get_by_role("link", name="Change", exact=True).click()
         self.look("investigator")
         field(page, "Causality of the product").select_option(label="Possible")
-        field(page, "Reason").select_option(label="New information")
+        field(page, "Reason for the change").select_option(label="New information")
         press(page, "Save the change")
         expect(page.get_by_role("heading", name="What was reported")).to_be_visible()
 

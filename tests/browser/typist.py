@@ -55,6 +55,7 @@ DOUBTED = """[...document.querySelectorAll('.confirm:not([hidden]) input')]
   .filter((input) => input.checkVisibility() && !input.value).map((input) => input.name)"""
 OFFERED = """(id) => { const button = document.querySelector(`[data-fill="${id}"]`);
   return button && button.checkVisibility() ? button.dataset.value : ""; }"""
+UNIT = "(name) => document.querySelector(`[name='${name}']`).value"
 STRAY = "addEventListener('pointerdown', () => console.error('a mouse was used'), true)"
 SAVING = ("draft", "next")
 PARTS = ("missing", "reason", "unit", "confirm")
@@ -188,9 +189,13 @@ class Keyboard:
 
     def letter(self, answer: str) -> None:
         """Press the first letter of an answer until that answer is chosen."""
+        name = self.stop().name
         for _ in range(12):
             self.press(answer[0].lower())
             stop = self.stop()
+            # Only one answer begins with this letter: it is chosen, and the focus has gone on.
+            if stop.name != name:
+                return
             if stop.text == answer and (stop.chosen or stop.type == "checkbox"):
                 return
         raise AssertionError(f"{self.page.url}: {answer} is not found by its first letter")
@@ -231,18 +236,21 @@ class Typist(Keyboard):
         at_once = {item.name for group in form.groups if group.all_no for item in group.items}
         while (stop := self.stop()).form == "entry" and stop.value not in SAVING:
             name, _dash, part = stop.name.partition("-")
-            key = "Tab"
+            key, went_on = "Tab", False
             if name in at_once and form.item(name).type == "yes_no":
                 at_once = self.all_others_no(form, at_once, name, values)
             if name in form and part not in PARTS:
                 key = self.answer(stop, form.item(name), part, values.get(name), day)
+                went_on = self.stop().name != stop.name
                 if form.item(name).type not in ("rows", "partial_date"):
                     left.discard(name)
             if not left:
                 # Leaving a number says whether it is unusual.
-                self.last_done(key if form.item(name).soft else "")
+                self.last_done(key if form.item(name).soft and not went_on else "")
                 break
-            self.press(key)
+            # A full answer has led on by itself.
+            if not went_on:
+                self.press(key)
             if (name and re.search(rf"\b{name}\b", shows)) or self.stop().value in SAVING:
                 self.settle()
 
@@ -279,10 +287,16 @@ class Typist(Keyboard):
             self.press("=")
         else:
             self.type(self.text(item, value, day))
-            if isinstance(value, Mapping):
-                self.press("F4")
-                self.choose(unit_words(value["unit"]))
+            if item.units:
+                self.unit(item, value)
         return "Tab"
+
+    def unit(self, item: Item, value: Any) -> None:
+        """Choose the unit, unless it is the one that is chosen already."""
+        wanted = value["unit"] if isinstance(value, Mapping) and "unit" in value else item.unit
+        if self.page.evaluate(UNIT, f"{item.name}-unit") != wanted:
+            self.press("F4")
+            self.choose(unit_words(wanted))
 
     def is_offered(self, item: Item, value: Any) -> bool:
         """Return True if the page offers this value beside the field."""

@@ -174,7 +174,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
     manage("load_protocol", "tests/support/protocols/small.toml", STROMA_ENV="test")
     told = manage(
         "add_person", "--username", "a.martin", "--full-name", "Alice Martin", "--trial", "x-1",
-        "--role", "administrator",
+        "--role", "administrator", "--reason", "start of the trial",
     )  # fmt: skip
     link = re.search(rf"https://{re.escape(HOST)}(/accounts/key/\S+)", told)
     assert link, told

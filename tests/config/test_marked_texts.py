@@ -46,13 +46,15 @@ def test_the_collection_finds_every_marked_text(settings, tmp_path, monkeypatch)
 
 # A text that was marked where it stands and is looked up here, by file and by what is looked up.
 LOOKED_UP = {
-    ("audit/change_labels.py", "concealed.words"),
+    ("audit/trail_reading/change_labels.py", "concealed.words"),
+    ("audit/trail_reading/plain_words.py", "MISSING_WORDS[value['missing']]"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("exports/tables/trail_labels.py", "text"),
     ("patients/entry/fields.py", "MISSING_WORDS[code]"),
     ("patients/system_texts.py", "AGE_DISAGREES"),
     ("patients/system_texts.py", "UNUSUAL"),
+    ("patients/system_texts.py", "words"),
 }
 CASE = {"lower", "upper", "capitalize", "title", "swapcase"}
 Rule = Callable[[ast.AST], bool]

@@ -18,7 +18,9 @@ from protocol.document.items import Form, Item
 from protocol.values.labels import is_missing, typed
 from tests.support import build
 from tests.support.pages.html_forms import PageForm, form_with, forms
+from tests.support.study import product_chain as chain
 from tests.support.study.whole_patient import EVENT, WholePatient
+from trials.models import Trial
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
@@ -132,6 +134,8 @@ class Posting(WholePatient):
                 self.entered(visit, f"{self.casebook}visits/{visit.key}/{asked.form}/")
         if infusion:
             self.infused(visit, infusion)
+            # The form of the infusion is asked now that it was given.
+            self.forms(visit)
 
     def infused(self, visit: Visit, number: int) -> None:
         """What happened at the bedside, then what was in the bag; in an arm without cells there are none."""
@@ -141,9 +145,13 @@ class Posting(WholePatient):
         self.send("coordinator", address, step="card entry", weight_kg=self.weight, **times, **course)
         product = f"{address}preparation/"
         page = self.clients["cell_laboratory"].get(product).content.decode()
-        bag = {"lot": f"L-203-{number}"}
-        if "Placebo" not in page:
-            bag |= {"donor_code": "D-17", "thawed": f"{on} 13:30"}
+        trial, placebo = Trial.objects.get(slug=self.patient.trial.slug), "Placebo" in page
+        made = chain.named_lot(
+            trial, f"L-{'S' if placebo else 'C'}", of="D-17", frozen=not placebo, cells=not placebo
+        )
+        bag = {"bags": chain.bag(trial, f"B-{self.patient.pk}-{number}", of=made.number).number}
+        if not placebo:
+            bag |= {"thawed": f"{on} 13:30"}
             bag |= {"viable_cells": self.million_cells(), "viability_percent": "93.5"}
         self.send("cell_laboratory", product, step="card entry", **bag)
 

@@ -229,22 +229,28 @@ WORK = [
     "Calendar",
     "Patients",
     "Pre-screening",
+    "Consents and eligibility",
     "Infusions",
+    "Stock",
     "Adverse events",
     "Deviations",
+    "Holds",
     "Contacts",
+    "Samples",
+    "Shipments",
 ]
 WORK += ["Forms", "Queries", "Source verification", "To sign", "Data quality", "Documents"]
-TRIAL = ["Protocol", "Laboratories", "People and roles", "Database lock"]
+TRIAL = ["Protocol", "Laboratories", "People and roles", "Training", "Database lock", "Reported problems"]
+OPEN = [place for place in TRIAL if place != "People and roles"]
 
 
 @pytest.mark.parametrize(
     ("role", "places"),
     [
-        ("coordinator", [*WORK, "Audit trail", *TRIAL]),
-        ("cell_laboratory", [*WORK, "Protocol", "Laboratories", "Database lock"]),
-        ("data_manager", [*WORK, "Exports", "Audit trail", *TRIAL]),
-        ("statistician", [*WORK, "Exports", "Audit trail", "Protocol", "Laboratories", "Database lock"]),
+        ("coordinator", [*WORK, "Export register", "Audit trail", *TRIAL]),
+        ("cell_laboratory", [*WORK, *OPEN]),
+        ("data_manager", [*WORK, "Exports", "Export register", "Audit trail", *TRIAL]),
+        ("statistician", [*WORK, "Exports", "Export register", "Audit trail", *OPEN]),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role, places, trial):

@@ -8,7 +8,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from django.urls import reverse
 
 from audit import triggers
-from audit.guard import UPGRADING
+from audit.integrity.guard import UPGRADING
 from audit.triggers import installation
 from patients.models import Patient
 

@@ -5,10 +5,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from audit.context import acting
-from dosing.allocation import allocate, arm_of, generate_list
+from dosing.allocation.lists import generate_list
+from dosing.allocation.randomisation import ALGORITHM, permuted_blocks
+from dosing.allocation.slots import allocate, arm_of
 from dosing.columns import slot_columns
 from dosing.models import AllocationList, AllocationSlot
-from dosing.randomisation import ALGORITHM, permuted_blocks
 from exports.tables.study import querysets
 from patients.models import EligibilityDecision, Patient
 from patients.participation.enrolment import enrol
@@ -157,15 +158,19 @@ class TestTheList:
         with pytest.raises(ValidationError, match="does not randomise"):
             generate_list(trial=build.trial(), by=build.user("statistician"))
 
-    def test_a_list_that_is_used_up_says_whom_to_call(self, trial):
+    def test_a_generated_list_is_never_used_up(self, trial):
+        """RND-02: it goes on from the same seed, as if it had been longer from the start."""
         by = build.user("investigator", trial=trial)
-        patients = [build.patient(trial=trial, by=by) for _ in range(5)]
         generate_list(trial=trial, by=by, seed="short", size=2)
-        room = AllocationSlot.objects.count()
-        for patient in patients[:room]:
-            allocate(patient=patient, stratum="", by=by)
-        with pytest.raises(ValidationError, match="statistician"):
-            allocate(patient=patients[room], stratum="", by=by)
+        taken = [allocate(patient=build.patient(trial=trial, by=by), stratum="", by=by) for _ in range(5)]
+        assert [slot.position for slot in taken] == [1, 2, 3, 4, 5]
+        places = permuted_blocks(
+            seed="short", stratum="", size=60, block_sizes=[2, 4], ratio={"cells": 1, "placebo": 1}
+        )
+        slots = AllocationSlot.objects.filter(trial=trial).order_by("position")
+        assert [(slot.block, slot.arm) for slot in slots] == [
+            (place.block, place.arm) for place in places[: slots.count()]
+        ]
 
     def test_the_list_says_who_had_it_made(self, trial):
         """AUD-10: the trail names the system and the person whose signature caused it."""
@@ -358,10 +363,10 @@ class TestTwoTrials:
         with pytest.raises(ProtocolMistakes, match=problem):
             build.twin(build.COVID_MSV, wrong)
 
-    def test_a_list_has_twice_the_target_in_whole_blocks(self, trial):
-        """RND-01: spare places for patients who are replaced."""
+    def test_a_list_has_twice_the_target_and_ends_at_no_block(self, trial):
+        """RND-01, RND-02: spare places; the length does not tell where the last block ends."""
         generate_list(trial=trial, by=None)
-        assert 48 <= AllocationSlot.objects.filter(trial=trial).count() <= 51
+        assert AllocationSlot.objects.filter(trial=trial).count() == 48
 
 
 def test_a_free_slot_shows_its_arm_to_nobody():

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, connections
 
 from audit.context import acting
-from dosing.allocation import allocate, generate_list
+from dosing.allocation.lists import generate_list
+from dosing.allocation.slots import allocate
 from patients.models import Patient
 from tests.support import build
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ValidationError
 
-from dosing.allocation import generate_list, strata_of, stratum_of
+from dosing.allocation.lists import generate_list, strata_of
+from dosing.allocation.slots import stratum_of
 from dosing.models import AllocationSlot
 from patients.models import Patient, Record
 from tests.support import build
@@ -95,7 +96,7 @@ class TestStrata:
 
     def test_a_stratum_that_is_not_known_says_what_is_missing(self, knees):
         patient = build.patient(trial=knees)
-        with pytest.raises(ValidationError, match="it needs Grade"):
+        with pytest.raises(ValidationError, match="it needs Knee: Grade"):
             stratum_of(patient, "")
 
 
@@ -107,7 +108,7 @@ class TestWhatTheStratumReads:
         assert stratum_of(other, "") == "knee.grade=G3 knee.surgery=N"
 
         build.struck_out(Record.objects.get(patient=patient, form="knee"))
-        with pytest.raises(ValidationError, match="it needs Grade"):
+        with pytest.raises(ValidationError, match="it needs Knee: Grade"):
             stratum_of(patient, "")
 
     def test_a_trial_without_strata_has_one(self, trial):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dosing.forms import BedsideForm
+from dosing.infusions.bedside_forms import BedsideForm
 from tests.support import build
 from tests.support.study.bedside import FIRST, INCLUDED, stored
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.administration import infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import infusion_obstacle, mark_not_given, record_weight
 from dosing.models import Infusion
 from patients.models import EligibilityDecision, Patient, Visit
-from patients.participation.consent import record_capacity
+from patients.participation.consents.consent import record_capacity
 from patients.participation.disposition import end_study
 from patients.participation.visits import hold_visit
 from patients.review.locks import freeze

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.review.locks import freeze, lock

@@ -164,10 +164,13 @@ class TestTheWeight:
         """AUD-04."""
         ward.post(page(patient, "weight"), weighed())
         assert "reason" in errors_of(ward.post(page(patient, "weight"), weighed(weight_kg="83", version="2")))
-        ward.post(page(patient, "weight"), weighed(weight_kg="83", version="2", reason="Scale read wrongly"))
+        ward.post(
+            page(patient, "weight"),
+            weighed(weight_kg="83", version="2", reason="other", reason_text="Scale read wrongly"),
+        )
 
         assert stored(patient).weight_kg == 83
-        assert Infusion.history.order_by("-history_id")[0].history_change_reason == "Scale read wrongly"
+        assert Infusion.history.order_by("-history_id")[0].history_change_reason.typed == "Scale read wrongly"
 
     def test_the_infusion_takes_the_saved_weight_without_a_reason(self, ward, patient):
         ward.post(page(patient, "weight"), weighed())
@@ -190,10 +193,13 @@ class TestAmending:
     def test_a_change_needs_a_reason(self, ward, patient):
         """AUD-04."""
         assert "reason" in errors_of(ward.post(page(patient), bedside(volume_ml="90", version="2")))
-        ward.post(page(patient), bedside(volume_ml="90", version="2", reason="Read from the pump"))
+        ward.post(
+            page(patient),
+            bedside(volume_ml="90", version="2", reason="other", reason_text="Read from the pump"),
+        )
 
         assert stored(patient).volume_ml == 90
-        assert Infusion.history.order_by("-history_id")[0].history_change_reason == "Read from the pump"
+        assert Infusion.history.order_by("-history_id")[0].history_change_reason.typed == "Read from the pump"
 
     def test_a_stale_form_shows_both_values_and_overwrites_nothing(self, ward, patient):
         """DAT-11."""
@@ -209,7 +215,10 @@ class TestAmending:
         """DAT-11: the form answered with 409 carries the version it was compared with."""
         stale = ward.post(page(patient), bedside(volume_ml="90"))
         version = stale.context["form"]["version"].value()
-        ward.post(page(patient), bedside(volume_ml="90", version=version, reason="Mine is right"))
+        ward.post(
+            page(patient),
+            bedside(volume_ml="90", version=version, reason="other", reason_text="Mine is right"),
+        )
 
         assert stored(patient).volume_ml == 90
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from dosing.administration import mark_not_given, record_infusion
 from dosing.conflicts import StaleInfusion
+from dosing.infusions.administration import mark_not_given, record_infusion
 from dosing.models import Infusion
 from patients.models import Patient
 from tests.support import build

@@ -6,11 +6,10 @@ import pytest
 import time_machine
 
 from audit.context import acting
-from dosing.administration import mark_not_given
+from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from patients.models import Patient
 from patients.review import locks
-from protocol.document.schedule import first_infusion_window, infusion_window
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages import infusions
@@ -241,9 +240,15 @@ class TestEveryLaterInfusion:
 
     def test_the_page_says_which_infusion_needs_a_reason(self, across, ward):
         row = stored(across, FIRST)
-        typed = infusions.bedside("12-Mar-2026", reason="wrong day", version=str(row.version))
+        typed = infusions.bedside(
+            "12-Mar-2026", reason="other", reason_text="wrong day", version=str(row.version)
+        )
         answer = ward.post(infusions.page(across), typed)
         assert "Infusion 3, on 16-Mar-2026" in infusions.errors_of(answer)["started"]
+
+
+def shifted(days: tuple[date, date], by: tuple[int, int]) -> tuple[date, date]:
+    return days[0] + timedelta(days=by[0]), days[1] + timedelta(days=by[1])
 
 
 def test_the_stored_days_are_those_of_the_rule_whatever_was_given(patient, nurse):
@@ -261,10 +266,10 @@ def test_the_stored_days_are_those_of_the_rule_whatever_was_given(patient, nurse
     ]
     for step in steps:
         step()
-        allowed = first_infusion_window(dosing, INCLUDED)
+        allowed = shifted((INCLUDED, INCLUDED), dosing.first_infusion_within_days)
         for number in (FIRST, SECOND, THIRD):
             row = stored(patient, number)
             assert (row.window_from, row.window_to) == allowed
             given = row.started_at.astimezone(patient.trial.zone).date() if row.started_at else None
             ends = (given, given) if given else allowed
-            allowed = (infusion_window(dosing, ends[0])[0], infusion_window(dosing, ends[1])[1])
+            allowed = shifted(ends, dosing.interval_days)

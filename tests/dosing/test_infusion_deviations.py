@@ -3,13 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
-from dosing.administration import mark_not_given, record_weight
+from dosing.infusions.administration import mark_not_given, record_weight
 from dosing.models import ProductDeviation
-from dosing.product import Product, record_preparation
+from dosing.products.preparing import Product, record_preparation
 from patients.models import Deviation, Patient
 from tests.support import build
 from tests.support.build import moment
+from tests.support.study import product_chain as chain
 from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.support.study.deviations import added, classified
 
@@ -32,19 +34,23 @@ def laboratory(trial):
     return build.user("cell_laboratory", trial=trial)
 
 
-def bag(**changed) -> Product:
+def bag(patient: Patient, number: int, **changed) -> Product:
     """Return a bag with 2.4 × 10⁶ cells per kg at 82.4 kg."""
     facts = {
         "donor_code": "D-17", "lot": "L-1", "bag": "", "viable_cells": Decimal(200_000_000), "thawed": None,
         "viability_percent": None, "dose_deviation_reason": "", "donor_deviation_reason": "",
     }  # fmt: skip
-    return Product(**{**facts, **changed})
+    return chain.product(stored(patient, number), {**facts, **changed})
 
 
 def prepare(patient: Patient, number: int, by, version: int = 0, **changed):
     reason = "Read again" if version else ""
     return record_preparation(
-        infusion=stored(patient, number), facts=bag(**changed), version=version, by=by, reason=reason
+        infusion=stored(patient, number),
+        facts=bag(patient, number, **changed),
+        version=version,
+        by=by,
+        reason=reason,
     )
 
 
@@ -146,6 +152,36 @@ class TestTheProduct:
         prepare(patient, 1, laboratory, viable_cells=Decimal(100_000_000), dose_deviation_reason="Lost")
         row = classified(ProductDeviation.objects.get(), laboratory, "major")
         assert (row.classification, row.classified_by) == ("major", laboratory)
+
+
+class TestWhoDecides:
+    """In an open trial also who classifies other deviations, in a masked one the laboratory alone (BLD-01)."""
+
+    def steps(self, trial, role: str) -> dict[str, int]:
+        laboratory = build.user("cell_laboratory", trial=trial)
+        row = added(build.patient(trial=trial), laboratory, log=ProductDeviation, category="other")
+        url = reverse("dosing:product-deviation-classify", args=[trial.slug, row.patient.code, row.number])
+        shown = reverse("dosing:product-deviation", args=[trial.slug, row.patient.code, row.number])
+        browser = build.client(build.user(role, trial=trial))
+        page = browser.get(shown)
+        sent = {"classification": "minor", "action_taken": "None", "version": row.version}
+        codes = {"page": page.status_code, "classify": browser.post(url, sent).status_code}
+        row.refresh_from_db()
+        assert row.classified is (codes["classify"] == 302)
+        assert (url in page.content.decode()) is row.classified
+        codes["amend"] = browser.get(url.replace("classify", "amend")).status_code
+        return codes
+
+    def test_in_an_open_trial_the_investigator_classifies_and_amends_nothing(self, trial):
+        assert self.steps(trial, "investigator") == {"page": 200, "classify": 302, "amend": 403}
+        assert self.steps(trial, "coordinator") == {"page": 200, "classify": 403, "amend": 403}
+        assert self.steps(trial, "cell_laboratory") == {"page": 200, "classify": 302, "amend": 200}
+
+    def test_in_a_masked_trial_the_laboratory_alone(self):
+        masked = build.trial(build.COVID_MSV)
+        assert self.steps(masked, "investigator") == {"page": 403, "classify": 403, "amend": 403}
+        assert self.steps(masked, "statistician") == {"page": 200, "classify": 403, "amend": 403}
+        assert self.steps(masked, "cell_laboratory") == {"page": 200, "classify": 302, "amend": 200}
 
 
 def test_the_log_of_the_product_is_empty_for_a_blinded_person(doctor):

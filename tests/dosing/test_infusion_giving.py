@@ -7,12 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dosing import administration
-from dosing.administration import Bedside, infusion_obstacle, record_infusion
+from dosing.infusions import administration
+from dosing.infusions.administration import Bedside, infusion_obstacle, record_infusion
 from dosing.models import Infusion
 from dosing.signals import infusion_given
 from patients.models import Patient
-from patients.participation.consent import record_capacity, record_consent
+from patients.participation.consents.consent import record_capacity, record_consent
 from patients.participation.disposition import end_study
 from patients.participation.milestones import milestones
 from tests.support import build
@@ -85,7 +85,7 @@ class TestGiving:
             name: moment(f"10-Mar-2026 {clock}", "Europe/Madrid")
             for name, clock in (("weight_measured", "08:00"), ("started", "10:00"), ("ended", "10:30"))
         }
-        from dosing import product as preparing
+        from dosing.products import preparing as preparing
 
         infusion_given.disconnect(dispatch_uid="dosing.dose")
         try:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.context import acting
 from audit.models import AccessEvent
-from dosing.administration import mark_not_given
+from dosing.infusions.administration import mark_not_given
 from patients.participation.disposition import end_study
 from tests.support import build
 from tests.support.pages.infusions import bedside, listing, page, stored, text_of

@@ -3,7 +3,7 @@
 import pytest
 
 from audit.context import acting
-from dosing.administration import mark_not_given
+from dosing.infusions.administration import mark_not_given
 from patients.casebook.casebook import Casebook
 from patients.models import Query
 from tests.support import build

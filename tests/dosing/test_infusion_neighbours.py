@@ -5,15 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from dosing.administration import mark_not_given
-from dosing.product import record_preparation
-from dosing.schedule import given_days, given_on
-from dosing.schedule import windows as windows_of
+from dosing.infusions.administration import mark_not_given
+from dosing.infusions.schedule import given_days, given_on
+from dosing.infusions.schedule import windows as windows_of
+from dosing.products.preparing import record_preparation
 from patients.models import Patient, Visit
 from patients.participation.milestones import milestones
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
+from tests.support.study import product_chain as chain
 from tests.support.study.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
 from tests.support.study.refusals import refused
 
@@ -108,7 +109,9 @@ class TestTwoPatients:
             (patient, SECOND, "13-Mar-2026", "D-17"),
         ):
             row = give(who, number, on(day), nurse)
-            made = record_preparation(infusion=row, facts={**CELLS, "donor_code": donor}, version=0, by=nurse)
+            made = record_preparation(
+                infusion=row, facts=chain.product(row, {**CELLS, "donor_code": donor}), version=0, by=nurse
+            )
             assert made.donor_deviation_reason == ""
 
 

@@ -89,4 +89,4 @@ def test_rows_of_another_trial_are_left_out(monitor, given, trial):
     row = stored(foreign)
     shown = monitor.get(f"/trials/{trial.slug}/queries/ask/infusion/", {"row": [given.pk, row.pk]})
     assert [line.token for line in shown.context["preview"].lines] == [given.pk]
-    assert monitor.get(f"/trials/{trial.slug}/queries/ask/consent/").status_code == 404
+    assert monitor.get(f"/trials/{trial.slug}/queries/ask/weather/").status_code == 404

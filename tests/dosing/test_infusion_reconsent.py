@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.administration import infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import infusion_obstacle, mark_not_given, record_weight
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build
@@ -58,7 +58,9 @@ class TestWhatWasGiven:
     def test_it_is_corrected_on_its_page(self, treated, ward):
         row = stored(treated, FIRST)
         assert infusion_obstacle(row) == ""
-        typed = infusions.bedside(volume_ml="95", reason="read wrongly", version=str(row.version))
+        typed = infusions.bedside(
+            volume_ml="95", reason="other", reason_text="read wrongly", version=str(row.version)
+        )
         assert ward.post(infusions.page(treated), typed).status_code == 302
         assert stored(treated, FIRST).volume_ml == Decimal("95")
 

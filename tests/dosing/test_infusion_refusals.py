@@ -72,7 +72,10 @@ class TestRights:
         assert browser.post(page(patient), bedside()).status_code == 403
         for name in ("weight", "not-given"):
             assert browser.get(page(patient, name)).status_code == 403
-            assert browser.post(page(patient, name), bedside(reason="No")).status_code == 403
+            assert (
+                browser.post(page(patient, name), bedside(reason="other", reason_text="No")).status_code
+                == 403
+            )
         assert stored(patient).state == "planned"
 
     @pytest.mark.parametrize("role", [*WRITERS, *READERS[1:]])

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from dosing.administration import record_weight
-from dosing.weights import KnownWeight
+from dosing.infusions.administration import record_weight
+from dosing.infusions.weights import KnownWeight
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
@@ -95,6 +95,23 @@ class TestWeight:
             weight_measured=moment("10-Mar-2026 08:00"), version=2, reason="x",
         )  # fmt: skip
         assert messages == {"": ["This infusion is already recorded: amend it there."]}
+
+    @pytest.mark.parametrize(
+        ("measured", "fits"), [("08-Mar-2026 23:59", False), ("09-Mar-2026 00:00", True)]
+    )
+    def test_a_weight_too_old_for_any_infusion_after_inclusion_is_refused(
+        self, patient, nurse, measured, fits
+    ):
+        """CEL-09: a wrong year would decide the dose that the laboratory prepares."""
+        weigh = {"infusion": stored(patient, FIRST), "weight_kg": Decimal("82"), "version": 1, "by": nurse}
+        if fits:
+            assert record_weight(**weigh, weight_measured=moment(measured)).weight_kg == Decimal("82")
+        else:
+            told = refused(record_weight, **weigh, weight_measured=moment(measured))["weight_measured"]
+            assert (
+                "included on 10-Mar-2026: a weight measured more than 24 hours before decides no dose"
+                in told[0]
+            )
 
     def test_a_weight_of_the_future_is_refused(self, patient, nurse):
         messages = refused(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from audit.context import acting
-from dosing.administration import mark_not_given
-from dosing.allocation import generate_list
+from dosing.allocation.lists import generate_list
+from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.participation import disposition
-from patients.participation.amendments import preview
-from patients.participation.consent_withdrawal import withdraw_consent
+from patients.participation.consents.consent_withdrawal import withdraw_consent
+from patients.participation.protocol_amendments.amendments import preview
 from patients.participation.visit_status import overdue
 from protocol.document.schedule import planned_visits
 from tests.support import build

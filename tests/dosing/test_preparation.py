@@ -1,19 +1,24 @@
 """The product of an infusion: dose within the protocol's range, same donor, only facts that fit the arm."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from audit.context import acting
-from dosing.administration import Bedside, mark_not_given, record_infusion, record_weight
-from dosing.allocation import arm_of
+from dosing.allocation.lists import generate_list
+from dosing.allocation.slots import arm_of
 from dosing.conflicts import StaleInfusion
+from dosing.infusions.administration import Bedside, mark_not_given, record_infusion, record_weight
 from dosing.models import AllocationSlot, Infusion, Preparation
-from dosing.product import Product, record_preparation
+from dosing.products.preparing import Product, record_preparation
+from dosing.products.thaw import stored_contradiction
 from patients.models import Patient
+from patients.participation.questions import Questioned
 from tests.support import build
 from tests.support.build import moment
+from tests.support.study import product_chain as chain
 from tests.support.study.bedside import INCLUDED, stored
 from tests.support.study.refusals import refused
 
@@ -69,7 +74,21 @@ def weigh(patient: Patient, by) -> None:
     record_weight(infusion=stored(patient, 1), weight_kg=KG, weight_measured=measured, version=1, by=by)
 
 
-def bag(**changed) -> Product:
+def infused_with_cells(trial, by) -> Patient:
+    """Return a patient of the masked trial who gets cells, thawed half an hour after the usual start."""
+    generate_list(trial=trial, seed="once", by=by)
+    patients = (build.enrolled(trial=trial, on=INCLUDED) for _place in range(4))
+    treated = next(each for each in patients if arm_of(each).cells)
+    zone = trial.rules.trial.site.time_zone
+    measured = moment("10-Mar-2026 08:00", zone)
+    record_weight(infusion=stored(treated, 1), weight_kg=KG, weight_measured=measured, version=1, by=by,
+                  weight_confirmation="weighed twice")  # fmt: skip
+    facts = bag(thawed=moment("10-Mar-2026 10:30", zone), viable_cells=Decimal(80_000_000))
+    prepare(treated, 1, facts, by)
+    return treated
+
+
+def bag(**changed) -> dict[str, Any]:
     """Return the facts of a bag with 200 million viable cells."""
     fields = {
         "donor_code": "D-17",
@@ -81,20 +100,25 @@ def bag(**changed) -> Product:
         "dose_deviation_reason": "",
         "donor_deviation_reason": "",
     }
-    return Product(**{**fields, **changed})
+    return {**fields, **changed}
 
 
-def saline(**changed) -> Product:
+def facts_of(patient: Patient, number: int, facts: dict[str, Any]) -> Product:
+    return chain.product(stored(patient, number), facts)
+
+
+def saline(**changed) -> dict[str, Any]:
     empty = {"donor_code": "", "viable_cells": None, "viability_percent": None, "bag": ""}
-    return bag(lot="S-7", **{**empty, **changed})
+    return bag(**{"lot": "S-7", **empty, **changed})
 
 
 def prepare(
-    patient: Patient, number: int, facts: Product, by, version: int = 0, reason: str = ""
+    patient: Patient, number: int, facts: dict[str, Any], by, version: int = 0, reason: str = ""
 ) -> Preparation:
     return record_preparation(
-        infusion=stored(patient, number), facts=facts, version=version, by=by, reason=reason
-    )
+        infusion=stored(patient, number), facts=facts_of(patient, number, facts), version=version, by=by,
+        reason=reason,
+    )  # fmt: skip
 
 
 def millions_per_kg(text: str) -> Decimal:
@@ -171,8 +195,7 @@ class TestTheBag:
     @pytest.mark.parametrize(
         ("changed", "field"),
         [
-            ({"donor_code": " "}, "donor_code"),
-            ({"lot": ""}, "lot"),
+            ({"lot": ""}, "bags"),
             ({"viable_cells": None}, "viable_cells"),
             ({"viable_cells": Decimal(-1)}, "viable_cells"),
             ({"viable_cells": Decimal("200000000.5")}, "viable_cells"),
@@ -185,15 +208,67 @@ class TestTheBag:
         give(patient)
         assert list(refused(prepare, patient, 1, bag(**changed), laboratory)) == [field]
 
-    @pytest.mark.parametrize(("clock", "fits"), [("09:59", True), ("10:00", True), ("10:01", False)])
-    def test_the_cells_are_thawed_before_the_infusion_begins(self, patient, laboratory, clock, fits):
-        """CEL-12."""
+    @pytest.mark.parametrize(
+        ("thawed", "said"),
+        [
+            ("10-Mar-2026 09:59", ""),
+            ("10-Mar-2026 10:00", ""),
+            ("10-Mar-2026 10:01", "after the infusion began (10-Mar-2026 10:00)"),
+            ("10-Mar-2026 04:00", ""),
+            ("10-Mar-2026 03:59", "6 hours before the infusion began"),
+            ("10-Mar-2026 00:00", "10 hours before"),
+            ("09-Mar-2026 23:59", "on another day"),
+            ("10-Mar-2026", ""),
+            ("09-Mar-2026", "on another day"),
+        ],
+    )
+    def test_a_thaw_that_does_not_fit_the_infusion_is_asked_about_and_stored(
+        self, patient, laboratory, thawed, said
+    ):
+        """CEL-12, DAT-08: no fact is refused because of another record; a day alone contradicts only surely."""
         give(patient)
-        facts = bag(thawed=moment(f"10-Mar-2026 {clock}"))
-        if fits:
-            assert prepare(patient, 1, facts, laboratory).thawed.startswith("2026-03-10T")
-        else:
-            assert list(refused(prepare, patient, 1, facts, laboratory)) == ["thawed"]
+        call = {"infusion": stored(patient, 1), "version": 0, "by": laboratory}
+        facts = facts_of(patient, 1, bag(thawed=moment(thawed)))
+        if said:
+            with pytest.raises(Questioned) as asked, transaction.atomic():
+                record_preparation(facts=facts, **call)
+            (question,) = asked.value.questions
+            assert said in question.text
+            assert question.url.endswith("/infusions/1/")
+            assert not Preparation.objects.exists()
+        recorded = build.confirming(record_preparation, facts=facts, **call)
+        assert recorded.thawed.startswith(moment(thawed).iso[:10])
+        assert bool(stored_contradiction(stored(patient, 1), recorded)) is bool(said)
+
+    def test_what_was_confirmed_is_not_asked_again(self, patient, laboratory):
+        """CEL-12: an amendment of the lot leaves the thaw as it is."""
+        give(patient)
+        late = bag(thawed=moment("10-Mar-2026 10:30"))
+        build.confirming(
+            record_preparation, infusion=stored(patient, 1), facts=facts_of(patient, 1, late), version=0,
+            by=laboratory,
+        )  # fmt: skip
+        assert prepare(patient, 1, {**late, "lot": "L-2"}, laboratory, 1, "Misread").lot == "L-2"
+
+    def test_the_bedside_of_an_open_trial_is_asked_about_the_thaw_too(self, patient, laboratory):
+        """CEL-12: the start may be the wrong one."""
+        weigh(patient, laboratory)
+        prepare(patient, 1, bag(thawed=moment("10-Mar-2026 10:30")), laboratory)
+        with pytest.raises(Questioned, match="after the infusion began"):
+            give(patient, by=laboratory)
+
+    def test_the_bedside_of_a_masked_trial_is_not(self, masked):
+        """CEL-18: a question would tell the ward that the patient receives cells; the laboratory reads it."""
+        laboratory = build.user("cell_laboratory", trial=masked)
+        treated = infused_with_cells(masked, laboratory)
+        give(treated, by=laboratory)
+        row, product = stored(treated, 1), Preparation.objects.get()
+        assert "after the infusion began" in stored_contradiction(row, product)
+        page = f"/trials/{masked.slug}/patients/{treated.code}/infusions/1/"
+        for role in BLINDED:
+            assert "thawed" not in build.client(build.user(role, trial=masked)).get(page).content.decode()
+        assert "was thawed" in build.client(laboratory).get(page).content.decode()
+        assert "was thawed" in build.client(laboratory).get(f"{page}preparation/").content.decode()
 
     def test_a_thaw_to_come_is_refused(self, patient, laboratory):
         weigh(patient, laboratory)
@@ -224,12 +299,12 @@ class TestOneDonor:
         product = prepare(
             patient, 2, bag(donor_code=" d-17", donor_deviation_reason="not needed"), laboratory
         )
-        assert (product.donor_code, product.donor_deviation_reason) == ("d-17", "")
+        assert (product.donor_code, product.donor_deviation_reason) == ("D-17", "")
 
     def test_another_donor_is_stopped(self, patient, laboratory):
         messages = refused(prepare, patient, 2, bag(donor_code="D-18"), laboratory)
         assert messages == {
-            "donor_code": ["Infusion 1 came from donor D-17: the protocol asks for the same donor."],
+            "bags": ["Infusion 1 came from donor D-17: the protocol asks for the same donor."],
             "donor_deviation_reason": ["Say why another donor was used: this is a deviation."],
         }
 
@@ -247,9 +322,7 @@ class TestOneDonor:
         messages = refused(
             prepare, patient, 1, bag(donor_code="D-18"), laboratory, version=1, reason="typing"
         )
-        assert messages["donor_code"] == [
-            "Infusion 2 came from donor D-17: the protocol asks for the same donor."
-        ]
+        assert messages["bags"] == ["Infusion 2 came from donor D-17: the protocol asks for the same donor."]
 
     def test_a_trial_without_the_rule_takes_any_donor(self):
         third = build.trial("third")
@@ -284,7 +357,7 @@ class TestTheMaskedTrial:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"donor_code": "D-17"}, {"viable_cells": Decimal(1)}, {"viability_percent": Decimal(90)},
+        [{"viable_cells": Decimal(1)}, {"viability_percent": Decimal(90)},
          {"thawed": moment("10-Mar-2026 09:00", "Europe/Madrid")}],
     )  # fmt: skip
     def test_cells_are_not_recorded_for_a_patient_who_receives_none(self, masked, laboratory, wrong):
@@ -296,7 +369,7 @@ class TestTheMaskedTrial:
     def test_saline_is_not_recorded_for_a_patient_who_receives_cells(self, masked, laboratory):
         patient = in_arm(masked, "cells")
         give(patient, kg=Decimal(70))
-        assert set(refused(prepare, patient, 1, saline(), laboratory)) == {"donor_code", "viable_cells"}
+        assert set(refused(prepare, patient, 1, saline(), laboratory)) == {"viable_cells"}
 
     @pytest.mark.parametrize(
         ("millions", "finding"), [("62.9", "below"), ("63", "within"), ("77", "within"), ("77.1", "above")]

@@ -29,7 +29,7 @@ class TestTheProduct:
 
         assert response.redirect_chain == [(page(patient, "preparation"), 302)]
         assert (bag.viable_cells, bag.cells_per_kg, bag.dose_finding) == (247_200_000, 3_000_000, "within")
-        assert "247.2 ×10⁶ ÷ Weight of the day 82.40 kg = Dose 3.00 ×10⁶/kg" in text_of(response)
+        assert "247.2 ×10⁶ ÷ Actual weight 82.40 kg = Dose 3.00 ×10⁶/kg" in text_of(response)
         assert "100 % of the target, within the range" in text_of(response)
         assert "1.50 to 3.00 ×10⁶/kg" in text_of(response)
 
@@ -97,9 +97,9 @@ class TestTheProduct:
             ("viable_cells", "1000000000", "not a number of cells"),
             ("viability_percent", "100.01", "between 0 and 100"),
             ("viability_percent", "12345678", "between 0 and 100"),
-            ("donor_code", "", "required"),
-            ("lot", "", "required"),
-            ("lot", "x" * 61, "at most 60"),
+            ("bags", "", "required"),
+            ("bags", "B-404", "“B-404” is not in the stock of this trial."),
+            ("bags", "A999918123457S", "wrong check character"),
             ("thawed", "31-Mar-2026 09:00", "has not come yet"),
             ("thawed", "yesterday-ish", "is not a date"),
             ("version", "x", "whole number"),
@@ -107,9 +107,7 @@ class TestTheProduct:
     )
     def test_a_refused_answer_is_shown_beside_its_field(self, laboratory, patient, field, value, sentence):
         """DAT-04."""
-        messages = errors_of(
-            laboratory.post(page(patient, "preparation"), product(bag="Kept") | {field: value})
-        )
+        messages = errors_of(laboratory.post(page(patient, "preparation"), product() | {field: value}))
         beside = "dose_deviation_reason" if "range" in sentence else field
 
         assert sentence in messages[beside]
@@ -134,10 +132,13 @@ class TestTheProduct:
     ):
         """CEL-10: the bedside is not asked for it; readers of the product see that it is missing."""
         laboratory.post(page(patient, "preparation"), product())
-        ward.post(page(patient, "weight"), weighed(weight_kg="80", version="2", reason="Scale read wrongly"))
+        ward.post(
+            page(patient, "weight"),
+            weighed(weight_kg="80", version="2", reason="other", reason_text="Scale read wrongly"),
+        )
 
         assert "Above the range, no reason yet" in text_of(laboratory.get(page(patient, "preparation")))
-        assert "3.09 Above the range, no reason yet" in text_of(ward.get(listing(trial)))
+        assert "3.09 ×10⁶/kg Above the range, no reason yet" in text_of(ward.get(listing(trial)))
 
     def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, ward, laboratory, patient):
         ward.post(page(patient, "not-given"), {"reason": "Fever", "version": "2"})
@@ -152,9 +153,9 @@ class TestTheProduct:
         laboratory.post(page(patient, "preparation"), product())
         ward.post(page(patient), bedside(version="2"))
         ward.post(page(patient, "weight", 2), weighed(SECOND))
-        other = product(donor_code="D-18", thawed="")
+        other = product(donor_code="D-18", lot="L-2", thawed="")
         messages = errors_of(laboratory.post(page(patient, "preparation", 2), other))
-        assert "Infusion 1 came from donor D-17" in messages["donor_code"]
+        assert "Infusion 1 came from donor D-17" in messages["bags"]
         other["donor_deviation_reason"] = "No bag of D-17 is left"
         laboratory.post(page(patient, "preparation", 2), other)
 
@@ -176,7 +177,7 @@ class TestTheProduct:
         stale = laboratory.post(page(patient, "preparation"), product(lot="L-2"))
 
         assert stale.status_code == 409
-        assert stale.context["differences"] == [("Lot", "L-1", "L-2")]
+        assert stale.context["differences"] == [("Bags", "L-1/1", "L-2/1")]
         assert Preparation.objects.get().lot == "L-1"
 
     def test_a_version_that_never_was_is_a_conflict(self, laboratory, patient):
@@ -184,8 +185,9 @@ class TestTheProduct:
 
     def test_a_double_click_saves_once(self, laboratory, patient):
         """REL-13."""
+        typed = product()
         for _click in range(2):
-            response = laboratory.post(page(patient, "preparation"), product())
+            response = laboratory.post(page(patient, "preparation"), typed)
 
         assert response.status_code == 302
         assert Preparation.objects.get().version == 1

@@ -6,18 +6,19 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.administration import Bedside, record_infusion
-from dosing.allocation import arm_of
+from dosing.allocation.slots import arm_of
+from dosing.infusions.administration import Bedside, record_infusion
 from dosing.models import Preparation
-from dosing.product import Product, record_preparation
+from dosing.products.preparing import Product, record_preparation
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages.infusions import page
 from tests.support.study import amended_protocol
+from tests.support.study import product_chain as chain
 from tests.support.study.bedside import stored
-from trials.loading import load_protocol
 from trials.models import Trial
+from trials.versions.loading import load_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -50,17 +51,16 @@ def prepared(patient, by) -> Preparation:
         premedication="",
         timing_deviation_reason="",
     )
-    bag = Product(
-        donor_code="D-17",
-        lot="L-42",
-        viable_cells=Decimal(120_000_000),
-        viability_percent=Decimal(91),
-        thawed=None,
-        dose_deviation_reason="",
-        donor_deviation_reason="",
-    )
     with acting(user=by, role="coordinator"):
         infusion = record_infusion(infusion=row, facts=facts, version=row.version, by=by)
+        bag = Product(
+            bags=chain.bags_for(infusion, lot="L-42"),
+            viable_cells=Decimal(120_000_000),
+            viability_percent=Decimal(91),
+            thawed=None,
+            dose_deviation_reason="",
+            donor_deviation_reason="",
+        )
         return record_preparation(infusion=infusion, facts=bag, version=0, by=by)
 
 

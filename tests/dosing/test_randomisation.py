@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dosing.randomisation import ALGORITHM, permuted_blocks
+from dosing.allocation.randomisation import ALGORITHM, permuted_blocks
 
 EVEN = {"cells": 1, "placebo": 1}
 seeds = st.text(min_size=1, max_size=20)

@@ -89,7 +89,9 @@ class TestTheMaskedTrial:
             if where in {"infusion", "preparation"}
             else (reverse(f"dosing:{where}", args=[masked.slug]))
         )
-        seen = AccessEvent.objects.filter(kind="treatment_seen")
+        laboratory = build.client(build.user("cell_laboratory", trial=masked))
+        laboratory.post(page(arms["cells"], "preparation"), product(viable_cells="70"))
+        seen = AccessEvent.objects.filter(kind="treatment_seen", role="inspector")
         build.client(build.user("monitor", trial=masked)).get(address)
         assert not seen.exists()
         build.client(build.user("inspector", trial=masked)).get(address)
@@ -99,7 +101,7 @@ class TestTheMaskedTrial:
     def test_the_listing_leads_the_unblinded_to_the_allocation_list(self, masked, arms):
         for role, there in (("statistician", True), ("coordinator", False)):
             html = build.client(build.user(role, trial=masked)).get(listing(masked)).content.decode()
-            assert ("allocation/" in html) is there
+            assert (f'href="{reverse("dosing:allocation", args=[masked.slug])}"' in html) is there
 
     def test_the_unblinded_read_how_the_list_was_made_and_who_holds_which_place(self, masked, arms):
         """RND-01."""

@@ -7,9 +7,9 @@ import pytest
 
 from accounts.models import User
 from audit.context import acting
-from dosing.administration import record_weight
+from dosing.infusions.administration import record_weight
+from dosing.infusions.weights import age_errors, last_weight
 from dosing.models import Infusion
-from dosing.weights import age_errors, last_weight
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit
 from tests.support import build

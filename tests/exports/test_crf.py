@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from audit.context import acting
 from patients.casebook.facts import KINDS, Fact
-from patients.models import FactMark
+from patients.models import Mark
 from patients.queries import threads
 from tests.support import build
 from tests.support.pages.paper import Paper
@@ -86,9 +86,9 @@ def test_queries_and_verification_outside_the_forms_are_on_paper(trial, patient,
             fact=Fact(KINDS["consent"], consent, "given"), text="Before the sample?", origin="monitor", by=monitor,
             role="monitor",
         )  # fmt: skip
-        FactMark.objects.create(
-            patient=patient, target="consent", target_id=consent.pk, item="version", compared=consent.version,
-            by=monitor, role="monitor",
+        Mark.objects.create(
+            patient=patient, target="consent", target_id=consent.pk, item="version", kind="verification", by=monitor,
+            role="monitor",
         )  # fmt: skip
     out, day = tmp_path / "report.pdf", trial.today
     call_command(

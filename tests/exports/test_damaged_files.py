@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit import triggers
 from audit.models import AccessEvent
-from audit.verification import Tally, findings
+from audit.sealing.verification import Tally, findings
 from patients.models import Attachment, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, override
 
 from audit.context import acting, set_user
 from audit.models import AccessEvent
-from audit.seal_files import SealBroken
+from audit.sealing.seal_files import SealBroken
 from exports.tables.cells import as_typed, safe_free_text
 from exports.tables.study import COLUMNS, querysets
 from exports.tables.trail import COLUMNS as COLUMNS_OF_TRAIL
@@ -330,9 +330,14 @@ TECHNICAL = {
     "protocol",
     "infusion",
     "version",
+    # The infusions are a table of their own.
+    "infusions_given",
+    "infusions_omitted",
     "save_key",
     "batch",
     "enrolled_at",
+    # The page of the holds and the trail tell of them.
+    "treatment_held_since",
     "given_at",
     "started_at",
     "ended_at",
@@ -375,7 +380,7 @@ def test_a_broken_seal_stops_the_export_with_a_sentence(trial, manager, monkeypa
     def broken(*, reason: str) -> None:
         raise SealBroken("Seal 3 is not the one in the database")
 
-    monkeypatch.setattr("audit.seals.seal", broken)
+    monkeypatch.setattr("audit.sealing.seals.seal", broken)
     answer = build.client(manager).post(reverse("exports:index", args=[trial.slug]), {"purpose": "DSMB"})
     assert answer.status_code == 422
     assert "Nothing was exported: Seal 3" in answer.content.decode()

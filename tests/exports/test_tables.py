@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from audit.context import acting
-from dosing.administration import mark_not_given
+from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from exports.exporting import tables_of
 from exports.tables import study

@@ -219,9 +219,12 @@ def test_a_second_backup_into_the_same_folder_waits_for_none(here, tmp_path):
 
 
 def test_a_backup_stands_in_the_trail(here, tmp_path):
-    """AUD-08."""
-    make_backup(to=tmp_path, copier=here)
-    assert AccessEvent.objects.filter(kind="backup").count() == 1
+    """AUD-08: that it was begun, and with its folder, size and hash that it was made."""
+    made = make_backup(to=tmp_path, copier=here)
+    begun, finished = AccessEvent.objects.filter(kind="backup").order_by("pk")
+    assert (begun.detail["stage"], finished.detail["stage"]) == ("started", "finished")
+    assert (finished.detail["file"], finished.detail["size"]) == (made.folder.name, made.bytes_written)
+    assert finished.detail["sha256"] == made.sha256
 
 
 def test_production_makes_no_backup_without_a_key(tmp_path):
@@ -258,7 +261,11 @@ def test_the_drill_restores_compares_signs_in_opens_casebooks_and_prints_its_fig
     assert figures.keys() == drill.SAID.keys()
     assert figures["casebooks_opened"] == 5
     assert figures["seconds_until_somebody_works_RTO"] >= figures["seconds_of_the_restore"] > 0
-    assert copier_of(hospital).facts() == before
+    # The working database gets one row: the event that says what the drill found.
+    after = copier_of(hospital).facts()
+    events = "audit_accessevent"
+    assert after.pop(events).rows == before.pop(events).rows + 1
+    assert after == before
     assert not list(hospital.folder.glob("drill-*"))
 
 

@@ -17,9 +17,9 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.urls import reverse
 
-from audit import seal_files, seals
 from audit.context import acting
 from audit.models import Seal
+from audit.sealing import seal_files, seals
 from patients.models import Attachment, Record
 from tests.support import build
 from tests.support.operation import ward
@@ -146,7 +146,7 @@ def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, m
 @pytest.mark.parametrize(
     ("command", "fails"),
     [
-        (["seal"], "audit.seal_files.append_to_file"),
+        (["seal"], "audit.sealing.seal_files.append_to_file"),
         (["backup", "--to", "backups"], "operation.backup_folders.begun"),
     ],
 )

@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from audit import seals
 from audit.context import acting
+from audit.sealing import seals
 from operation import condition, examination
 from operation.models import DueRun
 

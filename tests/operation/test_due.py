@@ -114,7 +114,9 @@ def test_the_registered_work_of_this_system_runs_and_says_what_it_did(trial, tmp
 
 
 def test_unknown_work_is_refused_with_the_names_that_there_are():
-    with pytest.raises(CommandError, match="one of seal, protocol versions, backup"):
+    with pytest.raises(
+        CommandError, match="one of seal, trail index, verification, clock, protocol versions, backup"
+    ):
         call_command("due", now="bakcup")
 
 

@@ -18,7 +18,7 @@ from django.db import (
 from django.urls import reverse
 
 from audit import triggers
-from audit.guard import UPGRADING
+from audit.integrity.guard import UPGRADING
 from audit.triggers import installation
 from config.unavailable import is_unavailable
 from patients.models import Record

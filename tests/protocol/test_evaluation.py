@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import FormRules, Scope, is_answered, rules_of
+from protocol.expressions.rules import FormRules, rules_of
+from protocol.expressions.scope import Scope, is_answered
 from tests.support.protocols.shipped import ROOT
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")

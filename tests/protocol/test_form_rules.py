@@ -9,7 +9,8 @@ from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions import rules as compiled_rules
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import FormRules, ProtocolRules, Scope, is_answered, rules_of, stored
+from protocol.expressions.rules import FormRules, ProtocolRules, rules_of, stored
+from protocol.expressions.scope import Scope, is_answered
 from tests.support.protocols.shipped import BOTH, ROOT, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")

@@ -109,6 +109,31 @@ MISTAKES = [
         'anchor = "inclusion"\nanchor_without_infusion = "screening"',
         ["visits.INF2.anchor_without_infusion: the visit is not counted from an infusion"],
     ),
+    (
+        '{ form = "body", when = "available" }',
+        '{ form = "body", after_infusion = 3 }',
+        ["visits.INF2.forms.body.after_infusion: there are 2 infusions"],
+    ),
+    (
+        'forms = ["body"]\n[[visits]]\ncode = "INF1"',
+        'forms = [{ form = "body", after_infusion = 1 }]\n[[visits]]\ncode = "INF1"',
+        ["visits.S.forms.body.after_infusion: no infusion is given before a visit of screening"],
+    ),
+    (
+        'forms = ["body"]\n[[visits]]\ncode = "INF2"',
+        'forms = [{ form = "body", after_infusion = 2 }]\n[[visits]]\ncode = "INF2"',
+        ["visits.INF1.forms.body.after_infusion: infusion 2 is given after this visit"],
+    ),
+    (
+        "[forms.body]",
+        '[unscheduled]\nforms = [{ form = "body", after_infusion = 1 }]\n[forms.body]',
+        ["unscheduled.forms.body.after_infusion: an unscheduled visit follows no infusion"],
+    ),
+    (
+        '{ form = "body", when = "available" }',
+        '{ form = "body", after_infusion = "2" }',
+        ["visits.INF2.forms.0.after_infusion: should be a whole number"],
+    ),
     ('anchor = "infusion_1"', 'anchor = "birth"', ["visits.INF2.anchor: 'birth': unknown anchor"]),
     ("window = [0, 1]", "window = [1, 2]", ["visits.INF2.window: a window is days before and after"]),
     (

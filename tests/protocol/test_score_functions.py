@@ -13,7 +13,8 @@ from protocol.expressions.compiled import (
     Undetermined,
     compile_expression,
 )
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import rules_of
+from protocol.expressions.scope import Scope
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, protocol
 

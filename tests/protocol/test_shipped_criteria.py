@@ -36,10 +36,11 @@ def facts(*parts: dict[str, Any], **changes: Any) -> dict[str, Any]:
 SCAN = {
     "eligibility.ct_extensive_interstitial": "Y",
     "eligibility.ct_viral": "Y",
-    "eligibility.ct_on": day(2),
+    "chest_imaging.ct_done": "Y",
+    "chest_imaging.ct_on": day(2),
 }
-PCR = {"eligibility.pcr_result": "POS", "eligibility.pcr_on": day(3)}
-NO_PCR = {"eligibility.pcr_result": "NEG", "eligibility.pcr_on": day(3)}
+PCR = {"virology.pcr_result": "POS", "virology.pcr_on": day(3)}
+NO_PCR = {"virology.pcr_result": "NEG", "virology.pcr_on": day(3)}
 LATER_PCR = {"sars_cov_2_confirmation.pcr_result": "POS", "sars_cov_2_confirmation.pcr_on": day(-5)}
 LATER_NEGATIVE = LATER_PCR | {"sars_cov_2_confirmation.pcr_result": "NEG"}
 SEROLOGY = {
@@ -59,12 +60,12 @@ NOT_ON_AIR = {
 }
 OXYGEN = {
     "eligibility.oxygen_required": "Y",
-    "eligibility.imv_tracheal": "N",
+    "respiratory_support.support": "LOW_FLOW",
     "eligibility.ward": "STANDARD",
 }
 TUBE = {
     "eligibility.oxygen_required": "Y",
-    "eligibility.imv_tracheal": "Y",
+    "respiratory_support.support": "IMV",
     "eligibility.ward": "ICU",
     "eligibility.imv_started_at": moment(3),
 }
@@ -113,9 +114,9 @@ CANCER = {
 }
 
 
-def exclusion(id: str, item: str) -> list[tuple[str, dict[str, Any], bool | None]]:
+def exclusion(id: str, item: str, form: str = "eligibility") -> list[tuple[str, dict[str, Any], bool | None]]:
     """Return the cases of an exclusion that is one yes/no item: yes, no, blank and unknown."""
-    path = f"eligibility.{item}"
+    path = f"{form}.{item}"
     return [
         (id, facts({path: "Y"}), PRESENT),
         (id, facts({path: "N"}), ABSENT),
@@ -131,17 +132,17 @@ LIEGE_CASES = [
     ("I1", facts(demography__age="71"), NOT_MET),
     ("I1", facts(), OPEN),
     ("I2a", facts(SCAN), MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=day(10)), MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=day(11)), NOT_MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=day(0)), MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=day(-1)), NOT_MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=day(10)), MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=day(11)), NOT_MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=day(0)), MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=day(-1)), NOT_MET),
     ("I2a", facts(SCAN, eligibility__ct_viral="N"), NOT_MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=None, eligibility__ct_extensive_interstitial="N"), NOT_MET),
-    ("I2a", facts(SCAN, eligibility__ct_on=None), OPEN),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=None, eligibility__ct_extensive_interstitial="N"), NOT_MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=None), OPEN),
     ("I2b", facts(PCR), MET),
-    ("I2b", facts(PCR, eligibility__pcr_on=day(14)), MET),
-    ("I2b", facts(PCR, eligibility__pcr_on=day(0)), MET),
-    ("I2b", facts(PCR, LATER_NEGATIVE, SEROLOGY_NEGATIVE, eligibility__pcr_on=day(15)), NOT_MET),
+    ("I2b", facts(PCR, virology__pcr_on=day(14)), MET),
+    ("I2b", facts(PCR, virology__pcr_on=day(0)), MET),
+    ("I2b", facts(PCR, LATER_NEGATIVE, SEROLOGY_NEGATIVE, virology__pcr_on=day(15)), NOT_MET),
     ("I2b", facts(), OPEN),
     ("I2b", facts(NO_PCR), OPEN),
     ("I2b", facts(NO_PCR, LATER_NEGATIVE), OPEN),
@@ -203,7 +204,7 @@ LIEGE_CASES = [
     ("E8", facts(CANCER, eligibility__malignancy_on="2020"), PRESENT),
     ("E8", facts(CANCER, eligibility__only_skin_carcinoma="Y", eligibility__malignancy_on=None), ABSENT),
     ("E8", facts(CANCER, eligibility__malignancy_on=None), OPEN),
-    *exclusion("E2", "ecmo"),
+    *exclusion("E2", "ecmo", "respiratory_support"),
     *exclusion("E3", "care_limited"),
     *exclusion("E4", "life_expectancy_under_24h"),
     *exclusion("E5", "allergy_to_product"),
@@ -271,10 +272,10 @@ ICU = {
 }
 WELL = {
     "eligibility.respiratory_distress": "N",
-    "eligibility.respiratory_rate": "22",
-    "eligibility.spo2_at_rest": "96",
-    "eligibility.pao2": "80",
-    "eligibility.fio2": "21",
+    "vitals.rr": "22",
+    "vitals.spo2": "96",
+    "blood_gas.pao2": "80",
+    "blood_gas.fio2": "21",
 }
 
 COVID_MSV_CASES = [
@@ -282,9 +283,9 @@ COVID_MSV_CASES = [
     ("I1", facts(demography__age="18"), MET),
     ("I1", facts(demography__age="90"), MET),
     ("I1", facts(), OPEN),
-    ("I2", facts(eligibility__molecular_result="POS"), MET),
-    ("I2", facts(eligibility__molecular_result="NEG"), NOT_MET),
-    ("I2", facts(eligibility__molecular_result={"missing": "ND"}), OPEN),
+    ("I2", facts(virology__pcr_result="POS"), MET),
+    ("I2", facts(virology__pcr_result="NEG"), NOT_MET),
+    ("I2", facts(virology__pcr_result={"missing": "ND"}), OPEN),
     ("I3", facts(ICU), MET),
     ("I3", facts(ICU, eligibility__icu_admitted_at=moment(3, "09:00", "Europe/Madrid")), MET),
     ("I3", facts(ICU, eligibility__icu_admitted_at=moment(3, "08:59", "Europe/Madrid")), NOT_MET),
@@ -295,16 +296,16 @@ COVID_MSV_CASES = [
     ("I3", facts(ICU, eligibility__icu_admitted_at=day(1)), OPEN),
     ("I4", facts(WELL), NOT_MET),
     ("I4", facts(WELL, eligibility__respiratory_distress="Y"), MET),
-    ("I4", facts(WELL, eligibility__respiratory_rate="29"), NOT_MET),
-    ("I4", facts(WELL, eligibility__respiratory_rate="30"), MET),
-    ("I4", facts(WELL, eligibility__spo2_at_rest="94"), NOT_MET),
-    ("I4", facts(WELL, eligibility__spo2_at_rest="93"), MET),
-    ("I4", facts(WELL, eligibility__pao2="63", eligibility__fio2="21"), MET),
-    ("I4", facts(WELL, eligibility__pao2="63.21", eligibility__fio2="21"), NOT_MET),
-    ("I4", facts(WELL, eligibility__pao2="300", eligibility__fio2="100"), MET),
-    ("I4", facts(WELL, eligibility__pao2="301", eligibility__fio2="100"), NOT_MET),
-    ("I4", facts(WELL, eligibility__pao2=None), OPEN),
-    ("I4", facts(eligibility__spo2_at_rest="92"), MET),
+    ("I4", facts(WELL, vitals__rr="29"), NOT_MET),
+    ("I4", facts(WELL, vitals__rr="30"), MET),
+    ("I4", facts(WELL, vitals__spo2="94"), NOT_MET),
+    ("I4", facts(WELL, vitals__spo2="93"), MET),
+    ("I4", facts(WELL, blood_gas__pao2="63", blood_gas__fio2="21"), MET),
+    ("I4", facts(WELL, blood_gas__pao2="63.21", blood_gas__fio2="21"), NOT_MET),
+    ("I4", facts(WELL, blood_gas__pao2="300", blood_gas__fio2="100"), MET),
+    ("I4", facts(WELL, blood_gas__pao2="301", blood_gas__fio2="100"), NOT_MET),
+    ("I4", facts(WELL, blood_gas__pao2=None), OPEN),
+    ("I4", facts(vitals__spo2="92"), MET),
     ("I4", facts(), OPEN),
     ("I5", facts(CONSENT), MET),
     ("I5", facts(CONSENT, subject__first_consent_type="legal_representative"), MET),

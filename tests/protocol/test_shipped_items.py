@@ -86,14 +86,14 @@ def test_no_date_of_birth_is_asked(slug):
         ("vitals", {"gcs_eye": "4", "gcs_verbal": {"missing": "NA"}, "gcs_motor": "6"}, {}),
         # 420 / 70 = 6; 25 - 10 = 15; 420 / 15 = 28
         (
-            "ventilator",
-            {"ventilated": "Y", "vt": "420", "demography.pbw": "70", "plateau": "25", "peep": "10"},
+            "respiratory_support",
+            {"support": "IMV", "vt": "420", "demography.pbw": "70", "plateau": "25", "peep": "10"},
             {"vt_per_kg": "6.0", "driving_pressure": "15.0", "compliance": "28.0"},
         ),
         # a plateau that equals PEEP would divide by zero
         (
-            "ventilator",
-            {"ventilated": "Y", "vt": "420", "plateau": "10", "peep": "10"},
+            "respiratory_support",
+            {"support": "IMV", "vt": "420", "plateau": "10", "peep": "10"},
             {"driving_pressure": "0.0"},
         ),
         # 600 / 400 = 1.5
@@ -116,13 +116,19 @@ def test_calculated_items_agree_with_the_hand(slug, form, answers, expected):
         ("respiratory_support", {"support": "LOW_FLOW"}, {"o2_flow", "fio2_source"}, {"peep"}),
         ("blood_gas", {"gas_done": "Y"}, {"pao2", "sampled_at", "fio2"}, set()),
         ("blood_gas", {"gas_done": "N"}, set(), {"pao2", "sampled_at", "fio2"}),
-        ("ventilator", {"ventilated": "Y"}, {"peep", "vt", "plateau", "measured_at"}, set()),
-        ("ventilator", {"ventilated": "N"}, {"ventilated"}, {"peep", "vt", "plateau", "measured_at"}),
-        ("covid_diagnosis", {"symptoms": ["COUGH"]}, {"confirmed_by"}, {"dyspnoea_on", "specimen"}),
+        ("respiratory_support", {"support": "IMV"}, {"mode", "vt", "plateau", "prone"}, {"o2_flow"}),
+        (
+            "respiratory_support",
+            {"support": "NIV"},
+            {"fio2"},
+            {"mode", "vt", "vt_per_kg", "plateau", "prone"},
+        ),
+        ("covid_diagnosis", {"symptoms": ["COUGH"]}, {"confirmed_by"}, {"dyspnoea_on"}),
         ("covid_diagnosis", {"symptoms": ["DYSPNOEA"]}, {"dyspnoea_on"}, set()),
         ("virology", {"visit.code": "D7", "pcr_result": "NEG"}, {"pcr_on", "specimen"}, {"ct_value"}),
-        # Asked once at screening: in the eligibility evidence, the cycle threshold with the diagnosis.
-        ("virology", {"visit.code": "SCR"}, {"serology_result"}, {"pcr_result", "pcr_on", "ct_value"}),
+        # Asked once at screening, and read from there by the criteria and the checks.
+        ("virology", {"visit.code": "SCR", "pcr_result": "POS"}, {"pcr_on", "specimen"}, set()),
+        ("chest_imaging", {"visit.code": "SCR", "ct_done": "Y"}, {"ct_on"}, set()),
         (
             "chest_imaging",
             {"visit.code": "D7", "ct_done": "Y", "xray_done": "N"},

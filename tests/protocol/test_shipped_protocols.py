@@ -69,7 +69,7 @@ def test_covid_msv_gives_one_infusion_in_a_hundred_millilitres():
     dosing = protocol(COVID_MSV).dosing
     dose = dosing.cells_per_kg
     assert [dose.lowest, dose.target, dose.highest] == [900_000, 1_000_000, 1_100_000]
-    assert (dosing.infusions, dosing.volume_ml, dosing.same_donor) == (1, Decimal(100), False)
+    assert (dosing.infusions, dosing.volume_ml.planned, dosing.same_donor) == (1, Decimal(100), False)
 
 
 def test_covid_msv_allocates_one_to_one_without_strata():
@@ -83,7 +83,7 @@ def test_covid_msv_allocates_one_to_one_without_strata():
 @pytest.mark.parametrize(("imv_day", "asked"), [("2021-03-07", False), ("2021-03-06", True)])
 def test_liege_asks_for_inflammation_after_seven_days_of_ventilation(imv_day, asked):
     answers = {
-        "eligibility.imv_tracheal": "Y",
+        "respiratory_support.support": "IMV",
         "eligibility.assessed_at": "2021-03-14T10:00+01:00[Europe/Brussels]",
         "eligibility.imv_started_at": f"{imv_day}T10:00+01:00[Europe/Brussels]",
     }

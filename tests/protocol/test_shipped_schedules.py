@@ -7,8 +7,7 @@ import pytest
 from protocol.document.schedule import planned_visits
 from tests.support.protocols.shipped import BOTH, COVID_MSV, LIEGE, protocol
 
-VITALS, LABS = {"vitals", "respiratory_support", "ventilator"}, {"blood_gas", "haematology", "biochemistry"}
-BEDSIDE = {"vitals", "respiratory_support"}
+VITALS, LABS = {"vitals", "respiratory_support"}, {"blood_gas", "haematology", "biochemistry"}
 BLOOD = {"haematology", "biochemistry"}
 SCORES = {"circulation", "sofa", "news2", "who_cps"}
 IMAGE_SCORES = {"ct_score", "chest_xray_score"}
@@ -19,9 +18,9 @@ BASELINE = HISTORY | VITALS | LABS | SCORES | IMAGE_SCORES | {"chest_imaging", "
 INFUSION = VITALS | LABS | SCORES | {"infusion_monitoring"}
 EARLY = VITALS | SCORES | {"vital_status"}
 WEEK = VITALS | LABS | SCORES | IMMUNE | {"vital_status"}
-FORTNIGHT = BEDSIDE | BLOOD | SCORES | IMMUNE | {"vital_status"}
+FORTNIGHT = VITALS | BLOOD | SCORES | IMMUNE | {"vital_status"}
 MONTH = FORTNIGHT | IMAGE_SCORES | {"chest_imaging"}
-SECOND_MONTH = BEDSIDE | {"who_cps", "vital_status"}
+SECOND_MONTH = VITALS | {"who_cps", "vital_status"}
 LATE = SECOND_MONTH | BLOOD | IMMUNE | CAPACITY
 HLA = {"hla_antibodies"}
 # visit: anchor, day, window, required forms
@@ -64,9 +63,9 @@ AVAILABLE = {
     "INF2": {"cytokines"},
     "INF3": {"cytokines"},
     "D7": {"chest_imaging", "virology"},
-    "D14": GAS_IF_DONE | {"ventilator", "chest_imaging"},
+    "D14": GAS_IF_DONE | {"chest_imaging"},
     "D21": VITALS | LABS,
-    "D28": GAS_IF_DONE | CAPACITY | {"ventilator", "virology"},
+    "D28": GAS_IF_DONE | CAPACITY | {"virology"},
     "D60": BLOOD | CAPACITY,
     "D90": {"chest_imaging"},
     "D180": {"chest_imaging", "virology"},

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Item
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import rules_of
+from protocol.expressions.scope import Scope
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
 from protocol.values.labels import typed
 from protocol.values.parsing import Clock, flag, is_missing, limit_findings, parse
@@ -149,15 +150,15 @@ def test_an_eligible_patient_is_found_for_any_protocol(slug: str, seed: int) -> 
 def test_an_eligible_patient_can_be_asked_for_with_given_answers() -> None:
     """A ventilated woman, so that group B has patients too."""
     rules = protocol(LIEGE)
-    fixed = {"demography.sex": "F", "eligibility.imv_tracheal": "Y"}
+    fixed = {"demography.sex": "F", "respiratory_support.support": "IMV"}
     records = simulated_eligible(rules, Random(3), SUBJECT, simulation=Simulation(fixed=fixed))
-    assert (records["demography"]["sex"], records["eligibility"]["imv_tracheal"]) == ("F", "Y")
+    assert (records["demography"]["sex"], records["respiratory_support"]["support"]) == ("F", "IMV")
     group = rules_of(rules).eligibility.group(Scope(other_forms=records, subject=SUBJECT))
     assert getattr(group, "code", group) == "B"
 
 
 def test_criteria_that_nobody_meets_are_reported() -> None:
-    how = Simulation(fixed={"eligibility.ecmo": "Y"})
+    how = Simulation(fixed={"respiratory_support.ecmo": "Y"})
     with pytest.raises(LookupError, match="E2"):
         simulated_eligible(protocol(LIEGE), Random(1), SUBJECT, simulation=replace(how, blank_rate=0.0))
 

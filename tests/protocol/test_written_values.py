@@ -9,7 +9,7 @@ from dosing.models import AllocationSlot, Infusion, Preparation
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from protocol.checking.mistakes import problems
 from protocol.checking.shape import keys_at
-from protocol.document import design, items, written_values
+from protocol.document import design, dosing, items, written_values
 from safety.models import AdverseEvent
 from tests.support.protocols.shipped import ROOT
 
@@ -196,7 +196,7 @@ def test_a_code_of_the_file_fits_its_column_of_the_database(part, key, model, co
 
 def test_a_dose_of_the_file_fits_its_columns() -> None:
     for model, column, most in [
-        (Preparation, "cells_per_kg", design.MOST_CELLS_PER_KG),
+        (Preparation, "cells_per_kg", dosing.MOST_CELLS_PER_KG),
         (Infusion, "volume_ml", 100_000 - 1),
     ]:
         field = model._meta.get_field(column)

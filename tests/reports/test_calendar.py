@@ -6,15 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from audit.context import acting
 from audit.models import AccessEvent
 from audit.trail import history_model
 from patients.models import Patient
 from patients.participation.visits import hold_visit
+from reports.calendar.entries import entries_of
 from reports.calendar.ical import IcalDays, IcalEvent, IcalMoments, calendar_text, escaped, folded
 from tests.support import build
-from tests.support.pages.infusions import text_of
 from tests.support.study.bedside import NOW, give, on
 from trials.calendar_addresses import make_calendar_address
 from trials.models import CalendarAddress
@@ -118,10 +119,10 @@ class TestAddress:
         assert answer["Content-Type"] == "text/calendar; charset=utf-8"
         assert "no-store" in answer["Cache-Control"]
         found = {each["SUMMARY"]: each for each in parsed(answer.content.decode())}
-        assert (found["Visit D14"]["DTSTART;VALUE=DATE"], found["Visit D14"]["DTEND;VALUE=DATE"]) == (
+        assert (found["Day 14"]["DTSTART;VALUE=DATE"], found["Day 14"]["DTEND;VALUE=DATE"]) == (
             "20260402", "20260405",
         )  # fmt: skip
-        assert found["Visit D7"]["DTSTART;VALUE=DATE"] == "20260327"
+        assert found["Day 7"]["DTSTART;VALUE=DATE"] == "20260327"
         assert found["Infusion 1"]["DTSTART"].endswith("Z")
         assert found["Infusion 1"]["DTEND"] > found["Infusion 1"]["DTSTART"]
         assert "DTSTART;VALUE=DATE" in found["Infusion 2"]
@@ -133,8 +134,8 @@ class TestAddress:
         with acting(system="test"):
             included.visits.filter(code="D14").update(window_to=date(2026, 4, 9))
         moved = {each["SUMMARY"]: each for each in parsed(read(secret).content.decode())}
-        assert moved["LIE-001 Visit D14"]["UID"] == uids["LIE-001 Visit D14"]
-        assert moved["LIE-001 Visit D14"]["DTEND;VALUE=DATE"] == "20260410"
+        assert moved["LIE-001 Day 14"]["UID"] == uids["LIE-001 Day 14"]
+        assert moved["LIE-001 Day 14"]["DTEND;VALUE=DATE"] == "20260410"
 
     def test_only_a_digest_is_stored(self, trial, nurse):
         secret = secret_of(nurse, trial)
@@ -193,8 +194,8 @@ class TestPage:
         shown = ward.get(page(trial, day="2026-04-01"))
         days = {day: [entry.title for entry in entries] for day, entries in shown.context["days"]}
         assert len(days) == 7
-        assert days[date(2026, 4, 3)] == ["Visit D14"]
-        assert "Visit D14" in [entry.title for entry in shown.context["windows"]]
+        assert days[date(2026, 4, 3)] == ["Day 14"]
+        assert "Day 14" in [entry.title for entry in shown.context["windows"]]
 
     def test_a_month_shows_whole_weeks(self, trial, included, ward):
         shown = ward.get(page(trial, view="month", day="2026-04-15")).context
@@ -225,12 +226,28 @@ class TestPage:
         with acting(system="test"):
             included.visits.filter(code="D14").update(state="missed", missed_reason="Moved")
         shown = ward.get(page(trial, day="2026-04-01")).context
-        assert "Visit D14" not in [each.title for _day, entries in shown["days"] for each in entries]
+        assert "Day 14" not in [each.title for _day, entries in shown["days"] for each in entries]
 
     def test_the_days_of_one_patient_are_dates_only(self, trial, included, ward):
-        text = text_of(ward.get(reverse("reports:patient-calendar", args=[trial.slug, included.code])))
-        assert "Visit D14" in text
-        assert "02-Apr-2026" in text
+        response = ward.get(reverse("reports:patient-calendar", args=[trial.slug, included.code]))
+        [table] = re.findall(r'<table class="listing">.*?</table>', response.content.decode(), re.DOTALL)
+        assert "Day 14" in table
+        assert "02-Apr-2026" in table
+        # The header with name and facts is on the screen only.
+        assert re.search(r'<div class="d-print-none">\s*<header class="subject">', response.content.decode())
+
+    def test_visits_have_their_titles_in_the_language_of_the_reader(self, trial, included, nurse):
+        """A code such as D14 stands in the protocol; people read its title."""
+        day = date(2026, 4, 3)
+        with translation.override("fr"):
+            titles = [entry.title for entry in entries_of(trial, nurse, first=day, last=day)]
+        assert titles == [trial.rules.visit("D14").title.in_language("fr")] == ["Jour 14"]
+
+    def test_a_window_is_listed_from_its_first_day_to_its_last(self, trial, included, ward):
+        html = ward.get(page(trial, day="2026-04-01")).content.decode()
+        [windows] = re.findall(r'<table class="listing">.*?</table>', html, re.DOTALL)
+        assert re.findall(r'<th scope="col">(.*?)</th>', windows) == ["Patient", "What", "From", "Until"]
+        assert windows.index("02-Apr-2026") < windows.index("04-Apr-2026")
 
     @pytest.mark.parametrize("count", [1, 3])
     def test_each_patient_costs_no_query(self, trial, doctor, ward, django_assert_num_queries, count):
@@ -241,5 +258,5 @@ class TestPage:
             ward.get(page(trial, view="month"))
         patient = reverse("reports:patient-calendar", args=[trial.slug, "LIE-001"])
         ward.get(patient)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(13):
             ward.get(patient)

@@ -68,13 +68,19 @@ def test_a_casebook_of_twenty_visits_takes_at_most_twelve_queries(trial):
 
 
 def test_reading_a_casebook_writes_nothing(trial):
-    """A GET changes no row: nothing is computed again and stored on display."""
+    """A GET changes no row: nothing is computed again and stored on display. A drawing taken along is registered."""
     patient = cohort.patients(trial, 1)[0]
     browser = build.client(build.user("investigator", trial=trial))
     with CaptureQueriesContext(connection) as captured:
-        for url in (address(patient), f"{address(patient)}?axis=date", f"{address(patient)}profile.svg"):
+        for url in (address(patient), f"{address(patient)}?axis=date"):
             assert browser.get(url).status_code == 200
         assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    with CaptureQueriesContext(connection) as captured:
+        assert browser.get(f"{address(patient)}profile.svg").status_code == 200
+    written = re.findall(
+        r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"', "\n".join(query["sql"] for query in captured)
+    )
+    assert written == ["audit_accessevent"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -200,10 +206,10 @@ def test_the_profile_shows_every_visit_that_has_a_day(trial):
 
 def test_the_dose_is_shown_beside_an_infusion_in_an_open_trial(trial):
     patient = cohort.patients(trial, 1)[0]
-    assert [mark.label for mark in lane(patient, "Infusions").marks] == ["2.00", "2.00", "2.00"]
+    assert [mark.label for mark in lane(patient, "Infusions").marks] == ["2.00 ×10⁶/kg"] * 3
 
 
-@pytest.mark.parametrize(("role", "labels"), [("investigator", [""]), ("cell_laboratory", ["2.00"])])
+@pytest.mark.parametrize(("role", "labels"), [("investigator", [""]), ("cell_laboratory", ["2.00 ×10⁶/kg"])])
 def test_a_blinded_reader_sees_the_infusion_without_its_dose(role, labels):
     """BLD-01: the dose is product data."""
     patient = cohort.patients(build.trial(build.COVID_MSV), 1)[0]

@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.context import acting
 from dosing.models import ProductDeviation
 from patients.casebook.facts import KINDS, Fact
-from patients.models import DataLock, Deviation, Record
+from patients.models import DataLock, Deviation, EligibilityDecision, Record
 from patients.queries import threads
 from protocol.values.moments import Moment
 from reports.closing import checklist
@@ -96,8 +96,9 @@ def test_the_lock_is_refused_while_an_open_point_has_no_reason(trial, manager, p
     access = access_to(user=manager, slug=trial.slug)
     with acting(user=manager, role="data_manager"), pytest.raises(ValidationError) as refused:
         checklist.lock_trial(access=access, reason="Last visit", overridden={}, by=manager)
-    assert set(refused.value.error_dict) == {"override-in_study", "override-visits"}
-    fields = {"in_study": "Sponsor stopped the trial", "visits": "Never took place"}
+    points = {"in_study", "visits", "facts_unverified"}
+    assert set(refused.value.error_dict) == {f"override-{point}" for point in points}
+    fields = {**dict.fromkeys(points, "Never took place"), "in_study": "Sponsor stopped the trial"}
     with acting(user=manager, role="data_manager"):
         lock = checklist.lock_trial(access=access, reason="Last visit", overridden=fields, by=manager)
     trial.refresh_from_db()
@@ -164,7 +165,7 @@ def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number,
         build.record(patient, "demography", DEMOGRAPHY)
     web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
     web.get(page)
-    with django_assert_num_queries(31):
+    with django_assert_num_queries(43):
         assert web.get(page).status_code == 200
 
 
@@ -190,3 +191,46 @@ def test_a_query_outside_the_forms_is_counted_and_found(trial, manager, patient)
     with acting(user=manager, role="data_manager"):
         threads.raise_fact_query(fact=fact, text="?", origin="data_manager", by=manager, role="data_manager")
     assert counted(trial, manager)["open_queries"] == {patient.pk: 1}
+
+
+def test_each_list_behind_a_number_has_that_many_rows(trial, manager, patient):
+    """The page of a listing, for the whole trial and for each patient."""
+    other = build.patient(trial=trial)
+    build.consent(other)
+    for who in (patient, other):
+        build.record(who, "vitals", {"sbp": "124"}, draft=True)
+        build.record(who, "demography", DEMOGRAPHY)
+        build.event(patient=who)
+    (fresh,) = KINDS["adverse_event"].rows([patient.adverse_events.get().pk])
+    with acting(user=manager, role="data_manager"):
+        fact = Fact(KINDS["adverse_event"], fresh, "grade")
+        threads.raise_fact_query(fact=fact, text="?", origin="data_manager", by=manager, role="data_manager")
+    build.enrolled(trial=trial)
+    with acting(system="test"):
+        EligibilityDecision.objects.update(changes=[{"id": "group"}], changed_at=timezone.now())
+    found, patients = checklist.checklist(access_to(user=manager, slug=trial.slug))
+    codes, browser, walked = {row.pk: row.code for row in patients}, build.client(manager), set()
+    for each in found:
+        if each.point.of_patient or not each.total:
+            continue
+        assert (each.point.code, _rows(browser, each.point.url(trial.slug))) == (each.point.code, each.total)
+        for key, number in each.by_patient.items():
+            listed = _rows(browser, each.point.url(trial.slug, codes[key]))
+            assert (each.point.code, listed) == (each.point.code, number)
+        walked.add(each.point.code)
+    assert walked >= {"drafts", "open_queries", "unsigned", "events_unsigned", "decisions"}
+
+
+def _rows(browser, url: str) -> int:
+    """Return the number of rows of a listing, or of the list of the checklist."""
+    context = browser.get(url).context
+    return len(context["listed"]) if context.get("listed") is not None else context["listing"].total
+
+
+def test_the_entries_to_verify_of_a_patient_are_as_many_as_counted(trial, manager, patient):
+    build.event(patient=patient)
+    number = counted(trial, manager)["facts_unverified"][patient.pk]
+    page = build.client(build.user("monitor", trial=trial)).get(
+        reverse("patients:verify", args=[trial.slug, patient.code])
+    )
+    assert sum(len(row.lines) for row in page.context["rows_outside"]) == number > 4

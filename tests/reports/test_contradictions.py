@@ -8,6 +8,7 @@ from django.urls import reverse
 from audit.context import acting
 from patients.models import Patient, Visit
 from patients.participation.disposition import end_study
+from patients.participation.questions import CONFIRMED
 from patients.participation.visits import add_unscheduled, hold_visit
 from reports.closing.checklist import checklist
 from reports.quality.flags import CONTRADICTION
@@ -84,8 +85,8 @@ class TestVisits:
         assert 'value="13-Mar-2026"' in response.content.decode()
         assert "Correct the date of death" in text_of(response)
         token = response.context["form"].token
-        assert web.post(address, {"on": "14-Mar-2026", "confirmed": token}).status_code == 422
-        assert web.post(address, {"on": "13-Mar-2026", "confirmed": token}).status_code == 302
+        assert web.post(address, {"on": "14-Mar-2026", CONFIRMED: token}).status_code == 422
+        assert web.post(address, {"on": "13-Mar-2026", CONFIRMED: token}).status_code == 302
 
     def test_the_visit_at_which_the_site_learned_of_the_death_contradicts_nothing(self, dead):
         assert listed(dead.trial) == []
@@ -104,7 +105,7 @@ class TestInfusions:
         assert response.status_code == 422
         assert "the infusion was given after the death" in text_of(response)
         assert stored(patient).state == "planned"
-        confirmed = {**bedside("11-Mar-2026"), "confirmed": response.context["form"].token}
+        confirmed = {**bedside("11-Mar-2026"), CONFIRMED: response.context["form"].token}
         assert ward.post(page(patient), confirmed).status_code == 302
         assert stored(patient).state == "given"
         assert "Infusion 1 was given at 11-Mar-2026 10:00, after the death on 10-Mar-2026." in listed(
@@ -114,6 +115,32 @@ class TestInfusions:
     def test_an_infusion_on_the_day_of_death_asks_nothing(self, ward, patient):
         died(patient, on=INCLUDED)
         assert ward.post(page(patient), bedside("10-Mar-2026")).status_code == 302
+        assert listed(patient.trial) == []
+
+    @pytest.mark.parametrize(
+        ("onset", "is_listed"),
+        [("", True), ("09-Mar-2026", True), ("10-Mar-2026", False), ("11-Mar-2026 10:59", False),
+         ("12-Mar-2026", True)],
+    )  # fmt: skip
+    def test_an_infusion_that_was_not_well_tolerated_leads_to_its_event(
+        self, ward, patient, onset, is_listed
+    ):
+        """DAT-08: it stays listed until an event began on its day or within a day of its end."""
+        hurt = bedside("10-Mar-2026", tolerated="N", tolerance_note="Shivering")
+        assert ward.post(page(patient), hurt).status_code == 302
+        if onset:
+            build.event(patient=patient, onset=moment(onset))
+        sentence = "Infusion 1 was not well tolerated, without an adverse event: Shivering"
+        assert (sentence in listed(patient.trial)) is is_listed
+        shown = ward.get(page(patient)).content.decode()
+        assert "was not well tolerated: what happened is an adverse event too" in text_of(
+            ward.get(page(patient))
+        )
+        assert f'href="{reverse("safety:report", args=[patient.trial.slug, patient.code])}"' in shown
+
+    def test_a_well_tolerated_infusion_leads_to_no_event(self, ward, patient):
+        ward.post(page(patient), bedside("10-Mar-2026", tolerated="Y"))
+        assert "adverse event too" not in text_of(ward.get(page(patient)))
         assert listed(patient.trial) == []
 
 
@@ -200,7 +227,7 @@ def test_the_listing_costs_the_same_with_one_and_three(trial, number, known_day,
     desk = build.client(build.user("monitor", trial=trial))
     address = reverse("reports:quality", args=[trial.slug])
     desk.get(address, {"kind": CONTRADICTION})
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         desk.get(address, {"kind": CONTRADICTION})
 
 

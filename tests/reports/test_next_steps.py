@@ -1,13 +1,16 @@
 """The next step of a patient on the casebook, and the reader's next steps on the home page."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from audit.context import acting
 from dosing.models import Infusion
-from patients.models import Patient, Visit
+from patients.models import Patient, Record, Visit
+from patients.participation.disposition import end_study
+from patients.participation.next_step import NoStep
+from patients.participation.visits import hold_visit
 from reports.casebook.patient_data import PatientData
 from reports.casebook.step_facts import step_of
 from reports.home.next_steps import PATIENTS, _steps, next_steps
@@ -46,7 +49,8 @@ def test_a_patient_just_screened_needs_a_consent(trial):
 
 def test_a_reader_who_may_not_do_the_step_reads_who_does_it(trial):
     assert card(build.patient(trial=trial), "monitor") == (
-        "Next step Record the consent To be done by: Study coordinator, Investigator · [consent/] Open the page"
+        "Next step Record the consent To be done by: Study coordinator, Investigator, Principal investigator"
+        " · [consent/] Open the page"
     )
 
 
@@ -72,7 +76,56 @@ def test_an_included_patient_is_weighed_then_infused(trial):
     assert "[infusions/1/] Infusion 1: record the infusion" in card(patient)
 
 
-@pytest.mark.parametrize("below", ["visits/INF1/", "infusions/2/"])
+def died(patient: Patient, on: date, visit: str = "D14") -> None:
+    """Record the death, as the site learned of it, in the vital status of a visit that nobody has held."""
+    values = {
+        "survival_status": "DEAD",
+        "died_on": on.isoformat(),
+        "death_cause": "CARDIAC",
+        "contact_by": "VISIT",
+    }
+    build.record(patient, "vital_status", values, visit=visit)
+
+
+def screening_entered(patient: Patient) -> None:
+    """Hold the visit of screening; all its forms count as complete."""
+    by = build.user("coordinator", trial=patient.trial)
+    with acting(user=by, role="coordinator"):
+        hold_visit(visit=patient.visits.get(code="SCR"), on=patient.screened_on, by=by)
+        for code in patient.protocol.rules.visit("SCR").form_codes:
+            if not Record.objects.filter(patient=patient, form=code).exists():
+                build.record(patient, code, {}, visit="SCR", draft=True, by=by)
+        Record.objects.filter(patient=patient, state="draft").update(state="complete")
+
+
+def test_when_all_forms_of_screening_are_complete_the_decision_is_next(trial):
+    """Forms of visits after inclusion are not asked yet."""
+    patient = build.assessable(trial=trial)
+    screening_entered(patient)
+    assert card(patient, "investigator") == "Next step [eligibility/] Decide on eligibility"
+
+
+def test_a_patient_who_died_is_led_to_the_end_of_study(trial, as_test):
+    patient = build.enrolled(trial=trial, on=trial.today - timedelta(days=20))
+    died(patient, trial.today - timedelta(days=8))
+    assert card(patient) == "Next step [end/] Record the end of study"
+    assert f'/patients/{patient.code}/end/">Record the end of study</a>' in page(HOME, trial)
+
+
+def test_a_visit_after_the_death_is_not_asked_for_when_the_death_was_learned_there(trial, as_test):
+    """Nothing is due for ever: its window opened after the death."""
+    patient = build.enrolled(trial=trial, on=trial.today - timedelta(days=20))
+    day = trial.today - timedelta(days=8)
+    died(patient, day)
+    by = build.user("coordinator", trial=trial)
+    screening_entered(patient)
+    others = Visit.objects.filter(patient=patient, state="planned").exclude(code="D14")
+    others.update(state="missed", missed_reason="Ill")
+    end_study(patient=patient, on=day, reason="death", note="", settled={}, by=by)
+    assert step(Patient.objects.get(pk=patient.pk)) is NoStep.ENDED
+
+
+@pytest.mark.parametrize("below", ["visits/INF1/", "infusions/2/", "consent/", "contacts/", "deviations/"])
 def test_the_pages_that_follow_a_save_show_the_same_step(trial, below):
     patient = build.enrolled(trial=trial)
     assert card(patient, below=below) == card(patient)
@@ -83,7 +136,7 @@ def test_home_and_casebook_agree_on_the_next_step_of_every_patient(trial, as_tes
     cohort.patients(trial, 4, days_ago=12)
     build.patient(trial=trial)
     build.eligible(trial=trial)
-    build.enrolled(trial=trial)
+    died(build.enrolled(trial=trial), trial.today)
     Visit.objects.filter(patient__code="LIE-002", state="planned").update(state="missed", missed_reason="Ill")
     access = access_to(user=build.user("coordinator", trial=trial), slug=trial.slug)
     work = Workload(access)

@@ -11,10 +11,12 @@ from audit.context import acting
 from dosing.models import ProductDeviation
 from operation.due_work import daily_notices, notices
 from patients.models import Patient, Query
-from patients.participation.consent import record_capacity
+from patients.participation.consents.consent import record_capacity
+from patients.participation.logs.contacts import add_contact
 from patients.queries import threads
 from reports.notices.kinds import notices_of
 from reports.notices.mail import send_notices
+from safety.event_drafts import discard_event_draft, keep_event_draft
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from tests.support.study.bedside import NOW
@@ -111,7 +113,7 @@ class TestWhatIsShown:
             patient.records.update(state="complete", completed_at=timezone.now())
         assert kinds(doctor, trial) == [("sign", "LIE-001")]
 
-    def test_product_data_of_a_masked_trial_only_to_the_laboratory(self):
+    def test_product_data_of_a_masked_trial_only_to_who_prepares_it(self):
         trial = build.trial(MASKED)
         patient = build.patient(trial=trial)
         laboratory = build.user("cell_laboratory", trial=trial)
@@ -119,7 +121,51 @@ class TestWhatIsShown:
         added(patient, laboratory, log=ProductDeviation, category="other")
         assert kinds(laboratory, trial) == [("product", patient.code)]
         after = {role: kinds(build.user(role, trial=trial), trial) for role in ROLES}
-        assert {role for role in ROLES if before[role] != after[role]} == {"cell_laboratory"}
+        assert {role for role in ROLES if before[role] != after[role]} == {"cell_laboratory", "pharmacist"}
+
+    def test_product_data_of_an_open_trial_also_to_who_classifies(self, trial):
+        patient = build.patient(trial=trial)
+        laboratory = build.user("cell_laboratory", trial=trial)
+        added(patient, laboratory, log=ProductDeviation, category="other")
+        told = {
+            role for role in ROLES if ("product", patient.code) in kinds(build.user(role, trial=trial), trial)
+        }
+        assert told == {"cell_laboratory", "pharmacist", "investigator", "principal_investigator"}
+
+    def test_a_draft_of_an_event_to_who_may_report_it_until_it_is_saved(self, trial, nurse, doctor):
+        patient = consented(trial)
+        with acting(user=nurse, role="coordinator"):
+            draft = keep_event_draft(
+                patient=patient, save_key="a", typed=[("term", "Rash")], answers={}, by=nurse
+            )
+        monitor = build.user("monitor", trial=trial)
+        assert kinds(nurse, trial) == kinds(doctor, trial) == [("draft", patient.code)]
+        assert kinds(monitor, trial) == []
+        (notice,) = notices_of(access_to(user=nurse, slug=trial.slug))
+        assert build.client(nurse).get(notice.url).status_code == 200
+        with acting(user=nurse, role="coordinator"):
+            discard_event_draft(draft=draft, reason="No event", by=nurse)
+        assert kinds(nurse, trial) == []
+
+    def test_a_contact_from_its_day_until_the_patient_is_reached(self, trial, nurse, doctor):
+        home = next(visit for visit in trial.rules.visits if visit.contact)
+        patient = build.enrolled(trial=trial, on=trial.today - timedelta(days=home.day), investigator=doctor)
+
+        def due() -> list[str]:
+            access = access_to(user=nurse, slug=trial.slug)
+            return [each.key for each in notices_of(access) if each.kind == "contact"]
+
+        monitor = build.user("monitor", trial=trial)
+        assert ("contact", patient.code) not in kinds(monitor, trial)
+        (first,) = due()
+        facts = {"tried_on": trial.today, "way": "phone", "tried_by": "Ward Nurse", "note": ""}
+        with acting(user=nurse, role="coordinator"):
+            add_contact(patient=patient, facts={**facts, "outcome": "no_answer"}, by=nurse)
+        # The same notice: whoever marked it read is not called again by each attempt.
+        assert due() == [first]
+        with acting(user=nurse, role="coordinator"):
+            add_contact(patient=patient, facts={**facts, "outcome": "reached"}, by=nurse)
+        assert due() == []
 
     def test_another_trial_stays_out(self, trial, nurse):
         other = build.twin()
@@ -138,7 +184,7 @@ class TestRead:
             added(build.patient(trial=trial), nurse)
         assert number(ward, trial) == count
         for address in (page(trial), reverse("reports:notices-count", args=[trial.slug])):
-            with django_assert_num_queries(11):
+            with django_assert_num_queries(15):
                 ward.get(address)
 
     def test_each_leads_to_its_page_and_reading_stores_nothing(self, trial, nurse, ward):

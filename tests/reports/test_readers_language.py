@@ -222,7 +222,8 @@ def test_a_signature_is_shown_as_it_was_shown_to_its_signer(patient, doctor, tri
 
 def test_the_filter_of_a_review_is_in_the_language_of_the_reader(monitor, trial, patient, manager):
     """AUD-11."""
-    browser(manager, "fr").post(url(trial, kind="changed"), {"conclusion": "Rien à signaler"})
+    review = {"conclusion": "Rien à signaler", "finding": "nothing"}
+    browser(manager, "fr").post(url(trial, kind="changed"), review)
     (review,) = lines(manager, trial, kind="review")
 
     assert cells_of(review)[0] == ("Filter", "", "What: Changed")

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from audit import clock, seal_files, seals
+from audit import clock
 from audit.context import acting
 from audit.models import ClockTurn, TrailReview
-from audit.seal_times import waiting
+from audit.sealing import seal_files, seals
+from audit.sealing.seal_times import waiting
 from reports.home.tasks import unsealed
 from reports.home.workload import Workload
 from tests.support import build

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from audit.models import Signature
 from patients.participation.milestones import Milestone
+from patients.participation.questions import CONFIRMED
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.build import moment
@@ -227,8 +228,18 @@ class TestTheEventsPage:
         """SAF-02."""
         answers = typed(patient, grade="5", aware=f"{day(patient, 3)} 12:00")
         response = web.post(new(patient), answers)
-        web.post(new(patient), {**answers, "confirmed": response.context["form"].token})
+        web.post(new(patient), {**answers, CONFIRMED: response.context["form"].token})
         assert "go together" in text_of(web.get(page(AdverseEvent.objects.get())))
+
+    @pytest.mark.parametrize(
+        "answers", [{"end": "1"}, {"aware": "1"}, {"aware": "6", "serious_aware": "5"}], ids=str
+    )
+    def test_a_refused_time_names_the_other_time_as_people_write_it(self, web, patient, answers):
+        given = {name: f"{day(patient, int(days))} 12:00" for name, days in answers.items()}
+        told = {"onset": f"{day(patient, 3)} 10:30", "end": f"{day(patient, 9)} 10:30", **given}
+        response = web.post(new(patient), typed(patient, seriousness=["hospitalisation"], **told))
+        errors = " ".join(str(each) for each in response.context["form"].errors.values())
+        assert re.search(r"\(\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d\)", errors), errors
 
     def test_the_event_knows_its_day_and_hours_since_each_infusion(self, web, patient, event, monkeypatch):
         """SAF-15: exact if the time is known, an interval if only the day is."""
@@ -241,6 +252,7 @@ class TestTheEventsPage:
 
         shown = text_of(web.get(page(exact)))
         assert "D2 · 49 h 30 min after" in shown
+        assert f"Infusion 1 {day(patient, 1)} 09:00" in shown
         assert "D−1 · 22 h 30 min before" in shown
         by_day = text_of(web.get(page(event)))
         assert "D1 " in by_day

@@ -6,7 +6,7 @@ import pytest
 
 from audit.context import acting
 from patients.models import Patient
-from patients.participation.questions import Questioned
+from patients.participation.questions import CONFIRMED, Questioned
 from protocol.values.moments import Moment
 from safety.classification import EventFinding
 from safety.event_questions import FINDINGS
@@ -217,12 +217,12 @@ class TestThePage:
 
         assert response.status_code == 422
         assert not AdverseEvent.objects.exists()
-        assert "Nothing is saved yet: one thing does not fit" in text_of(response)
+        assert "Nothing is saved yet: check one thing first" in text_of(response)
         assert "Kept &lt;b&gt;text&lt;/b&gt;" in response.content.decode()
         token = response.context["form"].token
-        assert f'type="checkbox" name="confirmed" value="{token}"' in response.content.decode()
-        assert web.post(new(patient), {**posted, "confirmed": "x"}).status_code == 422
-        assert web.post(new(patient), {**posted, "confirmed": token}).status_code == 302
+        assert f'type="checkbox" name="{CONFIRMED}" value="{token}"' in response.content.decode()
+        assert web.post(new(patient), {**posted, CONFIRMED: "x"}).status_code == 422
+        assert web.post(new(patient), {**posted, CONFIRMED: token}).status_code == 302
 
     def test_the_page_of_the_event_says_it_for_ever(self, web, patient):
         event = build.event(patient=patient, onset=Moment.from_date(date(2019, 1, 1)))
@@ -237,5 +237,5 @@ class TestThePage:
         response = web.post(page(event, "amend"), posted)
         assert response.status_code == 422
         assert "before the consent" in text_of(response)
-        posted["confirmed"] = response.context["form"].token
+        posted[CONFIRMED] = response.context["form"].token
         assert web.post(page(event, "amend"), posted).status_code == 302

@@ -3,6 +3,7 @@
 Each acts as `system:test`; keywords override what matters to the test.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import count
@@ -16,8 +17,8 @@ from audit.context import acting
 from patients.casebook.casebook import Casebook
 from patients.entry import saving
 from patients.models import Consent, EligibilityDecision, Patient, Record
-from patients.participation.consent import record_consent
-from patients.participation.eligibility import sign_eligibility
+from patients.participation.consents.consent import record_consent
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
 from patients.participation.questions import Questioned
 from patients.participation.screening import screen
@@ -25,8 +26,8 @@ from protocol.values.moments import Moment, parse_moment
 from safety.models import AdverseEvent
 from safety.reporting import report_event
 from tests.support.study import eligible_answers
-from trials.loading import load_protocol
 from trials.models import Delegation, ProtocolVersion, Trial
+from trials.versions.loading import load_protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 LIEGE, COVID_MSV = "nct04445454", "nct04361942"
@@ -175,13 +176,17 @@ def record(
     draft: bool = False,
     by: User | None = None,
 ) -> Record:
-    """Store a record, complete or as a draft. `visit` None makes a log row."""
+    """Store a record, complete or as a draft, and confirm what the save asks. `visit` None makes a log row."""
     by = by or user("coordinator", trial=patient.trial)
     opened = Casebook.open(user=by, trial=patient.trial, code=patient.code)
     place = opened.place(form, visit, repeat)
     verb = saving.save_draft if draft else saving.complete
+    entry = saving.Entry(place=place, values=values, base_version=0)
     with acting(user=by, role="coordinator"):
-        return verb(saving.Entry(place=place, values=values, base_version=0), by=by).record
+        try:
+            return verb(entry, by=by).record
+        except Questioned as asked:
+            return verb(replace(entry, questions=asked.token), by=by).record
 
 
 def struck_out(record: Record, *, reason: str = "Another person's form", by: User | None = None) -> Record:

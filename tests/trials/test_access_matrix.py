@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from audit.context import acting
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.access_matrix import OPEN, SIGNED_IN, TRIAL_PAGES, sample
 from trials.access import access_to
 from trials.permissions import Permission as P
@@ -62,7 +63,7 @@ def answer(client, name: str, kwargs: dict, method: str):
     return getattr(client, method)(reverse(name, kwargs={"slug": kwargs["slug"], **wanted}))
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES), on_each=["data_manager", "investigator"]))
 def test_each_role_reaches_exactly_what_it_may(role, places):
     """SEC-01, ACC-02: for every address and both methods, refused with 403 or 405, or not refused."""
     trial, kwargs = places
@@ -122,6 +123,18 @@ def test_access_ends_with_the_delegation(places):
     with acting(system="test"):
         person.delegations.update(ends_on=trial.today - timedelta(days=1))
     assert client.get(home).status_code == 404
+
+
+def test_product_deviations_are_classified_by_the_investigator_only_in_the_open_trial():
+    """BLD-01: in a masked trial only those who make or hand over the product decide on them."""
+    expected = {
+        build.LIEGE: {"cell_laboratory", "pharmacist", "investigator", "principal_investigator"},
+        build.COVID_MSV: {"cell_laboratory", "pharmacist"},
+    }  # fmt: skip
+    for slug, roles in expected.items():
+        trial = build.trial(slug)
+        accesses = [access_to(user=build.user(role, trial=trial), slug=slug) for role in ROLES]
+        assert {each.role.code for each in accesses if each and each.may(P.CLASSIFY_PRODUCT)} == roles
 
 
 def test_see_treatment_is_held_by_everybody_only_in_the_open_trial():

@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.urls import NoReverseMatch, reverse
 
 from patients.models import Patient
+from patients.participation.protocol_amendments.version_withdrawal import withdraw_version
 from patients.participation.screening import screen
-from patients.participation.version_withdrawal import withdraw_version
 from tests.support import build
-from tests.support.pages.access_matrix import TRIAL_PAGES
+from tests.support.database.engines import each_engine_or_one
+from tests.support.pages.access_matrix import TRIAL_PAGES, widest_roles
 from trials.models import ProtocolVersion, Trial
 from trials.roles import ROLES
 
@@ -47,7 +48,7 @@ def opened(trial: Trial, role: str) -> list[tuple[str, int, str]]:
     return found
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(widest_roles(), on_each=["data_manager"]))
 def test_every_page_answers_before_the_first_version_is_in_force(trial, role):
     """SEC-01: no page is 500, and each tells from which day on patients are screened."""
     found = opened(trial, role)

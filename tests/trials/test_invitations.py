@@ -12,7 +12,7 @@ from audit.context import acting
 from tests.support import build
 from tests.support.pages.mailed import links, recipients
 from tests.support.pages.signing_in import OWN_PASSWORD, sign_in
-from trials import invitations
+from trials.delegations import invitations
 from trials.models import Delegation, Invitation
 
 pytestmark = [

@@ -11,13 +11,16 @@ from django.core.exceptions import BadRequest, ImproperlyConfigured
 from django.test import RequestFactory
 from django.utils import timezone
 
+from accounts.models import User
 from audit.context import acting
 from audit.models import AccessEvent
 from safety.models import AdverseEvent
 from tests.support import build
+from trials.access import Access
 from trials.listing import Column, Listing, Selection
 from trials.listing.keys import write_key
 from trials.listing.page import COUNTED_UP_TO, PAGE_SIZE
+from trials.roles import ROLES
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +78,7 @@ def make(patient, number: int, **fields) -> list[AdverseEvent]:
 def listing(trial, address: str = "", **options) -> Listing:
     request = RequestFactory().get(f"/{address}")
     request.trial = trial
+    request.access = Access(user=User(), trial=trial, role=ROLES["monitor"])
     rows = AdverseEvent.objects.filter(trial=trial)
     defaults = {"columns": COLUMNS, "sort": "number", "filterset": Filter(request.GET, queryset=rows)}
     return Listing(request, queryset=rows, **{**defaults, **options})
@@ -302,7 +306,8 @@ def test_who_took_the_csv_with_which_filters_is_recorded(trial, patient):
     taken = AccessEvent.objects.get(kind="exported")
 
     assert taken.trial_id == trial.pk
-    assert taken.detail == {"listing": "events", "filters": "grade=1&format=csv"}
+    told = {"listing": "events", "filters": "grade=1&format=csv", "channel": "listing", "treatment": True}
+    assert taken.detail == {**told, "filters in words": "Grade: Mild", "stage": "started"}
 
 
 def test_what_comes_in_bulk_is_fetched_once_per_page_and_once_per_part_of_the_csv(

@@ -13,8 +13,8 @@ from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.entry_pages import words
 from tests.support.pages.mailed import links, recipients
-from trials import delegation
-from trials.factor_recovery import ask_recovery
+from trials.delegations import delegation
+from trials.delegations.factor_recovery import ask_recovery
 from trials.models import Delegation
 from trials.roles import ROLES
 
@@ -32,7 +32,9 @@ def address(trial, *parts):
 
 
 def give(user, trial, role, by, starts_on=date(2026, 3, 2), ends_on=None):
-    return delegation.delegate(user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, by=by)
+    return delegation.delegate(
+        user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, by=by, reason="late"
+    )
 
 
 def test_nobody_gives_a_role_to_themselves(trial, acts):
@@ -145,8 +147,8 @@ def test_an_administrator_makes_a_link_and_the_password_works_until_it_is_used(
     assert links()[0].split("/")[-2] not in page.content.decode()
     assert own.get(address(trial)).status_code == 200
     event = AccessEvent.objects.get(kind="password_link")
-    assert (event.user_id, event.detail["by"], event.detail["reason"]) == (
-        person.pk, administrator.username, "forgotten",
+    assert (event.user_id, event.detail["person"], event.detail["reason"]) == (
+        administrator.pk, person.username, "forgotten",
     )  # fmt: skip
 
 

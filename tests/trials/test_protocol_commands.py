@@ -10,11 +10,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import Error
 
+from audit.management.operator import system_account
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, path_of
-from trials.loading import TooLate, UnconfirmedDoubts, VersionTaken, load_protocol
 from trials.models import ProtocolVersion, Trial
+from trials.versions.loading import TooLate, UnconfirmedDoubts, VersionTaken, load_protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 
@@ -79,7 +80,7 @@ def test_the_trail_names_the_command_that_loaded_it() -> None:
     """AUD-10: what a program does is attributed to it."""
     call_command("load_protocol", path_of(THIRD))
     (row,) = ProtocolVersion.history.all()
-    assert row.history_user_name == "system:load_protocol"
+    assert row.history_user_name == f"system:load_protocol for account:{system_account()}"
 
 
 @pytest.mark.django_db

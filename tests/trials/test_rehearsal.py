@@ -1,5 +1,6 @@
 """Every page of a version is rendered on invented patients before it is stored, in a database of its own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from config import urls
 from demo.rehearsal.pages import Rendering
 from patients.models import Patient
 from tests.support import build
+from tests.support.database import migrated
 from tests.support.protocols.shipped import ROOT
-from trials import rehearsal
 from trials.access import trial_page
 from trials.management.commands import load_protocol
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
 from trials.roles import ROLES
+from trials.versions import rehearsal
 
 # A rehearsal has its own scratch database, always on SQLite.
 pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.one_engine]
@@ -41,6 +43,22 @@ def _rehearsed(settings) -> None:
     settings.REHEARSE_PROTOCOLS = True
 
 
+@pytest.fixture
+def from_a_copy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which a rehearsal finds its database migrated, and spends nothing on migrating it."""
+
+    def start() -> None:
+        environment = rehearsal._environment
+
+        def filled(folder: Path) -> dict[str, str]:
+            migrated.fill(str(folder / "rehearsal.sqlite3"), migrated.image())
+            return environment(folder)
+
+        monkeypatch.setattr(rehearsal, "_environment", filled)
+
+    return start
+
+
 def rendered(said: str) -> int:
     """Return how many pages the command says to have rendered."""
     (line,) = [each for each in said.splitlines() if each.endswith("pages rendered")]
@@ -48,15 +66,19 @@ def rendered(said: str) -> int:
 
 
 def test_a_file_and_its_amendment_are_stored_after_their_pages_were_rendered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], from_a_copy: Callable[[], None]
 ) -> None:
-    """An amendment is rehearsed with the version before it: difference and move need both."""
+    """An amendment is rehearsed with the version before it: difference and move need both.
+
+    The first rehearsal migrates its database as at a hospital.
+    """
     file = tmp_path / "small.toml"
     file.write_text(SMALL, encoding="utf-8")
     call_command("load_protocol", file)
     alone = rendered(capsys.readouterr().out)
     assert alone > 100
     file.write_text(AMENDED, encoding="utf-8")
+    from_a_copy()
     call_command("load_protocol", file, "--effective-from", "2026-09-15")
     assert rendered(capsys.readouterr().out) > alone
     assert list(ProtocolVersion.objects.order_by("pk").values_list("version", flat=True)) == ["1.0", "1.1"]

@@ -9,7 +9,7 @@ from audit.context import acting
 from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.signing_in import new_role_page, people_page, sign_in
-from trials.factor_recovery import ask_recovery, decide_recovery
+from trials.delegations.factor_recovery import ask_recovery, decide_recovery
 from trials.models import FactorRecovery
 from trials.permissions import Permission as P
 from trials.roles import ROLES
@@ -109,7 +109,7 @@ class TestRequired:
 
 
 def test_in_production_everybody_who_manages_or_knows_the_treatment_needs_one():
-    """SEC-06: administrators, data managers, unblinded roles, inspectors."""
+    """SEC-06: administrators, data managers, unblinded roles, inspectors, and who approves."""
     from tests.config.test_production import GOOD, manage
 
     told = manage(
@@ -117,7 +117,9 @@ def test_in_production_everybody_who_manages_or_knows_the_treatment_needs_one():
         folder=build.ROOT, **GOOD,
     )  # fmt: skip
     unblinded = {code for code, role in ROLES.items() if P.SEE_TREATMENT in role.permissions}
-    managing = {code for code, role in ROLES.items() if {P.MANAGE_PEOPLE, P.LOCK} & role.permissions}
+    managing = {
+        code for code, role in ROLES.items() if {P.MANAGE_PEOPLE, P.LOCK, P.APPROVE} & role.permissions
+    }
     assert set(told.stdout.strip().split(",")) == unblinded | managing | {"inspector"}
 
 

@@ -9,18 +9,21 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import User
-from audit import replay, settling, triggers
+from audit import triggers
 from audit.context import acting
+from audit.integrity import replay, settling
 from audit.models import AccessEvent
+from audit.sealing.verification import Tally, findings
 from audit.signatures import SignatureState, sign, verify
-from audit.verification import Tally, findings
+from patients.casebook.facts import KINDS, Fact
 from patients.models import Mark, Patient, Record
 from patients.review import signatures, source_verification
 from patients.review.marks import SeenVersion
+from patients.review.undone_marks import undone_fact_words
 from tests.support import build
 from tests.support.study.entered_forms import BLOOD_PRESSURE, DEMOGRAPHY, at, draft
+from trials.delegations.settlement import settle_trail
 from trials.models import Trial
-from trials.settlement import settle_trail
 
 pytestmark = pytest.mark.django_db
 FOUND_SO = "Found so, without a trace in the trail; settled by {} and {}: a restore left it so"
@@ -133,6 +136,28 @@ def test_a_mark_on_an_item_that_differs_is_undone(record, trial, manager, admini
     assert [mark.item for mark in undone] == ["height"]
     assert undone[0].undone["old"] == {"height": DEMOGRAPHY["height"]}
     assert undone[0].undone["new"] == {"height": "181"}
+    assert list(findings(Tally())) == []
+
+
+def test_a_mark_outside_the_forms_is_undone_as_well(record, trial, manager, administrator):
+    monitor, event = build.user("monitor", trial=trial), build.event(patient=record.patient)
+    place = {
+        "patient": record.patient,
+        "target": "adverse_event",
+        "target_id": event.pk,
+        "kind": "verification",
+    }
+    with acting(user=monitor, role="monitor"):
+        for item in ("grade", "term"):
+            Mark.objects.create(**place, item=item, by=monitor, role="monitor")
+    behind_the_trail("UPDATE safety_adverseevent SET grade = 2 WHERE id = %s", event.pk)
+    settle(manager, administrator)
+    undone = Mark.objects.exclude(undone_at=None)
+
+    assert [mark.item for mark in undone] == ["grade"]
+    (found,) = KINDS["adverse_event"].rows([event.pk])
+    told = undone_fact_words(undone[0], Fact(KINDS["adverse_event"], found, "grade"))
+    assert told.changes == (("Grade", "1", "2"),)
     assert list(findings(Tally())) == []
 
 

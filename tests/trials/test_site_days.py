@@ -19,8 +19,8 @@ from patients.review import locks
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from tests.support.study import amended_protocol
-from trials import delegation
 from trials.access import access_to
+from trials.delegations import delegation
 from trials.models import Delegation, Trial
 from trials.site_day import SiteDay
 

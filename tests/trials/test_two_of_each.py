@@ -15,12 +15,12 @@ from tests.support import build
 from tests.support.study import amended_protocol
 from tests.support.study.reference_ranges import START, facts, given
 from tests.support.study.refusals import refused
-from trials import delegation
 from trials.access import access_to
-from trials.factor_recovery import ask_recovery, remove_factors
+from trials.delegations import delegation
+from trials.delegations.factor_recovery import ask_recovery, remove_factors
 from trials.laboratories import ranges
-from trials.loading import put_in_force
 from trials.models import Delegation, Laboratory, ReferenceRange, Trial
+from trials.versions.loading import put_in_force
 
 pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 10, 0, tzinfo=UTC))]
 
@@ -50,7 +50,9 @@ def other(db) -> Trial:
 def give(
     user: User, trial: Trial, role: str, by: User, starts_on: date = FIRST_DAY, ends_on: date | None = None
 ) -> Delegation:
-    return delegation.delegate(user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, by=by)
+    return delegation.delegate(
+        user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, by=by, reason="late"
+    )
 
 
 class TestRoles:
@@ -171,10 +173,14 @@ class TestAccounts:
         for each in (person, colleague):
             with acting(system="test"):
                 Authenticator.objects.create(user=each, type="totp", data={})
-        remove_factors(user=person, asked_by=chief.username, second="second", reason="lost phone")
+        remove_factors(user=person, asked_by=chief, second="second", reason="lost phone")
         assert list(Authenticator.objects.values_list("user", flat=True)) == [colleague.pk]
         told = AccessEvent.objects.get(kind="factor_changed")
-        assert (told.user_id, told.detail["count"], told.detail["by"]) == (person.pk, 1, chief.username)
+        assert (told.detail["person"], told.detail["count"], told.detail["by"]) == (
+            person.username,
+            1,
+            chief.username,
+        )
 
     def test_nobody_changes_the_own_account_or_identity(self, trial, chief):
         for verb in (delegation.deactivate, delegation.reactivate, partial(ask_recovery, trial=trial)):

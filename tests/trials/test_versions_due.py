@@ -10,8 +10,8 @@ from audit.trail import history_model
 from operation.due_work import protocol_versions
 from tests.support import build
 from tests.support.study import amended_protocol
-from trials.loading import put_due_in_force
 from trials.models import ProtocolVersion, Trial
+from trials.versions.loading import put_due_in_force
 
 pytestmark = pytest.mark.django_db
 

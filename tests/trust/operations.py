@@ -15,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import User
-from audit import events, seal_files
+from audit import events
 from audit.context import acting
 from audit.models import Seal
+from audit.sealing import seal_files
 from operation import backup_folders
 from patients.models import Attachment, Patient, Record
 from patients.models.attachments import attachment_storage

@@ -17,13 +17,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError, connection, models, transaction
 
 from accounts.models import User
-from audit import events, seal_files, seals
+from audit import events
 from audit.context import acting, acting_as
 from audit.models import AccessEvent, ClockTurn, Seal, SealedPart, Signature, TrailReview
+from audit.sealing import seal_files, seals
+from audit.sealing.verification import Tally, findings
 from audit.signatures import sign
 from audit.testing import lifted_triggers
 from audit.trail import history_model, tracked_models, trail_of
-from audit.verification import Tally, findings
 from patients.models import Attachment, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
@@ -226,7 +227,7 @@ def particular(on: Stage) -> Iterator[Attempt]:
     )
     for name, change in (
         ("signer", {"signer_name": "nobody"}), ("meaning", {"meaning": "approval"}),
-        ("statement", {"statement": "Signed by nobody"}), ("row", {"target_id": 1}),
+        ("statement", {"statement": "Signed by nobody"}), ("row", {"target_id": signature.target_id + 1}),
     ):  # fmt: skip
         yield Attempt(
             f"a signature with another {name}", APPLICATION, _call(signatures.update, **change), REFUSED

@@ -16,7 +16,7 @@ import django; django.setup()
 from audit.context import acting
 from tests.bench import study
 from tests.bench.fill import PASSWORD
-from trials.loading import load_protocol
+from trials.versions.loading import load_protocol
 with acting(system="test", reason="test"):
     trial = load_protocol(text=study.PROTOCOL.read_text("utf-8")).trial
     people = study._people([trial], PASSWORD)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.validation import checks
 from tests.validation.matrix import Row
 from tests.validation.results import FAILED, PASSED, SKIPPED, Run
 from tests.validation.versions import Version
@@ -14,7 +15,8 @@ OUTCOMES = (PASSED, FAILED, SKIPPED)
 
 
 def write(folder: Path, rows: list[Row], runs: list[Run], versions: list[Version]) -> None:
-    """Write the tables: requirements, traceability, requirements without a test, versions, runs."""
+    """Write the tables: requirements, traceability, requirements without a test, edit checks, versions, runs."""
+    _table(folder / "checks.csv", checks.COLUMNS, checks.lines(runs))
     _table(
         folder / "requirements.csv",
         (*REQUIREMENT, "verdict", "tests"),

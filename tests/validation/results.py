@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,7 +19,8 @@ class Run:
     """One file of results.
 
     stated: what the run recorded about itself (commit, database …), see `recording.py`; empty for a foreign run.
-    outcomes: for the key of each test, how many of its cases passed, failed or were skipped.
+    outcomes: for the key of each test, how many of its cases passed, failed or were skipped. cases: the same for each
+    test and case with parameters.
     """
 
     file: Path
@@ -27,6 +28,7 @@ class Run:
     began: str
     stated: dict[str, str]
     outcomes: dict[str, Counter[str]]
+    cases: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
 
     @property
     def database(self) -> str:
@@ -54,13 +56,16 @@ def read(file: Path) -> Run:
     if suite is None or suite.find("testcase") is None:
         raise NotAResult(f"{file} holds no test: give a file of pytest --junitxml")
     outcomes: dict[str, Counter[str]] = {}
+    cases: dict[tuple[str, str], Counter[str]] = {}
     for case in suite.iter("testcase"):
         name = case.get("name", "").partition("[")[0]
         key = f"{case.get('classname', '')}.{name}"
         outcomes.setdefault(key, Counter())[_outcome(case)] += 1
+        if "[" in case.get("name", ""):
+            cases.setdefault((key, case.get("name", "")), Counter())[_outcome(case)] += 1
     stated = {each.get("name", ""): each.get("value", "") for each in suite.findall("properties/property")}
     return Run(
-        file, hashlib.sha256(content).hexdigest(), suite.get("timestamp", NOT_STATED), stated, outcomes
+        file, hashlib.sha256(content).hexdigest(), suite.get("timestamp", NOT_STATED), stated, outcomes, cases
     )
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.kept_forms import kept_data
+from audit.export_register import Channel, Sending, sent
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm
 from trials.laboratories import ranges as verbs
@@ -285,7 +286,10 @@ def template_file(request: TrialRequest, laboratory: str) -> StreamingHttpRespon
     found = _found(request, laboratory)
     response = StreamingHttpResponse(template(request.trial), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{request.trial.slug}-{found.code}-ranges.csv"'
-    return response
+    sending = Sending(
+        channel=Channel.TEMPLATE, trial_id=request.trial.pk, treatment=False, told={"listing": "ranges"}
+    )
+    return sent(response, sending, request=request)
 
 
 def _found(request: TrialRequest, code: str) -> Laboratory:

@@ -6,6 +6,6 @@ needs an index on: the columns by which the queryset selects, the sort columns, 
 """
 
 from trials.listing.page import Listing
-from trials.listing.parts import Column, Selection, choice_text
+from trials.listing.parts import Column, Selection, choice_text, filters_in_english
 
-__all__ = ["Column", "Listing", "Selection", "choice_text"]
+__all__ = ["Column", "Listing", "Selection", "choice_text", "filters_in_english"]

@@ -17,10 +17,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 from django_filters import FilterSet
 
-from audit import events
+from audit.export_register import Channel, Sending, sent
+from trials.access import Access
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
-from trials.listing.parts import BLANK, Cell, Chip, Column, Heading, Row, Selection
+from trials.listing.parts import (
+    BLANK,
+    Cell,
+    Chip,
+    Column,
+    Heading,
+    Row,
+    Selection,
+    filters_in_english,
+)
 from trials.models import Trial
 from trials.reader import in_english, shown_day, shown_moment, shown_number
 
@@ -293,15 +303,25 @@ class Listing:
         yield from lines
 
     def csv(self) -> StreamingHttpResponse:
-        """Return every filtered row as CSV, in English. Records the download with user and filters (AUD-08)."""
-        trial: Trial = self.request.trial  # type: ignore[attr-defined]
-        detail = {"listing": self.name, "filters": self.request.GET.urlencode()}
-        events.record(kind=events.AccessKind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
-        response = StreamingHttpResponse(
-            csv_lines(in_english(self.csv_rows)), content_type="text/csv; charset=utf-8"
-        )
+        """Return every filtered row as CSV, in English. Registers the download with user and filters (AUD-08)."""
+        access: Access = self.request.access  # type: ignore[attr-defined]
+        counts = {"rows": 0}
+        lines = csv_lines(_counted(in_english(self.csv_rows), counts))
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
-        return response
+        sending = Sending(
+            channel=Channel.LISTING,
+            trial_id=access.trial.pk,
+            treatment=access.sees_treatment,
+            see=access.see_of_files,
+            told={
+                "listing": self.name,
+                "filters": self.request.GET.urlencode(),
+                "filters in words": filters_in_english(lambda: self.chips),
+            },
+            counts=counts,
+        )
+        return sent(response, sending, request=self.request)
 
     @property
     def wants_csv(self) -> bool:
@@ -314,3 +334,10 @@ class Listing:
             return self.csv()
         full = {**(context or {}), "listing": self}
         return render(self.request, template, full, status=200 if self.valid else 400)
+
+
+def _counted(rows: Iterable[list[str]], counts: dict[str, int]) -> Iterator[list[str]]:
+    """Yield the lines and keep how many rows were sent after the header."""
+    for number, row in enumerate(rows):
+        counts["rows"] = number
+        yield row

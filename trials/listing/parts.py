@@ -1,11 +1,12 @@
 """Parts of a listing: declared columns and selection; rows, cells, headings and chips for the template."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model
 from django.utils.functional import Promise
+from django.utils.translation import override
 
 BLANK = "–"
 
@@ -98,3 +99,9 @@ class Chip:
     label: str
     value: str
     url: str
+
+
+def filters_in_english(chips: Callable[[], Iterable[Chip]]) -> str:
+    """Return the active filters in English words, as the export register keeps them: `Status: Open; Grade: Mild`."""
+    with override("en"):
+        return "; ".join(f"{chip.label}: {chip.value}" for chip in chips())

@@ -1,6 +1,7 @@
-"""What a person did with the notices of a trial: read, or sent by mail. Not study data: no history is kept."""
+"""Notices of a trial: read or mailed by a person, and those to the sponsor. Not study data: no history is kept."""
 
 from django.db import models
+from django.utils import timezone
 
 from accounts.models import User
 from trials.models.trials import Trial
@@ -19,3 +20,19 @@ class NoticeMark(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["user", "trial", "key"], name="notice_marked_once_per_person"),
         ]
+
+
+class SponsorNotice(models.Model):
+    """A mail to the sponsor that has to be sent, or was; each attempt is an event of the trail.
+
+    what, told: which sentence, with which names (`trials.sponsor_notices`). patient_id: the patient concerned.
+    """
+
+    trial = models.ForeignKey(Trial, models.CASCADE, related_name="+")
+    patient_id = models.BigIntegerField(null=True)
+    what = models.CharField(max_length=40)
+    told = models.JSONField()
+    made_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveIntegerField(default=0)
+    failed_because = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True)

@@ -19,10 +19,19 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
     """The delegation log."""
 
     def active(self, at: datetime | None = None) -> "DelegationQuerySet":
-        """Keep delegations of active users in force at a moment (default: now), by the day at the site."""
+        """Keep delegations of active users in force at a moment (default: now), by the day at the site.
+
+        A role that waits for a second person is not in force.
+        """
         now = models.Value(at or timezone.now(), models.DateTimeField())
         day = SiteDay(now, F("trial__time_zone"))
-        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
+        return self.filter(
+            Q(ends_on=None) | Q(ends_on__gte=day),
+            Q(stopped_at=None) | Q(stopped_at__gt=now),
+            starts_on__lte=day,
+            awaits_second=False,
+            user__is_active=True,
+        )
 
     def trials_of(self, user: User | int, at: datetime | None = None) -> "models.QuerySet[Delegation, Any]":
         """Return the keys of the trials in which the user has a role at a moment (default: now), for use in a query.
@@ -33,7 +42,13 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
 
 
 class Delegation(models.Model):
-    """A user has a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
+    """A user has a role in a trial between two dates (delegation log, ICH E6(R3) 2.3).
+
+    recorded_at: when it was entered; reason: why it begins on an earlier day than that.
+    tasks: codes of the tasks that the principal investigator delegated (`trials.delegated_tasks`), with `approved_at`;
+    None: all tasks of the role. awaits_second: a role that knows the treatment, not confirmed yet
+    (`trials.delegations.treatment_roles`). stopped_at: the moment on the last day at which access was stopped at once.
+    """
 
     user = models.ForeignKey(User, models.PROTECT, related_name="delegations", verbose_name=_("User"))
     trial = models.ForeignKey("Trial", models.PROTECT, related_name="delegations", verbose_name=_("Trial"))
@@ -43,9 +58,26 @@ class Delegation(models.Model):
     granted_by = models.ForeignKey(
         User, models.PROTECT, related_name="+", null=True, verbose_name=_("Granted by")
     )
+    recorded_at = models.DateTimeField(_("Recorded at"), default=timezone.now)
+    reason = models.CharField(_("Recorded later because"), max_length=500, blank=True)
+    tasks = models.JSONField(_("Delegated tasks"), null=True)
+    approved_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Approved by")
+    )
+    approved_at = models.DateTimeField(_("Approved at"), null=True)
+    stopped_at = models.DateTimeField(_("Access stopped at"), null=True)
+    awaits_second = models.BooleanField(_("Waits for a second person"), default=False)
+    confirmed_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Confirmed by")
+    )
+    confirmed_at = models.DateTimeField(_("Confirmed at"), null=True)
 
     objects = DelegationQuerySet.as_manager()
-    history = Trail(trial="trial_id")
+    history = Trail(
+        trial="trial_id",
+        signed_content=("role", "starts_on", "tasks"),
+        describe="trials.delegations.change_words.describe_delegation",
+    )
 
     class Meta:
         verbose_name = _("Delegation")
@@ -66,7 +98,32 @@ class Delegation(models.Model):
                 name="one_open_delegation_per_trial",
                 violation_error_message=_("This person already holds a role in this trial. End it first."),
             ),
+            models.CheckConstraint(
+                condition=Q(approved_at=None, approved_by=None)
+                | (Q(approved_at__isnull=False, approved_by__isnull=False) & ~Q(approved_by=F("user"))),
+                name="delegation_approved_by_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at=None, confirmed_by=None)
+                | (
+                    Q(confirmed_at__isnull=False, confirmed_by__isnull=False, awaits_second=False)
+                    & ~Q(confirmed_by=F("user"))
+                    & (Q(granted_by=None) | ~Q(confirmed_by=F("granted_by")))
+                ),
+                name="delegation_confirmed_by_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(stopped_at=None) | Q(ends_on__isnull=False),
+                name="stopped_delegation_has_a_last_day",
+            ),
         ]
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what the principal investigator approves."""
+        return {
+            "user": self.user_id, "trial": self.trial_id, "role": self.role,
+            "starts_on": self.starts_on, "tasks": self.tasks,
+        }  # fmt: skip
 
 
 class Invitation(models.Model):

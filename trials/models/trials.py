@@ -2,9 +2,10 @@
 
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -54,11 +55,17 @@ class Trial(models.Model):
     # Of the protocol in force, stored so that a query can tell the day at the site (`SiteDay`).
     time_zone = models.CharField(_("Time zone of the site"), max_length=64, default="UTC", db_default="UTC")
     recruiting = models.BooleanField(_("Recruiting"), default=True)
+    # While a hold is in force (`trials.holds`): nobody is included, allocated or treated.
+    held_since = models.DateTimeField(_("On hold since"), null=True)
     frozen_at = models.DateTimeField(_("Frozen at"), null=True)
     locked_at = models.DateTimeField(_("Locked at"), null=True)
+    # Codes of the roles that know the treatment since the planned unblinding (`dosing.unblinding`); null before it.
+    opened_to = models.JSONField(_("Treatment opened to"), null=True)
 
     objects = TrialQuerySet.as_manager()
-    history = Trail(trial="id", locks=Locks(level="trial", stored_in="patients.DataLock"))
+    history = Trail(
+        trial="id", locks=Locks(level="trial", stored_in="patients.DataLock", later=("opened_to",))
+    )
 
     class Meta:
         verbose_name = _("Trial")
@@ -85,7 +92,7 @@ class Trial(models.Model):
         """
         rows = list(ProtocolVersion.with_withdrawn.filter(trial=self).order_by("effective_from", "pk"))
         usable = [row for row in rows if row.withdrawn_at is None]
-        begun = [row for row in usable if row.effective_from <= self.today]
+        begun = [row for row in usable if row.effective_from <= self.today and row.may_be_in_force]
         return begun[-1] if begun else usable[0] if usable else rows[-1] if rows else None
 
     @property
@@ -94,7 +101,7 @@ class Trial(models.Model):
         if self.protocol_id is not None or self.awaited is None:
             return None
         usable = self.awaited.withdrawn_at is None and self.awaited.effective_from <= self.today
-        return None if usable else self.awaited
+        return None if usable and self.awaited.may_be_in_force else self.awaited
 
     @cached_property
     def all_rules(self) -> dict[int, Protocol]:
@@ -140,6 +147,15 @@ class ProtocolVersion(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64)
     effective_from = models.DateField(_("Effective from"))
     loaded_at = models.DateTimeField(_("Loaded at"), default=timezone.now)
+    # None: nobody was named at the command line; the history names the account of the operating system.
+    loaded_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Loaded by")
+    )
+    load_reason = models.TextField(_("Loaded because"), blank=True)
+    approved_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Approved by")
+    )
+    approved_at = models.DateTimeField(_("Approved at"), null=True)
     withdrawn_at = models.DateTimeField(_("Withdrawn at"), null=True)
     withdrawn_because = models.TextField(_("Withdrawn because"), blank=True)
 
@@ -147,6 +163,7 @@ class ProtocolVersion(models.Model):
     with_withdrawn = models.Manager["ProtocolVersion"]()
     history = Trail(
         trial="trial_id",
+        signed_content=("version", "sha256", "effective_from"),
         concealed=Concealed(
             columns=("text",),
             may="see_treatment",
@@ -169,10 +186,31 @@ class ProtocolVersion(models.Model):
                 | (Q(withdrawn_at__isnull=False) & ~Q(withdrawn_because="")),
                 name="version_is_withdrawn_for_a_reason",
             ),
+            # Two persons: whoever loads a version does not approve it.
+            models.CheckConstraint(
+                condition=Q(approved_at=None, approved_by=None)
+                | (
+                    Q(approved_at__isnull=False, approved_by__isnull=False)
+                    & (Q(loaded_by=None) | ~Q(approved_by=models.F("loaded_by")))
+                ),
+                name="version_approved_by_another",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.version
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what the principal investigator approves: this very text, from this day."""
+        return {
+            "trial": self.trial_id, "version": self.version, "sha256": self.sha256,
+            "effective_from": self.effective_from,
+        }  # fmt: skip
+
+    @property
+    def may_be_in_force(self) -> bool:
+        """True unless the installation requires an approval that is missing."""
+        return self.approved_at is not None or not settings.VERSIONS_NEED_APPROVAL
 
     @property
     def rules(self) -> Protocol:

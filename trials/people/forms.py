@@ -1,5 +1,7 @@
 """Forms for the users of a trial: roles, identity checks, reasons."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -7,6 +9,16 @@ from accounts.models import normal_username
 from trials.date_fields import DayField
 from trials.forms import VerbForm
 from trials.roles import CHOICES
+
+
+def password_field() -> forms.CharField:
+    """Return the field in which the password is entered again, for a signature."""
+    return forms.CharField(
+        label=_("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=_("Your signature."),
+    )
 
 
 class RoleForm(VerbForm):
@@ -18,6 +30,17 @@ class RoleForm(VerbForm):
         label=_("Last day"),
         required=False,
         help_text=_("Leave empty while no end is planned. An inspector's access needs one."),
+    )
+
+
+class NewRoleForm(RoleForm):
+    """A role of a person of the trial; one that has begun needs a reason."""
+
+    reason = forms.CharField(
+        label=_("Recorded later because"),
+        max_length=500,
+        required=False,
+        help_text=_("Only for a first day that is over: why the role is recorded now and not before."),
     )
 
 
@@ -61,7 +84,12 @@ class EndRoleForm(VerbForm):
 
     ends_on = DayField(
         label=_("Last day"),
-        help_text=_("The access lasts to the end of this day. With yesterday's date it stops at once."),
+        help_text=_("The access lasts to the end of this day."),
+    )
+    at_once = forms.BooleanField(
+        label=_("Stop the access at once"),
+        required=False,
+        help_text=_("Now, and not at the end of the day; the last day is today."),
     )
     reason = forms.CharField(label=_("Reason"), max_length=500)
 
@@ -78,8 +106,44 @@ class ReasonForm(VerbForm):
     reason = forms.CharField(label=_("Reason"), max_length=500)
 
 
+class ApproveRoleForm(VerbForm):
+    """The tasks that are delegated, and the password that signs it."""
+
+    tasks = forms.MultipleChoiceField(
+        label=_("Delegated tasks"), widget=forms.CheckboxSelectMultiple, required=False
+    )
+    password = password_field()
+
+    def offer(self, tasks: list[tuple[str, Any]]) -> None:
+        """Offer the tasks of the role."""
+        self.fields["tasks"].choices = tasks  # type: ignore[attr-defined]
+
+
+class ApproveVersionForm(VerbForm):
+    """The password that signs the approval."""
+
+    password = password_field()
+
+
+class ConfirmTrainingForm(VerbForm):
+    """The version that was read, and the password that signs it."""
+
+    version = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    password = password_field()
+
+
 class ConfirmForm(VerbForm):
     """A step without anything to type."""
+
+
+class ConfirmationCodeForm(VerbForm):
+    """The code that a person shows whose identity is confirmed."""
+
+    code = forms.CharField(
+        label=_("Code that the person shows"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
 
 
 class DecisionForm(ReasonForm):

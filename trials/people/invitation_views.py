@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 from accounts import password_keys
 from accounts.models import PasswordKey, User
 from accounts.tasks import send_link
-from trials import delegation as delegation_log
-from trials import invitations
 from trials.access import TrialRequest, trial_page
+from trials.delegations import delegation as delegation_log
+from trials.delegations import invitations
 from trials.models import Invitation
 from trials.people.forms import ConfirmForm, KnownPersonForm, NewPersonForm, ReasonForm
 from trials.people.steps import days_of, page, person_of, posted, zone

@@ -1,4 +1,4 @@
-"""Steps of the second person: hand over the second half of a code, decide on lost second factors."""
+"""Steps of the second person: half of a code, lost second factors, identity, roles that know the treatment."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -8,12 +8,14 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import password_keys
 from accounts.models import PasswordKey, User
+from accounts.signing_suspension import confirm_identity
 from trials.access import TrialRequest, trial_page
-from trials.factor_recovery import decide_recovery
-from trials.models import FactorRecovery
-from trials.people.forms import ConfirmForm, DecisionForm
+from trials.delegations import treatment_roles
+from trials.delegations.factor_recovery import decide_recovery
+from trials.models import Delegation, FactorRecovery
+from trials.people.forms import ConfirmationCodeForm, ConfirmForm, DecisionForm
 from trials.people.invitation_views import start_of
-from trials.people.steps import page, posted
+from trials.people.steps import done, page, person_of, posted
 from trials.permissions import Permission as P
 
 
@@ -52,6 +54,45 @@ def hand_over(request: TrialRequest, pk: int) -> HttpResponse:
 
 
 @trial_page(see=P.VOUCH, change=P.VOUCH)
+def confirm_role(request: TrialRequest, pk: int, delegation: int) -> HttpResponse:
+    """Confirm, as the second person, a role that knows the treatment."""
+    row = get_object_or_404(
+        Delegation.objects.select_related("user", "granted_by"),
+        pk=delegation,
+        user_id=pk,
+        trial=request.trial,
+        awaits_second=True,
+    )
+    form = ConfirmForm(posted(request))
+    arguments = {"delegation": row, "by": request.user}
+    if request.method == "POST" and form.is_valid() and form.run(treatment_roles.confirm_role, **arguments):
+        return done(request, row.user, _("The role of %(person)s is in force."))
+    return page(
+        request,
+        form,
+        person=row.user,
+        title=_("Confirm the role: %(role)s") % {"role": row.get_role_display()},
+        action=_("Confirm the role"),
+        text=_given_by(row),
+    )
+
+
+def _given_by(row: Delegation) -> str:
+    """Return who gave the role, and what its confirmation means."""
+    if row.granted_by is None:
+        text = _(
+            "The operator of the installation gave %(person)s a role that knows the treatment of every patient. Confirm"
+            " it only if you know why the person needs it: until then it is not in force. The sponsor is told."
+        )
+        return text % {"person": row.user}
+    text = _(
+        "%(by)s gave %(person)s a role that knows the treatment of every patient. Confirm it only if you know why the"
+        " person needs it: until then it is not in force. The sponsor is told."
+    )
+    return text % {"by": row.granted_by, "person": row.user}
+
+
+@trial_page(see=P.VOUCH, change=P.VOUCH)
 def recovery(request: TrialRequest, pk: int) -> HttpResponse:
     """Decide whether the second factors of a person are removed, as an administrator asked."""
     found = get_object_or_404(
@@ -85,3 +126,23 @@ def _decided(user: User, granted: bool) -> str:
     if granted:
         return _("The second factors of %(person)s are removed.") % {"person": user}
     return _("Nothing was removed. %(person)s keeps the second factors.") % {"person": user}
+
+
+@trial_page(see=P.VOUCH, change=P.VOUCH)
+def confirm(request: TrialRequest, pk: int) -> HttpResponse:
+    """Confirm, with the code that the person shows, who somebody is whose account others opened."""
+    user, form = person_of(request, pk), ConfirmationCodeForm(posted(request))
+    is_posted = request.method == "POST" and form.is_valid()
+    if is_posted and form.run(confirm_identity, user=user, by=request.user, **form.cleaned_data):
+        return done(request, user, _("%(person)s can sign."))
+    return page(
+        request,
+        form,
+        person=user,
+        title=_("Confirm who %(person)s is") % {"person": user},
+        action=_("Confirm"),
+        text=_(
+            "Only with the person before you, whom you know or whose identity document you saw: they are signed in,"
+            " open “Confirm who you are” in their profile and show you a code."
+        ),
+    )

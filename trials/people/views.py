@@ -11,21 +11,26 @@ from django.utils.translation import gettext as _
 
 from accounts.models import PasswordKey, User
 from accounts.password_keys import is_open
-from trials import delegation as delegation_log
+from accounts.signing_suspension import open_suspensions
 from trials.access import TrialRequest, trial_page
-from trials.factor_recovery import ask_recovery
+from trials.delegated_tasks import words_of
+from trials.delegations import delegation as delegation_log
+from trials.delegations.access_in_force import deactivations
+from trials.delegations.factor_recovery import ask_recovery
 from trials.forms import VerbForm
 from trials.models import Delegation, FactorRecovery, Invitation
-from trials.people.forms import EndRoleForm, IdentityCheckForm, ReasonForm, RoleForm
+from trials.people.forms import EndRoleForm, IdentityCheckForm, NewRoleForm, ReasonForm
+from trials.people.rights_history import rights_history
 from trials.people.second_person_views import keys_to_hand_over
 from trials.people.steps import days_of, done, page, person_of, posted, zone
 from trials.permissions import Permission as P
+from trials.roles import ROLES
 
 
 @trial_page(see=P.SEE_PEOPLE)
 def people(request: TrialRequest) -> HttpResponse:
     """List everyone who has or had a role in this trial."""
-    rows = Delegation.objects.filter(trial=request.trial).select_related("user")
+    rows = Delegation.objects.filter(trial=request.trial).select_related("user", "granted_by")
     active = set(Delegation.objects.active().filter(trial=request.trial).values_list("pk", flat=True))
     listed = sorted(
         rows, key=lambda row: (row.pk not in active, row.user.full_name.casefold(), row.starts_on)
@@ -43,6 +48,7 @@ def people(request: TrialRequest) -> HttpResponse:
         "recoveries": FactorRecovery.objects.filter(trial=request.trial, decided_at=None).select_related(
             "user", "asked_by"
         ),
+        "to_confirm": [row for row in listed if row.awaits_second],
         "may_vouch": request.access.may(P.VOUCH),
     }
     return render(request, "people/list.html", context)
@@ -50,15 +56,23 @@ def people(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.SEE_PEOPLE)
 def person(request: TrialRequest, pk: int) -> HttpResponse:
-    """Show one user of this trial: account and delegation log."""
+    """Show one user of this trial: account, delegation log, and how the rights changed."""
     shown = person_of(request, pk)
+    rows = shown.delegations.filter(trial=request.trial).select_related(
+        "granted_by", "approved_by", "confirmed_by"
+    )
+    suspended = list(open_suspensions(shown).select_related("asked_by"))
     context = {
         "person": shown,
-        "delegations": shown.delegations.filter(trial=request.trial)
-        .select_related("granted_by")
-        .order_by("-starts_on"),
+        "roles": [_role_line(request, row) for row in rows.order_by("-starts_on", "-pk")],
         "factors": Authenticator.objects.filter(user=shown).count(),
         "may_manage": _may_manage(request) and shown.pk != request.user.pk,
+        "may_approve": request.access.may(P.APPROVE) and shown.pk != request.user.pk,
+        "may_confirm": bool(suspended) and request.access.may(P.VOUCH) and shown.pk != request.user.pk,
+        "suspended": suspended,
+        "deactivations": deactivations([shown.pk]).get(shown.pk, []),
+        "changes": rights_history(shown, request.trial),
+        "sees_trail": request.access.may(P.SEE_TRAIL),
     }
     return render(request, "people/person.html", context)
 
@@ -69,8 +83,13 @@ def add_role(request: TrialRequest, pk: int) -> HttpResponse:
     return _step(
         request,
         pk,
-        RoleForm,
-        lambda user, form: form.run(delegation_log.delegate, user=user, **days_of(request, form)),
+        NewRoleForm,
+        lambda user, form: form.run(
+            delegation_log.delegate,
+            user=user,
+            reason=form.cleaned_data["reason"],
+            **days_of(request, form),
+        ),
         title=_("Give a role"),
         action=_("Give the role"),
         done_sentence=_("%(person)s has the role."),
@@ -157,6 +176,17 @@ def remove_factors(request: TrialRequest, pk: int) -> HttpResponse:
         ),
         done_sentence=_("A second person decides about the second factors of %(person)s."),
     )
+
+
+def _role_line(request: TrialRequest, row: Delegation) -> dict[str, Any]:
+    """Return a role with its tasks in words, and whether it was recorded after its first day."""
+    role = ROLES[row.role]
+    return {
+        "delegation": row,
+        "delegated": role.delegated,
+        "tasks": words_of(role, row.tasks),
+        "recorded_later": row.starts_on < row.recorded_at.astimezone(request.trial.zone).date(),
+    }
 
 
 def _invited(request: TrialRequest) -> list[tuple[Invitation, PasswordKey | None]]:

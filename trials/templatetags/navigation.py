@@ -7,50 +7,63 @@ from typing import Any
 from django import template
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
+from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.addresses import address
+from audit.trail_reading.plain_words import instant_words
 from trials.access import Access
-from trials.awaited_version import awaited_words
 from trials.permissions import Permission
+from trials.reader import reader_language
+from trials.versions.awaited_version import awaited_words
 
 register = template.Library()
 
 SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]], ...] = (
     (
-        _("Work"),
+        gettext_lazy("Work"),
         (
-            ("reports:home", _("Home"), "layout-dashboard"),
-            ("reports:calendar", _("Calendar"), "calendar-days"),
-            ("patients:listing", _("Patients"), "users"),
-            ("patients:prescreening", _("Pre-screening"), "user-round-search"),
-            ("dosing:listing", _("Infusions"), "syringe"),
-            ("safety:listing", _("Adverse events"), "triangle-alert"),
-            ("patients:deviations", _("Deviations"), "split"),
-            ("patients:contacts", _("Contacts"), "phone"),
-            ("patients:forms", _("Forms"), "files"),
-            ("patients:queries", _("Queries"), "message-square-text"),
-            ("patients:verification", _("Source verification"), "list-checks"),
-            ("patients:to-sign", _("To sign"), "signature"),
-            ("reports:quality", _("Data quality"), "clipboard-check"),
+            ("reports:home", gettext_lazy("Home"), "layout-dashboard"),
+            ("reports:calendar", gettext_lazy("Calendar"), "calendar-days"),
+            ("patients:listing", gettext_lazy("Patients"), "users"),
+            ("patients:prescreening", gettext_lazy("Pre-screening"), "user-round-search"),
+            ("patients:consents", gettext_lazy("Consents and eligibility"), "file-pen-line"),
+            ("dosing:listing", gettext_lazy("Infusions"), "syringe"),
+            ("dosing:stock", gettext_lazy("Stock"), "package"),
+            ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
+            ("patients:deviations", gettext_lazy("Deviations"), "split"),
+            ("reports:holds", gettext_lazy("Holds"), "octagon-pause"),
+            ("patients:contacts", gettext_lazy("Contacts"), "phone"),
+            ("patients:samples", gettext_lazy("Samples"), "test-tubes"),
+            ("patients:shipments", gettext_lazy("Shipments"), "truck"),
+            ("patients:forms", gettext_lazy("Forms"), "files"),
+            ("patients:queries", gettext_lazy("Queries"), "message-square-text"),
+            ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
+            ("patients:to-sign", gettext_lazy("To sign"), "signature"),
+            ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
         ),
     ),
     (
-        _("Output"),
+        gettext_lazy("Output"),
         (
-            ("documents:listing", _("Documents"), "file-text"),
-            ("exports:index", _("Exports"), "download"),
-            ("audit:trail", _("Audit trail"), "history"),
+            ("documents:listing", gettext_lazy("Documents"), "file-text"),
+            ("exports:index", gettext_lazy("Exports"), "download"),
+            ("register:listing", gettext_lazy("Export register"), "file-output"),
+            ("audit:trail", gettext_lazy("Audit trail"), "history"),
         ),
     ),
     (
-        _("Trial"),
+        gettext_lazy("Trial"),
         (
-            ("patients:protocol", _("Protocol"), "scroll-text"),
-            ("laboratories:index", _("Laboratories"), "flask-conical"),
-            ("accounts:people", _("People and roles"), "id-card"),
-            ("reports:checklist", _("Database lock"), "lock"),
+            ("patients:protocol", gettext_lazy("Protocol"), "scroll-text"),
+            ("laboratories:index", gettext_lazy("Laboratories"), "flask-conical"),
+            ("accounts:people", gettext_lazy("People and roles"), "id-card"),
+            ("training:own", gettext_lazy("Training"), "graduation-cap"),
+            ("reports:checklist", gettext_lazy("Database lock"), "lock"),
+            ("reports:problems", gettext_lazy("Reported problems"), "bug"),
+            ("system:page", gettext_lazy("System"), "server"),
         ),
     ),
 )
@@ -79,6 +92,18 @@ class NavigationSection:
 def awaited_version(context: dict[str, Any]) -> str:
     """Return the message of a trial of which no protocol version is in force, else an empty text."""
     return awaited_words(context["request"].access.trial)
+
+
+@register.simple_tag(takes_context=True)
+def print_head(context: dict[str, Any]) -> str:
+    """Return who loaded this page, in which role and when, for the head of a print of the browser (AUD-08)."""
+    access: Access = context["request"].access
+    told = {
+        "who": access.user.get_full_name(),
+        "role": access.role.title,
+        "when": instant_words(timezone.now(), str(access.trial.zone), reader_language()),
+    }
+    return _("Page of %(who)s, %(role)s, loaded on %(when)s.") % told
 
 
 @register.simple_tag(takes_context=True)

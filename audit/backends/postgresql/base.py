@@ -16,10 +16,10 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from psycopg import errors, sql
 
-from audit import actor_tokens
 from audit.backends.statements import MAY_WRITE, WRITES, first_word, writes
 from audit.context import current_actor
-from audit.guard import UNGUARDED, UPGRADE_LOCK, UPGRADING
+from audit.integrity import actor_tokens
+from audit.integrity.guard import UNGUARDED, UPGRADE_LOCK, UPGRADING
 
 # After these the setting is unchanged; after any other (ROLLBACK TO, SET, DISCARD …) it may be lost.
 READS = frozenset({"select", "values", "table", "savepoint", "release", "show", "declare", "fetch", "close"})

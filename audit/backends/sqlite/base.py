@@ -17,7 +17,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from audit.backends.statements import first_word, writes
 from audit.context import current_actor
-from audit.guard import UNGUARDED, sqlite_guarded, sqlite_has_guard
+from audit.integrity.guard import UNGUARDED, sqlite_guarded, sqlite_has_guard
+from audit.redactions.masked_text import only_masks
 
 
 def _read(quickly: Callable[[str], Any], otherwise: Callable[[str], Any]) -> Callable[[bytes], Any]:
@@ -70,6 +71,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         connection = super().get_new_connection(conn_params)
         connection.create_function("stroma_actor", 1, _answer)
+        connection.create_function("stroma_only_masks", 2, only_masks, deterministic=True)
         connection.execute("PRAGMA trusted_schema = ON")
         connection.execute("PRAGMA recursive_triggers = ON")
         self._guarded_version = None

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
-from audit.privileges import statements
+from audit.integrity.privileges import statements
 
 
 class Command(BaseCommand):

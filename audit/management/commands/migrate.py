@@ -1,12 +1,12 @@
-"""Django's `migrate`, run as `system:migrate` in one transaction with the writers shut out (audit.migrating)."""
+"""Django's `migrate`, run as `system:migrate` in one transaction, writers shut out (audit.integrity.migrating)."""
 
 from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import connections
 
-from audit import migrating
 from audit.context import acting
+from audit.integrity import migrating
 
 
 class Command(migrate.Command):

@@ -5,19 +5,23 @@ from typing import Any
 
 import qrcode
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.html import escape
 from qrcode.image.svg import SvgPathImage
 
-from audit import events, seals
+from audit import events
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from audit.models import Seal
-from audit.seal_files import SealBroken, file_line
-from audit.seal_times import seal_if_due
+from audit.sealing import seals
+from audit.sealing.seal_files import SealBroken, file_line
+from audit.sealing.seal_times import seal_if_due
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    # Called by time too; its reason stands in the seal.
+    asks_why = False
     help = "Seal the new rows of the trail and append the head to SEAL_FILE."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,17 +34,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reason",
             default="command",
-            help="why now: daily, release …; backup and restore are recorded as events",
+            help="why now: daily, release …; a restore is recorded as an event",
         )
 
     def handle(self, *args: Any, reason: str, if_due: bool, qr: Path | None, **options: Any) -> None:
+        if reason == events.AccessKind.BACKUP:
+            raise CommandError(
+                "A backup is recorded by `manage.py backup` alone, with its size and hash: nobody does it by hand. "
+                "After a copy with another program seal with another reason."
+            )
         try:
             if if_due:
                 self._told(seal_if_due())
                 return
             with acting(system="seal"):
                 events.record_configuration()
-                if reason in (events.AccessKind.BACKUP, events.AccessKind.RESTORE):
+                if reason == events.AccessKind.RESTORE:
                     events.record(kind=reason)
                 made = seals.seal(reason=reason)
         except SealBroken as problem:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.seal_files import SealBroken
-from audit.verification import Tally, findings
+from audit.sealing.seal_files import SealBroken
+from audit.sealing.verification import Tally, findings
 
 
 class Command(BaseCommand):

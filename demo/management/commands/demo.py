@@ -5,22 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from audit.stored_text import system_text
 from demo.patients import Populator
 from demo.people import make_people
 from demo.ranges import example_laboratory
-from trials.loading import load_protocol
 from trials.models import Trial
 from trials.roles import ROLES
+from trials.versions.loading import load_protocol
 
 PROTOCOLS = Path(__file__).resolve().parents[3] / "trials" / "protocols"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Load both protocols and invented patients. Training only, on the embedded database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """`manage.py rehearse_protocol FILE`: render every page of a protocol on invented patients. Only in a scratch database.
 
-`trials.rehearsal` starts it in a process of its own; the result is one line of JSON.
+`trials.versions.rehearsal` starts it in a process of its own; the result is one line of JSON.
 """
 
 import json

@@ -7,13 +7,14 @@ arm: readers who may know the treatment see the arm of a slot once it is taken, 
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from dosing.allocation import generate_list
+from audit.management.operator import OperatorCommand
+from dosing.allocation.lists import generate_list
 from trials.models import Trial
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Make the allocation list of a randomised trial, once. Nothing of its content is printed."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.models import User, normal_username
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from exports.exporting import export
 from exports.management.command_arguments import refuse_unless_new, trial_named
 from exports.tables import manifest
@@ -18,7 +19,9 @@ from trials.models import Trial
 from trials.permissions import Permission
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
+    has_rights_of_user = True
     help = "Write the data of a study to a zip file: CSV tables, data dictionary, audit trail, manifest."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from exports.documents import forget
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Delete the files of documents whose time is over (DOCUMENTS_KEPT_HOURS); give up what stalled."
 
     def handle(self, *args: Any, **options: Any) -> None:

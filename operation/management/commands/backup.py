@@ -4,13 +4,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from audit.management.operator import OperatorCommand
 from operation.backup import make_backup
 from operation.backup_folders import BackupFailed
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Make an encrypted backup of database, attached files, file of the seals and settings."
     requires_system_checks: list[str] = []
 

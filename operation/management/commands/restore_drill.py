@@ -6,15 +6,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
+from audit import events
+from audit.context import acting
+from audit.management.operator import OperatorCommand
+from audit.trail import names_restricted
 from operation.backup import make_backup, the_key
 from operation.backup_folders import BackupFailed, newest
 from operation.drill import Drill, run_drill
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Restore a backup into a scratch database, compare it, sign in, open casebooks; print RPO and RTO."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,12 +44,34 @@ class Command(BaseCommand):
             raise CommandError(f"The drill failed: {wrong}") from wrong
         except OSError as wrong:
             raise CommandError(f"The drill failed: {wrong}") from wrong
+        self._record(drill)
         self._report(drill)
 
     def _drill(self, backup: Path, failed_at: Any, scratch: str) -> Drill:
         return run_drill(
             backup=backup, key=the_key(), scratch=scratch, failed_at=failed_at, tell=self.stdout.write
         )
+
+    def _record(self, drill: Drill) -> None:
+        """Keep the result as an event of this installation, which the page System shows."""
+        done = drill.restored
+        told = {
+            "file": done.backup.name,
+            "as of": done.taken_at.isoformat(),
+            "tables": done.tables,
+            "rows": done.rows,
+            "files": done.files,
+            "problems": len(drill.problems),
+            "first": next((each for each in drill.problems if not names_restricted(each)), ""),
+            "first of all": drill.problems[0] if drill.problems else "",
+            "loss seconds": round(drill.loss.total_seconds()),
+            "restore seconds": round(drill.seconds, 1),
+        }
+        try:
+            with acting(system="restore_drill"):
+                events.record(kind=events.AccessKind.RESTORE_TEST, detail=told)
+        except DatabaseError as wrong:
+            self.stderr.write(f"The result could not be recorded: {str(wrong).strip()}")
 
     def _report(self, drill: Drill) -> None:
         done = drill.restored

@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from audit.stored_text import system_text
 from patients.entry.attachments import clear
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Delete files that no form ever held. What a form holds or held is never deleted."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

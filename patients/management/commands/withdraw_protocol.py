@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from audit.context import acting
-from patients.participation.version_withdrawal import withdraw_version
+from audit.management.operator import OperatorCommand
+from patients.participation.protocol_amendments.version_withdrawal import withdraw_version
 from trials.models import ProtocolVersion
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Withdraw the newest version of a protocol, if no patient is or was on it. Its text stays stored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -20,8 +20,8 @@ from tests.support import build
 from tests.support.pages.entry_pages import hidden
 from tests.support.study import amended_protocol
 from tests.support.study.amended_patient import captured, sign_again
-from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
+from trials.versions.loading import load_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -215,7 +215,7 @@ class TestConsent:
     def test_entry_continues_once_it_is_signed(self, patient, amended, doctor, manager):
         amended_protocol.move_to(patient, amended, by=manager)
         with acting(user=doctor, role="coordinator"):
-            from patients.participation.consent import record_consent
+            from patients.participation.consents.consent import record_consent
 
             old = {
                 "type": "patient",

@@ -12,11 +12,12 @@ from patients.casebook.edit_checks import check_answers
 from patients.casebook.form_content import sections
 from patients.entry import answers
 from patients.entry.capture_form import form_for
-from patients.entry.field_context import FieldContext, Result
+from patients.entry.form_page.field_context import FieldContext, Result
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Form
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import rules_of
+from protocol.expressions.scope import Scope
 from protocol.values.parsing import Clock
 from tests.support import build
 from tests.support.protocols.every_type import EVERY_TYPE, VALUES

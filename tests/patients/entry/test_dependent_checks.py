@@ -17,6 +17,7 @@ from patients import signals
 from patients.entry.controls import CONTROLS
 from patients.models import Consent, Patient, Query, Record
 from patients.participation.screening import correct_identity
+from protocol.expressions.rules import rules_of
 from tests.support import build
 from tests.support.pages.entry_pages import address, opened
 from tests.support.study.amending import changed
@@ -191,6 +192,22 @@ class TestDeath:
         build.struck_out(death, by=nurse)
         assert texts(medicine) == []
 
+    def test_the_scale_of_the_same_visit_is_judged_with_the_death_and_no_other(self, treated, nurse) -> None:
+        """WC02 of Liège reads `here(vital_status.survival_status)`: the scale of another visit does not see it."""
+        scales = [
+            build.record(treated, "who_cps", {"score": "6"}, visit=visit, draft=True)
+            for visit in ("SCR", "D7")
+        ]
+        with acting(system="test"):
+            Record.objects.filter(form="who_cps").update(state="complete", completed_at=timezone.now())
+        rules = rules_of(treated.protocol.rules)
+        assert rules.form("who_cps").readers["vital_status.survival_status"].when == {"here"}
+        assert rules.form("medication").readers["vital_status.survival_status"].when == {"now"}
+        death = self.dead(treated, nurse, date(2026, 8, 17))
+        assert [len(texts(scale)) for scale in scales] == [0, 1]
+        build.struck_out(death, by=nurse)
+        assert [len(texts(scale)) for scale in scales] == [0, 0]
+
     def test_a_row_of_a_log_is_judged_with_the_death(self, treated, nurse) -> None:
         """ST07 reads the rows of the logs: a row added after the death asks at the vital status too."""
         death = self.dead(treated, nurse, date(2026, 8, 17))
@@ -294,3 +311,36 @@ def test_a_save_that_judges_other_forms_costs_at_most_fourteen_statements(
         assert desk.post(address(patient, **where), {**control, **answers}).status_code == 302
     assert Query.objects.filter(state="open").count() == 1
     assert len(spent) <= 14, "\n".join(query["sql"][-170:] for query in spent)
+
+
+@pytest.mark.parametrize("rows", [2, 56])
+def test_a_death_judged_in_every_row_of_a_log_costs_at_most_fourteen_statements(
+    desk: Client, trial: Trial, nurse: User, doctor: User, rows: int
+) -> None:
+    """However many rows the log has, and although two of them are asked about."""
+    patient = build.enrolled(trial=trial, on=date(2026, 8, 10), investigator=doctor)
+    with acting(system="test"):
+        patient.visits.filter(code="D7").update(state="held", held_on=date(2026, 8, 17))
+    first = build.record(patient, "medication", HEPARIN, visit=None, by=nurse)
+    ended = {**HEPARIN, "ongoing": "N", "ended_on": "2026-08-11"}
+    with acting(system="test"):
+        Record.objects.bulk_create(
+            Record(
+                patient=patient, protocol=first.protocol, form="medication", repeat=number, state="complete",
+                values=HEPARIN if number == 2 else ended, completed_at=first.completed_at,
+            )
+            for number in range(2, rows + 1)
+        )  # fmt: skip
+    where = {"form": "vital_status", "visit": "D7"}
+    dead = {
+        "survival_status": "DEAD",
+        "died_on": "16-Aug-2026",
+        "contact_by": "RECORD",
+        "death_cause": "CARDIAC",
+    }
+    posted = {**opened(desk, patient, **where), **dead, CONTROLS.action: CONTROLS.next}
+    with CaptureQueriesContext(connection) as spent:
+        assert desk.post(address(patient, **where), posted).status_code == 302
+    asked = Query.objects.filter(record__form="medication", state="open").order_by("pk")
+    assert list(asked.values_list("record__repeat", flat=True)) == [1, 2]
+    assert len(spent) <= 14, "\n".join(query["sql"][:170] for query in spent)

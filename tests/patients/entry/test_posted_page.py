@@ -3,14 +3,16 @@
 import re
 from collections import Counter
 from dataclasses import FrozenInstanceError, asdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import BadRequest
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
 from django.test import Client
 
 from accounts.models import User
+from audit.context import acting
 from patients.entry.controls import CONTROLS
 from patients.entry.posted import Action, PostedPage, kept_page, read_page
 from patients.models import Patient, Record
@@ -18,6 +20,7 @@ from tests.support import build
 from tests.support.pages.entry_pages import WHOLE, address, opened, save
 from tests.support.project.calls import ROOT, calls_of
 from tests.support.study.entered_forms import at
+from trials.reader import shown_day
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +71,12 @@ def test_every_control_is_on_a_page_under_the_name_that_is_read(
     """One list: templates and scripts write no name of their own, and none is in the list for nothing."""
     save(desk, patient, WHOLE, "next")
     control = opened(desk, patient)
+    dead = build.enrolled(trial=patient.trial)
+    build.event(patient=dead)
+    with acting(system="test"):
+        dead.visits.filter(code="D28").update(state="held", held_on=dead.trial.today)
+    last = {"form": "vital_status", "visit": "D28"}
+    death = {"survival_status": "DEAD", "died_on": shown_day(dead.enrolled_on), "contact_by": "RECORD"}
     colleague = build.client(build.user("investigator", trial=patient.trial))
     save(colleague, patient, {**WHOLE, "hr": "80", CONTROLS.reason: "source"})
     shown = [
@@ -80,10 +89,23 @@ def test_every_control_is_on_a_page_under_the_name_that_is_read(
             address(patient, "medical_history"),
             {**opened(desk, patient, form="medical_history"), CONTROLS.action: "all-no-1"},
         ),
+        save(desk, dead, {**death, "death_cause": "CARDIAC"}, "next", **last),
         desk.get(f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/procedure/?row=1"),
+        _page_that_asks(desk),
     ]
     sent = {name for page in shown for name in re.findall(r'name="(_[\w-]*)"', page.content.decode())}
     assert {re.sub(r"(?<=_choose-)\w+", "", name) for name in sent} == set(NAMES.values())
+
+
+def _page_that_asks(desk: Client) -> HttpResponse:
+    """A date of death after which an adverse event begins."""
+    patient = build.enrolled(trial=build.trial(build.LIEGE))
+    later = build.moment(f"{patient.trial.today:%d-%b-%Y}")
+    build.event(patient=patient, onset=later)
+    where = {"form": "vital_status", "visit": "D7"}
+    died = f"{patient.trial.today - timedelta(days=1):%d-%b-%Y}"
+    answers = {"survival_status": "DEAD", "died_on": died, CONTROLS.action: CONTROLS.draft}
+    return desk.post(address(patient, **where), {**opened(desk, patient, **where), **answers})
 
 
 def test_no_template_and_no_script_names_a_control_itself() -> None:

@@ -13,15 +13,15 @@ from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion
 from patients.models import Patient, Visit
-from patients.participation.amendments import move, preview
 from patients.participation.disposition import end_study
+from patients.participation.protocol_amendments.amendments import move, preview
 from patients.participation.screening import fail_screening, screen
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 from tests.support.study import amended_protocol
 from tests.support.study.amended_patient import INCLUDED, captured, sign_again
-from trials.loading import TooEarly, load_protocol
 from trials.models import ProtocolVersion, Trial
+from trials.versions.loading import TooEarly, load_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -218,7 +218,7 @@ class TestMoving:
 
     def test_a_screening_decision_does_not_outlive_the_amendment(self, trial, doctor, manager):
         """The criteria may have changed: an investigator signs eligibility again before inclusion."""
-        from patients.participation.eligibility import sign_eligibility
+        from patients.participation.eligibility_decisions.eligibility import sign_eligibility
         from patients.participation.enrolment import enrolment_obstacles
 
         patient = build.patient(trial=trial, by=doctor, screened_on=INCLUDED)

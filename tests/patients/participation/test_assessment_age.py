@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from audit.context import acting
 from patients.models import EligibilityDecision, Patient
-from patients.participation.assessment_age import newer_than_decision
-from patients.participation.eligibility import evaluate
+from patients.participation.eligibility_decisions.assessment_age import newer_than_decision
+from patients.participation.eligibility_decisions.eligibility import evaluate
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from tests.support import build
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Record, Visit
-from patients.participation.eligibility import sign_eligibility
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.lifecycle import lock_patients, lock_trial_rows
 from patients.participation.visits import miss_visit
 from patients.review.locks import lock, lock_trial
@@ -21,8 +21,8 @@ from tests.support import build
 from tests.support.meanwhile import PATIENCE_SECONDS, Meanwhile
 from tests.support.study import eligible_answers
 from tests.support.study.entered_forms import BLOOD_PRESSURE, at, draft, included
-from trials.loading import put_in_force
 from trials.models import Trial
+from trials.versions.loading import put_in_force
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one writer in at a time"),

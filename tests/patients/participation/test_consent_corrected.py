@@ -9,13 +9,13 @@ from accounts.models import User
 from audit.models import Meaning, Signature
 from audit.trail import history_model
 from patients.models import Consent, Patient
-from patients.participation import consent
-from patients.participation.consent_corrections import (
+from patients.participation.consents import consent
+from patients.participation.consents.consent_corrections import (
     correct_consent,
-    correction_questions,
     strike_out_consent,
 )
 from patients.participation.enrolment import enrolment_obstacles
+from patients.participation.questions import Questioned
 from patients.review.locks import freeze
 from patients.review.signatures import in_force, sign_casebook
 from safety.event_questions import first_consent
@@ -141,12 +141,16 @@ class TestQuestions:
         assert consent.consent_questions(patient, moment("01-Mar-2023 10:00"))
         assert not consent.consent_questions(patient, moment("02-Mar-2023 10:00"))
 
-    def test_a_consent_after_the_inclusion_asks(self, trial):
+    def test_a_consent_after_the_inclusion_asks(self, trial, doctor):
         included = build.enrolled(trial=trial, on=SCREENED)
         row = included.consents.get()
-        assert correction_questions(row, moment("10-Mar-2026 23:59")) == []
+        assert correct(row, doctor, given=moment("10-Mar-2026 23:59"))
+        with pytest.raises(Questioned) as asked:
+            correct(row, doctor, given=moment("11-Mar-2026 00:00"))
         told = "The patient was included on 10-Mar-2026, before any consent: this is a deviation."
-        assert correction_questions(row, moment("11-Mar-2026 00:00")) == [told]
+        assert [question.text for question in asked.value.questions] == [told]
+        row.refresh_from_db()
+        assert row.given_words == "10-Mar-2026 23:59"
 
 
 class TestStrikingOut:

@@ -10,15 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from patients import signals
 from patients.models import Consent, Identity, Patient, Record, Visit
-from patients.participation import consent, disposition, screening
+from patients.participation import disposition, screening
+from patients.participation.consents import consent
 from patients.participation.death import died_on
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
 from tests.support.study.refusals import asked, refused
-from trials.loading import load_protocol
 from trials.models import Trial
+from trials.versions.loading import load_protocol
 
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
 pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW), pytest.mark.usefixtures("doctor_acts")]
@@ -86,7 +87,7 @@ class TestInclusion:
         """Without a decision the criteria are evaluated for today."""
         build.consent(patient)
         found = enrolment_obstacles(patient)
-        age = "I1: Aged 18 to 70 years – Undetermined (needs Age at consent)"
+        age = "I1: Aged 18 to 70 years – Undetermined (needs Demography: Age at consent)"
         assert found[0].startswith("No investigator has signed the eligibility")
         assert age in found
 

@@ -7,14 +7,14 @@ import pytest
 
 from accounts.models import User
 from audit.trail import history_model
-from dosing.administration import record_weight
 from dosing.filters import InfusionFilter
+from dosing.infusions.administration import record_weight
 from dosing.labels import is_overdue
 from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Patient, Visit
-from patients.participation.consent_withdrawal import PARTS, stops_treatment, withdraw_consent
+from patients.participation.consents.consent_withdrawal import PARTS, stops_treatment, withdraw_consent
 from patients.participation.visit_status import due, overdue, required_of, visit_status
 from patients.participation.visits import hold_visit
 from reports.home.selection import SELECTIONS

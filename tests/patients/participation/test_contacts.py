@@ -10,14 +10,14 @@ from django.urls import reverse
 
 from audit.context import acting
 from patients.models import ContactAttempt, Patient, Visit
-from patients.participation.contacts import (
+from patients.participation.disposition import end_study
+from patients.participation.logs.contacts import (
     ContactFacts,
     add_contact,
     contacts_due,
     correct_contact,
     strike_out_contact,
 )
-from patients.participation.disposition import end_study
 from patients.participation.questions import Questioned
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build
@@ -182,7 +182,7 @@ class TestPages:
         for _each in range(count):
             tried(home, nurse)
         listing = reverse("patients:contacts", args=[home.trial.slug])
-        for address, queries in ((listing, 6), (page(home), 13)):
+        for address, queries in ((listing, 6), (page(home), 15)):
             ward.get(address)
             with django_assert_num_queries(queries):
                 assert ward.get(address).status_code == 200
@@ -206,12 +206,13 @@ class TestPages:
         slug = home.trial.slug
         addresses = [reverse("reports:casebook", args=[slug, home.code]), page(home)]
         shown = [text_of(ward.get(address)) for address in addresses]
-        assert "Contact for D60 1 failed attempt" in shown[0]
+        assert "Contact for Day 60 1 failed attempt" in shown[0]
+        assert "reached for Day 60 until" in shown[1]
         assert "1 failed attempt so far" in shown[1]
         tiles = ward.get(reverse("reports:home", args=[slug])).context["tiles"]
         assert [tile.count for tile in tiles if str(tile.name) == "Contact due"] == [1]
         listed = ward.get(reverse("patients:contacts", args=[slug]))
-        assert [visit.code for visit in listed.context["due"]] == ["D60"]
+        assert [title for _visit, title in listed.context["due"]] == ["Day 60"]
 
     def test_the_trail_names_the_contact_and_leads_to_it(self, home, nurse, ward):
         tried(home, nurse)

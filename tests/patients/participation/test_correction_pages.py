@@ -17,6 +17,7 @@ from exports.exporting import attached_files
 from patients.entry import attachments
 from patients.models import Consent, Patient
 from patients.participation import disposition, screening
+from patients.participation.questions import CONFIRMED
 from patients.participation.visits import hold_visit
 from patients.review.signatures import in_force, sign_casebook
 from tests.support import build
@@ -43,7 +44,7 @@ def confirmed(web: Client, url: str, sent: dict[str, Any]) -> Any:
     """Send a correction and confirm the effects that are shown."""
     first = web.post(url, sent)
     assert first.status_code == 422
-    return web.post(url, {**sent, "confirmed": first.context["form"]["confirmed"].value()})
+    return web.post(url, {**sent, CONFIRMED: first.context["form"].token})
 
 
 class TestEffectsFirst:
@@ -59,7 +60,7 @@ class TestEffectsFirst:
         assert answer.status_code == 422
         assert "1 signature becomes invalid." in page
         assert "D28: 07-Apr-2026 becomes 09-Apr-2026" in page
-        assert "Confirm and store" in page
+        assert "Nothing is saved yet: check 2 things first" in page
         assert Patient.objects.get().enrolled_on == INCLUDED
         assert Signature.objects.get(target_type="patients.patient").invalidated_at is None
 
@@ -73,8 +74,8 @@ class TestEffectsFirst:
     def test_other_effects_than_those_confirmed_are_shown_again(self, included, web):
         url = address("enrol-correct", included)
         first = web.post(url, self.SENT)
-        token = first.context["form"]["confirmed"].value()
-        again = web.post(url, {**self.SENT, "on": "13-Mar-2026", "confirmed": token})
+        token = first.context["form"].token
+        again = web.post(url, {**self.SENT, "on": "13-Mar-2026", CONFIRMED: token})
         assert again.status_code == 422
         assert "10-Apr-2026" in again.content.decode()
         assert Patient.objects.get().enrolled_on == INCLUDED
@@ -170,8 +171,9 @@ class TestScan:
         patient = build.patient(trial=trial, screened_on=INCLUDED)
         url = address("consent", patient)
         first = web.post(url, {**self.SENT, "scan": upload()})
-        hidden = {name: first.context["form"][name].value() for name in ("confirmed", "scan_key")}
-        assert web.post(url, {**self.SENT, **hidden}).status_code == 302
+        form = first.context["form"]
+        kept = {"scan_key": form["scan_key"].value(), CONFIRMED: form.token}
+        assert web.post(url, {**self.SENT, **kept}).status_code == 302
         row = Consent.objects.get()
         assert row.scan.name == "signed.pdf"
         file = address("file", patient, row.scan.key)

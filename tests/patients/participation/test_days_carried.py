@@ -39,6 +39,24 @@ def test_without_a_judged_day_the_decision_asks_for_it(trial):
     assert "Carried from above" not in html
 
 
+def test_after_the_decision_the_criteria_are_judged_for_the_day_that_was_signed(trial):
+    """Judged for today, a scan of weeks ago would contradict the decision that holds."""
+    patient = build.eligible(trial=trial, screened_on=trial.today - timedelta(days=40))
+    html = page(patient, "eligibility/")
+    assert f"Evaluated for inclusion on {shown_day(patient.screened_on)}." in html
+    assert ">Not met<" not in html
+
+
+def test_an_inclusion_in_the_future_is_told_as_a_wrong_day(trial):
+    patient = build.eligible(trial=trial)
+    client = build.client(build.user("coordinator", trial=trial))
+    day = shown_day(trial.today + timedelta(days=366))
+    refused = client.post(f"/trials/{trial.slug}/patients/{patient.code}/enrol/", {"on": day})
+    assert refused.status_code == 422
+    assert "This day has not come yet. Check the year." in refused.content.decode()
+    assert "Not met" not in refused.content.decode()
+
+
 def test_the_day_of_the_decision_stands_on_the_page_of_inclusion(trial):
     patient = build.eligible(trial=trial)
     day = shown_day(patient.eligibility_decisions.get().inclusion_on)

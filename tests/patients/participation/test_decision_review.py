@@ -1,6 +1,6 @@
 """A decision on eligibility whose inputs change is marked; an investigator decides again (CEL-14)."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -8,16 +8,19 @@ from django.test import Client
 from accounts.models import User
 from audit.context import acting
 from audit.models import Signature
-from dosing.administration import infusion_obstacle
+from dosing.infusions.administration import infusion_obstacle
 from dosing.models import AllocationSlot, Infusion
 from patients.entry.saving import Entry, complete
 from patients.models import Deviation, EligibilityDecision, Patient, Record, Visit
-from patients.participation.deviation_decisions import classify_deviation
-from patients.participation.eligibility import decision_in_force
-from patients.participation.eligibility_data import latest_complete
+from patients.participation.deviation_log.deviation_decisions import classify_deviation
+from patients.participation.eligibility_decisions.eligibility import decision_in_force, evaluate
+from patients.participation.eligibility_decisions.eligibility_data import latest_complete
+from patients.participation.visits import hold_visit
+from protocol.values.moments import Moment
 from tests.support import build
 from tests.support.study import eligible_answers
 from tests.support.study.amending import changed
+from tests.support.study.bedside import give, on
 from tests.support.study.entered_forms import at
 from tests.support.study.refusals import refused
 from trials.models import Trial
@@ -33,6 +36,14 @@ def included(trial: Trial, doctor: User) -> Patient:
 
 def form(patient: Patient, code: str) -> Record:
     return Record.objects.get(patient=patient, form=code, visit__code="SCR")
+
+
+def ventilate(patient: Patient, by: User) -> None:
+    """Correct the screening: the patient was ventilated in intensive care, since the morning."""
+    machine = {"mode": "VOLUME", "vt": "420", "plateau": "24", "paralysed": "Y", "prone": "N"}
+    changed(form(patient, "respiratory_support"), by, support="IMV", fio2="60", peep="10", **machine)
+    began = eligible_answers.at(INCLUDED, "08:00", "Europe/Brussels")
+    changed(form(patient, "eligibility"), by, ward="ICU", imv_started_at=began)
 
 
 def decision(patient: Patient) -> EligibilityDecision:
@@ -71,13 +82,45 @@ class TestMarked:
 
     def test_the_group_is_compared(self, included, doctor) -> None:
         """Group A (oxygen) becomes group B (ventilated in intensive care)."""
-        ventilated = {
-            "ward": "ICU",
-            "imv_tracheal": "Y",
-            "imv_started_at": eligible_answers.at(INCLUDED, "08:00", "Europe/Brussels"),
-        }
-        changed(form(included, "eligibility"), doctor, **ventilated)
+        ventilate(included, doctor)
         assert ("group", "A", "B") in changes(included)
+
+    def test_the_criteria_read_a_value_where_it_is_asked(self, included, doctor) -> None:
+        """E2 reads ECMO from the respiratory support of screening: no form asks it a second time."""
+        assert "ecmo" not in included.protocol.rules.form("eligibility")
+        changed(form(included, "respiratory_support"), doctor, ecmo="Y")
+        assert changes(included) == [("E2", True, False)]
+
+    def test_ventilation_after_the_inclusion_does_not_move_the_patient_to_another_group(
+        self, included, doctor
+    ) -> None:
+        worse = {**form(included, "respiratory_support").values, "support": "NIV", "ecmo": "Y"}
+        with acting(user=doctor, role="investigator"):
+            hold_visit(visit=included.visits.get(code="INF1"), on=INCLUDED, by=doctor)
+        build.record(included, "respiratory_support", worse, visit="INF1", by=doctor)
+        assert changes(included) == []
+        assert evaluate(included).group == "A"
+
+    def test_an_unscheduled_visit_before_the_inclusion_is_the_newest_evidence(self, included, doctor) -> None:
+        with acting(user=doctor, role="investigator"):
+            for number, on, support in ((1, INCLUDED - timedelta(days=1), "HIGH_FLOW"), (2, INCLUDED, "IMV")):
+                visit = Visit.objects.create(
+                    patient=included,
+                    code="UNS",
+                    number=number,
+                    position=9000 + number,
+                    held_on=on,
+                    state="held",
+                )
+                Record.objects.create(
+                    patient=included,
+                    visit=visit,
+                    protocol=included.protocol,
+                    form="respiratory_support",
+                    state="complete",
+                    values={"support": support},
+                )
+        assert latest_complete(included)["respiratory_support"] == {"support": "HIGH_FLOW"}
 
     def test_a_later_visit_says_nothing_about_the_inclusion(self, included, doctor) -> None:
         """Of a form that screening and follow-up have, the answers at screening count."""
@@ -165,12 +208,7 @@ class TestDecidedAgain:
         assert "cannot be assessed for eligibility" in told[""][0]
 
     def test_the_new_decision_sets_the_group(self, included, doctor) -> None:
-        ventilated = {
-            "ward": "ICU",
-            "imv_tracheal": "Y",
-            "imv_started_at": eligible_answers.at(INCLUDED, "08:00", "Europe/Brussels"),
-        }
-        changed(form(included, "eligibility"), doctor, **ventilated)
+        ventilate(included, doctor)
         build.decision(included, by=doctor)
         assert Patient.objects.get(pk=included.pk).group == "B"
         assert Signature.objects.filter(invalidated_at=None).exists()
@@ -238,4 +276,22 @@ class TestShown:
         infusion = Infusion.objects.select_related("patient__trial", "patient__protocol").get(
             patient=marked, number=1
         )
-        assert infusion_obstacle(infusion) == "An investigator concluded that the patient is not eligible."
+        told = infusion_obstacle(infusion)
+        assert told.startswith("An investigator concluded at ")
+        assert told.endswith("is not eligible: only an infusion that began before can be recorded.")
+
+    def test_an_infusion_given_before_the_patient_was_found_not_eligible_is_recorded(
+        self, marked, doctor, nurse, web
+    ) -> None:
+        """What was given stays a fact, however late it is entered."""
+        decided = build.decision(marked, "not_eligible", by=doctor)
+        text = self.page(web, marked, "infusions/1/")
+        assert "only an infusion that began before can be recorded" in text
+        assert 'name="started' in text
+        assert "infusions/1/weight/" not in text
+        given = on(f"{INCLUDED:%d-%b-%Y}")
+        after = Moment.from_datetime(decided.decided_at + timedelta(minutes=1), "Europe/Brussels")
+        late = {**given, "weight_measured": after, "started": after, "ended": after}
+        assert "not eligible" in refused(give, marked, 1, late, nurse)[""][0]
+        with acting(user=nurse, role="coordinator"):
+            assert give(marked, 1, given, nurse).state == "given"

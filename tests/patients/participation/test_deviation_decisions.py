@@ -9,7 +9,7 @@ from audit import signatures
 from audit.context import acting
 from audit.models import Meaning, Signature
 from patients.models import Deviation, Patient
-from patients.participation.deviation_decisions import StaleDeviation
+from patients.participation.deviation_log.deviation_decisions import StaleDeviation
 from patients.review import locks
 from protocol.values.moments import Moment
 from tests.support import build

@@ -130,7 +130,7 @@ class TestOfOnePatient:
         for _each in range(count):
             added(patient, nurse)
         ward.get(self.address(patient))
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             ward.get(self.address(patient))
 
 
@@ -217,7 +217,7 @@ class TestSteps:
 
     def test_the_queries_of_the_page_of_one(self, row, ward, django_assert_num_queries):
         ward.get(page(row))
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             ward.get(page(row))
 
 

@@ -9,8 +9,8 @@ from accounts.models import User
 from audit.context import acting
 from operation import due_work
 from patients.models import Deviation, Patient, Visit
-from patients.participation.deviations import open_deviation, settle_deviation
-from patients.participation.visit_deviations import note_visit
+from patients.participation.deviation_log.deviations import open_deviation, settle_deviation
+from patients.participation.deviation_log.visit_deviations import note_visit
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build
 from tests.support.study.bedside import INCLUDED, NOW
@@ -206,9 +206,7 @@ class TestDeferredCriterion:
 
     @pytest.fixture
     def unconfirmed(self, trial, doctor) -> Patient:
-        return build.enrolled(
-            trial=trial, on=INCLUDED, investigator=doctor, eligibility={"pcr_result": "NEG"}
-        )
+        return build.enrolled(trial=trial, on=INCLUDED, investigator=doctor, virology={"pcr_result": "NEG"})
 
     def run(self, day: int) -> str:
         with time_machine.travel(NOW.replace(day=day), tick=False):

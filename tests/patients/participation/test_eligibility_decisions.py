@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from audit.context import acting
 from audit.models import Signature
 from patients.models import EligibilityDecision, Patient, Record
-from patients.participation.eligibility import decision_in_force, decisions, evaluate
+from patients.participation.eligibility_decisions.eligibility import decision_in_force, decisions, evaluate
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from tests.support import build
 from tests.support.study import amended_protocol, eligible_answers
@@ -118,7 +118,7 @@ class TestDeferred:
 
     @pytest.fixture
     def unconfirmed(self, trial):
-        return build.assessable(trial=trial, screened_on=SCREENED, eligibility={"pcr_result": "NEG"})
+        return build.assessable(trial=trial, screened_on=SCREENED, virology={"pcr_result": "NEG"})
 
     def test_it_waits_forbids_nothing_and_is_stored_with_its_day(self, unconfirmed):
         evaluation = evaluate(unconfirmed, inclusion_on=SCREENED)
@@ -198,7 +198,7 @@ WOMAN = {"demography": {"sex": "F"}}
 FERTILE = {"childbearing_potential": "Y", "test_on": "2026-03-10", "specimen": "SERUM"}
 LIEGE = {
     "E1": WOMAN | {"pregnancy_test": FERTILE | {"result": "NEG", "contraception": "N"}},
-    "E2": {"eligibility": {"ecmo": "Y"}},
+    "E2": {"respiratory_support": {"ecmo": "Y"}},
     "E3": {"eligibility": {"care_limited": "Y"}},
     "E4": {"eligibility": {"life_expectancy_under_24h": "Y"}},
     "E5": {"eligibility": {"allergy_to_product": "Y"}},
@@ -284,13 +284,13 @@ class TestWhatIsStored:
         """P11-13."""
         patient = build.patient(trial=amended_protocol.trial(), screened_on=SCREENED)
         (open_,) = evaluate(patient, inclusion_on=SCREENED).findings
-        assert (open_.inputs, open_.needs) == ([], ["Age"])
+        assert (open_.inputs, open_.needs) == ([], ["Intake: Age"])
         assert open_.as_stored()["needs"] == ["intake.age"]
         build.consent(patient)
         build.record(patient, "intake", {"age": "54", "weight": "80"})
 
         assert evaluate(patient, inclusion_on=SCREENED).findings[0].inputs == [
-            {"label": "Age", "value": "54"}
+            {"label": "Intake: Age", "value": "54"}
         ]
         assert build.decision(patient).criteria == [
             {
@@ -350,7 +350,7 @@ class TestGroup:
     @pytest.mark.parametrize(
         ("member", "needs"),
         [
-            ("vital_status.survival_status == 'DEAD'", "Status"),
+            ("vital_status.survival_status == 'DEAD'", "Vital status: Status"),
             ("demography.age > 100.0", "the inputs of the groups"),
         ],
     )

@@ -9,8 +9,8 @@ from audit.context import acting
 from audit.models import Signature
 from audit.signatures import sign
 from patients.models import Draft, Patient, Record
-from patients.participation.amendment_impact import Impact, on_versions
 from patients.participation.disposition import end_study
+from patients.participation.protocol_amendments.amendment_impact import Impact, on_versions
 from protocol.checking.differences import ProtocolChange
 from tests.support import build
 from tests.support.study import amended_protocol

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from dosing.administration import mark_not_given, record_weight
+from dosing.infusions.administration import mark_not_given, record_weight
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.participation import corrections, disposition, screening
-from patients.participation.effects import effects_of
 from patients.participation.enrolment import enrol
+from patients.participation.questions import Questioned, ask_with_effects
 from patients.participation.visits import hold_visit, strike_out_visit
 from tests.support import build
 from tests.support.build import moment
@@ -120,14 +120,13 @@ class TestDayOfInclusion:
         assert told == {"": ["LIE-002 has no inclusion to correct: the status is “Screening”."]}
 
     def test_the_effects_are_told_before_and_nothing_is_stored(self, included, doctor):
-        effects = effects_of(
-            included,
-            lambda: corrections.correct_inclusion(
-                patient=included, on=date(2026, 3, 12), reason="Typo", by=doctor
-            ),
-        )
-        assert ("D28", "07-Apr-2026", "09-Apr-2026") in effects.moves
-        assert ("Infusion 1", "10-Mar-2026", "12-Mar-2026") in effects.moves
+        facts = {"patient": included, "on": date(2026, 3, 12), "reason": "Typo", "by": doctor}
+        with pytest.raises(Questioned) as asked:
+            ask_with_effects(included, corrections.correct_inclusion, confirmed="", **facts)
+        (moves,) = asked.value.questions
+        assert {
+            "D28: 07-Apr-2026 becomes 09-Apr-2026", "Infusion 1: 10-Mar-2026 becomes 12-Mar-2026",
+        } <= set(moves.details)  # fmt: skip
         assert Patient.objects.get().enrolled_on == INCLUDED
         assert planned(included, "D28") == date(2026, 4, 7)
 

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.amendments import chain_of, move, move_obstacle, preview
-from patients.participation.consent import record_consent
+from patients.participation.consents.consent import record_consent
+from patients.participation.protocol_amendments.amendments import chain_of, move, move_obstacle, preview
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol

@@ -8,8 +8,8 @@ import pytest
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.amendments import preview
 from patients.participation.enrolment import enrolment_obstacles
+from patients.participation.protocol_amendments.amendments import preview
 from patients.participation.visits import add_unscheduled, miss_visit
 from patients.review.locks import freeze
 from tests.support import build

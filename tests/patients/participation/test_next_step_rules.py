@@ -50,6 +50,7 @@ SCREENED = PatientFacts(
     consent=ConsentStands.IN_FORCE,
     decision=DecisionStands.MISSING,
     treated=True,
+    died=False,
     visits=(visit("SCR", -1, 0, left=("demography", "vitals")),),
     infusions=(),
 )
@@ -90,6 +91,16 @@ def test_the_steps_of_screening_follow_each_other():
         NextStep(StepKind.FAIL),
         NextStep(StepKind.DECIDE_AGAIN),
     ]
+
+
+def test_forms_of_visits_after_inclusion_do_not_hide_the_decision_on_eligibility():
+    """Nothing can be entered there before inclusion; an unscheduled visit of screening has its day."""
+    after = visit("INF1", None, None, left=("vitals", "blood_gas"))
+    done = replace(SCREENED, visits=(visit("SCR", -1, 0, held=True), after))
+    assert next_step(done) == NextStep(StepKind.DECIDE)
+    unscheduled = visit("UNS-1", None, None, left=("vitals",), held=True)
+    between = replace(done, visits=(*done.visits, unscheduled))
+    assert next_step(between) == NextStep(StepKind.FINISH_FORMS, visit="UNS-1", forms=("vitals",))
 
 
 def test_after_inclusion_come_weight_infusion_forms_next_visit_and_end_of_study():
@@ -138,6 +149,19 @@ def test_a_patient_whose_consent_to_treatment_is_withdrawn_waits_for_no_infusion
     assert next_step(replace(FOLLOWED, treated=False)) == NextStep(
         StepKind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1)
     )
+
+
+def test_a_patient_found_not_eligible_after_inclusion_is_followed_and_not_infused():
+    found = replace(FOLLOWED, decision=DecisionStands.NOT_ELIGIBLE)
+    assert next_step(found) == NextStep(StepKind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1))
+
+
+def test_after_a_death_the_study_ends_whatever_was_waited_for():
+    dead = replace(FOLLOWED, died=True)
+    waiting = (replace(dead, consent=ConsentStands.AGAIN), replace(dead, decision=DecisionStands.OUTDATED))
+    assert [next_step(each) for each in (dead, *waiting)] == [NextStep(StepKind.END)] * 3
+    done = replace(dead, state=Patients.ENDED, visits=(visit("D28", 0, 1, held=True),))
+    assert next_step(done) is NoStep.ENDED
 
 
 def test_a_new_consent_and_a_new_decision_come_before_anything_else_of_follow_up():
@@ -194,6 +218,7 @@ def facts(draw) -> PatientFacts:
         consent=draw(st.sampled_from(ConsentStands)),
         decision=draw(st.sampled_from(DecisionStands)),
         treated=draw(st.booleans()),
+        died=draw(st.booleans()),
         visits=tuple(
             VisitFacts(key, draw(st.booleans()), draw(st.booleans()), *window(), draw(FORMS)) for key in keys
         ),

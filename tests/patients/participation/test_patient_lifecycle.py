@@ -9,7 +9,9 @@ from django.utils import timezone
 from audit.context import acting
 from audit.models import Signature
 from patients.models import EligibilityDecision, Identity, Patient
-from patients.participation import consent, disposition, eligibility, enrolment, screening, visits
+from patients.participation import disposition, enrolment, screening, visits
+from patients.participation.consents import consent
+from patients.participation.eligibility_decisions import eligibility
 from tests.support import build
 from tests.support.study import eligible_answers
 
@@ -92,7 +94,7 @@ def test_without_evidence_every_criterion_that_needs_it_is_undetermined(trial):
     """Undetermined is neither met nor unmet; the page names the missing inputs."""
     findings = {f.id: f for f in eligibility.evaluate(build.patient(trial=trial)).findings}
     assert findings["I1"].words == "Undetermined"
-    assert findings["I1"].needs == ["Age at consent"]
+    assert findings["I1"].needs == ["Demography: Age at consent"]
     assert findings["E2"].words == "Undetermined"
 
 
@@ -101,7 +103,7 @@ def test_the_deferred_criterion_may_wait_and_says_until_when(trial):
     patient = build.patient(trial=trial, screened_on=trial.today)
     build.consent(patient, on=patient.screened_on - timedelta(days=1))
     for form, values in eligible_answers.liege(patient.screened_on).items():
-        if form == "eligibility":
+        if form == "virology":
             values = values | {"pcr_result": "NEG"}
         build.record(patient, form, values)
     findings = {f.id: f for f in eligibility.evaluate(patient).findings}

@@ -11,7 +11,7 @@ from django.urls import reverse
 from audit.context import acting
 from audit.trail import history_model
 from patients.models import PrescreeningRow
-from patients.participation.prescreening import (
+from patients.participation.logs.prescreening import (
     PrescreeningFacts,
     add_prescreening,
     correct_prescreening,

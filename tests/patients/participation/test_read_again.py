@@ -17,7 +17,7 @@ from patients.review import locks
 from patients.review.locks import grant_unlock, request_unlock
 from tests.support import build
 from tests.support.study.entered_forms import BLOOD_PRESSURE, at, draft, included
-from trials import delegation
+from trials.delegations import delegation
 from trials.models import Delegation, Trial
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from patients.models import Consent, Identity, Patient, Record, Visit
-from patients.participation import consent, disposition, screening, visits
+from patients.participation import disposition, screening, visits
+from patients.participation.consents import consent
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from patients.review.locks import freeze
 from tests.support import build
@@ -216,7 +217,7 @@ class TestInclusion:
         assert enrol(patient=patient, on=TODAY, by=doctor).state == "enrolled"
 
     def test_every_obstacle_is_a_sentence_of_its_own(self, trial, doctor):
-        patient = build.assessable(trial=trial, screened_on=SCREENED, eligibility={"ecmo": "Y"})
+        patient = build.assessable(trial=trial, screened_on=SCREENED, respiratory_support={"ecmo": "Y"})
         found = enrolment_obstacles(patient, SCREENED)
         assert found == [
             "No investigator has signed the eligibility, or the signature is no longer valid.",

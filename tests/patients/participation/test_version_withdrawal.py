@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from patients.models import Patient
-from patients.participation.amendments import move
-from patients.participation.version_withdrawal import withdraw_version
+from patients.participation.protocol_amendments.amendments import move
+from patients.participation.protocol_amendments.version_withdrawal import withdraw_version
 from tests.support import build
 from tests.support.meanwhile import Meanwhile
 from tests.support.study import amended_protocol
@@ -137,7 +137,7 @@ class TestTheCommand:
         call_command("withdraw_protocol", "walk", "1.1", reason="A wrong limit")
         assert "In force: 1.0." in capsys.readouterr().out
         last = ProtocolVersion.history.filter(id=amended.pk).first()
-        assert last.history_user_name == "system:withdraw_protocol"
+        assert last.history_user_name.startswith("system:withdraw_protocol for account:")
 
     def test_the_command_tells_why_it_refuses(self, trial, patient, amended):
         with pytest.raises(CommandError, match="replaces it"):

@@ -7,9 +7,9 @@ import pytest
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.amendments import preview
 from patients.participation.enrolment import enrol
-from patients.participation.visit_plan import VisitChange, visit_changes
+from patients.participation.protocol_amendments.amendments import preview
+from patients.participation.protocol_amendments.visit_plan import VisitChange, visit_changes
 from patients.participation.visit_status import VERSION_OF_VISIT, nominal_day
 from patients.participation.visits import anchors_of, hold_visit, hold_visit_of, miss_visit, replan
 from tests.support import build

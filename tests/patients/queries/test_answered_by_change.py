@@ -1,5 +1,7 @@
 """“Answer to a query” as the reason of a change answers the open query on what changed, and no other."""
 
+from datetime import timedelta
+
 import pytest
 
 from accounts.models import User
@@ -9,12 +11,15 @@ from patients.casebook.casebook import Casebook
 from patients.casebook.facts import KINDS, Fact
 from patients.entry import saving
 from patients.models import Query, Record
-from patients.participation.consent_corrections import correct_consent, strike_out_consent
-from patients.participation.disposition import correct_end, end_study
+from patients.participation.consents.consent import record_capacity
+from patients.participation.consents.consent_corrections import correct_consent, strike_out_consent
+from patients.participation.disposition import correct_end, end_study, reopen_study
 from patients.queries import threads
 from protocol.values.moments import Moment
 from safety.reporting import mark_entered_in_error
 from tests.support import build
+from tests.support.pages import event_forms, infusions
+from tests.support.study.bedside import INCLUDED, give, on, stored
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +112,56 @@ class TestOtherRows:
                 by=doctor,
             )
         assert states() == {"end_note": "answered"}
+
+    def test_a_reopened_study_answers_what_was_asked_about_its_end(self, trial, monitor, doctor):
+        patient = build.enrolled(trial=trial)
+        with acting(user=doctor, role="investigator"):
+            end_study(patient=patient, on=trial.today, reason="withdrawal", note="Moved", by=doctor)
+        ask_fact("disposition", patient, "end_note", monitor)
+        with acting(user=doctor, role="investigator"):
+            reopen_study(patient=patient, reason=ANSWER, by=doctor)
+        assert states() == {"end_note": "answered"}
+
+    def test_another_day_of_regained_capacity_answers_too(self, trial, monitor, nurse):
+        patient = build.patient(trial=trial)
+        consent = build.consent(patient, type="impartial_witness")
+        with acting(user=nurse, role="coordinator"):
+            record_capacity(patient=patient, regained_on=patient.screened_on, by=nurse)
+        ask_fact("consent", consent, "capacity_regained_on", monitor)
+        with acting(user=nurse, role="coordinator"):
+            record_capacity(
+                patient=patient, regained_on=patient.screened_on + timedelta(days=1), reason=ANSWER, by=nurse
+            )
+        assert states() == {"capacity_regained_on": "answered"}
+
+    def test_an_event_amended_on_its_page_answers_what_changed(self, patient, monitor, doctor, trial):
+        """The list of reasons is the event's own; “Answer to a query” in it means the same."""
+        event = build.event(patient=patient)
+        ask_fact("adverse_event", event, "grade", monitor)
+        ask_fact("adverse_event", event, "outcome", monitor)
+        ask_fact("adverse_event", event, "end", monitor)
+        page = event_forms.page(event, "amend")
+        browser = build.client(doctor)
+        shown = browser.get(page).context["form"].initial
+        typed = {name: value for name, value in shown.items() if value is not None}
+        typed |= {"grade": "2", "version": "1", "reason": "query", "reason_text": "Read again"}
+        assert browser.post(page, typed).status_code == 302
+        assert states() == {"grade": "answered", "outcome": "open", "end": "open"}
+        said = Query.objects.get(item="grade").messages.order_by("-pk")[0]
+        assert str(said.text) == "The value was changed: Read again"
+
+    def test_an_infusion_changed_on_its_page_answers_what_changed(self, known_day, trial, monitor, nurse):
+        patient = build.enrolled(trial=trial, on=INCLUDED)
+        with acting(user=nurse, role="coordinator"):
+            give(patient, 1, on("10-Mar-2026"), nurse)
+        row = stored(patient, 1)
+        ask_fact("infusion", row, "volume_ml", monitor)
+        ask_fact("infusion", row, "started", monitor)
+        typed = infusions.bedside(
+            volume_ml="95", reason="query", reason_text="From the pump", version=str(row.version)
+        )
+        assert build.client(nurse).post(infusions.page(patient), typed).status_code == 302
+        assert states() == {"volume_ml": "answered", "started": "open"}
 
     def test_queries_end_with_a_row_that_is_struck_out(self, patient, monitor, nurse, doctor):
         event = build.event(patient=patient)

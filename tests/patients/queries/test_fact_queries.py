@@ -14,7 +14,7 @@ from audit.trail import history_model
 from patients.casebook import facts
 from patients.casebook.facts import KINDS, Fact
 from patients.models import Patient, Query, Visit
-from patients.participation.consent_corrections import strike_out_consent
+from patients.participation.consents.consent_corrections import strike_out_consent
 from patients.participation.disposition import end_study
 from patients.queries import threads
 from patients.review import locks
@@ -180,14 +180,14 @@ class TestThePage:
         browser, address = build.client(monitor), fact_page(patient, "consent", consent, "version")
         browser.get(address)
         ask(about("consent", consent, "version"), monitor)
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(19):
             browser.get(address)
         for text in ("Two", "Three"):
             query = Query.objects.order_by("-pk")[0]
             with acting(user=monitor, role="monitor"):
                 threads.close_query(query=query, text="Settled", by=monitor, role="monitor")
             ask(about("consent", consent, "version"), monitor, text)
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(19):
             browser.get(address)
 
 
@@ -282,4 +282,4 @@ class TestTheList:
 
     def test_the_trail_names_the_fact(self, asked, trial, manager):
         page = words(build.client(manager).get(f"/trials/{trial.slug}/trail/?form=patients.query"))
-        assert "Query on consent.version" in page
+        assert "Query on Version of the form · Consent" in page

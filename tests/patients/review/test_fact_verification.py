@@ -1,6 +1,7 @@
 """Source verification outside the forms: what `[monitoring]` names of events, infusions, consents and the end."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,28 +9,37 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from audit.context import acting
-from audit.stored_text import system_text
+from audit.trail import trail_of
 from patients.casebook.facts import KINDS, Fact
-from patients.models import FactMark, Patient
-from patients.participation.consent_corrections import correct_consent
+from patients.models import Mark, Patient
+from patients.participation.consents.consent_corrections import correct_consent
+from patients.review import fact_marks, locks
 from patients.review import fact_verification as verification
-from patients.review import locks
+from patients.review.fact_marks import FactToMark
 from protocol.document.monitoring import VERIFIABLE
 from protocol.values.moments import Moment
 from reports.closing import counts
 from tests.support import build
+from tests.support.build import moment
 from tests.support.pages.entry_pages import words
 from trials.access import access_to
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
+NOON = datetime(2021, 3, 1, 12, tzinfo=UTC)
 PLAN = 'facts = { adverse_event = ["term", "grade", "seriousness"], consent = "all", disposition = "none" }\n'
+
+
+def shipped_plan(slug: str = build.LIEGE) -> str:
+    """Return the line of the shipped protocol file that plans the facts outside the forms."""
+    lines = build.protocol_text(slug).splitlines(keepends=True)
+    return next(line for line in lines if line.startswith("facts = {"))
 
 
 @pytest.fixture
 def trial(known_day) -> Trial:
     """Return the trial whose plan names events and consents."""
-    return build.twin(build.LIEGE, ("[monitoring]\n", f"[monitoring]\n{PLAN}"))
+    return build.twin(build.LIEGE, (shipped_plan(), PLAN))
 
 
 @pytest.fixture
@@ -49,7 +59,7 @@ def event(patient: Patient):
     return build.event(patient=patient)
 
 
-def waiting(patient: Patient) -> dict[tuple[str, str], verification.FactToVerify]:
+def waiting(patient: Patient) -> dict[tuple[str, str], FactToMark]:
     fresh = Patient.objects.get(pk=patient.pk)
     return {
         (line.fact.kind.target, line.fact.item): line
@@ -58,8 +68,8 @@ def waiting(patient: Patient) -> dict[tuple[str, str], verification.FactToVerify
     }
 
 
-def verify(patient: Patient, by: User, *lines: verification.FactToVerify) -> int:
-    seen = verification.seen_in([line.value for line in lines])
+def verify(patient: Patient, by: User, *lines: FactToMark) -> int:
+    seen = fact_marks.seen_in([line.value for line in lines], [])
     with acting(user=by, role="monitor"):
         return verification.verify_facts(patient=patient, seen=seen, by=by, role="monitor")
 
@@ -80,10 +90,32 @@ class TestThePlan:
         }
 
     def test_nothing_waits_without_one(self, monitor):
-        other = build.trial(build.COVID_MSV)
+        other = build.twin(build.COVID_MSV, (shipped_plan(build.COVID_MSV), ""))
         found = build.patient(trial=other)
         build.event(patient=found)
         assert verification.blocks(Patient.objects.get(pk=found.pk)) == []
+
+    def test_serious_events_need_more_than_others(self, known_day):
+        """The shipped plan: consent, eligibility and serious events in full."""
+        shipped = build.trial(build.LIEGE)
+        found = build.patient(trial=shipped)
+        build.consent(found)
+        mild = build.event(patient=found)
+        aware = moment(f"{found.screened_on + timedelta(days=2):%d-%b-%Y} 12:00")
+        serious = build.event(
+            patient=found,
+            term="Sepsis",
+            seriousness=frozenset({"hospitalisation"}),
+            aware=aware,
+            serious_aware=aware,
+        )
+        by_row: dict[int, set[str]] = {}
+        for row in verification.blocks(Patient.objects.get(pk=found.pk)):
+            for line in row.lines:
+                if line.fact.kind.target == "adverse_event":
+                    by_row.setdefault(line.fact.row.pk, set()).add(line.fact.item)
+        assert by_row[mild.pk] == {"term", "onset", "grade", "seriousness"}
+        assert by_row[serious.pk] >= {"outcome", "action_taken", "serious_aware", "end"}
 
     def test_an_entry_in_error_does_not_wait(self, patient, event):
         with acting(system="test"):
@@ -92,7 +124,7 @@ class TestThePlan:
 
     def test_it_can_name_every_fact_with_a_source_and_no_other(self, patient, event):
         """CEL-18: nothing of the product is among them."""
-        assert set(VERIFIABLE) == set(KINDS)
+        assert set(VERIFIABLE) == {group for kind in KINDS.values() for group in kind.plans()}
         for target in ("adverse_event", "consent"):
             row = event if target == "adverse_event" else patient.consents.get()
             assert set(VERIFIABLE[target]) <= set(KINDS[target].facts(row))
@@ -103,8 +135,9 @@ class TestAMark:
         line = waiting(patient)["adverse_event", "grade"]
         assert verify(patient, monitor, line) == 1
         assert ("adverse_event", "grade") not in waiting(patient)
-        mark = FactMark.objects.get()
-        assert (mark.target_id, mark.by, mark.role, mark.compared) == (event.pk, monitor, "monitor", "1")
+        mark = Mark.objects.get()
+        assert (mark.target, mark.target_id, mark.item) == ("adverse_event", event.pk, "grade")
+        assert (mark.by, mark.role, mark.kind) == (monitor, "monitor", "verification")
 
     def test_seriousness_is_compared_as_all_its_criteria(self, patient, event):
         assert waiting(patient)["adverse_event", "seriousness"].fact.compared == "none_of_these"
@@ -114,25 +147,57 @@ class TestAMark:
         assert [verify(patient, monitor, line) for _click in range(2)] == [1, 0]
 
     @pytest.mark.parametrize(
-        ("item", "changes"),
+        ("item", "changes", "back"),
         [
-            ("grade", {"grade": 2}),
-            ("term", {"term": "Chills"}),
+            ("grade", {"grade": 2}, {"grade": 1}),
+            ("term", {"term": "Chills"}, {"term": "Fever"}),
+            (
+                "seriousness",
+                {"none_of_these": False, "disability": True, "aware_at": NOON, "due_at": NOON},
+                {"none_of_these": True, "disability": False, "aware_at": None, "due_at": None},
+            ),
         ],
     )
-    def test_a_later_change_of_the_fact_undoes_it_and_no_other(self, patient, event, monitor, item, changes):
-        lines = waiting(patient)
-        verify(patient, monitor, *lines.values())
+    def test_a_later_change_of_the_fact_undoes_it_and_no_other(
+        self, patient, event, monitor, item, changes, back
+    ):
+        """AUD-09: what was changed and changed back is compared again, as an item of a form is."""
+        verify(patient, monitor, *waiting(patient).values())
         assert waiting(patient) == {}
-        with acting(system="test"):
-            type(event).objects.filter(pk=event.pk).update(**changes)
+        doctor = build.user("investigator", trial=patient.trial, full_name="Ana Ruiz")
+        rows = type(event).objects.filter(pk=event.pk)
+        with acting(user=doctor, role="investigator", reason="Read again"):
+            rows.update(**changes)
+        assert {name for _target, name in waiting(patient)} == {item}
+        with acting(user=doctor, role="investigator", reason="It was right"):
+            rows.update(**back)
         again = waiting(patient)
         assert {name for _target, name in again} == {item}
-        assert again["adverse_event", item].changed
 
+        undone = again["adverse_event", item].undone
+        assert (undone.who, str(undone.reason)) == ("Ana Ruiz", "Read again")
+        assert len(undone.changes) == 1
         verify(patient, monitor, *again.values())
-        ended = FactMark.objects.exclude(ended_at=None).get()
-        assert (ended.item, ended.ended_because) == (item, system_text("mark.changed"))
+        assert waiting(patient) == {}
+        assert [mark.item for mark in Mark.objects.exclude(undone_at=None)] == [item]
+
+    def test_a_change_of_another_column_undoes_none(self, patient, event, monitor):
+        verify(patient, monitor, *waiting(patient).values())
+        with acting(system="test"):
+            type(event).objects.filter(pk=event.pk).update(version=7, outcome="recovering")
+        assert waiting(patient) == {}
+
+    def test_the_facts_that_can_be_verified_have_their_columns_in_the_trail(self):
+        for kind in KINDS.values():
+            declared = trail_of(kind.model).fact_marks
+            items = {item for group in kind.plans() for item in VERIFIABLE[group]}
+            assert (declared.target, items - set(declared.facts)) == (kind.target, set())
+
+    def test_an_event_reported_after_the_lock_is_not_marked(self, patient, event):
+        """It may change below the lock, where no mark can be undone."""
+        with acting(system="test"):
+            type(event).objects.filter(pk=event.pk).update(after_lock_reason="Learned of it later")
+        assert {target for target, _item in waiting(patient)} == {"consent"}
 
     def test_what_changed_while_it_was_read_is_refused_with_all_else(self, patient, event, monitor):
         lines = waiting(patient)
@@ -140,7 +205,7 @@ class TestAMark:
             type(event).objects.filter(pk=event.pk).update(term="Chills")
         with pytest.raises(ValidationError, match="changed while you read it"):
             verify(patient, monitor, *lines.values())
-        assert not FactMark.objects.exists()
+        assert not Mark.objects.exists()
 
     def test_a_fact_that_is_not_planned_or_of_another_patient_is_refused(
         self, patient, event, monitor, trial
@@ -149,7 +214,7 @@ class TestAMark:
         with pytest.raises(ValidationError, match="not planned"):
             verify(other, monitor, waiting(patient)["adverse_event", "grade"])
         row = KINDS["adverse_event"].rows([event.pk])[0]
-        unplanned = verification.FactToVerify(Fact(KINDS["adverse_event"], row, "outcome"), False)
+        unplanned = FactToMark(Fact(KINDS["adverse_event"], row, "outcome"), None)
         with pytest.raises(ValidationError, match="not planned"):
             verify(patient, monitor, unplanned)
 
@@ -174,17 +239,33 @@ class TestAMark:
         verify(patient, monitor, waiting(patient)["adverse_event", "grade"])
         twin = {"patient": patient, "target": "adverse_event", "target_id": event.pk, "item": "grade"}
         with acting(system="test"), pytest.raises(IntegrityError), transaction.atomic():
-            FactMark.objects.create(**twin, compared="1", by=monitor, role="monitor")
+            Mark.objects.create(**twin, kind="verification", by=monitor, role="monitor")
 
 
 class TestThePages:
     def test_a_monitor_ticks_forms_and_other_entries_together(self, patient, event, monitor):
         browser = build.client(monitor)
         boxes = re.findall(r'name="fact" value="([^"]+)"', browser.get(address(patient)).content.decode())
-        assert len(boxes) == 6
+        # One for each fact, one for each row.
+        assert len(boxes) == 6 + 2
         assert browser.post(address(patient), {"fact": boxes}).status_code == 302
-        assert FactMark.objects.count() == 6
+        assert Mark.objects.count() == 6
         assert "Nothing waits for verification" in words(browser.get(address(patient)))
+
+    def test_one_tick_verifies_a_whole_row_as_it_was_read(self, patient, event, monitor):
+        browser = build.client(monitor)
+        boxes = re.findall(
+            r'name="fact" value="(adverse_event:[^"]+)"', browser.get(address(patient)).content.decode()
+        )
+        whole = next(box for box in boxes if ":*:" in box)
+        with acting(system="test"):
+            type(event).objects.filter(pk=event.pk).update(grade=2)
+        refused = browser.post(address(patient), {"fact": [whole]})
+        assert refused.status_code == 422
+        assert "changed while you read it" in words(refused)
+        boxes = re.findall(r'name="fact" value="(adverse_event:[^"]+)"', refused.content.decode())
+        browser.post(address(patient), {"fact": [next(box for box in boxes if ":*:" in box)]})
+        assert set(Mark.objects.values_list("item", flat=True)) == {"term", "grade", "seriousness"}
 
     @pytest.mark.parametrize("sent", ["x", "product:1:lot:ab", "adverse_event:x:grade:ab", "a:1:b:c:d"])
     def test_other_boxes_are_refused(self, patient, event, monitor, sent):
@@ -201,10 +282,39 @@ class TestThePages:
         page = f"/trials/{patient.trial.slug}/patients/{patient.code}/facts/adverse_event/{event.pk}/grade/"
         assert "Verified Marta Ortega" in words(browser.get(page))
         browser.post(f"{page}withdraw/", {"reason": " "})
-        assert FactMark.objects.filter(ended_at=None).exists()
+        assert Mark.objects.valid().exists()
         browser.post(f"{page}withdraw/", {"reason": "Wrong patient"})
-        assert FactMark.objects.get().ended_because == "Wrong patient"
+        assert str(Mark.objects.get().undone_detail["because"]) == "Wrong patient"
         assert ("adverse_event", "grade") in waiting(patient)
+
+    def test_the_marks_of_a_row_are_withdrawn_together(self, patient, event, monitor):
+        verify(patient, monitor, *waiting(patient).values())
+        browser = build.client(monitor)
+        assert "1 · Fever 3 marks" in words(browser.get(address(patient)))
+        row = f"adverse_event:{event.pk}"
+        browser.post(f"{address(patient)}withdraw/", {"fact": row, "reason": "Wrong patient"})
+        assert {target for target, _item in waiting(patient)} == {"adverse_event"}
+
+    def test_the_list_of_undone_marks_shows_what_changed(self, patient, event, monitor, trial):
+        verify(patient, monitor, *waiting(patient).values())
+        doctor = build.user("investigator", trial=trial, full_name="Ana Ruiz")
+        with acting(user=doctor, role="investigator", reason="Read again"):
+            type(event).objects.filter(pk=event.pk).update(grade=2)
+        browser, undone = build.client(monitor), f"/trials/{trial.slug}/verification/undone/"
+        shown = words(browser.get(undone))
+        assert "Grade: 1 → 2" in shown
+        assert "Ana Ruiz" in shown
+        assert "Read again" in shown
+        assert "Grade: 1 → 2" in words(browser.get(f"{undone}?form_code=fact-adverse_event"))
+        assert "Grade: 1 → 2" not in words(browser.get(f"{undone}?form_code=fact-consent"))
+        assert f"/facts/adverse_event/{event.pk}/grade/" in browser.get(undone).content.decode()
+
+    def test_the_list_keeps_patients_with_entries_to_verify(self, patient, event, monitor, trial):
+        build.patient(trial=trial)
+        listed = (
+            build.client(monitor).get(f"/trials/{trial.slug}/verification/?waits=yes").context["listing"].rows
+        )
+        assert [row.object.pk for row in listed] == [patient.pk]
 
     def test_the_list_of_patients_counts_them(self, patient, event, monitor, trial):
         listed = build.client(monitor).get(f"/trials/{trial.slug}/verification/").context["listing"].rows
@@ -220,9 +330,9 @@ class TestThePages:
     ):
         browser = build.client(monitor)
         browser.get(address(patient))
-        with django_assert_num_queries(24):
+        with django_assert_num_queries(19):
             browser.get(address(patient))
         for term in ("Cough", "Chills"):
             build.event(patient=patient, term=term)
-        with django_assert_num_queries(24):
+        with django_assert_num_queries(19):
             browser.get(address(patient))

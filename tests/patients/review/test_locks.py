@@ -18,7 +18,8 @@ from audit.middleware import ActorMiddleware
 from dosing.models import Infusion
 from patients.entry import saving
 from patients.models import Consent, Mark, Patient, Query, Record, Visit
-from patients.participation import consent, visits
+from patients.participation import visits
+from patients.participation.consents import consent
 from patients.queries import threads
 from patients.review import source_verification
 from patients.review.marks import SeenVersion

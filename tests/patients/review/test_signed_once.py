@@ -9,7 +9,7 @@ from django.urls import reverse
 from audit.models import Meaning, Signature
 from dosing.models import AllocationSlot
 from patients.models import EligibilityDecision
-from patients.participation.eligibility import sign_eligibility
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.review import signatures
 from tests.support import build
 from tests.support.study.refusals import refused

@@ -89,9 +89,9 @@ def test_what_is_signed_or_of_another_trial_is_left_out(web, trial, forms):
 def test_the_database_is_asked_equally_often_for_one_and_three(web, trial, forms, django_assert_num_queries):
     web.get(address(trial, forms))
     third = entered(trial)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         web.get(address(trial, forms[:1]))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         web.get(address(trial, [*forms, third]))
 
 

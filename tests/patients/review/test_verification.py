@@ -368,7 +368,7 @@ def test_the_listings_cost_the_same_with_one_and_three_rows(
         with acting(user=changer):
             by_update(found, changed(found, weight="80"))
     web = build.client(monitor)
-    for page, queries in (("verification", 6), ("undone", 5)):
+    for page, queries in (("verification", 14), ("undone", 6)):
         web.get(address(page, trial))
         with django_assert_num_queries(queries):
             assert web.get(address(page, trial)).status_code == 200
@@ -387,4 +387,8 @@ def test_an_investigator_reviews_forms_and_a_monitor_may_not(record, trial, pati
     assert build.client(monitor).post(page, ticks(record, WHOLE)).status_code == 403
     assert doctor.post(page, ticks(record, WHOLE)).status_code == 302
     assert Mark.objects.get().kind == "review"
-    assert "Every complete form is reviewed" in doctor.get(page).content.decode()
+    left = doctor.get(page).content.decode()
+    assert "Everything complete is reviewed" not in left
+    consent = re.findall(r'name="fact" value="(consent:[^"]+)"', left)
+    assert doctor.post(page, {"fact": consent}).status_code == 302
+    assert "Everything complete is reviewed" in doctor.get(page).content.decode()

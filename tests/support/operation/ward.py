@@ -3,7 +3,7 @@
 FILL = """
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from audit import seals
+from audit.sealing import seals
 from audit.context import acting
 from patients.entry.attachments import store
 from protocol.document.items import Item

@@ -5,6 +5,8 @@ import re
 from django.urls import reverse
 
 from dosing.models import Infusion
+from tests.support.study import product_chain as chain
+from trials.models import Trial
 
 FIRST, SECOND = "10-Mar-2026", "13-Mar-2026"
 
@@ -30,13 +32,22 @@ def bedside(day: str = FIRST, **changed) -> dict:
     return weighed(day) | typed | changed
 
 
-def product(**changed) -> dict:
-    """Return the typed product data: 3 × 10⁶ cells/kg at 82.4 kg."""
-    return {
-        "lot": "L-1", "bag": "", "donor_code": "D-17", "thawed": f"{FIRST} 09:00", "viable_cells": "247.2",
-        "viability_percent": "91,5", "dose_deviation_reason": "", "donor_deviation_reason": "", "version": "0",
-        **changed,
+def product(*, lot: str = "L-1", donor_code: str = "D-17", bag: int = 1, **changed) -> dict:
+    """Return the typed product data: 3 × 10⁶ cells/kg at 82.4 kg, of a bag that lies in the stock of the trial.
+
+    bag: which of the lot. donor_code: empty for a placebo. The trial is the one that was loaded last.
+    """
+    typed = {
+        "thawed": f"{FIRST} 09:00", "viable_cells": "247.2", "viability_percent": "91,5",
+        "dose_deviation_reason": "", "donor_deviation_reason": "", "version": "0", **changed,
     }  # fmt: skip
+    if "bags" in changed:
+        return typed
+    trial = Trial.objects.latest("pk")
+    made = chain.named_lot(
+        trial, lot, of=donor_code or "D-17", frozen=bool(typed["thawed"]), cells=bool(donor_code)
+    )
+    return typed | {"bags": chain.bag(trial, f"{made.number}/{bag}", of=made.number).number}
 
 
 def stored(patient, number: int = 1) -> Infusion:

@@ -19,7 +19,8 @@ from protocol.document.items import Check, Form, Item
 from protocol.expressions.compiled import Expression
 from protocol.expressions.kinds import ItemKind, Kind
 from protocol.expressions.names import kinds_of_items, names_everywhere
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import rules_of
+from protocol.expressions.scope import Scope
 from protocol.expressions.syntax import Call, Literal, Macro, Name, Node, children, expanded, parse, walk
 from protocol.expressions.types import history_target
 from protocol.values.moments import Moment

@@ -11,7 +11,8 @@ from typing import Any
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import FormRules, ProtocolRules, Scope
+from protocol.expressions.rules import FormRules, ProtocolRules
+from protocol.expressions.scope import Scope
 
 ROOT = Path(__file__).resolve().parents[3]
 LIEGE, COVID_MSV, THIRD = "nct04445454", "nct04361942", "third"

@@ -7,9 +7,9 @@ from typing import Any
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Record, Visit
-from patients.participation.amendments import PatientMove, move
-from patients.participation.eligibility import sign_eligibility
+from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
+from patients.participation.protocol_amendments.amendments import PatientMove, move
 from patients.participation.visits import hold_visit
 from tests.support import build
 from trials.models import ProtocolVersion, Trial

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from dosing.administration import Bedside, record_infusion
+from dosing.infusions.administration import Bedside, record_infusion
 from dosing.models import Infusion
 from patients.models import Patient
 from tests.support.build import moment

@@ -53,6 +53,9 @@ def one(trial: Trial, number: int, by: User, days_ago: int = 30) -> Patient:
         patient=patient, type="patient", version="1.0", given=f"{day}", given_at=at(day, 7), recorded_by=by
     )
     infusions = _infusions(patient, day, by)
+    Patient.objects.filter(pk=patient.pk).update(
+        infusions_given="".join(name.removeprefix("infusion_") for name in infusions)
+    )
     visits = _visits(patient, day, infusions)
     _records(patient, visits, by, skip_last=number % 3 == 0)
     _events(patient, day, number)
@@ -74,6 +77,7 @@ def _infusions(patient: Patient, day: date, by: User) -> dict[str, date]:
         Preparation.objects.create(
             infusion=infusion, patient=patient, donor_code="D-17", lot=f"LOT-{patient.number:03d}",
             viable_cells=Decimal(140_000_000), cells_per_kg=Decimal(2_000_000), prepared_by=by,
+            dose_basis="actual_weight", dose_measure=Decimal(70), dose_finding="within",
         )  # fmt: skip
         found[f"infusion_{number}"] = on
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.models import User
 from audit.context import acting
 from patients.models import Deviation, Patient
-from patients.participation.deviation_decisions import (
+from patients.participation.deviation_log.deviation_decisions import (
     DeviationFacts,
     add_deviation,
     amend_deviation,

@@ -14,7 +14,7 @@ from demo.logs import Course, log_rows
 from demo.patients import Populator
 from patients.casebook.casebook import Casebook
 from patients.models import Patient, Record, Visit
-from patients.participation.eligibility_data import eligibility_subject
+from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from protocol.document.document import ProtocolVisit
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
 from protocol.values.row_ids import cells_of, rows_of
@@ -23,6 +23,10 @@ from tests.support import build
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
 IF_AVAILABLE = 0.2
 """Probability that a form is entered which the protocol asks for only if data are available."""
+MILD = {"support": "LOW_FLOW", "ecmo": "N", "vasoactive": "N", "dialysis": "N", "gas_done": "Y"}
+"""The course of the patient, whatever the other values: oxygen on a ward, and a blood gas where one is asked."""
+AT_HOME = {"support": "AIR", "fio2": "21"}
+DAYS_IN_HOSPITAL = 30
 EVENT = {"term": "Headache", "grade": "2", "outcome": "recovered", "action_taken": "none", "aesi": "none"}
 
 
@@ -126,10 +130,19 @@ class WholePatient:
             for name, value in self.invented.at_screening(self.rules.form(code), self.start).items()
         }
         fixed |= self.invented.assessed(self.rules, self.start)
+        for code in self.rules.visit("SCR").form_codes:
+            fixed |= {f"{code}.{name}": value for name, value in self.course(code, self.start).items()}
         how = Simulation(on=self.start, blank_rate=0.1, fixed=fixed)
         known = eligibility_subject(self.patient, inclusion_on=self.start)
         answers = simulated_eligible(self.rules, self.rng, known, simulation=how)
-        return {code: one_line(values) for code, values in answers.items()}
+        self.near = {code: one_line(values) for code, values in answers.items()}
+        return dict(self.near)
+
+    def course(self, form: str, on: date) -> dict[str, str]:
+        """Return the answers of a form that the course of the patient settles."""
+        is_home = on > self.start + timedelta(days=DAYS_IN_HOSPITAL)
+        settled = MILD | AT_HOME if is_home else MILD
+        return {name: value for name, value in settled.items() if name in self.rules.form(form)}
 
     def answers(self, form: str, visit: Visit) -> dict[str, Any]:
         """Return plausible answers to a form of a visit, close to those of the visit before."""
@@ -137,7 +150,7 @@ class WholePatient:
         how = Simulation(
             on=on,
             near=self.near.get(form, {}),
-            fixed=self.invented.dated(asked, on, visit.position),
+            fixed=self.invented.dated(asked, on, visit.position) | self.course(form, on),
             missing_rate=0.03,
             implausible_rate=0.02,
         )
@@ -147,8 +160,9 @@ class WholePatient:
 
     def logs(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the code of each log that has data for this patient, with the answers of one row."""
-        support = self.typed["SCR", "respiratory_support"]["support"]
-        course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
+        screening = {form: values for (visit, form), values in self.typed.items() if visit == "SCR"}
+        later = self.start + timedelta(days=30)
+        course = Course.of(screening, included=self.start, today=later, died=None, at=self.invented.moment)
         for code, fixed in dict(reversed(list(log_rows(course)))).items():
             opened, form = self.opened(), self.rules.form(code)
             scope = opened.scope(opened.place(code, None, 1), {})

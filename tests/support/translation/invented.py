@@ -70,7 +70,13 @@ def write(folder: Path) -> None:
     """Write the catalogue below a folder of locales, as `compilemessages` would."""
     target = folder / translation.to_locale(LANGUAGE) / "LC_MESSAGES" / "django.mo"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(_compiled(catalogue()))
+    target.write_bytes(_whole())
+
+
+@cache
+def _whole() -> bytes:
+    """Return the binary catalogue: a process makes it once, for all tests that speak the language."""
+    return _compiled(catalogue())
 
 
 def _compiled(messages: Mapping[str, str]) -> bytes:
@@ -78,7 +84,7 @@ def _compiled(messages: Mapping[str, str]) -> bytes:
     pairs = sorted((key.encode(), text.encode()) for key, text in messages.items())
     start = 28 + 16 * len(pairs)
     tables: tuple[list[int], list[int]] = ([], [])
-    body = b""
+    body = bytearray()
     for part, table in enumerate(tables):
         for pair in pairs:
             table += [len(pair[part]), start + len(body)]

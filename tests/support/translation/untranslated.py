@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import models
 
 from audit.stored_text import StoredText
+from dosing.models import Kit
 from protocol.document.document import Protocol
 from protocol.values.labels import unit_words
 from tests.support.translation.invented import CLOSES, OPENS
@@ -185,6 +186,8 @@ def _stored() -> Iterator[str]:
             for row in model._default_manager.values_list(*fields):
                 for value in row:
                     yield from _texts(value)
+    # As it is printed, in groups of signs.
+    yield from (kit.shown for kit in Kit.objects.all())
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -211,6 +214,8 @@ def _texts(value: Any) -> Iterator[str]:
 def _texts_of(protocol: Protocol) -> Iterator[str]:
     trial = protocol.trial
     yield from (trial.short_title, trial.sponsor or "", trial.site.name, trial.site.time_zone)
+    for document in protocol.training:
+        yield from (document.version, document.where or "")
     # The message of a check is stored with its query as the file has it.
     for form in protocol.forms.values():
         yield from (words for check in form.checks for words in check.message.root.values())

@@ -20,6 +20,8 @@ METHODS = ("get", "post")
 SIGN_IN = ("/accounts/login/", "/accounts/factors/")
 REFUSED = {403, 404, 405}
 SLUG = "trials:slug"
+# Wrong input, and a change that meets that of another person.
+MISTAKEN = frozenset({409, 422})
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,9 @@ class Crawl:
         self.counts["refused"] += answer.status in REFUSED or _is_sent_to_sign_in(answer)
         if answer.status >= 500:
             self.wrong("server_errors", about)
-        if answer.written and (answer.status >= 400 or _is_sent_to_sign_in(answer)):
+        # A page whose input is wrong keeps what was typed, as a draft of its author.
+        kept = {"patients_draft"} if answer.status in MISTAKEN else set()
+        if answer.written - kept and (answer.status >= 400 or _is_sent_to_sign_in(answer)):
             self.wrong("written", f"{about}, wrote to {sorted(answer.written)}")
         self._other_words(answer, path, person, about)
         return answer

@@ -6,30 +6,40 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
-from dosing.models import Infusion, ProductDeviation
+from audit.models import Redaction, TrailView
+from dosing.models import Bag, BagMovement, Donor, Infusion, Lot, ProductDeviation
 from exports.models import Document
+from patients.casebook.casebook import forms_of
 from patients.models import (
     Attachment,
     Consent,
     ContactAttempt,
     DataLock,
     Deviation,
+    ErasureRequest,
     Patient,
     PrescreeningRow,
     Query,
     Record,
+    Sample,
+    SampleMovement,
+    Shipment,
+    TreatmentHold,
     UnlockRequest,
     Visit,
 )
 from safety.models import AdverseEvent, EventDraft
 from trials.models import (
+    AccessReview,
     Delegation,
     FactorRecovery,
+    Incident,
     Invitation,
     Laboratory,
     ProtocolVersion,
     ReferenceRange,
     Trial,
+    TrialHold,
 )
 
 Values = tuple[object, ...]
@@ -50,10 +60,14 @@ def _visits(trial: Trial) -> Iterator[Values]:
 
 
 def _forms_at_visits(trial: Trial) -> Iterator[Values]:
-    rows = Record.objects.filter(patient=_patient(trial), visit__isnull=False).select_related("visit")
+    """Yield the forms of visits: those captured, then those that are only asked for."""
+    patient = _patient(trial)
+    rows = Record.objects.filter(patient=patient, visit__isnull=False).select_related("visit")
     for record in rows.order_by("pk"):
         if record.visit is not None:
             yield record.visit.key, record.form
+    for visit in Visit.objects.filter(patient=patient).order_by("position"):
+        yield from ((visit.key, asked.form) for asked in forms_of(patient.protocol, visit))
 
 
 def _levels(trial: Trial) -> Iterator[Values]:
@@ -70,10 +84,15 @@ def _of(model: type, by: str, *fields: str, **more: object) -> Callable[[Trial],
     """Return a reader of the rows of a trial. by: the path from a row to its trial."""
 
     def read(trial: Trial) -> Iterator[Values]:
-        rows = model._default_manager.filter(**{by: trial}, **more)  # type: ignore[attr-defined]
+        rows = model._default_manager.filter(**{by: trial.pk}, **more)  # type: ignore[attr-defined]
         yield from rows.order_by("pk").values_list(*fields)
 
     return read
+
+
+def _steps_of(model: type, kind: str) -> Callable[[Trial], Iterator[Values]]:
+    """Return a reader of the rows of a trial, each with one step on it."""
+    return lambda trial: ((pk, kind) for (pk,) in _of(model, "trial", "pk")(trial))
 
 
 def _under_patient(model: type, *fields: str) -> Callable[[Trial], Iterator[Values]]:
@@ -106,6 +125,10 @@ def _versions(trial: Trial) -> list[str]:
     return list(rows.values_list("version", flat=True))
 
 
+def _entry_of_patient(trial: Trial) -> Iterator[Values]:
+    yield "patients.patient", _patient(trial).history.order_by("history_id")[0].history_id
+
+
 # By run of parameters: a reader of the values that exist in a trial, and values that exist nowhere.
 FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "trials:slug": (lambda trial: iter([(trial.slug,)]), (NO_CODE,)),
@@ -122,12 +145,32 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
         ),
         (NO_CODE, 1),
     ),
+    "holds:number": (_of(TrialHold, "trial", "number"), (NO_NUMBER,)),
+    "treatment-holds:number": (_under_patient(TreatmentHold, "number"), (NO_NUMBER,)),
     "files:attachment": (_under_patient(Attachment, "key"), ("0" * 32,)),
+    "redactions:number": (_of(Redaction, "trial_id", "pk"), (NO_NUMBER,)),
+    "redactions:table/entry": (
+        _entry_of_patient,
+        ("patients.patient", NO_NUMBER),
+    ),
+    "erasures:number": (_of(ErasureRequest, "patient__trial", "pk"), (NO_NUMBER,)),
+    "problems:number": (_of(Incident, "trial", "number"), (NO_NUMBER,)),
+    "views:key": (_of(TrailView, "trial_id", "pk"), (NO_NUMBER,)),
     "pre-screening:number": (_of(PrescreeningRow, "trial", "number"), (NO_NUMBER,)),
     "contacts:number": (_under_patient(ContactAttempt, "number"), (NO_NUMBER,)),
+    "samples:number": (_under_patient(Sample, "number"), (NO_NUMBER,)),
+    "movements:movement": (_under_patient(SampleMovement, "pk"), (NO_NUMBER,)),
+    "shipments:number": (_of(Shipment, "trial", "number"), (NO_NUMBER,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
+    "lots:number": (_of(Lot, "trial", "pk"), (NO_NUMBER,)),
+    "bags:number": (_of(Bag, "trial", "pk"), (NO_NUMBER,)),
+    "donors:number": (_of(Donor, "trial", "pk"), (NO_NUMBER,)),
+    "lots:number/kind": (_steps_of(Lot, "result"), (NO_NUMBER, "result")),
+    "bags:number/kind": (_steps_of(Bag, "store"), (NO_NUMBER, "store")),
+    "donors:number/kind": (_steps_of(Donor, "donation"), (NO_NUMBER, "donation")),
+    "excursions:number": (_of(BagMovement, "trial", "pk", kind="excursion"), (NO_NUMBER,)),
     "deviations:number": (_under_patient(Deviation, "number"), (NO_NUMBER,)),
     "product-deviations:number": (_under_patient(ProductDeviation, "number"), (NO_NUMBER,)),
     "facts:target/key/item": (
@@ -138,6 +181,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),
+    "edit-checks:version": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
     "protocol:new": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
     "protocol:name": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
     "protocol:old/new": (lambda trial: iter([tuple(_versions(trial)[:2])]), (NO_CODE, NO_CODE)),
@@ -151,6 +195,11 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "role:delegation": (_roles, (NO_NUMBER,)),
     "invitations:pk": (_of(Invitation, "trial", "pk", full_name__gt=""), (NO_NUMBER,)),
     "codes:pk": (_codes, (NO_NUMBER,)),
+    "reviews:pk": (_of(AccessReview, "trial", "pk"), (NO_NUMBER,)),
+    "training:document": (
+        lambda trial: ((each.id,) for each in trial.rules.training if MEMBER in each.roles),
+        (NO_CODE,),
+    ),
     "recoveries:pk": (_of(FactorRecovery, "trial", "pk"), (NO_NUMBER,)),
 }
 

@@ -7,22 +7,32 @@ means that nobody does, because the page offers no such thing. Nothing here is i
 ROLES = {
     "C": "coordinator", "I": "investigator", "L": "cell_laboratory", "M": "monitor",
     "D": "data_manager", "S": "statistician", "A": "administrator", "X": "inspector",
+    "P": "principal_investigator", "H": "pharmacist", "U": "unblinded_monitor", "B": "blinded_statistician",
+    "R": "sponsor_representative", "V": "sponsor_safety", "W": "data_monitoring_board",
 }  # fmt: skip
-ALL = "CILMDSAX"
-SITE = "CI"  # enters data, screens, includes, records what was given, reports events
-QUERIES = "MD"
-READS_NAMES = "CIX"
-READS_TRAIL = "CIMDSAX"
-PEOPLE = "CIMDAX"
-SECOND_PERSON = "CID"
-EXPORTS = "DSAX"
+ALL = "CILMDSAXPHUBRVW"
+SITE = "CIP"  # enters data, screens, includes, records what was given, reports events
+DOCTORS = "IP"  # decides and signs
+PRODUCT = "LH"  # prepares the product
+QUERIES = "MDV"
+READS_NAMES = "CIXP"
+READS_TRAIL = "CIMDSAXPUBRV"
+PEOPLE = "CIMDAXPUR"
+SECOND_PERSON = "CIDP"
+EXPORTS = "DSAXB"
 # In a masked trial only these know what was given; in an open one everybody.
-UNBLINDED = "LSX"
+UNBLINDED = "LSXHUW"
+# Who makes the product decides on its deviations, in an open trial the investigators too.
+DECIDES_ON_PRODUCT = "LHIP of an open trial"
+EXPOSURES = "CIPLHMUDV"
 NOBODY = ""
+# Hold the trial, and sign for the site or the sponsor that it goes on.
+HOLDS = "IPRV"
 
 FORM = ("patients/*/visits/*/*/", "patients/*/logs/*/*/")
 INFUSION = "patients/*/infusions/*/"
 EVENT = "patients/*/adverse-events/*/"
+SAMPLE = "patients/*/samples/*/"
 DEVIATION, PRODUCT_DEVIATION = "patients/*/deviations/*/", "patients/*/product-deviations/*/"
 RIGHTS: dict[str, tuple[str, str]] = {
     "": (ALL, NOBODY),
@@ -36,6 +46,11 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "notices/count/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
+    "lists/consent/": (ALL, NOBODY),
+    "lists/reconsent/": (ALL, NOBODY),
+    "lists/entry/": (ALL, NOBODY),
+    "lists/changes/": (READS_TRAIL, NOBODY),
+    "edit-checks/*/": (ALL, NOBODY),
     # Patients, from the first to the last day.
     "patients/": (ALL, NOBODY),
     # Who was considered and not screened: no identity is in it.
@@ -47,14 +62,14 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/identity/": (READS_NAMES, SITE),
     "patients/*/consent/": (ALL, SITE),
     "patients/*/consent/capacity/": (ALL, SITE),
-    "patients/*/eligibility/": (ALL, "I"),
+    "patients/*/eligibility/": (ALL, DOCTORS),
     **dict.fromkeys(["patients/*/enrol/", "patients/*/fail/", "patients/*/end/"], (ALL, SITE)),
     # Corrections.
     "patients/*/consent/withdraw/": (SITE, SITE),
     **{f"patients/*/consent/*/{end}": (SITE, SITE) for end in ("correct/", "strike-out/")},
     **{f"patients/*/{step}/correct/": (SITE, SITE) for step in ("screening", "enrol", "fail", "end")},
     **{f"patients/*/{step}/strike-out/": (SITE, SITE) for step in ("enrol", "fail")},
-    "patients/*/end/reopen/": ("I", "I"),
+    "patients/*/end/reopen/": (DOCTORS, DOCTORS),
     "patients/*/visits/*/strike-out/": (SITE, SITE),
     # Visits and forms.
     "patients/*/visits/new/": (ALL, SITE),
@@ -62,11 +77,13 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/visits/*/hold/": (ALL, SITE),
     "patients/*/visits/*/miss/": (ALL, SITE),
     "patients/*/logs/*/": (ALL, NOBODY),
-    "patients/*/files/*/": ("CIMDX", NOBODY),
+    "patients/*/files/*/": ("CIMDXPV", NOBODY),
     **dict.fromkeys(FORM, (ALL, SITE)),
     **{f"{form}{end}": (NOBODY, SITE) for form in FORM for end in ("check/", "keep/", "discard/")},
     **{f"{form}query/": (QUERIES, QUERIES) for form in FORM},
     **{f"{form}strike-out/": (SITE, SITE) for form in FORM},
+    "consents/": (ALL, NOBODY),
+    "consents/eligibility/": (ALL, NOBODY),
     "forms/": (ALL, NOBODY),
     "forms/ask/": (QUERIES, QUERIES),
     # Queries, marks, signatures, locks.
@@ -83,62 +100,131 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "verification/undone/": (ALL, NOBODY),
     "patients/*/verify/": (ALL, "M"),
     "patients/*/verify/withdraw/": (NOBODY, "M"),
-    "patients/*/review/": (ALL, "I"),
-    "patients/*/review/withdraw/": (NOBODY, "I"),
+    "patients/*/review/": (ALL, DOCTORS),
+    "patients/*/review/withdraw/": (NOBODY, DOCTORS),
     "to-sign/": (ALL, NOBODY),
     **dict.fromkeys(
         [
             "to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/",
             "adverse-events/sign/",
         ],
-        ("I", "I"),
+        (DOCTORS, DOCTORS),
     ),
     "locks/": (ALL, NOBODY),
     "locks/*/*/": (ALL, "D"),
-    "locks/*/*/request/": (NOBODY, "CID"),
+    "locks/*/*/request/": (NOBODY, "CIDP"),
     "locks/requests/*/": (NOBODY, "D"),
     # The protocol and its amendments.
     "protocol/": (ALL, NOBODY),
     "protocol/*/*/": (ALL, NOBODY),
     "protocol/*/patients/": ("D", "D"),
     "protocol/*/withdraw/": ("D", "D"),
+    # The principal investigator approves what somebody else loaded.
+    "protocol/*/approve/": ("P", "P"),
     # Product and infusions.
     "infusions/": (ALL, NOBODY),
     "allocation/": (UNBLINDED, NOBODY),
+    "allocation/upload/": ("S", "S"),
+    # A hash and random numbers tell nothing.
+    "allocation/hash/": (ALL, NOBODY),
+    "kits/": (ALL, NOBODY),
+    # Unblinding: an investigator alone, drug safety for a SUSAR, the data manager after the lock; who was unblinded is
+    # told to all who read the trail. Everybody who works with patients or product records an exposure by accident.
+    "unblindings/": (READS_TRAIL, NOBODY),
+    "unblindings/open/": ("D", "D"),
+    "patients/*/unblinding/": (DOCTORS, DOCTORS),
+    "patients/*/unblinding/susar/": ("V", "V"),
+    "patients/*/unblinding/exposure/": (EXPOSURES, EXPOSURES),
+    # Everybody knows the dose levels; an investigator opens places.
+    "dose-levels/": (ALL, DOCTORS),
+    # Everybody knows that the trial is on hold, and why.
+    "holds/": (ALL, NOBODY),
+    "holds/new/": (HOLDS, HOLDS),
+    "holds/*/": (ALL, HOLDS),
+    "patients/*/treatment-holds/*/": (ALL, DOCTORS),
     INFUSION: (ALL, SITE),
     f"{INFUSION}weight/": (SITE, SITE),
     f"{INFUSION}not-given/": (SITE, SITE),
-    f"{INFUSION}preparation/": (UNBLINDED, "L"),
-    f"{INFUSION}preparation/dose/": (NOBODY, "L"),
+    f"{INFUSION}bedside/": (ALL, SITE),
+    f"{INFUSION}bedside/decision/": (NOBODY, DOCTORS),
+    f"{INFUSION}bedside/give-before/": (NOBODY, PRODUCT),
+    f"{INFUSION}preparation/": (UNBLINDED, PRODUCT),
+    # The laboratory's worksheet, the ward's check of the kit, an investigator's override.
+    f"{INFUSION}worksheet/": (UNBLINDED, PRODUCT),
+    f"{INFUSION}kit/": (SITE, SITE),
+    f"{INFUSION}override/": (DOCTORS, DOCTORS),
+    f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
+    f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
+    # The stock: a scan is posted by whoever may know the treatment, and stores nothing.
+    "stock/": (UNBLINDED, UNBLINDED),
+    "stock/movements/": (UNBLINDED, NOBODY),
+    **{f"look-back/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "donors")},
+    "stock/donors/": (UNBLINDED, NOBODY),
+    **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
+    **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
+    **{f"stock/{kind}/new/": (PRODUCT, PRODUCT) for kind in ("lots", "donors")},
+    "stock/excursions/*/": (PRODUCT, PRODUCT),
     # Attempts to reach patients at home.
     "contacts/": (ALL, NOBODY),
     "patients/*/contacts/": (ALL, NOBODY),
     **{f"patients/*/contacts/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
+    # Samples, their tubes and shipments: the same in both arms.
+    "samples/": (ALL, NOBODY),
+    "samples/scan/": (ALL, NOBODY),
+    "patients/*/samples/": (ALL, NOBODY),
+    **{f"patients/*/samples/{end}": (SITE, SITE) for end in ("new/", "not-collected/")},
+    SAMPLE: (ALL, NOBODY),
+    f"{SAMPLE}labels/": (ALL, NOBODY),
+    **{f"{SAMPLE}{end}": (SITE, SITE) for end in ("correct/", "strike-out/", "handle/", "movements/*/reverse/")},
+    "shipments/": (ALL, NOBODY),
+    "shipments/new/": (SITE, SITE),
+    "shipments/*/": (ALL, NOBODY),
+    **{f"shipments/*/{end}": (SITE, SITE) for end in ("receive/", "correct/")},
     # Deviations: of the site, and of the product. An investigator classifies the first, the laboratory the second.
     "deviations/": (ALL, NOBODY),
     "patients/*/deviations/": (ALL, NOBODY),
     "patients/*/deviations/new/": (SITE, SITE),
     DEVIATION: (ALL, NOBODY),
-    f"{DEVIATION}classify/": ("I", "I"),
+    f"{DEVIATION}classify/": (DOCTORS, DOCTORS),
     **{f"{DEVIATION}{end}": (SITE, SITE) for end in ("amend/", "strike-out/")},
     "product-deviations/": (UNBLINDED, NOBODY),
-    "patients/*/product-deviations/new/": ("L", "L"),
+    "patients/*/product-deviations/new/": (PRODUCT, PRODUCT),
     PRODUCT_DEVIATION: (UNBLINDED, NOBODY),
-    **{f"{PRODUCT_DEVIATION}{end}": ("L", "L") for end in ("classify/", "amend/", "strike-out/")},
+    **{f"{PRODUCT_DEVIATION}{end}": (PRODUCT, PRODUCT) for end in ("amend/", "strike-out/")},
+    f"{PRODUCT_DEVIATION}classify/": (DECIDES_ON_PRODUCT, DECIDES_ON_PRODUCT),
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
     "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
     "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
-    EVENT: (ALL, "I"),
+    EVENT: (ALL, DOCTORS),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),
+    "register/": (READS_TRAIL, NOBODY),
+    "system/": ("AXP", "AXP"),
     "documents/": (ALL, ALL),
     "documents/*/": (EXPORTS, NOBODY),
     "documents/*/file/": (EXPORTS, NOBODY),
     "trail/": (READS_TRAIL, "DX"),
+    # Personal data in free text: the people of the site and the data manager ask, and decide as the second person.
+    "redactions/": (READS_TRAIL, NOBODY),
+    "redactions/*/": ("CIPD", "CIPD"),
+    "redactions/*/*/": ("CIPD", "CIPD"),
+    "erasures/": (READS_TRAIL, NOBODY),
+    **dict.fromkeys(["erasures/new/", "erasures/*/"], ("CIPD", "CIPD")),
+    # Everybody reports problems of the software; the administrator, the data manager and the chief look at them.
+    "problems/": (ALL, NOBODY),
+    "problems/new/": (ALL, ALL),
+    "problems/review/": ("ADP", "ADP"),
+    "problems/*/": (ALL, "ADP"),
+    # Who read the treatment: blinded readers are told the roles only.
+    "treatment-known/": (READS_TRAIL, NOBODY),
+    "trail/views/new/": ("DX", "DX"),
+    "trail/views/*/": ("DX", "DX"),
+    "trail/views/*/sample/": ("DX", "DX"),
+    "trail/views/*/retire/": (NOBODY, "DX"),
     # Laboratories and their ranges.
     "laboratories/": (ALL, NOBODY),
     "laboratories/at/*/": (ALL, NOBODY),
@@ -152,6 +238,16 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # People.
     "people/": (PEOPLE, NOBODY),
     "people/*/": (PEOPLE, NOBODY),
+    "people/access/": (PEOPLE, NOBODY),
+    "people/access/reviews/": (PEOPLE, NOBODY),
+    "people/access/reviews/*/": (PEOPLE, NOBODY),
+    "people/access/reviews/new/": ("DP", "DP"),
+    "people/*/confirm/": (SECOND_PERSON, SECOND_PERSON),
+    "people/*/role/*/approve/": ("P", "P"),
+    "people/*/role/*/confirm/": (SECOND_PERSON, SECOND_PERSON),
+    # Each confirms what the own role must have read.
+    "training/": (ALL, NOBODY),
+    "training/*/": (ALL, ALL),
     "people/codes/*/": (SECOND_PERSON, SECOND_PERSON),
     "people/recoveries/*/": (SECOND_PERSON, SECOND_PERSON),
     **{
@@ -182,7 +278,7 @@ OWN = {
     "trials/", "trials/invitations/*/",
     *(
         f"accounts/{end}"
-        for end in ("confirm/", "password/", "address/", "notices/", "profile/", "sessions/end/")
+        for end in ("confirm/", "password/", "address/", "identity/", "notices/", "profile/", "sessions/end/")
     ),
     *(
         f"accounts/factors/{end}"
@@ -200,6 +296,8 @@ def may(letter: str, shape: str, method: str, *, masked: bool) -> bool:
     allowed = RIGHTS[shape][method == "post"]
     if allowed == UNBLINDED and not masked:
         allowed = ALL
+    if allowed == DECIDES_ON_PRODUCT:
+        allowed = PRODUCT if masked else f"{PRODUCT}{DOCTORS}"
     return letter in allowed
 
 

@@ -1,6 +1,7 @@
 """Two trials with something behind every address: patients, queries, locks, files, people, codes, ranges, versions."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import count
 
 from allauth.mfa.models import Authenticator
@@ -11,21 +12,31 @@ from django.utils import timezone
 from accounts import password_keys
 from accounts.models import User
 from audit.context import acting
+from audit.redactions.redaction import ask_redaction
 from dosing.models import ProductDeviation
+from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
 from patients.entry import attachments
 from patients.models import Patient, Record
-from patients.participation.contacts import ContactFacts, add_contact
-from patients.participation.prescreening import PrescreeningFacts, add_prescreening
+from patients.participation.erasure import record_erasure_request
+from patients.participation.logs.contacts import ContactFacts, add_contact
+from patients.participation.logs.prescreening import PrescreeningFacts, add_prescreening
+from patients.participation.treatment_holds import hold_treatment
 from patients.queries import threads
 from patients.review import locks
 from protocol.values.moments import Moment
+from reports.audit_trail.saved_views import save_view
 from safety.event_drafts import keep_event_draft
+from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.study import product_chain, samples
 from tests.support.study.deviations import added
 from tests.support.study.file_samples import pdf
 from tests.support.study.reference_ranges import facts
-from trials import factor_recovery, invitations
+from trials.delegations import factor_recovery, invitations
+from trials.delegations.access_review import review_access
+from trials.holds import hold_trial
+from trials.incidents import report_problem
 from trials.laboratories.ranges import add_laboratory, add_range
 from trials.models import Trial
 
@@ -62,11 +73,24 @@ def trial(slug: str) -> Trial:
     patient = build.enrolled(trial=found, investigator=doctor)
     _captured(patient, doctor, word)
     _considered(found, doctor, word)
+    _concerning_persons(patient, doctor, word)
     _contacted(patient, doctor, word)
+    _sampled(patient, doctor, word)
+    _stocked(found, word)
     _documents(patient, doctor)
     _laboratory(found, word)
     _people(found, chief, word)
+    _reviewed(found, word)
+    _held(patient, doctor, word)
     return Trial.objects.get(pk=found.pk)
+
+
+def _held(patient: Patient, doctor: User, word: str) -> None:
+    """Hold trial and treatment last: nobody is included any more."""
+    with acting(user=doctor, role="investigator"):
+        for number in range(EVENTS[patient.trial.slug]):
+            hold_trial(trial=patient.trial, reason=word, by=doctor)
+            hold_treatment(patient=patient, rule=f"R{number}", title=word, events=[f"AE {number}"], by=doctor)
 
 
 def _considered(trial: Trial, doctor: User, word: str) -> None:
@@ -77,12 +101,50 @@ def _considered(trial: Trial, doctor: User, word: str) -> None:
         add_prescreening(trial=trial, facts=facts, by=doctor)
 
 
+def _concerning_persons(patient: Patient, doctor: User, word: str) -> None:
+    """A text to be masked, a request for erasure, and problems: more in the other trial, like all that is numbered."""
+    found = patient.trial
+    event = build.event(patient=patient, by=doctor, description=f"Seen by Maria of {word}")
+    with acting(user=doctor, role="investigator", origin="web"):
+        ask_redaction(
+            trial_id=found.pk, model=AdverseEvent, row=event.history.get().history_id, place="description.",
+            text="Maria", reason=word, by=doctor,
+        )  # fmt: skip
+        record_erasure_request(patient=patient, received_on=found.today, wish=word, by=doctor)
+        for _number in range(EVENTS[found.slug]):
+            report_problem(trial=found, text=word, page="", request="", role="investigator", by=doctor)
+
+
 def _contacted(patient: Patient, doctor: User, word: str) -> None:
     facts: ContactFacts = {
         "tried_on": patient.trial.today, "way": "phone", "tried_by": word, "outcome": "no_answer", "note": "",
     }  # fmt: skip
     with acting(user=doctor, role="investigator"):
         add_contact(patient=patient, facts=facts, by=doctor)
+
+
+def _sampled(patient: Patient, doctor: User, word: str) -> None:
+    """Samples of the first infusion, each shipped on its own: two in the trial that has more of everything."""
+    visit = patient.visits.get(code="INF1")
+    visit.patient = patient
+    for plan in ("CYTOKINE", "SUBSET")[: EVENTS[patient.trial.slug]]:
+        sample = samples.collected(
+            visit, doctor, plan, at=samples.clock(patient, visit.planned_on), aliquots=1
+        )
+        tubes = list(sample.aliquots.all())
+        later = samples.clock(patient, visit.planned_on, "12:00")
+        samples.shipped(patient.trial, tubes, doctor, later, destination=word, carrier=word, sent_by=word)
+
+
+def _stocked(trial: Trial, word: str) -> None:
+    """A bag of a released lot, with an excursion that waits for its assessment."""
+    bag = product_chain.bag(trial, f"B-{trial.slug[3:]}", of=f"L-{trial.slug[3:]}")
+    by = product_chain.technician(trial)
+    with acting(user=by, role="cell_laboratory"):
+        record_excursion(
+            bag=bag, at=product_chain.RECEIVED + timedelta(days=1), lowest_c=None, highest_c=Decimal(-120), minutes=5,
+            note=word, by=by,
+        )  # fmt: skip
 
 
 def _captured(patient: Patient, doctor: User, word: str) -> None:
@@ -140,6 +202,17 @@ def _people(trial: Trial, chief: User, word: str) -> None:
         )
         Authenticator.objects.create(user=member, type=Authenticator.Type.TOTP, data={"secret": "x"})
         factor_recovery.ask_recovery(user=member, trial=trial, reason=f"Lost {word}", by=chief)
+
+
+def _reviewed(trial: Trial, word: str) -> None:
+    chief = build.user("principal_investigator", trial=trial, full_name=f"Principal {word}")
+    days = {"since": trial.today - timedelta(days=30), "until": trial.today}
+    with acting(user=chief, role="principal_investigator"):
+        review_access(
+            trial=trial, conclusion=f"As it has to be {word}", password=build.PASSWORD, by=chief, **days
+        )
+        plan = dict.fromkeys(("every_days", "sample", "person", "starts_on"))
+        save_view(trial=trial, name=f"View {word}", query="origin=command", purpose="", plan=plan, by=chief)
 
 
 def owner(trial: Trial) -> User:

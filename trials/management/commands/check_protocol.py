@@ -11,8 +11,8 @@ from django.db import DatabaseError
 from protocol.checking.loading import examination
 from protocol.checking.mistakes import ProtocolMistakes
 from protocol.checking.shape import Problem
-from trials.loading import TooEarly, TooLate, VersionTaken, refuse_as_successor
 from trials.management.protocol_file import CONFIRM, text_of_file
+from trials.versions.loading import TooEarly, TooLate, VersionTaken, refuse_as_successor
 
 
 class Command(BaseCommand):

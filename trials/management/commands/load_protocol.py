@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.management.operator import OperatorCommand
 from protocol.checking.mistakes import ProtocolMistakes
-from trials.loading import (
+from trials.management.protocol_file import CONFIRM, text_of_file
+from trials.versions.loading import (
     TooEarly,
     TooLate,
     UnconfirmedDoubts,
@@ -17,11 +19,10 @@ from trials.loading import (
     refuse_as_successor,
     refuse_doubts,
 )
-from trials.management.protocol_file import CONFIRM, text_of_file
-from trials.rehearsal import RehearsalFailed, rehearse
+from trials.versions.rehearsal import RehearsalFailed, rehearse
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Store a protocol file. The same text again changes nothing; an amendment needs a new version."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +39,12 @@ class Command(BaseCommand):
         try:
             if settings.REHEARSE_PROTOCOLS:
                 self._rehearsed(text, effective_from)
-            version = load_protocol(text=text, system="load_protocol", effective_from=effective_from)
+            version = load_protocol(
+                text=text,
+                system="load_protocol",
+                effective_from=effective_from,
+                reason=options["reason"],
+            )
         except ProtocolMistakes as mistakes:
             for problem in mistakes.problems:
                 self.stderr.write(str(problem))

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from audit.context import acting
+from audit.management.operator import OperatorCommand
 from trials.laboratories.range_files import FileRefused, import_ranges
 from trials.models import Laboratory
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Import reference ranges from a CSV file: all of them, or none with what is wrong with each line."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}") from error
         try:
-            with acting(system="load_ranges"):
+            with acting(system="load_ranges", reason=options["reason"]):
                 made, blank = import_ranges(laboratory=found, data=data, by=None)
         except FileRefused as refused:
             for mistake in refused.mistakes:

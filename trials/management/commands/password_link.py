@@ -3,16 +3,17 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from accounts.models import User, normal_username
 from accounts.password_keys import address_of_link, make_key, new_link
 from audit.context import acting
-from trials.factor_recovery import remove_factors
+from audit.management.operator import OperatorCommand
+from trials.delegations.factor_recovery import remove_factors
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Print a link with which a person chooses a new password, once, within a day."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,9 +25,8 @@ class Command(BaseCommand):
         user = User.objects.filter(username=normal_username(options["username"]), is_active=True).first()
         if user is None:
             raise CommandError(f"Nobody who may sign in has the user name {options['username']}")
-        with acting(system="password_link"), transaction.atomic():
+        with acting(system="password_link", reason=options["reason"]), transaction.atomic():
             if options["remove_factors"]:
-                name = "system:password_link"
-                remove_factors(user=user, asked_by=name, second=name, reason=options["reason"])
+                remove_factors(user=user, asked_by=None, second="", reason=options["reason"])
             secret = new_link(make_key(user=user, by=None, reason=options["reason"]))
         self.stdout.write(f"To choose a password, once, within a day: {address_of_link(secret)}")

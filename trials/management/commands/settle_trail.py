@@ -8,12 +8,13 @@ from getpass import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.models import User
-from audit import settling
-from audit.replay import Unexplained
-from trials.settlement import settle_trail
+from audit.integrity import settling
+from audit.integrity.replay import Unexplained
+from audit.management.operator import OperatorCommand
+from trials.delegations.settlement import settle_trail
 
 HOW = (
     "{count} rows differ from their history. To settle them, which changes no row and writes to the history that they "
@@ -22,7 +23,8 @@ HOW = (
 SHOWN = 60
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    asks_why = False
     help = "Show every row that differs from its history; with --by, --second and --reason settle it. Run as the owner."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,280 @@
+"""Find and count entries of the trail with a filter, in the index (`audit.trail_index`)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from audit.clock import as_utc
+from audit.models import TrailIndexRow
+from audit.trail_index import words
+from audit.trail_reading.reading import TrailPosition
+from audit.trail_reading.sources import HISTORY_KINDS, SIGNATURE_KINDS, Filter
+
+TABLE = TrailIndexRow._meta.db_table
+# Counts are exact up to this number.
+COUNTED = 10_000
+STATES = ("after_inclusion", "after_signature", "after_lock", "after_unlock", "in_bulk")
+DAY = 24 * 60
+
+
+class Found(NamedTuple):
+    """Where an entry is: its number in the index, its time, its table, and its number there."""
+
+    number: int
+    at: datetime
+    source: str
+    row: int
+
+
+@dataclass
+class EntryCondition:
+    """SQL conditions, joined by AND, with their parameters."""
+
+    parts: list[str]
+    params: list[Any]
+
+    def add(self, sql: str, *params: Any) -> None:
+        """Add a condition."""
+        self.parts.append(sql)
+        self.params += params
+
+    @property
+    def sql(self) -> str:
+        """The conditions as one."""
+        return " AND ".join(self.parts)
+
+
+def find(
+    trail_filter: Filter,
+    *,
+    may: Collection[str],
+    size: int,
+    after: TrailPosition | None = None,
+    oldest_first: bool = False,
+    beyond: int | None = None,
+) -> list[Found]:
+    """Return the next entries. after: the end of the page before. beyond: the number of the last entry seen."""
+    direction = "ASC" if oldest_first else "DESC"
+    if after is not None:
+        beyond = _number_at(trail_filter, may, after, direction)
+        if beyond is None:
+            return []
+    sparse = _is_sparse(trail_filter, may)
+    if (found := _conditions(trail_filter, may, in_order=not sparse)) is None:
+        return []
+    # An expression in the order keeps the database from reading all entries in order.
+    order = "e.id + 0" if sparse else "e.id"
+    selects, params = list[str](), list[Any]()
+    for condition in found:
+        if beyond is not None:
+            condition.add(f"e.id {'>' if oldest_first else '<'} %s", beyond)
+        selects.append(
+            f"SELECT * FROM (SELECT e.id, e.at, e.source, e.row FROM {TABLE} e WHERE {condition.sql} "
+            f"ORDER BY {order} {direction} LIMIT {size}) s"
+        )
+        params += condition.params
+    with connection.cursor() as cursor:
+        cursor.execute(f"{' UNION ALL '.join(selects)} ORDER BY 1 {direction} LIMIT {size}", params)
+        return [Found(number, as_utc(at), source, row) for number, at, source, row in cursor.fetchall()]
+
+
+def count(trail_filter: Filter, *, may: Collection[str], most: int = COUNTED) -> int:
+    """Return the number of entries that pass a filter; `most` + 1 if they are more than `most`. One statement."""
+    if (found := _conditions(trail_filter, may)) is None:
+        return 0
+    selects = [f"SELECT 1 FROM {TABLE} e WHERE {each.sql}" for each in found]
+    limited = [f"SELECT * FROM ({select} LIMIT {most + 1}) s" for select in selects]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM ({' UNION ALL '.join(limited)}) t",
+            [p for each in found for p in each.params],
+        )
+        return min(int(cursor.fetchone()[0]), most + 1)
+
+
+def count_by_patient(trail_filter: Filter, patients: Collection[int]) -> dict[int, int]:
+    """Return by patient the number of entries that pass a filter, of those that everybody may see. One statement."""
+    found = _conditions(trail_filter, ()) if patients else None
+    if found is None:
+        return {}
+    own = found[0]
+    own.add(f"e.patient_id IN ({', '.join(['%s'] * len(patients))})", *patients)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT e.patient_id, count(*) FROM {TABLE} e WHERE {own.sql} GROUP BY e.patient_id", own.params
+        )
+        return dict(cursor.fetchall())
+
+
+def _is_sparse(trail_filter: Filter, may: Collection[str]) -> bool:
+    """Return whether a time of day has so few entries that they are found by its index, and sorted.
+
+    Reading in order would pass almost all entries of the trail; of many entries it finds the next ones soon.
+    """
+    return trail_filter.minutes is not None and count(trail_filter, may=may) <= COUNTED
+
+
+def _stored(at: datetime) -> Any:
+    """Return an instant as the database compares it."""
+    return connection.ops.adapt_datetimefield_value(at)
+
+
+def _number_at(
+    trail_filter: Filter, may: Collection[str], position: TrailPosition, direction: str
+) -> int | None:
+    """Return the number of the last entry of the page before: the n-th of exactly its time. None if there is none."""
+    found = _conditions(replace(trail_filter, exactly=position.at), may) or []
+    selects = [f"SELECT e.id FROM {TABLE} e WHERE {each.sql}" for each in found]
+    if not selects:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{' UNION ALL '.join(selects)} ORDER BY 1 {direction} LIMIT {position.shown}",
+            [p for each in found for p in each.params],
+        )
+        numbers = cursor.fetchall()
+    return numbers[-1][0] if numbers else None
+
+
+def _conditions(
+    trail_filter: Filter, may: Collection[str], *, in_order: bool = False
+) -> list[EntryCondition] | None:
+    """Return the conditions of the parts of the trail: the trial's own entries, and those of its people.
+
+    in_order: the index of the time of day is not used, so that entries are read in the order of their numbers.
+    None if nothing can pass. Each part has its own statement, so that each reads its index in order.
+    """
+    own = EntryCondition([], [])
+    own.add("e.trial_id = %s", trail_filter.trial_id)
+    parts = [own]
+    if not trail_filter.patient_id:
+        parts.append(_of_people(trail_filter))
+    for condition in parts:
+        _add_rights(condition, may)
+        _add_place(condition, trail_filter)
+        _add_actor(condition, trail_filter)
+        _add_time(condition, trail_filter, "e.minute + 0" if in_order else "e.minute")
+        _add_state(condition, trail_filter)
+        if trail_filter.search:
+            searched = words.condition(trail_filter.search, "e.id", connection.vendor)
+            if searched is None:
+                return None
+            condition.add(searched[0], *searched[1])
+    return parts
+
+
+def _of_people(trail_filter: Filter) -> EntryCondition:
+    """Return the condition of the accounts of the trial's people, and of events without a person."""
+    condition = EntryCondition(["e.trial_id = 0"], [])
+    people = trail_filter.people or (0,)
+    places = ", ".join(["%s"] * len(people))
+    condition.add(
+        f"(e.person_id IN ({places}) OR (e.source = 'access' AND e.user_id IS NULL AND e.origin <> 'web'))",
+        *people,
+    )
+    return condition
+
+
+def _add_rights(condition: EntryCondition, may: Collection[str]) -> None:
+    rights = ["", *sorted(may)]
+    condition.add(f"e.see IN ({', '.join(['%s'] * len(rights))})", *rights)
+
+
+def _add_place(condition: EntryCondition, trail_filter: Filter) -> None:
+    if trail_filter.patient_id:
+        condition.add("e.patient_id = %s", trail_filter.patient_id)
+    if trail_filter.row:
+        condition.add("e.source = %s AND e.key = %s", *trail_filter.row)
+    if trail_filter.form:
+        source = trail_filter.form if "." in trail_filter.form else "patients.record"
+        condition.add(
+            "e.source = %s AND e.form = %s", source, "" if "." in trail_filter.form else trail_filter.form
+        )
+    if trail_filter.item:
+        _add_item(condition, trail_filter.item)
+    if trail_filter.watched:
+        condition.parts.append(
+            "(" + " OR ".join(_watched(condition, *each) for each in trail_filter.watched) + ")"
+        )
+
+
+def _add_item(condition: EntryCondition, item: str) -> None:
+    condition.add(_contains("e.items"), f"% {_escaped(item)} %")
+
+
+def _watched(condition: EntryCondition, source: str, form: str, items: tuple[str, ...]) -> str:
+    """Return the SQL of watched items of a form or columns of a table; without items every entry counts."""
+    condition.params += [source, form]
+    named = []
+    for item in items:
+        named.append(_contains("e.items"))
+        condition.params.append(f"% {_escaped(item)} %")
+    return "(e.source = %s AND e.form = %s" + (f" AND ({' OR '.join(named)}))" if named else ")")
+
+
+def _contains(column: str) -> str:
+    return f"{column} LIKE %s ESCAPE '!'"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _add_actor(condition: EntryCondition, trail_filter: Filter) -> None:
+    if trail_filter.user_id == -1:
+        condition.add("e.user_id IS NULL")
+    elif trail_filter.user_id == -2:
+        condition.add("e.user_id IS NOT NULL")
+    elif trail_filter.user_id is not None:
+        condition.add("e.user_id = %s", trail_filter.user_id)
+    if trail_filter.about is not None:
+        condition.add("e.person_id = %s", trail_filter.about)
+    for name in ("role", "origin", "session", "address"):
+        if value := getattr(trail_filter, name):
+            condition.add(f"e.{name} = %s", value)
+
+
+def _add_time(condition: EntryCondition, trail_filter: Filter, minute: str) -> None:
+    if trail_filter.exactly:
+        condition.add("e.at = %s", _stored(trail_filter.exactly))
+    if trail_filter.since:
+        condition.add("e.at >= %s", _stored(trail_filter.since))
+    if trail_filter.until:
+        condition.add("e.at < %s", _stored(trail_filter.until))
+    if trail_filter.minutes is not None:
+        first, last = trail_filter.minutes
+        joined = "AND" if first <= last else "OR"
+        of_day = f"({minute}) %% {DAY}"
+        condition.add(f"({of_day} >= %s {joined} {of_day} <= %s)", first, last)
+    if trail_filter.outside is not None:
+        hours = trail_filter.outside
+        days = ", ".join(str(int(day)) for day in hours.days) or "-1"
+        condition.add(
+            f"(e.minute / {DAY} NOT IN ({days}) OR e.minute %% {DAY} < %s OR e.minute %% {DAY} >= %s)",
+            hours.first,
+            hours.last,
+        )
+
+
+def _add_state(condition: EntryCondition, trail_filter: Filter) -> None:
+    if trail_filter.kind == "access":
+        condition.add("e.source = 'access' AND e.form = ''")
+    elif trail_filter.kind:
+        condition.add("e.kind = %s", trail_filter.kind)
+        if (
+            trail_filter.kind in HISTORY_KINDS
+            or trail_filter.kind in SIGNATURE_KINDS
+            or trail_filter.kind == "review"
+        ):
+            condition.add("e.source <> 'access'")
+        else:
+            condition.add("e.source = 'access'")
+    for name in STATES:
+        if name in trail_filter.states:
+            # As the conditions of their indexes say it: SQLite uses them for no other words.
+            condition.add(f"e.{name}")
+    if trail_filter.late is not None:
+        condition.add("e.delay IS NOT NULL AND e.delay > %s", trail_filter.late)

@@ -1,0 +1,58 @@
+"""Models of infusions at the bedside and, apart from them, of all that depends on the arm: allocation, product;
+and who was unblinded."""
+
+from dosing.models.allocation import AllocationCommitment, AllocationList, AllocationSlot
+from dosing.models.bags import Bag, BagMovement
+from dosing.models.bedside import (
+    BedsideGap,
+    BedsideObservation,
+    GiveBefore,
+    InfusionEventCheck,
+    InfusionStep,
+    StopDecision,
+)
+from dosing.models.donors import CellBank, Donation, Donor
+from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
+from dosing.models.kits import Kit
+from dosing.models.levels import LevelOpening, LevelPatient
+from dosing.models.lots import Lot, LotDecision, LotResult
+from dosing.models.products import Preparation, ProductDeviation
+from dosing.models.treatments import SlotQuerySet, TreatmentQuerySet
+from dosing.models.unblinding import PlannedUnblinding, Unblinding
+from dosing.models.worksheets import KitCheck, LateInfusion, StopOverride, WorksheetStep
+
+__all__ = [
+    "BEDSIDE",
+    "BEDSIDE_FACTS",
+    "AllocationCommitment",
+    "AllocationList",
+    "AllocationSlot",
+    "Bag",
+    "BagMovement",
+    "BedsideGap",
+    "BedsideObservation",
+    "CellBank",
+    "Donation",
+    "Donor",
+    "GiveBefore",
+    "Infusion",
+    "InfusionEventCheck",
+    "InfusionStep",
+    "Kit",
+    "KitCheck",
+    "LateInfusion",
+    "LevelOpening",
+    "LevelPatient",
+    "Lot",
+    "LotDecision",
+    "LotResult",
+    "PlannedUnblinding",
+    "Preparation",
+    "ProductDeviation",
+    "SlotQuerySet",
+    "StopDecision",
+    "StopOverride",
+    "TreatmentQuerySet",
+    "Unblinding",
+    "WorksheetStep",
+]

@@ -1,0 +1,51 @@
+"""Pages of the product of one infusion. In a masked trial blinded roles are refused, whatever the arm."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from dosing.allocation.slots import arm_of
+from dosing.infusions.bedside_views import infusion_address, infusion_of, product_card, row_page
+from dosing.models import Infusion
+from dosing.products.product_forms import PreparationForm, typed_dose
+from patients.entry.form_page.page_drafts import PageDraft
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+from trials.reader import reader_language
+
+
+@trial_page(see=P.SEE_TREATMENT, change=P.PREPARE_PRODUCT)
+def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Show the product of an infusion with its dose; record or amend it."""
+    row = infusion_of(request, code, number)
+    arm = arm_of(row.patient)
+    context = {
+        **product_card(request, row),
+        "arm": arm.title.in_language(reader_language()) if arm else "",
+    }
+    may_prepare, recorded = request.access.may(P.PREPARE_PRODUCT), context["product"] is not None
+    context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
+    context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
+    context["may_change"] = may_prepare and recorded
+    if context["may_change"] and not context["editing"]:
+        context["editing"] = PageDraft(request, row.patient).stored() is not None
+    context["may_prepare"] = may_prepare
+    if request.method != "POST" and not context["editing"]:
+        return render(
+            request, "dosing/preparation.html", {"infusion": row, "patient": row.patient, **context}
+        )
+    return row_page(
+        request,
+        lambda data: PreparationForm(data, row=row, product=context["product"], arm=arm),
+        "dosing/preparation.html",
+        row=row,
+        done=infusion_address(row, "dosing:preparation"),
+        context_of=lambda _row: {**context, "editing": True},
+    )
+
+
+@trial_page(see=None, change=P.PREPARE_PRODUCT)
+def dose(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Render the dose box for the typed cells, or the message for an unreadable number. Stores nothing."""
+    row = infusion_of(request, code, number)
+    box = typed_dose(row, request.POST.get("viable_cells", ""))
+    return render(request, "dosing/_dose.html", {"dose": box})

@@ -1,0 +1,187 @@
+"""Pages of one bag, one lot and one donor: the record, what belongs to it in both directions, and the steps on it."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
+from dosing.infusions.bedside_views import infusion_address, infusion_of
+from dosing.models import Bag, BagMovement, CellBank, Donation, Donor, Lot, LotDecision
+from dosing.stock import ledger, stock_forms
+from dosing.stock.balance import recipients_of
+from dosing.stock.moving import read_bags
+from dosing.stock.release import newest_results, product_of, verdict_of
+from dosing.stock.stock_views import address_of, step
+from dosing.stock.words import place_words
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+from trials.reader import reader_language
+
+TITLES = {
+    "store": gettext_lazy("Store elsewhere"),
+    "excursion": gettext_lazy("Temperature excursion"),
+    "infused": gettext_lazy("Infused"),
+    "return": gettext_lazy("Returned from the ward"),
+    "waste": gettext_lazy("Discard"),
+    "destroy": gettext_lazy("Destroy"),
+    "reverse": gettext_lazy("Undo the last movement"),
+    "result": gettext_lazy("Record a result"),
+    "decide": gettext_lazy("Decide and sign"),
+    "receive": gettext_lazy("Receive bags"),
+    "donation": gettext_lazy("Record a donation"),
+    "bank": gettext_lazy("Record a cell bank"),
+    "judge": gettext_lazy("Assess the excursion"),
+    "donor": gettext_lazy("Record a donor"),
+    "dispense": gettext_lazy("Hand over to the ward"),
+}
+
+
+@trial_page(see=P.SEE_TREATMENT)
+def bag(request: TrialRequest, number: int) -> HttpResponse:
+    """Show a bag with its ledger."""
+    row = _of_trial(request, Bag, number)
+    (held,) = read_bags([row.pk])
+    standing = ledger.in_force(held.movements)
+    last = standing[-1].target if standing else ledger.Account.SUPPLIER
+    rest = held.rest
+    context = {
+        "bag": held.bag,
+        "rows": held.rows,
+        "zone": request.trial.zone,
+        "place": place_words(held.bag, rest[0] if rest else last, held.place),
+        "rest": f"{rest[1] / 1000:g}" if rest else "",
+        "donor": held.bag.lot.bank.donation.donor if held.bag.lot.bank else None,
+        "steps": _steps(request, "dosing:bag-step", row, stock_forms.STEPS_OF_BAG),
+        "excursions": [
+            each
+            for each in held.rows
+            if each.kind == "excursion" and not each.reversed_by_id and not each.judged
+        ],
+        "may_change": request.access.may(P.PREPARE_PRODUCT),
+    }
+    return render(request, "dosing/stock/bag.html", context)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def bag_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
+    """Record what happened to a bag: stored elsewhere, an excursion, infused, returned, discarded …"""
+    return _step(request, _of_trial(request, Bag, number), kind, stock_forms.STEPS_OF_BAG)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def judge(request: TrialRequest, number: int) -> HttpResponse:
+    """Decide whether a bag may be used after a temperature excursion."""
+    rows = BagMovement.objects.visible_to(request.user).filter(trial=request.trial, kind="excursion")
+    row = get_object_or_404(rows.select_related("bag"), pk=number)
+    form = stock_forms.JudgementForm(request.POST or None, trial=request.trial, row=row)
+    back = address_of(request.trial.slug, row.bag)
+    return step(request, form, title=str(TITLES["judge"]), back=back, about=row.bag.number)
+
+
+@trial_page(see=P.SEE_TREATMENT)
+def lot(request: TrialRequest, number: int) -> HttpResponse:
+    """Show the record of a lot, its results against the specification, decisions, bags and recipients."""
+    row = _of_trial(request, Lot, number, "bank__donation__donor")
+    row.trial = request.trial
+    results = newest_results(row)
+    product, language = product_of(row), reader_language()
+    tests = [
+        (test.title.in_language(language), test.limit, results.get(test.code))
+        for test in (product.tests if product else ())
+    ]
+    context = {
+        "lot": row,
+        "tests": tests,
+        "verdict": verdict_of(row, results),
+        "decisions": LotDecision.objects.filter(lot=row).select_related("recorded_by").order_by("-pk"),
+        "bags": Bag.objects.filter(lot=row).order_by("number"),
+        "recipients": recipients_of(lot=row),
+        "late": [each for each in results.values() if each.late and each.finding == "failed"],
+        "steps": _steps(request, "dosing:lot-step", row, stock_forms.STEPS_OF_LOT),
+    }
+    return render(request, "dosing/stock/lot.html", context)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def lot_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
+    """Record a result of a lot, decide about it, or receive its bags."""
+    return _step(request, _of_trial(request, Lot, number), kind, stock_forms.STEPS_OF_LOT)
+
+
+@trial_page(see=P.SEE_TREATMENT)
+def donors(request: TrialRequest) -> HttpResponse:
+    """List the donors of the trial."""
+    rows = Donor.objects.visible_to(request.user).filter(trial=request.trial).order_by("code")
+    context = {"donors": rows, "may_change": request.access.may(P.PREPARE_PRODUCT)}
+    return render(request, "dosing/stock/donors.html", context)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def new_donor(request: TrialRequest) -> HttpResponse:
+    """Record a donor."""
+    form = stock_forms.DonorForm(request.POST or None, trial=request.trial)
+    return step(
+        request,
+        form,
+        title=str(TITLES["donor"]),
+        back=reverse("dosing:donors", args=[request.trial.slug]),
+        done=lambda made: address_of(request.trial.slug, made),
+    )
+
+
+@trial_page(see=P.SEE_TREATMENT)
+def donor(request: TrialRequest, number: int) -> HttpResponse:
+    """Show a donor: criteria, donations, banks, lots, and every patient who received the cells (ATM-03)."""
+    row = _of_trial(request, Donor, number)
+    plan, language = request.trial.rules.donors, reader_language()
+    texts = {each.id: each.text.in_language(language) for each in plan.criteria} if plan else {}
+    context = {
+        "donor": row,
+        "findings": [(texts.get(each["id"], each["id"]), each["allows"]) for each in row.findings],
+        "donations": Donation.objects.filter(donor=row),
+        "banks": CellBank.objects.filter(donation__donor=row).select_related("donation"),
+        "lots": Lot.objects.filter(bank__donation__donor=row),
+        "recipients": recipients_of(lot__bank__donation__donor=row),
+        "steps": _steps(request, "dosing:donor-step", row, stock_forms.STEPS_OF_DONOR),
+    }
+    return render(request, "dosing/stock/donor.html", context)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def donor_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
+    """Record a donation or a cell bank of a donor."""
+    return _step(request, _of_trial(request, Donor, number), kind, stock_forms.STEPS_OF_DONOR)
+
+
+@trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
+def dispense(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Hand the thawed bags of an infusion over to the ward."""
+    row = infusion_of(request, code, number)
+    form = stock_forms.DispensingForm(request.POST or None, trial=request.trial, row=row)
+    back = infusion_address(row, "dosing:preparation")
+    return step(
+        request, form, title=str(TITLES["dispense"]), back=back, about=row.patient.code, patient=row.patient
+    )
+
+
+def _of_trial(request: TrialRequest, model: Any, number: int, *related: str) -> Any:
+    rows = model.objects.visible_to(request.user).filter(trial=request.trial)
+    return get_object_or_404(rows.select_related(*related) if related else rows, pk=number)
+
+
+def _steps(request: TrialRequest, name: str, row: Any, kinds: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return title and address of the steps on a row that the reader may take."""
+    if not request.access.may(P.PREPARE_PRODUCT):
+        return []
+    return [(str(TITLES[kind]), reverse(name, args=[request.trial.slug, row.pk, kind])) for kind in kinds]
+
+
+def _step(request: TrialRequest, row: Any, kind: str, kinds: dict[str, Any]) -> HttpResponse:
+    row.trial = request.trial
+    if kind not in kinds:
+        raise Http404
+    form = kinds[kind](request.POST or None, trial=request.trial, row=row)
+    back = address_of(request.trial.slug, row)
+    return step(request, form, title=str(TITLES[kind]), back=back, about=str(row))

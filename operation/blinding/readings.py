@@ -1,0 +1,155 @@
+"""What a person is shown, as bytes that can be compared, and the walk along all links (BLD-01 to BLD-03)."""
+
+import hashlib
+import html
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.apps import apps
+from django.core.management.color import no_style
+from django.db import connection, transaction
+from django.test import Client
+
+from trials.models import Trial
+
+# What may differ between two answers to the same question: tokens, and ids drawn for one request.
+DRAWN = (
+    (re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*'), rb"\1"),
+    (re.compile(rb'("X-CSRFToken": ")[^"]*'), rb"\1"),
+    (re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), b"(id)"),
+    (re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), b"(key)"),
+    # The hash of a file whose rows hold such ids, in the manifest, the register and the trail; the rows are compared.
+    (re.compile(rb'("sha256": "|""sha256"": "")[^"]*'), rb"\1"),
+    (
+        re.compile(rb'(data-label="SHA-256">|SHA-256 of the file(?:,,|</dt>\s*<dd>))[0-9a-f]{64}'),
+        rb"\1(hash)",
+    ),
+    (re.compile(rb"(,(?:finished|aborted|taken),[0-9]*,)[0-9a-f]{64}"), rb"\1(hash)"),
+)
+HEADERS = (
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Language",
+    "Location",
+    "HX-Trigger",
+    "Cache-Control",
+)
+# Pages of the same kind, of which the first stands for all: a visit or captured form of any patient, a field of it.
+ALIKE = (
+    (re.compile(r"/patients/[^/]+/visits/[^/]+/"), "/patients/*/visits/*/"),
+    (re.compile(r"/patients/[^/]+/logs/"), "/patients/*/logs/"),
+    (re.compile(r"/locks/(record|visit|patient)/[0-9]+/"), r"/locks/\1/*/"),
+    (re.compile(r"\bfield=.*"), ""),
+)
+LINK = re.compile(r'(?:href|src|hx-get)="([^"#]*)')
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back everything that was stored inside: two readings start from the same rows and numbers."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    # PostgreSQL goes on counting after a rollback; numbers of rows stand in the export of the trail.
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)
+
+
+def hashed(data: bytes) -> bytes:
+    """Return what stands for a PDF in a comparison: the hash of all its bytes."""
+    return hashlib.sha512(data).hexdigest().encode()
+
+
+def shown(response: Any, read_pdf: Callable[[bytes], bytes] = hashed) -> bytes:
+    """Return status, headers and content of an answer without what is drawn anew for each; a zip file by file.
+
+    read_pdf: returns what stands for a PDF.
+    """
+    body = b"".join(response.streaming_content) if response.streaming else response.content
+    if response.get("Content-Type") == "application/zip":
+        body = _unzipped(body)
+    if response.get("Content-Type") == "application/pdf":
+        body = read_pdf(body)
+    for pattern, kept in DRAWN:
+        body = pattern.sub(kept, body)
+    head = "".join(f"{name}: {response[name]}\n" for name in HEADERS if name in response)
+    return f"{response.status_code}\n{head}\n".encode() + body
+
+
+def _unzipped(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return b"\n".join(name.encode() + b"\n" + archive.read(name) for name in archive.namelist())
+
+
+def without_times(page: bytes) -> bytes:
+    """Return a page of the trail without when each row was written: PostgreSQL asks its own clock."""
+    page = re.sub(rb"(<time [^>]*>)[^<]*", rb"\1", page)
+    return re.sub(rb"(?:\d{4}-\d\d-\d\d[T ]|\d\d-\w{3}-\d{4} )\d\d:\d\d:\d\d[.\d]*", b"(time)", page)
+
+
+Show = Callable[[Any], bytes]
+
+
+def crawl(client: Client, urls: Iterable[str], *, show: Show = shown) -> dict[str, bytes]:
+    """Return by address what a person is shown there."""
+    return {url: show(client.get(url)) for url in urls}
+
+
+def walk(
+    client: Client, start: str, *, within: str, also: Iterable[str], show: Show = shown
+) -> dict[str, bytes]:
+    """Follow every link from `start` and `also` inside `within`; of pages of the same kind only the first."""
+    found, waiting = crawl(client, also, show=show), [start]
+    seen = {_shape(url) for url in found if "?" not in url}
+    while waiting:
+        url = waiting.pop(0)
+        if (shape := _shape(url)) in seen:
+            continue
+        seen.add(shape)
+        response = client.get(url)
+        found[url] = show(response)
+        if response.get("Content-Type", "").startswith("text/html"):
+            waiting += [link for link in links_of(found[url], url) if link.startswith(within)]
+    return found
+
+
+def _shape(url: str) -> tuple[str, tuple[str, ...]]:
+    for pattern, kept in ALIKE:
+        url = pattern.sub(kept, url)
+    parts = urlsplit(url)
+    return parts.path, tuple(sorted(parse_qs(parts.query)))
+
+
+def links_of(page: bytes, at: str) -> Iterator[str]:
+    for link in LINK.findall(page.decode()):
+        address = html.unescape(link)
+        yield urlsplit(at).path + address if address.startswith("?") else address
+
+
+def differences(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, tuple[str, str]]:
+    """Return by address the first line in which two readings differ; nothing when all bytes are the same."""
+    found = {}
+    for url in {**before, **after}:
+        one, other = before.get(url, b"(not reached)"), after.get(url, b"(not reached)")
+        if one != other:
+            lines = zip([*one.splitlines(), b""], [*other.splitlines(), b""], strict=False)
+            found[url] = next(
+                ((a.decode(), b.decode()) for a, b in lines if a != b),
+                ("(length)", f"{len(one)} {len(other)}"),
+            )
+    return found
+
+
+def read_after(
+    trial: Trial, change: Callable[[Trial], None], read: Callable[[], dict[str, bytes]]
+) -> dict[str, bytes]:
+    """Return a reading made after a change; both are taken back."""
+    with undone():
+        change(trial)
+        return read()

@@ -1,0 +1,26 @@
+"""Who knows the treatment of a patient by an unblinding, and since when: `dosing` provides it, every room may show it.
+
+Unblinding one patient changes no role; what the person assesses in this patient afterwards is marked (BLD-04).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from patients.models import Patient
+
+Provider = Callable[[Patient], Mapping[int, datetime]]
+providers: list[Provider] = []
+
+
+def arm_known_since(patient: Patient) -> dict[int, datetime]:
+    """Return by the key of a person since when the arm of the patient is known to them.
+
+    Empty in an open trial. One query per provider for each object of the patient, however often it is asked.
+    """
+    if not patient.trial.masked:
+        return {}
+    known: dict[int, datetime] | None = patient.__dict__.get("_arm_known_since")
+    if known is None:
+        known = {person: since for provider in providers for person, since in provider(patient).items()}
+        patient.__dict__["_arm_known_since"] = known
+    return known

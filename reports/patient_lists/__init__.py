@@ -1,0 +1,1 @@
+"""Lists over all patients for inspection and monitoring, one row for each patient or form."""

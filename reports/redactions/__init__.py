@@ -1,0 +1,1 @@
+"""Pages on which personal data in free text are masked by two persons."""

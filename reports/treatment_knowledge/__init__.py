@@ -1,0 +1,1 @@
+"""Who knew the treatment of whom."""

@@ -1,0 +1,29 @@
+"""Titles of adverse events and of their drafts in the audit trail."""
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.utils.translation import gettext as _
+
+from audit.trail_reading.change_labels import Reader
+from audit.trail_reading.row_titles import SEPARATOR, TitleMaker
+from safety.models import AdverseEvent
+
+
+def _draft(row: Any, reader: Reader) -> str:
+    return _("Draft %(number)s of an adverse event") % {"number": row.number}
+
+
+def input_label(name: str) -> str:
+    """Return what an input of a draft is called: as the column of the event, if there is one."""
+    try:
+        return str(getattr(AdverseEvent._meta.get_field(name), "verbose_name", name))
+    except FieldDoesNotExist:
+        return name
+
+
+TITLES: dict[str, TitleMaker] = {
+    "safety.adverseevent": lambda row, reader: f"AE {row.number}{SEPARATOR}{row.term}",
+    "safety.eventdraft": _draft,
+}
+PARTS = {("safety.eventdraft", "payload"): input_label}

@@ -1,0 +1,477 @@
+"""The page of the bedside over HTTP: steps, observations, refusals, keys, clocks (CEL-12, CEL-15, CEL-16)."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from audit.context import acting
+from dosing.models import (
+    BedsideGap,
+    BedsideObservation,
+    GiveBefore,
+    Infusion,
+    InfusionEventCheck,
+    InfusionStep,
+    StopDecision,
+)
+from patients.models import Deviation
+from tests.support import build
+from tests.support.pages.infusions import bedside as typed_record
+from tests.support.pages.infusions import page, stored, text_of, weighed
+from tests.support.study.bedside import INCLUDED
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+SIGNS = {
+    "o-hr": "80", "o-rr": "20", "o-sbp": "120", "o-dbp": "70", "o-spo2": "95", "o-rhythm": "SINUS", "o-reaction": "NONE"
+}  # fmt: skip
+
+
+@pytest.fixture
+def clock():
+    """It is 10:00 at the site on the day of inclusion; the clock moves only when a test moves it."""
+    with time_machine.travel(START, tick=False) as travel:
+        yield travel
+
+
+@pytest.fixture
+def patient(trial, clock):
+    clock.move_to(START - timedelta(hours=2))
+    patient = build.enrolled(trial=trial, on=INCLUDED)
+    clock.move_to(START)
+    return patient
+
+
+@pytest.fixture
+def nurse(trial, patient):
+    """A coordinator, who has recorded the weight of the day."""
+    person = build.user("coordinator", trial=trial, full_name="Ward Nurse")
+    build.client(person).post(page(patient, "weight"), weighed(weight_measured="10-Mar-2026 09:30"))
+    return person
+
+
+@pytest.fixture
+def physician(trial, patient):
+    return build.user("investigator", trial=trial, full_name="Ward Doctor")
+
+
+KEYS = iter(range(10**9))
+
+
+def send(person, patient, do, *, key="", name="bedside", script=True, **fields):
+    """Send a form of the page; signed in anew, because the clock of these tests goes past the end of a session."""
+    typed = {"do": do, "key": key or f"key-{next(KEYS)}", **fields}
+    headers = {"Accept": "application/json"} if script else {}
+    return build.client(person).post(page(patient, name), typed, headers=headers)
+
+
+def shown(person, patient):
+    return build.client(person).get(page(patient, "bedside"))
+
+
+def sentences(answer) -> str:
+    assert answer.status_code == 422, answer.content
+    return " ".join(answer.json()["sentences"])
+
+
+def tapped(at: datetime, offset: int = 0) -> dict[str, str]:
+    """Return what the script sends of a tap at a server's time, on a tablet so many seconds ahead."""
+    return {"tapped_ms": str(int((at.timestamp() + offset) * 1000)), "offset_ms": str(offset * 1000)}
+
+
+def kinds(patient) -> list[str]:
+    return list(InfusionStep.objects.in_force().order_by("at", "pk").values_list("kind", flat=True))
+
+
+class TestSteps:
+    """CEL-12: start, pauses, rate, stop, volume, in a ledger."""
+
+    def test_a_whole_infusion_completes_the_record_of_the_infusion(self, nurse, patient, clock):
+        for minutes, do, fields in (
+            (0, "started", {"value": "60"}), (10, "paused", {"reason": "Change of the bag"}), (15, "resumed", {}),
+            (20, "rate", {"value": "120"}), (60, "stopped", {"value": "98,5"}),
+        ):  # fmt: skip
+            clock.move_to(START + timedelta(minutes=minutes))
+            assert send(nurse, patient, do, **fields).json() == {"stored": InfusionStep.Kind(do).label}
+        row = stored(patient)
+        assert (row.state, row.started_at, row.ended_at) == ("given", START, START + timedelta(hours=1))
+        assert (row.volume_ml, row.interrupted, row.interruption_reason) == (
+            Decimal("98.50"),
+            "Y",
+            "Change of the bag",
+        )
+        words = text_of(shown(nurse, patient))
+        assert "0:55:00" in words
+        assert "95.0 mL" in words
+
+    def test_a_start_without_a_weight_is_refused(self, trial, patient):
+        nurse = build.user("coordinator", trial=trial)
+        assert "weight of the day first" in sentences(send(nurse, patient, "started"))
+        assert not InfusionStep.objects.exists()
+
+    def test_a_start_is_refused_as_the_record_of_the_infusion_refuses_it(self, nurse, patient, clock):
+        """CEL-14: consent, eligibility, window and the age of the weight, by the same checks."""
+        assert "included on" in sentences(send(nurse, patient, "started", typed_at="09-Mar-2026 10:00"))
+        assert "measured after the start" in sentences(
+            send(nurse, patient, "started", typed_at="10-Mar-2026 09:00")
+        )
+        clock.move_to(START + timedelta(days=2))
+        assert "older than 24 hours" in sentences(send(nurse, patient, "started"))
+        assert not InfusionStep.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("before", "do", "sentence"),
+        [
+            ([], "paused", "was not started yet"),
+            ([], "stopped", "was not started yet"),
+            (["started"], "started", "already started"),
+            (["started"], "resumed", "was running"),
+            (["started", "paused"], "paused", "paused already"),
+        ],
+    )
+    def test_a_step_in_an_impossible_order_is_refused_with_a_sentence(
+        self, nurse, patient, clock, before, do, sentence
+    ):
+        fields = {"reason": "Line", "value": ""}
+        for place, step in enumerate(before):
+            clock.move_to(START + timedelta(minutes=place))
+            assert send(nurse, patient, step, **fields).status_code == 200
+        clock.move_to(START + timedelta(minutes=30))
+        assert sentence in sentences(
+            send(nurse, patient, do, reason="Line", value="50" if do == "stopped" else "")
+        )
+        assert kinds(patient) == before
+
+    def test_a_moment_in_the_future_is_refused(self, nurse, patient):
+        later = START + timedelta(minutes=2)
+        assert "not come yet" in sentences(send(nurse, patient, "started", **tapped(later)))
+        assert "not come yet" in sentences(send(nurse, patient, "started", typed_at="10-Mar-2026 11:00"))
+
+    def test_nothing_is_recorded_after_the_death(self, nurse, patient, clock):
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(days=21))
+        died = {
+            "survival_status": "DEAD",
+            "died_on": "2026-03-11",
+            "contact_by": "RECORD",
+            "death_cause": "CARDIAC",
+        }
+        build.record(patient, "vital_status", died, visit="D14", draft=True)
+        assert "died on" in sentences(send(nurse, patient, "stopped", value="50"))
+
+    @pytest.mark.parametrize(
+        ("do", "fields", "sentence"),
+        [
+            ("stopped", {"value": "0"}, "above zero"), ("rate", {}, "rate, in mL/h"),
+            ("stopped", {"value": "5001"}, "at most 5000"), ("stopped", {"value": "many"}, "is not a number"),
+            ("dance", {}, "out of date"),
+        ],
+    )  # fmt: skip
+    def test_what_is_missing_or_impossible_is_said(self, nurse, patient, clock, do, fields, sentence):
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=5))
+        assert sentence in sentences(send(nurse, patient, do, **fields))
+
+    def test_a_stop_waits_for_no_number(self, nurse, patient, clock):
+        """In an emergency one tap is enough; the record waits for the volume, which a correction gives."""
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=12))
+        send(nurse, patient, "stopped")
+        assert stored(patient).state == "planned"
+        assert "its record is not complete" in text_of(shown(nurse, patient))
+        stop = InfusionStep.objects.get(kind="stopped")
+        send(
+            nurse, patient, "correct", row=stop.pk, typed_at="10:12", value="20", reason="Read from the pump"
+        )
+        assert (stored(patient).state, stored(patient).volume_ml) == ("given", Decimal(20))
+
+    def test_a_step_is_corrected_with_a_reason_and_the_record_follows(self, nurse, patient, clock):
+        """AUD-04: the old row stays, struck out; the columns of the infusion are derived again."""
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(hours=1))
+        send(nurse, patient, "stopped", value="100")
+        stop = InfusionStep.objects.get(kind="stopped")
+        right = {"row": stop.pk, "typed_at": "10-Mar-2026 10:50", "value": "90"}
+        assert "Say why" in sentences(send(nurse, patient, "correct", **right))
+        assert send(nurse, patient, "correct", reason="Read wrongly", **right).status_code == 200
+        stop.refresh_from_db()
+        assert str(stop.struck_out_reason) == "Read wrongly"
+        row = stored(patient)
+        assert (row.volume_ml, row.ended_at) == (Decimal(90), START + timedelta(minutes=50))
+        start = InfusionStep.objects.get(kind="started")
+        assert "not started yet" in sentences(
+            send(nurse, patient, "correct", row=start.pk, strike="Y", reason="Never happened")
+        )
+
+    def test_an_infusion_documented_late_takes_no_step(self, nurse, patient, clock):
+        clock.move_to(START + timedelta(hours=3))
+        typed = typed_record(version=str(stored(patient).version), weight_measured="10-Mar-2026 09:30")
+        build.client(nurse).post(page(patient), typed)
+        assert stored(patient).state == "given"
+        assert "already recorded" in sentences(send(nurse, patient, "started"))
+
+    def test_what_the_record_refuses_is_left_to_its_form(self, nurse, patient, clock, trial):
+        """A weight that is dated after the start by now keeps no step from being recorded."""
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=30))
+        later = "2026-03-10T10:20+01:00[Europe/Brussels]"
+        with acting(user=nurse, reason="Weighed again"):
+            Infusion.objects.filter(patient=patient, number=1).update(weight_measured=later)
+        assert send(nurse, patient, "stopped", value="50").status_code == 200
+        assert stored(patient).state == "planned"
+        assert "its record is not complete" in text_of(shown(nurse, patient))
+
+
+class TestSentByATablet:
+    """A lost connection loses nothing: what is sent twice is stored once, in order, at the tablet's corrected time."""
+
+    def test_the_same_key_stores_once(self, nurse, patient):
+        for _again in range(2):
+            assert send(nurse, patient, "started", key="a" * 32).status_code == 200
+        assert kinds(patient) == ["started"]
+        for _again in range(2):
+            assert send(nurse, patient, "observe", key="b" * 32, point="start", **SIGNS).status_code == 200
+        assert BedsideObservation.objects.count() == 1
+
+    def test_without_a_key_nothing_is_stored(self, nurse, patient):
+        answer = build.client(nurse).post(
+            page(patient, "bedside"), {"do": "started"}, headers={"Accept": "application/json"}
+        )
+        assert "out of date" in sentences(answer)
+
+    # PostgreSQL dates the trail by its own clock, which no test sets.
+    @pytest.mark.one_engine
+    def test_what_waited_is_stored_at_the_tablets_time_corrected_by_its_offset(self, nurse, patient, clock):
+        """The row says offset and that it was sent later; the trail keeps the server's time."""
+        clock.move_to(START + timedelta(minutes=20))
+        send(nurse, patient, "started", **tapped(START, offset=3600))
+        send(nurse, patient, "paused", reason="Line", **tapped(START + timedelta(minutes=5), offset=3600))
+        start, pause = InfusionStep.objects.order_by("at")
+        assert (start.at, start.clock_offset, start.sent_later) == (START, 3600, True)
+        assert pause.at == START + timedelta(minutes=5)
+        assert start.history.get().history_date == START + timedelta(minutes=20)
+        words = text_of(shown(nurse, patient))
+        assert "clock offset 3600 s" in words
+        assert "sent later" in words
+
+    def test_a_typed_time_has_no_offset(self, nurse, patient, clock):
+        clock.move_to(START + timedelta(minutes=20))
+        send(nurse, patient, "started", typed_at="10:05")
+        step = InfusionStep.objects.get()
+        assert (step.at, step.clock_offset, step.sent_later) == (START + timedelta(minutes=5), None, False)
+
+    def test_the_wrong_order_is_refused_with_a_sentence_and_the_rest_is_kept(self, nurse, patient, clock):
+        clock.move_to(START + timedelta(minutes=20))
+        assert "not started yet" in sentences(send(nurse, patient, "paused", reason="Line", **tapped(START)))
+        assert send(nurse, patient, "started", **tapped(START)).status_code == 200
+
+    def test_an_ended_session_is_told_to_the_script(self, nurse, patient, clock):
+        """ACC-05: the page keeps its entries and asks for the password."""
+        browser = build.client(nurse)
+        browser.get(page(patient, "bedside"))
+        clock.move_to(START + timedelta(hours=1))
+        headers = {"Accept": "application/json"}
+        assert browser.post(page(patient, "bedside"), {"do": "started"}, headers=headers).status_code == 401
+
+    def test_without_a_script_the_same_forms_are_sent_plainly(self, nurse, patient):
+        answer = send(nurse, patient, "started", script=False)
+        assert (answer.status_code, answer["Location"]) == (302, page(patient, "bedside"))
+        refused = send(nurse, patient, "stopped", script=False, value="x7")
+        assert refused.status_code == 422
+        assert 'value="x7"' in refused.content.decode()
+        assert "is not a number" in text_of(refused)
+
+
+class TestObservations:
+    """CEL-15."""
+
+    def test_an_observation_is_shown_in_the_grid(self, nurse, patient, clock):
+        send(nurse, patient, "observe", point="before", **SIGNS)
+        clock.move_to(START + timedelta(minutes=10))
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=32))
+        send(nurse, patient, "observe", point="start_15", **SIGNS)
+        lines = {line["code"]: line for line in shown(nurse, patient).context["lines"] if "code" in line}
+        found = [str(lines[code]["state"]) for code in ("before", "start", "start_15", "start_30")]
+        assert found == ["Taken", "Missed", "Taken late", "Later"]
+        assert lines["start_30"]["next"]
+
+    @pytest.mark.parametrize(
+        ("changed", "sentence"),
+        [
+            ({"o-hr": ""}, "Answer this"), ({"o-hr": "7"}, "20"), ({"o-hr": "fast"}, "number"),
+            ({"o-rhythm": "WALTZ"}, "WALTZ"), ({"point": "noon"}, "planned time"), ({"point": "end"}, "not ended"),
+        ],
+    )  # fmt: skip
+    def test_a_refused_value_is_said_and_nothing_is_stored(self, nurse, patient, changed, sentence):
+        send(nurse, patient, "started")
+        assert sentence in sentences(
+            send(nurse, patient, "observe", **{"point": "start", **SIGNS, **changed})
+        )
+        assert not BedsideObservation.objects.exists()
+
+    def test_a_value_that_cannot_be_measured_is_marked_and_an_extra_one_may_be_short(self, nurse, patient):
+        send(nurse, patient, "started")
+        assert (
+            send(nurse, patient, "observe", **{"point": "start", **SIGNS, "o-spo2": "ND"}).status_code == 200
+        )
+        assert BedsideObservation.objects.get().values["spo2"] == {"missing": "ND"}
+        assert send(nurse, patient, "observe", point="", **{"o-spo2": "90"}).status_code == 200
+        assert "Nothing is observed" in sentences(send(nurse, patient, "observe", point=""))
+
+    def test_a_planned_time_is_taken_once_and_freed_by_striking_out(self, nurse, patient):
+        send(nurse, patient, "started")
+        send(nurse, patient, "observe", point="start", **SIGNS)
+        assert "recorded already" in sentences(send(nurse, patient, "observe", point="start", **SIGNS))
+        row = BedsideObservation.objects.get()
+        assert "Say why" in sentences(send(nurse, patient, "strike", kind="observation", row=row.pk))
+        send(nurse, patient, "strike", kind="observation", row=row.pk, reason="Another patient's signs")
+        assert send(nurse, patient, "observe", point="start", **SIGNS).status_code == 200
+
+    def test_the_checklist_waits_for_its_hour_and_asks_each_event(self, nurse, patient, clock):
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(hours=1))
+        send(nurse, patient, "stopped", value="100")
+        events = [event.code for event in patient.protocol.rules.bedside.events]
+        answers = {f"e-{code}": "N" for code in events}
+        clock.move_to(START + timedelta(hours=5, minutes=59))
+        assert "not answered before" in sentences(send(nurse, patient, "checklist", hours="6", **answers))
+        clock.move_to(START + timedelta(hours=6))
+        assert "Answer yes or no" in sentences(
+            send(nurse, patient, "checklist", hours="6", **{**answers, "e-arrest": ""})
+        )
+        yes = {**answers, "e-arrhythmia": "Y"}
+        assert "Say what happened" in sentences(send(nurse, patient, "checklist", hours="6", **yes))
+        send(nurse, patient, "checklist", hours="6", **yes, **{"n-arrhythmia": "Cardioverted at 14:10"})
+        done = InfusionEventCheck.objects.get()
+        assert (done.answers["arrhythmia"], done.answers["arrest"]) == ("Y", "N")
+        assert (done.notes, done.recorded_by.full_name) == (
+            {"arrhythmia": "Cardioverted at 14:10"},
+            "Ward Nurse",
+        )
+
+
+class TestProposedStops:
+    """CEL-16: the system proposes, a physician decides, the decision is recorded."""
+
+    @pytest.mark.parametrize(
+        ("changed", "rules"),
+        [
+            ({"o-spo2": "90"}, []), ({"o-spo2": "89"}, ["spo2_fall"]), ({"o-reaction": "SEVERE"}, ["reaction"]),
+            ({"o-reaction": "ANAPHYLAXIS"}, ["anaphylaxis"]), ({"o-rhythm": "AF"}, ["arrhythmia"]),
+            ({"o-sbp": "80", "o-dbp": "50"}, ["map_fall"]), ({"o-sbp": "80", "o-dbp": "49"}, ["map_low", "map_fall"]),
+            ({"o-sbp": "100", "o-dbp": "59"}, []), ({"o-spo2": "ND"}, []),
+        ],
+    )  # fmt: skip
+    def test_a_rule_is_proposed_beyond_its_limit_and_not_at_it(self, nurse, patient, clock, changed, rules):
+        send(nurse, patient, "observe", point="before", **SIGNS)
+        clock.move_to(START + timedelta(minutes=5))
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=20))
+        send(nurse, patient, "observe", **{"point": "start_15", **SIGNS, **changed})
+        assert BedsideObservation.objects.get(point="start_15").rules_met == rules
+
+    def test_only_who_may_sign_decides_and_says_why(self, nurse, physician, patient):
+        send(nurse, patient, "started")
+        send(nurse, patient, "observe", point="start", **{**SIGNS, "o-reaction": "SEVERE"})
+        row = BedsideObservation.objects.get()
+        words = text_of(shown(nurse, patient))
+        assert "Proposed: stop the infusion" in words
+        assert "Call a physician" in words
+        decision = {"name": "bedside-decision", "row": row.pk, "choice": "stop"}
+        assert send(nurse, patient, "", **decision, reason="Rash").status_code == 403
+        assert "Say why" in sentences(send(physician, patient, "", **decision))
+        assert "Choose one" in sentences(
+            send(physician, patient, "", **{**decision, "choice": ""}, reason="Rash")
+        )
+        for _again in range(2):
+            assert send(physician, patient, "", **decision, reason="Rash", key="d" * 32).status_code == 200
+        made = StopDecision.objects.get()
+        assert (made.choice, made.reason, made.recorded_by.full_name) == ("stop", "Rash", "Ward Doctor")
+        assert "already" in sentences(send(physician, patient, "", **decision, reason="Rash"))
+        assert "decision first" in sentences(
+            send(nurse, patient, "strike", kind="observation", row=row.pk, reason="Wrong")
+        )
+        assert "Decided: Stop the infusion – Rash (Ward Doctor" in text_of(shown(nurse, patient))
+
+    def test_one_tap_opens_an_adverse_event(self, nurse, patient):
+        html = shown(nurse, patient).content.decode()
+        address = reverse("safety:report", args=[patient.trial.slug, patient.code])
+        assert f'href="{address}?infusion=1"' in html
+        assert build.client(nurse).get(f"{address}?infusion=1").status_code == 200
+
+
+class TestWhatIsMissing:
+    def test_a_missed_time_becomes_a_deviation_by_a_persons_decision(self, nurse, patient, clock):
+        """CEL-15: missed and late are flagged; the decision is recorded once."""
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=21))
+        gaps = [gap.code for gap, _due, _key in shown(nurse, patient).context["gaps"]]
+        assert gaps == ["time:before", "time:start", "time:start_15"]
+        assert not Deviation.objects.exists()
+        chosen = {"gap": "time:start_15", "choice": "deviation", "reason": "Alarm in the next room"}
+        assert "Say why" in sentences(send(nurse, patient, "gap", **{**chosen, "reason": " "}))
+        send(nurse, patient, "gap", **chosen)
+        send(nurse, patient, "gap", gap="time:before", choice="explained", reason="Taken on paper")
+        found = Deviation.objects.get()
+        assert "15 minutes after the start" in str(found.description)
+        assert found.category == "assessment"
+        assert BedsideGap.objects.count() == 2
+        assert "not missing" in sentences(send(nurse, patient, "gap", **chosen))
+
+    def test_a_checklist_not_done_is_missing_after_its_time(self, nurse, patient, clock):
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(hours=1))
+        send(nurse, patient, "stopped", value="100")
+        for minutes, missing in ((0, False), (1, True)):
+            clock.move_to(START + timedelta(hours=8, minutes=minutes))
+            gaps = [gap.code for gap, _due, _key in shown(nurse, patient).context["gaps"]]
+            assert ("checklist:6" in gaps) is missing
+
+    def test_it_is_listed_at_home_and_on_the_checklist_until_somebody_decides(
+        self, nurse, trial, patient, clock
+    ):
+        """What is missing keeps the database from being locked unseen."""
+        home, checklist = (reverse(f"reports:{name}", args=[trial.slug]) for name in ("home", "checklist"))
+        assert "Bedside entr" not in text_of(build.client(nurse).get(home))
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=6))
+        assert "2 Bedside entries missing" in text_of(build.client(nurse).get(home))
+        listed = text_of(build.client(nurse).get(f"{checklist}?point=bedside"))
+        assert "Infusion 1: 15 minutes before the start" in listed
+        assert "Infusion 1: At the start" in listed
+        for gap in ("time:before", "time:start"):
+            send(nurse, patient, "gap", gap=gap, choice="explained", reason="Taken on paper")
+        assert "Bedside entr" not in text_of(build.client(nurse).get(home))
+        assert "At the start" not in text_of(build.client(nurse).get(f"{checklist}?point=bedside"))
+
+    def test_an_infusion_documented_late_misses_nothing(self, nurse, patient, clock):
+        """Its series stands in the form of the visit."""
+        clock.move_to(START + timedelta(days=3))
+        typed = typed_record(version=str(stored(patient).version), weight_measured="10-Mar-2026 09:30")
+        build.client(nurse).post(page(patient), typed)
+        assert shown(nurse, patient).context["gaps"] == []
+
+
+class TestGiveBefore:
+    def test_the_laboratory_sets_the_time_and_the_ward_reads_it(self, nurse, trial, patient):
+        laboratory = build.user("cell_laboratory", trial=trial)
+        assert send(nurse, patient, "", name="give-before", typed_at="12:30").status_code == 403
+        assert "Give the time" in sentences(send(laboratory, patient, "", name="give-before"))
+        send(laboratory, patient, "", name="give-before", kit="K-1", typed_at="12:30")
+        assert GiveBefore.objects.get().at == START + timedelta(hours=2, minutes=30)
+        assert "K-1: 12:30" in text_of(shown(nurse, patient))
+
+
+def test_the_page_costs_the_same_whatever_is_recorded(nurse, patient, clock, django_assert_max_num_queries):
+    """The page costs a bounded number of statements."""
+    send(nurse, patient, "started")
+    for place, point in enumerate(("start", "start_15", "start_30")):
+        clock.move_to(START + timedelta(minutes=15 * place))
+        send(nurse, patient, "observe", point=point, **{**SIGNS, "o-reaction": "SEVERE"})
+    with django_assert_max_num_queries(40):
+        shown(nurse, patient)

@@ -1,0 +1,117 @@
+"""The second person: two identifiers, another person, a password (CEL-09, CEL-13)."""
+
+import pytest
+
+from audit.models import Signature
+from dosing.models import BagMovement, WorksheetStep
+from tests.support import build
+from tests.support.study.worksheets import Bench
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
+
+
+@pytest.fixture
+def bench(open_patient):
+    found = Bench(open_patient)
+    found.chosen("B-1", "B-2")
+    return found
+
+
+def test_the_second_person_signs_order_bags_and_patient(bench):
+    bench.sign()
+    step = WorksheetStep.objects.get(kind="identity")
+
+    assert step.values == {
+        "subject": bench.patient.code, "second_identifier": "birth_year", "bags": ["B-1", "B-2"],
+    }  # fmt: skip
+    assert Signature.objects.get(target_type="dosing.worksheetstep", target_id=step.pk).signer_id != (
+        WorksheetStep.objects.get(kind="order").recorded_by_id
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"subject": "LIE-999"}, "subject"),
+        ({"subject": ""}, "subject"),
+        ({"second": "1957"}, "second"),
+        ({"second": ""}, "second"),
+        # The laboratory may not see who the patient is: no name, no hospital number.
+        ({"second": "Anna Test"}, "second"),
+        ({"second": "H-1"}, "second"),
+        ({"password": "wrong"}, "password"),
+    ],
+)
+def test_what_does_not_fit_is_a_hard_stop(bench, typed, field):
+    response = bench.sign(**typed)
+
+    assert response.status_code == 422
+    assert field in response.context["sign_form"].errors
+    assert not WorksheetStep.objects.filter(kind="identity").exists()
+    assert bench.step().status_code == 422
+    assert not BagMovement.objects.filter(kind="thaw").exists()
+
+
+def test_who_prepares_cannot_sign_as_the_second_person(bench):
+    response = bench.sign(bench.first)
+
+    assert "Another person signs here" in response.content.decode()
+    assert not Signature.objects.filter(target_type="dosing.worksheetstep").exists()
+
+
+def test_after_the_signature_no_bag_is_added(bench):
+    bench.sign()
+
+    assert bench.scan("B-2").status_code == 422
+
+
+def test_a_blinded_person_has_no_worksheet(both_arms):
+    """CEL-18."""
+    bench = Bench(both_arms["C-1"])
+    for role in ("coordinator", "investigator", "data_manager"):
+        ward = build.client(build.user(role, trial=bench.patient.trial))
+        assert ward.get(bench.address).status_code == 403
+        assert ward.post(bench.address, {"do": "scan", "scan": bench.patient.code}).status_code == 403
+    assert not WorksheetStep.objects.exists()
+
+
+class TestAfterADowntime:
+    PAPER = {"at": "30-Mar-2026 09:10", "source": "Paper worksheet 7", "written_at": "30-Mar-2026 09:15"}
+
+    def test_a_step_is_transcribed_with_its_source_and_both_times(self, open_patient):
+        bench = Bench(open_patient)
+        assert bench.scan(open_patient.code, **self.PAPER).status_code == 302
+        step = WorksheetStep.objects.get()
+        shown = bench.first.get(bench.address).content.decode()
+
+        assert (step.source, step.at.isoformat()) == ("Paper worksheet 7", "2026-03-30T07:10:00+00:00")
+        assert "entered 30-Mar-2026 12:00" in shown
+
+    @pytest.mark.parametrize(
+        ("missing", "field"), [("at", "at"), ("written_at", "written_at"), ("source", "source")]
+    )
+    def test_a_transcription_names_everything(self, open_patient, missing, field):
+        bench = Bench(open_patient)
+        response = bench.scan(open_patient.code, **{**self.PAPER, missing: ""})
+
+        assert field in response.context["scan_form"].errors
+        assert not WorksheetStep.objects.exists()
+
+    def test_a_second_reader_compares_it_and_is_another_person(self, open_patient):
+        bench = Bench(open_patient)
+        bench.scan(open_patient.code, **self.PAPER)
+        key = WorksheetStep.objects.get().pk
+        assert bench.send("read", key=key).status_code == 422
+        assert bench.send("read", bench.second, key=key).status_code == 302
+
+        assert WorksheetStep.objects.get().read_by is not None
+
+
+def test_a_wrong_thaw_is_struck_out_and_reversed_in_the_ledger(bench):
+    bench.sign()
+    bench.step()
+    assert bench.send("strike", reason="").status_code == 422
+    assert bench.send("strike", reason="Wrong minute").status_code == 302
+
+    assert not BagMovement.objects.filter(kind="thaw", reversed_by=None).exists()
+    assert bench.step(at="30-Mar-2026 12:00").status_code == 302
