@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.template import Context, Template
 from django.test import Client, TransactionTestCase
 from django.test.signals import template_rendered
+from django.test.utils import override_settings
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
@@ -114,6 +115,13 @@ def _at_a_moment(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with time_machine.travel(found.args[0], tick=False):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give each process its own folder: the locks of what is due lie there, and a lock held elsewhere ends the task."""
+    with override_settings(DATA_DIR=tmp_path_factory.mktemp("data")):
         yield
 
 

@@ -30,12 +30,6 @@ from trials.roles import ROLES
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _own_locks(settings, tmp_path_factory):
-    """Work that is started by time holds a lock in the data folder: other tests must not hold it meanwhile."""
-    settings.DATA_DIR = tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture
 def patient(trial):
     return build.patient(trial=trial)
