@@ -59,7 +59,6 @@ def system_record(trial: Trial, may: Collection[str]) -> dict[str, Any]:
     """Return the context of the page for readers with these permissions. Fifteen queries."""
     return {
         "version": settings.VERSION,
-        "environment": settings.ENVIRONMENT,
         "in_use_since": _first(may, AccessKind.CONFIGURATION, version=settings.VERSION),
         "upgraded": _last(may, AccessKind.MIGRATION),
         "pack": held_pack(),
