@@ -44,6 +44,7 @@ ALIKE = (
     (re.compile(r"/patients/[^/]+/visits/[^/]+/"), "/patients/*/visits/*/"),
     (re.compile(r"/patients/[^/]+/logs/"), "/patients/*/logs/"),
     (re.compile(r"/locks/(record|visit|patient)/[0-9]+/"), r"/locks/\1/*/"),
+    (re.compile(r"/redactions/([a-z._]+)/[0-9]+/"), r"/redactions/\1/*/"),
     (re.compile(r"\bfield=.*"), ""),
 )
 LINK = re.compile(r'(?:href|src|hx-get)="([^"#]*)')
