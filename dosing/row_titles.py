@@ -60,6 +60,7 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.kit": lambda row, reader: _("Kit %(number)s") % {"number": row.number},
     "dosing.kitcheck": lambda row, reader: _("Kit %(number)s compared at the bedside") % {"number": row.kit},
     "dosing.lateinfusion": lambda row, reader: _("Infusion documented late"),
+    "dosing.maskedresult": lambda row, reader: _("Masked result %(item)s") % {"item": row.item},
     "dosing.plannedunblinding": lambda row, reader: _("Planned unblinding"),
     "dosing.levelopening": lambda row, reader: _("Opening of dose level %(level)s") % {"level": row.level},
     "dosing.levelpatient": lambda row, reader: _("Dose level %(level)s") % {"level": row.level},

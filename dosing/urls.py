@@ -7,6 +7,7 @@ from dosing.allocation import views as allocation_views
 from dosing.bedside import views as bedside_views
 from dosing.infusions import bedside_views as views
 from dosing.levels import level_views
+from dosing.masked import views as masked_views
 from dosing.products import deviation_views, product_views
 from dosing.stock import chain_views, stock_views
 from dosing.unblinding import views as unblinding_views
@@ -30,6 +31,12 @@ urlpatterns = [
     path("patients/<str:code>/unblinding/", unblinding_views.emergency, name="unblinding"),
     path("patients/<str:code>/unblinding/susar/", unblinding_views.susar, name="susar-unblinding"),
     path("patients/<str:code>/unblinding/exposure/", unblinding_views.exposure, name="exposure"),
+    path("masked-results/", masked_views.listing, name="masked-results"),
+    path(
+        "patients/<str:code>/masked-results/<str:visit>/<str:form>/",
+        masked_views.results,
+        name="masked-result",
+    ),
     path(INFUSION, views.infusion, name="infusion"),
     path(f"{INFUSION}weight/", views.weight, name="weight"),
     path(f"{INFUSION}not-given/", views.not_given, name="not-given"),

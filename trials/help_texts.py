@@ -355,6 +355,14 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "dosing:masked-results dosing:masked-result",
+        _(
+            "Results that would tell the treatment, such as antibodies against the donor. The ward records that the "
+            "sample was taken; the laboratory enters the result here. Blinded people see neither the results nor "
+            "whether there are any."
+        ),
+    ),
+    (
         "dosing:worksheet",
         _(
             "The preparation step by step: scan the order, the bags and the label, type what you measure. A second "

@@ -56,6 +56,8 @@ TITLES: dict[str, str | Promise] = {
     "dosing:lot": _("Lot"),
     "dosing:lot-new": _("Record a lot"),
     "dosing:lot-step": _("Result, decision or receipt of a lot"),
+    "dosing:masked-result": _("Masked results of a sample"),
+    "dosing:masked-results": _("Masked results"),
     "dosing:movements": _("Accountability log"),
     "dosing:not-given": _("Infusion not given"),
     "dosing:override": _("Override a hard stop"),

@@ -16,6 +16,7 @@ from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
 from dosing.models.lots import Lot, LotDecision, LotResult
+from dosing.models.masked import MaskedResult
 from dosing.models.products import Preparation, ProductDeviation
 from dosing.models.treatments import SlotQuerySet, TreatmentQuerySet
 from dosing.models.unblinding import PlannedUnblinding, Unblinding
@@ -46,6 +47,7 @@ __all__ = [
     "Lot",
     "LotDecision",
     "LotResult",
+    "MaskedResult",
     "PlannedUnblinding",
     "Preparation",
     "ProductDeviation",

@@ -209,6 +209,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "dosing:allocation-upload": (P.UPLOAD_ALLOCATION, P.UPLOAD_ALLOCATION),
     "dosing:allocation-commitment": (P.SEE_TRIAL, None),
     "dosing:kits": (P.SEE_TRIAL, None),
+    "dosing:masked-results": (P.SEE_TREATMENT, None),
+    "dosing:masked-result": (P.SEE_TREATMENT, P.PREPARE_PRODUCT),
     "dosing:unblindings": (P.SEE_TRAIL, None),
     "dosing:planned-unblinding": (P.LOCK, P.LOCK),
     "dosing:unblinding": (P.UNBLIND, P.UNBLIND),

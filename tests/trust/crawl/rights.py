@@ -155,6 +155,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
+    # Results that would tell the treatment.
+    "masked-results/": (UNBLINDED, NOBODY),
+    "patients/*/masked-results/*/*/": (UNBLINDED, PRODUCT),
     # The stock: a scan is posted by whoever may know the treatment, and stores nothing.
     "stock/": (UNBLINDED, UNBLINDED),
     "stock/movements/": (UNBLINDED, NOBODY),
