@@ -132,9 +132,8 @@ def test_the_file_has_every_line(masked, monkeypatch):
     following = client.get(address(masked) + page.next_url).context["listing"]
     assert len(following.objects) == 2
     assert following.next_url == ""
-    rows = list(
-        csv.DictReader(io.StringIO(b"".join(client.get(address(masked) + page.csv_url)).decode("utf-8-sig")))
-    )
+    text = b"".join(client.get(address(masked) + page.csv_url)).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text.partition("\r\n")[2])))
     assert [row["road"] for row in rows] == ["role", "page", "page", "page"]
     assert rows[0]["person"] == person.full_name
 
