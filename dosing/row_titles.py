@@ -52,6 +52,8 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.allocationslot": _slot,
     "dosing.bedsidegap": _at_bedside(lambda row: _("decision on something missing")),
     "dosing.bedsideobservation": _at_bedside(lambda row: _("observation")),
+    "dosing.envelope": lambda row, reader: _("Envelope E-%(number)s") % {"number": row.number},
+    "dosing.envelopecheck": lambda row, reader: _("Check of an envelope"),
     "dosing.givebefore": _at_bedside(lambda row: _("give before")),
     "dosing.infusioneventcheck": _at_bedside(lambda row: checklist_words(row.hours)),
     "dosing.infusionstep": _at_bedside(_step),

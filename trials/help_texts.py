@@ -355,6 +355,21 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "dosing:envelopes dosing:envelopes-print dosing:envelope-codes",
+        _(
+            "For the day on which the server is away each patient has a sealed envelope. Who prepares the product "
+            "prints it, another person prints its code, and neither paper tells anything without the other. Whoever opens "
+            "one reads the line that the code names, and records the opening here once the server is back."
+        ),
+    ),
+    (
+        "dosing:blank-worksheets",
+        _(
+            "Worksheets without a patient, to print in advance. What is written on them while the server is away is "
+            "transcribed afterwards, with its source and both times."
+        ),
+    ),
+    (
         "dosing:masked-results dosing:masked-result",
         _(
             "Results that would tell the treatment, such as antibodies against the donor. The ward records that the "

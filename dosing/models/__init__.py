@@ -12,6 +12,7 @@ from dosing.models.bedside import (
     StopDecision,
 )
 from dosing.models.donors import CellBank, Donation, Donor
+from dosing.models.envelopes import Envelope, EnvelopeCheck
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
@@ -35,6 +36,8 @@ __all__ = [
     "CellBank",
     "Donation",
     "Donor",
+    "Envelope",
+    "EnvelopeCheck",
     "GiveBefore",
     "Infusion",
     "InfusionEventCheck",

@@ -155,6 +155,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
+    # Envelopes for the day without a server: all see that there are some, the laboratory prints them and their codes.
+    "envelopes/": (ALL, EXPOSURES),
+    **{f"envelopes/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
+    "blank-worksheets/": (ALL, NOBODY),
     # Results that would tell the treatment.
     "masked-results/": (UNBLINDED, NOBODY),
     "patients/*/masked-results/*/*/": (UNBLINDED, PRODUCT),
