@@ -358,8 +358,8 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         "dosing:envelopes dosing:envelopes-print dosing:envelope-codes",
         _(
             "For the day on which the server is away each patient has a sealed envelope. Who prepares the product "
-            "prints it, another person prints its code, and neither paper tells anything without the other. Whoever opens "
-            "one reads the line that the code names, and records the opening here once the server is back."
+            "prints it, another person prints its code, and neither paper tells anything without the other. Whoever "
+            "opens one reads the line that the code names, and records the opening here once the server is back."
         ),
     ),
     (
