@@ -65,7 +65,7 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
     page = Listing(
         request,
         queryset=rows.select_related("patient"),
-        columns=slot_columns(request.trial.rules),
+        columns=slot_columns(request.trial.rules, recruits=request.trial.locked_at is None),
         sort="place",
         filterset=SlotFilter(request.GET, queryset=rows),
         name="allocation",

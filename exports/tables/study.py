@@ -40,6 +40,11 @@ def _computed(
     return TableColumn(name, "", label, free_text, sources, function)
 
 
+def block_of(block: int, locked_at: Any) -> int | None:
+    """Return the block of a place, which tells the next arm while the trial recruits: nothing before the lock."""
+    return block if locked_at else None
+
+
 def _changed_ids(changes: Any) -> str:
     """Return the criteria, group and items of the stratum that would be judged otherwise now."""
     return " ".join(str(change["id"]) for change in changes)
@@ -175,7 +180,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "allocation": (
         _col("stratum", "Stratum", free_text=True),
         _col("position", "Position in the list"),
-        _col("block", "Block"),
+        _computed("block", "Block, once the trial is locked", block_of, "block", "trial__locked_at"),
         _col("arm", "Arm"),
         PATIENT,
         _col("taken_at", "Taken at (UTC)"),
