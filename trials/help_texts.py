@@ -355,6 +355,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "reports:closed-report",
+        _(
+            "Numbers of patients, infusions and adverse events in each arm. Only people who read the closed report see "
+            "this page; each look is recorded."
+        ),
+    ),
+    (
         "dosing:envelopes dosing:envelopes-print dosing:envelope-codes",
         _(
             "For the day on which the server is away each patient has a sealed envelope. Who prepares the product "

@@ -213,6 +213,7 @@ TITLES: dict[str, str | Promise] = {
     "reports:redactions": _("Masked personal data"),
     "reports:search": _("Search"),
     "reports:treatment-hold": _("Hold with the treatment"),
+    "reports:closed-report": _("Closed report"),
     "reports:treatment-known": _("Who knew the treatment"),
     "safety:amend": _("Correct an adverse event"),
     "safety:draft-discard": _("Discard the draft of an adverse event"),

@@ -99,7 +99,8 @@ def _roles(trial: Trial) -> Iterator[KnowledgeLine]:
     rows = Delegation.objects.filter(trial=trial, awaits_second=False).select_related("user")
     for row in rows:
         row.trial = trial
-        if Access(user=row.user, trial=trial, role=ROLES[row.role]).may(P.SEE_TREATMENT):
+        access = Access(user=row.user, trial=trial, role=ROLES[row.role])
+        if access.may(P.SEE_TREATMENT) or access.may(P.SEE_CLOSED_REPORT):
             yield KnowledgeLine(
                 row.user_id,
                 row.user.full_name,

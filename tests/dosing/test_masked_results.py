@@ -14,11 +14,10 @@ from tests.support import build
 from tests.support.pages import blinding
 from tests.support.study.bedside import INCLUDED
 from tests.support.study.masked_trial import give, measure, prepare, weigh
-from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWING, ROLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
-BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
+BLINDED = sorted(code for code in ROLES if code not in KNOWING)
 SAMPLE = {"sampled_at": "2026-03-10T08:30+01:00[Europe/Madrid]", "tube": "T-1"}
 
 

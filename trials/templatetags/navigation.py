@@ -44,6 +44,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
+            ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),
         ),
     ),
     (

@@ -81,6 +81,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:hold": (P.SEE_TRIAL, P.HOLD_TRIAL),
     "reports:treatment-hold": (P.SEE_TRIAL, P.SIGN),
     "reports:treatment-known": (P.SEE_TRAIL, None),
+    "reports:closed-report": (P.SEE_CLOSED_REPORT, None),
     "reports:notices": (P.SEE_TRIAL, P.SEE_TRIAL),
     "reports:notices-count": (P.SEE_TRIAL, None),
     "reports:calendar": (P.SEE_TRIAL, P.SEE_TRIAL),

@@ -21,7 +21,9 @@ PEOPLE = "CIMDAXPUR"
 SECOND_PERSON = "CIDP"
 EXPORTS = "DSAXB"
 # In a masked trial only these know what was given; in an open one everybody.
-UNBLINDED = "LSXHUW"
+UNBLINDED = "LSXHU"
+# Figures of each arm, for the board and who makes them.
+CLOSED_REPORT = "SXW"
 # Who makes the product decides on its deviations, in an open trial the investigators too.
 DECIDES_ON_PRODUCT = "LHIP of an open trial"
 EXPOSURES = "CIPLHMUDV"
@@ -228,6 +230,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "problems/*/": (ALL, "ADP"),
     # Who read the treatment: blinded readers are told the roles only.
     "treatment-known/": (READS_TRAIL, NOBODY),
+    "closed-report/": (CLOSED_REPORT, NOBODY),
     "trail/views/new/": ("DX", "DX"),
     "trail/views/*/": ("DX", "DX"),
     "trail/views/*/sample/": ("DX", "DX"),
