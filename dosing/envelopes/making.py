@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.secret_box import box
 from dosing.allocation.slots import arm_of
-from dosing.envelopes.sheet import Sheet, sealed_sheet
+from dosing.envelopes.sheet import SealedSheet, sealed_sheet
 from dosing.models import Envelope, EnvelopeCheck, Unblinding
 from dosing.unblinding.exposure import names_an_arm, record_exposure
 from patients.models import Patient
@@ -41,7 +41,7 @@ class PrintedEnvelope:
     """An envelope and the sheet to print. The sheet is shown once and stored nowhere."""
 
     envelope: Envelope
-    sheet: Sheet
+    sheet: SealedSheet
 
 
 @dataclass(frozen=True)

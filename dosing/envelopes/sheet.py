@@ -26,7 +26,7 @@ class SheetLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class SealedSheet:
     """A sheet and the code that opens it: number and check word of a line (`17-K4TR`)."""
 
     lines: tuple[SheetLine, ...]
@@ -39,7 +39,7 @@ class Sheet:
         return next(found, None)
 
 
-def sealed_sheet(*, arms: Sequence[str], arm: str, draw: Draw) -> Sheet:
+def sealed_sheet(*, arms: Sequence[str], arm: str, draw: Draw) -> SealedSheet:
     """Return a new sheet for a patient of `arm`. draw: returns a random number below its argument.
 
     Raises ValueError for an arm that is not among the arms.
@@ -51,7 +51,7 @@ def sealed_sheet(*, arms: Sequence[str], arm: str, draw: Draw) -> Sheet:
     lines = tuple(SheetLine(number + 1, checks[number], each) for number, each in enumerate(order))
     right = [line for line in lines if line.arm == arm]
     chosen = right[draw(len(right))]
-    return Sheet(lines, f"{chosen.number}-{chosen.check}")
+    return SealedSheet(lines, f"{chosen.number}-{chosen.check}")
 
 
 def _shuffled(rows: list[str], draw: Draw) -> list[str]:

@@ -136,7 +136,9 @@ def record_results(
 
 
 def _new(patient: Patient, record: Record, item: str) -> MaskedResult:
-    return MaskedResult(patient=patient, visit_id=record.visit_id or 0, form=record.form, item=item, version=0)
+    return MaskedResult(
+        patient=patient, visit_id=record.visit_id or 0, form=record.form, item=item, version=0
+    )
 
 
 def _store(row: MaskedResult, stored: Stored, by: User) -> None:
