@@ -8,6 +8,7 @@ from django.db import models
 from audit.trail import Concealed, trail_of
 
 NOTHING = Concealed()
+LATER = "later"
 
 
 def concealable_keys(rows: Iterable[Any]) -> dict[type[models.Model], set[Any]]:
@@ -21,10 +22,20 @@ def concealable_keys(rows: Iterable[Any]) -> dict[type[models.Model], set[Any]]:
 
 
 def revealed_keys(model: type[models.Model], keys: Collection[Any] | None = None) -> set[Any]:
-    """Return the keys (of all rows, or of `keys`) that no longer conceal anything. One query."""
+    """Return the keys (of all rows, or of `keys`) whose columns are filled until which something is concealed.
+
+    A key stands with `LATER` once that of what stays concealed longer is filled too. One query, two with such columns.
+    """
     concealed = trail_of(model).concealed
-    rows = model._base_manager.filter(**{f"{concealed.until}__isnull": False} if concealed else {})
-    return set((rows if keys is None else rows.filter(pk__in=keys)).values_list("pk", flat=True))
+    found: set[Any] = set(_filled(model, concealed.until if concealed else "", keys))
+    if concealed is not None and concealed.later is not None:
+        found |= {(LATER, key) for key in _filled(model, concealed.later.until, keys)}
+    return found
+
+
+def _filled(model: type[models.Model], until: str, keys: Collection[Any] | None) -> Iterable[Any]:
+    rows = model._base_manager.filter(**{f"{until}__isnull": False} if until else {})
+    return (rows if keys is None else rows.filter(pk__in=keys)).values_list("pk", flat=True)
 
 
 def concealed_from_reader(
@@ -33,9 +44,11 @@ def concealed_from_reader(
     """Return what of a row is concealed from this reader. `revealed`: the keys of rows that no longer conceal
     anything."""
     concealed = trail_of(model).concealed
-    if concealed is None or (concealed.may and concealed.may in may) or (concealed.until and key in revealed):
+    if concealed is None or (concealed.may and concealed.may in may):
         return NOTHING
-    return concealed
+    if not concealed.until or key not in revealed:
+        return concealed
+    return NOTHING if concealed.later is None or (LATER, key) in revealed else concealed.later
 
 
 def without_entries(value: Any, parts: Collection[str]) -> Any:

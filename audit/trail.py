@@ -136,6 +136,7 @@ class Concealed:
     object that has all of them.
     until: a column of the current row or of one above (`"trial__locked_at"`); once filled, nothing is concealed.
     may: permission of the readers from whom nothing is concealed.
+    later: what stays concealed once `until` is filled, until its own column is.
     """
 
     columns: tuple[str, ...] = ()
@@ -143,6 +144,7 @@ class Concealed:
     words: str = ""
     until: str = ""
     may: str = ""
+    later: "Concealed | None" = None
 
 
 class Trail(HistoricalRecords):

@@ -114,11 +114,11 @@ def attach_products(rows: Sequence[Infusion], user: User) -> None:
         row.product = product  # type: ignore[attr-defined]
 
 
-def slot_columns(rules: Protocol) -> tuple[Column, ...]:
+def slot_columns(rules: Protocol, *, recruits: bool = True) -> tuple[Column, ...]:
     """Return the columns of the allocation list; the page shows the stratum only if the trial stratifies.
 
-    Arm and block of a slot are shown once it is taken: a person who knew the next arm could choose the patient
-    (RND-01).
+    The arm of a slot is shown once it is taken, its block once the trial is locked and no longer recruits: a person who
+    knew the next arm could choose the patient (RND-01, RND-02).
     """
     language = reader_language()
     arms = {arm.code: arm.title.in_language(language) for arm in rules.arms}
@@ -132,13 +132,14 @@ def slot_columns(rules: Protocol) -> tuple[Column, ...]:
         value=lambda row: row.position,
         sort=("stratum", "position"),
     )
+    block = Column(
+        name="block", label=gettext_lazy("Block"), value=lambda row: row.block if row.patient_id else "", css="num",
+        text=lambda row: row.block if row.patient_id else "–",
+    )  # fmt: skip
     return (
         place,
         stratum,
-        Column(
-            name="block", label=gettext_lazy("Block"), value=lambda row: row.block if row.patient_id else "", css="num",
-            text=lambda row: row.block if row.patient_id else "–",
-        ),
+        *(() if recruits else (block,)),
         Column(
             name="arm", label=gettext_lazy("Arm"), value=lambda row: row.arm if row.patient_id else "",
             text=lambda row: arms.get(row.arm, row.arm) if row.patient_id else "–",

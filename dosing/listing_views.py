@@ -44,7 +44,12 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         empty=gettext_lazy("No infusion is planned yet: they are planned when a patient is included."),
     )
     randomises = request.trial.rules.allocation is not None
-    context = {"with_list": sees and randomises, "with_product": sees, "randomises": randomises}
+    context = {
+        "with_list": sees and randomises,
+        "with_product": sees,
+        "with_masked": sees and bool(request.trial.rules.masked_forms),
+        "randomises": randomises,
+    }
     return page.response("dosing/listing.html", context)
 
 
@@ -60,7 +65,7 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
     page = Listing(
         request,
         queryset=rows.select_related("patient"),
-        columns=slot_columns(request.trial.rules),
+        columns=slot_columns(request.trial.rules, recruits=request.trial.locked_at is None),
         sort="place",
         filterset=SlotFilter(request.GET, queryset=rows),
         name="allocation",

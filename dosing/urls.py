@@ -5,8 +5,10 @@ from django.urls import path
 from dosing import listing_views
 from dosing.allocation import views as allocation_views
 from dosing.bedside import views as bedside_views
+from dosing.envelopes import views as envelope_views
 from dosing.infusions import bedside_views as views
 from dosing.levels import level_views
+from dosing.masked import views as masked_views
 from dosing.products import deviation_views, product_views
 from dosing.stock import chain_views, stock_views
 from dosing.unblinding import views as unblinding_views
@@ -30,6 +32,16 @@ urlpatterns = [
     path("patients/<str:code>/unblinding/", unblinding_views.emergency, name="unblinding"),
     path("patients/<str:code>/unblinding/susar/", unblinding_views.susar, name="susar-unblinding"),
     path("patients/<str:code>/unblinding/exposure/", unblinding_views.exposure, name="exposure"),
+    path("envelopes/", envelope_views.envelopes, name="envelopes"),
+    path("envelopes/print/", envelope_views.make, name="envelopes-print"),
+    path("envelopes/codes/", envelope_views.codes, name="envelope-codes"),
+    path("blank-worksheets/", envelope_views.blank_worksheets, name="blank-worksheets"),
+    path("masked-results/", masked_views.listing, name="masked-results"),
+    path(
+        "patients/<str:code>/masked-results/<str:visit>/<str:form>/",
+        masked_views.results,
+        name="masked-result",
+    ),
     path(INFUSION, views.infusion, name="infusion"),
     path(f"{INFUSION}weight/", views.weight, name="weight"),
     path(f"{INFUSION}not-given/", views.not_given, name="not-given"),

@@ -114,7 +114,8 @@ def _csv(file: IO[bytes]) -> Iterator[list[str]]:
 
 def _casebooks(listed: dict[str, Any], manifest: dict[str, Any], found: Checked) -> None:
     for code in manifest["patients"]:
-        if f"casebooks/{code}.pdf" in listed:
+        # A copy with the treatment of a masked trial says so in the names too.
+        if {f"casebooks/{code}.pdf", f"casebooks/UNBLINDED-{code}.pdf"} & set(listed):
             found.casebooks += 1
         else:
             found.problems.append(f"the casebook of {code} is missing")

@@ -26,6 +26,7 @@ from patients.models import Attachment
 from protocol.checking.dictionary import file_path
 from trials.models import Trial
 from trials.permissions import Permission
+from trials.unblinded_files import LINE
 
 
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
@@ -72,7 +73,8 @@ def _pieces(
 ) -> Iterator[bytes]:
     """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
-    archive, seen, damaged = Archive(written_at=at), list[StudyTable](), list[DamagedFile]()
+    comment = LINE if sending.see else ""
+    archive, seen, damaged = Archive(written_at=at, comment=comment), list[StudyTable](), list[DamagedFile]()
     sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
     partly, size = hashlib.sha256(), 0
 
@@ -87,6 +89,7 @@ def _pieces(
         purpose=str(sending.purpose),
         at=at,
         unblinded=sees_treatment,
+        warning=comment,
         tables=seen,
         damaged=damaged,
     )

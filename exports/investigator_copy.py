@@ -29,6 +29,7 @@ from exports.sealed_copy import SealedCopy, write_sealed_rows
 from exports.tables.cells import csv_chunks
 from exports.tables.manifest import NOTES, DamagedFile
 from exports.tables.snapshot import snapshot
+from trials.unblinded_files import LINE, marked_name
 
 Progress = Callable[[int], None]
 README = """\
@@ -91,6 +92,7 @@ def write_investigator_copy(
 ) -> str:
     """Write the archive. Return the SHA-256 of its manifest. Memory does not grow with the number of patients."""
     with zipfile.ZipFile(out, "w") as archive:
+        archive.comment = (LINE if audience.holds_treatment else "").encode()
         writer = _Writer(archive, making.at.astimezone(UTC).timetuple()[:6])
         _casebooks(writer, audience, codes, making, progress)
         damaged = list[DamagedFile]()
@@ -116,7 +118,8 @@ def _casebooks(
         for number, code in enumerate(codes):
             pdf = Path(folder) / "casebook.pdf"
             write_casebook(audience=audience, codes=[code], making=making, out=pdf)
-            writer.add(f"casebooks/{code}.pdf", [pdf.read_bytes()])
+            name = marked_name(f"{code}.pdf", marked=audience.holds_treatment)
+            writer.add(f"casebooks/{name}", [pdf.read_bytes()])
             progress(90 * (number + 1) // len(codes))
 
 
@@ -161,6 +164,7 @@ def _manifest(
     trial = audience.trial
     concealed = trial.masked and not audience.sees_treatment
     body: dict[str, Any] = {
+        **({"warning": LINE} if audience.holds_treatment else {}),
         "format": archive_check.FORMAT,
         "trial": trial.slug,
         "protocol_version": trial.protocol.version if trial.protocol else "",

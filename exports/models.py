@@ -16,6 +16,7 @@ from patients.models import Patient
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
+from trials.unblinded_files import marked_name
 
 # Longer than setting a document may take (LONGEST_SECONDS), during which no progress is stored.
 STALLED_AFTER = timedelta(minutes=20)
@@ -132,7 +133,8 @@ class Document(models.Model):
         """Return the name of the downloaded file."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
         parts = (self.trial.slug, about.lower(), self.kind.replace("_", "-"), f"{self.asked_at:%Y%m%d-%H%M}")
-        return f"{'-'.join(part for part in parts if part)}.{self.extension}"
+        name = f"{'-'.join(part for part in parts if part)}.{self.extension}"
+        return marked_name(name, marked=self.treatment and self.trial.masked)
 
 
 def title_of(kind: str, about: str = "") -> StoredText:

@@ -19,6 +19,7 @@ from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.unblinded_files import holds_treatment, marked_name
 
 
 class PurposeForm(forms.Form):
@@ -92,6 +93,7 @@ def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHtt
         label=request.user.full_name,
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{trial.slug}-{now:%Y%m%d-%H%M}.zip"'
+    name = marked_name(f"{trial.slug}-{now:%Y%m%d-%H%M}.zip", marked=holds_treatment(request.access))
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from reports.calendar import views as calendar_views
 from reports.casebook import views as casebook_views
+from reports.closed_report import views as closed_report_views
 from reports.closing import views as closing_views
 from reports.edit_checks import views as check_views
 from reports.holds import views as hold_views
@@ -66,5 +67,6 @@ urlpatterns = [
     ),
     path("look-back/lots/<int:number>/", look_back_views.of_lot, name="look-back-lot"),
     path("look-back/donors/<int:number>/", look_back_views.of_donor, name="look-back-donor"),
+    path("closed-report/", closed_report_views.report, name="closed-report"),
     path("treatment-known/", treatment_views.treatment_known, name="treatment-known"),
 ]

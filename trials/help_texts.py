@@ -355,6 +355,36 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "reports:closed-report",
+        _(
+            "Numbers of patients, infusions and adverse events in each arm. Only people who read the closed report see "
+            "this page; each look is recorded."
+        ),
+    ),
+    (
+        "dosing:envelopes dosing:envelopes-print dosing:envelope-codes",
+        _(
+            "For the day on which the server is away each patient has a sealed envelope. Who prepares the product "
+            "prints it, another person prints its code, and neither paper tells anything without the other. Whoever "
+            "opens one reads the line that the code names, and records the opening here once the server is back."
+        ),
+    ),
+    (
+        "dosing:blank-worksheets",
+        _(
+            "Worksheets without a patient, to print in advance. What is written on them while the server is away is "
+            "transcribed afterwards, with its source and both times."
+        ),
+    ),
+    (
+        "dosing:masked-results dosing:masked-result",
+        _(
+            "Results that would tell the treatment, such as antibodies against the donor. The ward records that the "
+            "sample was taken; the laboratory enters the result here. Blinded people see neither the results nor "
+            "whether there are any."
+        ),
+    ),
+    (
         "dosing:worksheet",
         _(
             "The preparation step by step: scan the order, the bags and the label, type what you measure. A second "

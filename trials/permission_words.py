@@ -22,6 +22,7 @@ WORDS: dict[P, Promise] = {
     P.PREPARE_PRODUCT: _("record the product"),
     P.CLASSIFY_PRODUCT: _("classify deviations of the product"),
     P.SEE_TREATMENT: _("know the treatment"),
+    P.SEE_CLOSED_REPORT: _("read the closed report, with figures of each arm"),
     P.UPLOAD_ALLOCATION: _("upload a sealed allocation list"),
     P.UNBLIND: _("unblind one patient in an emergency"),
     P.UNBLIND_SUSAR: _("unblind one patient for the report of a SUSAR"),

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     PREPARE_PRODUCT = "prepare_product"
     CLASSIFY_PRODUCT = "classify_product"
     SEE_TREATMENT = "see_treatment"
+    SEE_CLOSED_REPORT = "see_closed_report"
     UPLOAD_ALLOCATION = "upload_allocation"
     UNBLIND = "unblind"
     UNBLIND_SUSAR = "unblind_susar"

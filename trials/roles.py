@@ -146,7 +146,16 @@ class Statistician(Role):
     description = _(
         "Reads and exports everything, the allocation included; may upload its sealed list, and changes nothing else."
     )
-    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT, P.SEE_TRAIL, P.EXPORT, P.UPLOAD_ALLOCATION})
+    permissions = frozenset(
+        {
+            P.SEE_TRIAL,
+            P.SEE_TREATMENT,
+            P.SEE_CLOSED_REPORT,
+            P.SEE_TRAIL,
+            P.EXPORT,
+            P.UPLOAD_ALLOCATION,
+        }
+    )
 
 
 class BlindedStatistician(Role):
@@ -187,9 +196,11 @@ class SponsorSafety(Role):
 
 class DataMonitoringBoard(Role):
     code = "data_monitoring_board"
-    title = _("Data monitoring board (unblinded)")
-    description = _("Watches safety during the trial with the treatment known; changes nothing.")
-    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT})
+    title = _("Data monitoring board (closed report)")
+    description = _(
+        "Watches safety during the trial: reads the closed report by arm, and patients without their treatment."
+    )
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_CLOSED_REPORT})
 
 
 class Administrator(Role):
@@ -221,6 +232,7 @@ class Inspector(Role):
             P.SEE_FILES,
             P.SEE_IDENTITY,
             P.SEE_TREATMENT,
+            P.SEE_CLOSED_REPORT,
             P.SEE_TRAIL,
             P.REVIEW_TRAIL,
             P.EXPORT,
@@ -252,3 +264,7 @@ ROLES: dict[str, type[Role]] = {
     )
 }
 CHOICES = [(role.code, role.title) for role in ROLES.values()]
+# The treatment of each patient, or figures of each arm: who knows either is not blinded any more.
+KNOWS = frozenset({P.SEE_TREATMENT, P.SEE_CLOSED_REPORT})
+KNOWING = frozenset(code for code, role in ROLES.items() if KNOWS & role.permissions)
+"""Roles that know the treatment of a masked trial; all others are blinded."""

@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import kept_forms
 from audit.stored_text import system_text
-from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWS, ROLES
 
 if TYPE_CHECKING:
     from trials.access import Access
@@ -33,7 +32,7 @@ def check_roles() -> None:
 
 def knows(access: "Access") -> bool:
     """Return True if the role itself, by its rights, knows the treatment of a masked trial."""
-    return Permission.SEE_TREATMENT in access.role.permissions and access.trial.masked
+    return bool(KNOWS & access.role.permissions) and access.trial.masked
 
 
 def is_missing(request: HttpRequest, access: "Access") -> bool:

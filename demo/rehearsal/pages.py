@@ -142,7 +142,7 @@ class Rendering:
     def _forms(self, page: _Page, patient: Patient) -> Iterator[dict[str, Any]]:
         """Yield every form at every visit of the first patient; elsewhere each form once, at its first visit."""
         first = not Patient.objects.filter(trial=self.trial, pk__lt=patient.pk).exists()
-        everywhere, seen = first and page.route.endswith(":form>/"), set()
+        everywhere, seen = first and page.route.endswith("visits/<str:visit>/<str:form>/"), set()
         for visit in patient.visits.order_by("position", "pk"):
             for entry in forms_of(patient.protocol, visit):
                 if everywhere or entry.form not in seen:

@@ -12,10 +12,12 @@ from dosing.models.bedside import (
     StopDecision,
 )
 from dosing.models.donors import CellBank, Donation, Donor
+from dosing.models.envelopes import Envelope, EnvelopeCheck
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
 from dosing.models.lots import Lot, LotDecision, LotResult
+from dosing.models.masked import MaskedResult
 from dosing.models.products import Preparation, ProductDeviation
 from dosing.models.treatments import SlotQuerySet, TreatmentQuerySet
 from dosing.models.unblinding import PlannedUnblinding, Unblinding
@@ -34,6 +36,8 @@ __all__ = [
     "CellBank",
     "Donation",
     "Donor",
+    "Envelope",
+    "EnvelopeCheck",
     "GiveBefore",
     "Infusion",
     "InfusionEventCheck",
@@ -46,6 +50,7 @@ __all__ = [
     "Lot",
     "LotDecision",
     "LotResult",
+    "MaskedResult",
     "PlannedUnblinding",
     "Preparation",
     "ProductDeviation",

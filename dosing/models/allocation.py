@@ -74,8 +74,8 @@ class AllocationCommitment(models.Model):
 class AllocationSlot(RestrictedRow):
     """One slot of the allocation list. Taken once, never edited (RND-03).
 
-    Arm and block of a free slot are concealed from everybody: at the end of a known block its last arms can be
-    derived from the first ones (RND-02).
+    The arm of a free slot is concealed from everybody, and the block of any slot until the trial is locked: at the end
+    of a known block its last arms can be derived from the first ones (RND-02).
     """
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots", verbose_name=_("Trial"))
@@ -100,6 +100,12 @@ class AllocationSlot(RestrictedRow):
             columns=("arm", "block", "kit"),
             until="patient",
             words=gettext_noop("concealed until the slot is taken"),
+            # Who knows which places are one block, and the arms taken in it, knows the next arm.
+            later=Concealed(
+                columns=("block",),
+                until="trial__locked_at",
+                words=gettext_noop("concealed until the trial is locked"),
+            ),
         ),
     )
 

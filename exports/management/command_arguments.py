@@ -5,6 +5,7 @@ from pathlib import Path
 from django.core.management.base import CommandError
 
 from trials.models import Trial
+from trials.unblinded_files import WORD
 
 
 def trial_named(name: str) -> Trial:
@@ -22,3 +23,11 @@ def refuse_unless_new(out: Path) -> None:
         raise CommandError(f"{out} exists already: choose another name")
     if not out.parent.is_dir():
         raise CommandError(f"There is no folder {out.parent}: make it first, or choose another place")
+
+
+def refuse_unmarked(out: Path, *, holds_treatment: bool) -> None:
+    """Raise CommandError if a file with the treatment of a masked trial does not say so in its name."""
+    if holds_treatment and WORD not in out.name:
+        raise CommandError(
+            f"{out} will hold the treatment of a masked trial: its name has to say {WORD}, such as {WORD}-{out.name}"
+        )

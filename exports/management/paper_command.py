@@ -14,7 +14,7 @@ from audit.management.operator import OperatorCommand
 from audit.sealing import seal_files, seals
 from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
-from exports.management.command_arguments import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, refuse_unmarked, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.access import access_to
@@ -69,6 +69,7 @@ class PaperCommand(OperatorCommand):
 
     def write(self, arguments: CommandArguments, copy: Copy) -> None:
         """Write the document and register it, acting as the user or the system."""
+        refuse_unmarked(arguments.out, holds_treatment=copy.holds_data and arguments.audience.holds_treatment)
         with acting(user=arguments.user, system="documents"):
             try:
                 seals.seal(reason="document")

@@ -53,6 +53,11 @@ class Audience:
         return str(Permission.SEE_TREATMENT) in self.may
 
     @property
+    def holds_treatment(self) -> bool:
+        """Return whether a document for this audience holds the treatment of a masked trial."""
+        return self.trial.masked and self.sees_treatment
+
+    @property
     def sees_files(self) -> bool:
         """Return whether the document may contain names and hashes of attached files."""
         return str(Permission.SEE_FILES) in self.may

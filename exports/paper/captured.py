@@ -18,7 +18,8 @@ from patients.casebook.form_history import ChangedValue, FormAct, FormHistory
 from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
-from patients.models import Query, QueryMessage, Record
+from patients.models import Patient, Query, QueryMessage, Record
+from patients.participation.arm_knowledge import known_words
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
 from protocol.values.parsing import display
@@ -212,9 +213,11 @@ def queries_of(patient_ids: Sequence[int]) -> dict[int | None, list[Query]]:
     return found
 
 
-def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) -> list[tuple[Signature, Part]]:
+def signatures_of(
+    patient: Patient, audience: Audience, hidden: Sequence[str]
+) -> list[tuple[Signature, Part]]:
     """Return the signatures of a patient with their verification, oldest first. One query per signed model."""
-    rows = Signature.objects.filter(patient_id=patient_id).exclude(target_type__in=hidden)
+    rows = Signature.objects.filter(patient_id=patient.pk).exclude(target_type__in=hidden)
     found = []
     for signature, state in verify_many(list(rows.order_by("pk"))):
         at = signature.at_site
@@ -230,7 +233,15 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
                     "statement": signature.statement,
                     "language": signature.language[:2],
                     "valid": state == SignatureState.VALID,
-                    "standing": str(state.label),
+                    "standing": " · ".join(
+                        filter(
+                            None,
+                            [
+                                str(state.label),
+                                known_words(patient, signature.signer_id, signature.signed_at),
+                            ],
+                        )
+                    ),
                     "invalidated": _invalidated(signature, audience),
                 },
             )

@@ -18,6 +18,7 @@ from exports.paper.typesetting import Making, typeset
 from exports.tables.snapshot import snapshot
 from patients.models import Patient
 from trials.models import ProtocolVersion
+from trials.unblinded_files import LINE, marked_name, sentence
 
 Progress = Callable[[int], None]
 # Percent of the progress bar for collecting the data; the rest is for setting the pages.
@@ -62,13 +63,15 @@ def write_casebooks(
         for number, code in enumerate(codes):
             pdf = Path(folder) / "casebook.pdf"
             sha256 = write_casebook(audience=audience, codes=[code], making=making, out=pdf)
-            name = f"{code}.pdf"
+            name = marked_name(f"{code}.pdf", marked=audience.holds_treatment)
             with pdf.open("rb") as file:
                 whole = hashlib.file_digest(file, "sha256").hexdigest()
             archive.writestr(zipfile.ZipInfo(name, stamp), pdf.read_bytes(), zipfile.ZIP_DEFLATED)
             files.append({"name": name, "patient": code, "data_sha256": sha256, "sha256": whole})
             progress(100 * (number + 1) // len(codes))
         manifest = _manifest(audience, making, files)
+        if audience.holds_treatment:
+            archive.comment = LINE.encode()
         archive.writestr(zipfile.ZipInfo("manifest.json", stamp), manifest, zipfile.ZIP_DEFLATED)
     return hashlib.sha256(manifest.encode()).hexdigest()
 
@@ -76,6 +79,7 @@ def write_casebooks(
 def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -> str:
     """Return the manifest: content, author, time, and hashes for verification (CTL-03)."""
     body = {
+        **({"warning": LINE} if audience.holds_treatment else {}),
         "trial": audience.trial.slug,
         "made_at": making.at.astimezone(UTC).isoformat(timespec="seconds"),
         "made_by": making.by,
@@ -113,7 +117,9 @@ def head(audience: Audience, codes: list[str]) -> dict[str, Any]:
 def trial_words(audience: Audience) -> dict[str, str]:
     """Return the trial's texts for the head of every page."""
     facts = audience.trial.rules.trial
-    return {"id": facts.id, "title": facts.title.in_language(audience.language), "version": facts.version}
+    words = {"id": facts.id, "title": facts.title.in_language(audience.language), "version": facts.version}
+    # Printed on the cover and in the head of every page.
+    return {**words, "unblinded": sentence()} if audience.holds_treatment else words
 
 
 def trial_facts(audience: Audience) -> list[tuple[str, str]]:

@@ -53,7 +53,7 @@ def _head(audience: Audience, rules: Protocol, annotated: bool) -> Part:
         "title": title,
         "kind": _("Case report form"),
         "annotated": annotated,
-        "trial": {**trial_words(audience), "version": version},
+        "trial": {**trial_words(audience), "version": version, "unblinded": ""},
         "facts": facts,
         "notes": [str(note) for note in (labels.ANNOTATED_NOTES if annotated else labels.BLANK_NOTES)],
         "words": {name: str(each) for name, each in words.items()},

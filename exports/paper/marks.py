@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from exports.paper.audience import Audience
-from patients.models import Mark
+from patients.models import Mark, Patient
+from patients.participation.arm_knowledge import known_words
 from patients.review.marks import WHOLE
 
 
@@ -20,12 +21,13 @@ class PaperMarks:
         return item in self.items or WHOLE in self.items
 
 
-def marks_of(patient_id: int, audience: Audience) -> dict[int, PaperMarks]:
+def marks_of(patient: Patient, audience: Audience) -> dict[int, PaperMarks]:
     """Return the marks by record that no later change has undone. One query."""
     found: dict[int, PaperMarks] = {}
-    for mark in Mark.objects.filter(patient=patient_id).valid().on_forms().select_related("by"):
+    for mark in Mark.objects.filter(patient=patient).valid().on_forms().select_related("by"):
         marks = found.setdefault(mark.record_id, PaperMarks())
-        words = f"{audience.instant(mark.at)}, {mark.by.full_name}"
+        known = known_words(patient, mark.by_id, mark.at)
+        words = ", ".join(filter(None, [audience.instant(mark.at), mark.by.full_name, known]))
         if mark.kind == Mark.Kind.REVIEW:
             marks.reviewed = words
         else:

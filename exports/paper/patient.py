@@ -126,7 +126,7 @@ class PatientPaper:
         """Return the signatures, each with the title of what it signs."""
         audience = self.audience
         hidden = hidden_signatures(audience.may)
-        found = signatures_of(self.patient.pk, audience, hidden)
+        found = signatures_of(self.patient, audience, hidden)
         for signature, part in found:
             part["of"] = title_of_target(signature.target_type, signature.target_id, audience.reader)
         return found
@@ -138,7 +138,7 @@ class PatientPaper:
         for signature, part in self.signatures:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
-        marks = marks_of(self.patient.pk, self.audience)
+        marks = marks_of(self.patient, self.audience)
         return RecordContext(histories_of(self.patient.pk), self._readings(), queries, by_target, marks)
 
     def _readings(self) -> dict[int, Readings]:

@@ -51,9 +51,13 @@ LastFile = Callable[[list[FileSummary]], tuple[str, str]]
 
 @dataclass
 class Archive:
-    """A zip file being written. `files` grows while it is read; `sha256` is set after the last byte."""
+    """A zip file being written. `files` grows while it is read; `sha256` is set after the last byte.
+
+    comment: of the archive, shown by programs that open it.
+    """
 
     written_at: datetime
+    comment: str = ""
     files: list[FileSummary] = field(default_factory=list)
     sha256: str = ""
 
@@ -63,6 +67,7 @@ class Archive:
         """Yield the bytes of the archive: one file per table, the attached files, then the file that `last` returns."""
         pipe, whole = _Pipe(), hashlib.sha256()
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.comment = self.comment.encode()
             for table in tables:
                 for piece in self._add(archive, pipe, table):
                     whole.update(piece)

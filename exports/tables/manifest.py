@@ -38,6 +38,7 @@ def manifest(
     purpose: str,
     at: datetime,
     unblinded: bool,
+    warning: str,
     tables: list[StudyTable],
     damaged: list[DamagedFile],
 ) -> LastFile:
@@ -47,6 +48,7 @@ def manifest(
         escaped = {table.file: list(table.escaped) for table in tables}
         version = trial.protocol
         body: dict[str, Any] = {
+            **({"warning": warning} if warning else {}),
             "trial": trial.slug,
             "protocol_version": version.version if version else "",
             "protocol_sha256": version.sha256 if version else "",

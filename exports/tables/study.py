@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
-from dosing.models import AllocationSlot, Infusion, Preparation, ProductDeviation, Unblinding
+from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.tables.columns import StudyTable, TableColumn, reader_of
 from exports.tables.queries import queries_with_rows
 from patients.models import (
@@ -38,6 +38,11 @@ def _computed(
 ) -> TableColumn:
     """Return a column that `function` computes from the values at its sources, as the model has them."""
     return TableColumn(name, "", label, free_text, sources, function)
+
+
+def block_of(block: int, locked_at: Any) -> int | None:
+    """Return the block of a place, which tells the next arm while the trial recruits: nothing before the lock."""
+    return block if locked_at else None
 
 
 def _changed_ids(changes: Any) -> str:
@@ -175,7 +180,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "allocation": (
         _col("stratum", "Stratum", free_text=True),
         _col("position", "Position in the list"),
-        _col("block", "Block"),
+        _computed("block", "Block, once the trial is locked", block_of, "block", "trial__locked_at"),
         _col("arm", "Arm"),
         PATIENT,
         _col("taken_at", "Taken at (UTC)"),
@@ -341,6 +346,17 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
         _col("recorded_at", "Recorded at (UTC)"),
     ),
+    "masked_results": (
+        PATIENT,
+        _col("visit", "Visit", "visit__code"),
+        _col("visit_number", "Number of the visit", "visit__number"),
+        _col("form", "Form"),
+        _col("item", "Item"),
+        _col("value", "Result", free_text=True),
+        _col("missing", "Missing because"),
+        _col("entered_by", "Entered by", "entered_by__full_name", free_text=True),
+        _col("entered_at", "Entered at (UTC)"),
+    ),
     "query_messages": (
         _col("patient", "Subject code", "query__patient__code"),
         _col("query", "Number of the query", "query_id"),
@@ -360,6 +376,7 @@ TITLES = {
     "allocation": gettext_noop("Allocation list"),
     "adverse_events": gettext_noop("Adverse events"),
     "deviations": gettext_noop("Protocol deviations"),
+    "masked_results": gettext_noop("Masked results"),
     "product_deviations": gettext_noop("Deviations of the product"),
     "contacts": gettext_noop("Contacts"),
     "samples": gettext_noop("Samples"),
@@ -406,6 +423,9 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     if sees_treatment:
         rows["preparations"] = Preparation.objects.filter(patient__trial=trial).order_by(
             "patient__number", "infusion__number"
+        )
+        rows["masked_results"] = MaskedResult.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "visit__position", "visit__number", "form", "item"
         )
         rows["product_deviations"] = ProductDeviation.objects.filter(patient__trial=trial).order_by(
             "patient__number", "number"

@@ -29,10 +29,9 @@ from operation.blinding.swapping import as_it_is, swap_arms
 from patients.models import Patient
 from reports.notices.mail import send_notices
 from trials.models import Delegation, Trial
-from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWING, ROLES
 
-BLINDED = tuple(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
+BLINDED = tuple(code for code in ROLES if code not in KNOWING)
 DOCUMENTS = ("casebook", "visit_report")
 HOST = "blind-check.invalid"
 

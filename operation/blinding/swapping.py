@@ -1,4 +1,5 @@
-"""The arms of a trial exchanged, with all that depends on them: slots, products, their deviations, all histories.
+"""The arms of a trial exchanged, with all that depends on them: slots, products, their deviations, masked results, all
+histories.
 
 Only in a copy of the database, or in a transaction that is taken back: the triggers are lifted.
 """
@@ -10,7 +11,7 @@ from django.db.models import Case, F, Value, When
 
 from audit.testing import lifted_triggers
 from audit.trail import history_model
-from dosing.models import AllocationSlot, CellBank, Lot, Preparation, ProductDeviation
+from dosing.models import AllocationSlot, CellBank, Lot, MaskedResult, Preparation, ProductDeviation
 from trials.models import Trial
 
 # What every product becomes: each text occurs nowhere else, so that it is found wherever it is shown.
@@ -44,6 +45,7 @@ def swap_arms(trial: Trial) -> None:
             rows.filter(pk__in=with_cells).update(**SALINE)
             rows.filter(pk__in=without).update(**CELLS)
         _swap_lots(trial)
+        _swap_results(trial)
 
 
 def _swap_lots(trial: Trial) -> None:
@@ -64,6 +66,16 @@ def _swap_lots(trial: Trial) -> None:
         rows.filter(pk__in=with_cells).update(
             cells=False, bank_id=None, cells_per_bag=None, product=product[False]
         )
+
+
+def _swap_results(trial: Trial) -> None:
+    """Give a masked result to whom none was found, and take that of the others, in the history too."""
+    results: Any
+    for results in (MaskedResult, history_model(MaskedResult)):
+        rows = results.objects.filter(patient_id__in=trial.patients.values("pk"))
+        found = list(rows.exclude(value="").values_list(results._meta.pk.name, flat=True))
+        rows.filter(value="").update(value="Result QXJ", missing="")
+        rows.filter(pk__in=found).update(value="", missing="ND")
 
 
 def _move_deviations(trial: Trial) -> None:

@@ -104,6 +104,7 @@ class InvalidatedSignature:
     title: str
     url: str
     signature: Signature
+    patient: Patient
 
 
 def invalidated_signatures(access: Access) -> list[InvalidatedSignature]:
@@ -117,6 +118,8 @@ def invalidated_signatures(access: Access) -> list[InvalidatedSignature]:
     fallen = [signature for signature in last.values() if signature.invalidated_at]
     visits = Visit.objects.in_bulk([s.target_id for s in fallen if s.target_type == "patients.visit"])
     patients = Patient.objects.visible_to(access.user).in_bulk([s.patient_id for s in fallen])
+    for patient in patients.values():
+        patient.trial = access.trial
     found = [_invalidated(signature, patients, visits, access.trial.slug) for signature in fallen]
     return sorted(found, key=lambda each: str(each.signature.invalidated_at), reverse=True)
 
@@ -126,10 +129,10 @@ def _invalidated(signature: Signature, patients: Any, visits: Any, slug: str) ->
     if signature.target_type == "patients.patient":
         title = _("Casebook of %(patient)s") % {"patient": patient.code}
         return InvalidatedSignature(
-            title, reverse("patients:sign-casebook", args=[slug, patient.code]), signature
+            title, reverse("patients:sign-casebook", args=[slug, patient.code]), signature, patient
         )
     visit = visits[signature.target_id]
     title = _("%(patient)s, visit %(visit)s") % {"patient": patient.code, "visit": visit.key}
     return InvalidatedSignature(
-        title, reverse("patients:sign-visit", args=[slug, patient.code, visit.key]), signature
+        title, reverse("patients:sign-visit", args=[slug, patient.code, visit.key]), signature, patient
     )

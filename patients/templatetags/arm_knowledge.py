@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 
 from patients.models import Patient
-from patients.participation.arm_knowledge import arm_known_since
+from patients.participation.arm_knowledge import known_words
 
 register = template.Library()
 
@@ -17,7 +17,4 @@ def arm_known(patient: Patient | str, person: int | None, at: datetime | None) -
 
     patient: "" on pages that are of no single patient.
     """
-    if not isinstance(patient, Patient) or person is None or at is None:
-        return {}
-    since = arm_known_since(patient).get(person)
-    return {"since": since, "zone": patient.trial.time_zone} if since is not None and since <= at else {}
+    return {"words": known_words(patient, person, at)} if isinstance(patient, Patient) else {}

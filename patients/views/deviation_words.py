@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from patients.casebook.navigation import record_address
 from patients.models import DeviationClass, DeviationPlace, DeviationRow, Record
+from patients.participation.arm_knowledge import known_words
 from trials.listing import Column, choice_text
 from trials.reader import shown_day, shown_moment
 
@@ -76,7 +77,7 @@ def deviation_facts(row: Any) -> list[tuple[str, Any]]:
         (_("Noticed on"), shown_day(row.detected_on)),
         (_("What happened"), row.description),
         (_("Classification"), status_tag(row)),
-        (_("Classified by"), _who_and_when(row.classified_by, row.classified_at, row)),
+        (_("Classified by"), _classified(row)),
         (_("Action taken"), row.action_taken),
         (_("Reported to the sponsor on"), shown_day(row.reported_on) if row.reported_on else ""),
         (_("Recorded"), _who_and_when(row.recorded_by or _("by the system"), row.recorded_at, row)),
@@ -84,6 +85,12 @@ def deviation_facts(row: Any) -> list[tuple[str, Any]]:
         (_("Struck out because"), row.struck_out_reason),
     ]
     return [(label, text) for label, text in facts if text]
+
+
+def _classified(row: Any) -> str:
+    """Return who classified the deviation and when, with the mark of a person who knew the arm (BLD-04)."""
+    known = known_words(row.patient, row.classified_by_id, row.classified_at)
+    return " · ".join(filter(None, [_who_and_when(row.classified_by, row.classified_at, row), known]))
 
 
 def _who_and_when(who: Any, at: Any, row: Any) -> str:

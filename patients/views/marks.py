@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from patients.casebook.facts import KINDS
 from patients.models import Mark, Patient, Record
+from patients.participation.arm_knowledge import arm_known_since, known_words
 from patients.review import fact_marks, fact_review, fact_verification, medical_review, source_verification
 from patients.review.review_page import (
     review_blocks,
@@ -123,6 +124,7 @@ class MarkedEntry:
     value: str
     title: str
     marked: int
+    known: tuple[str, ...] = ()
 
 
 def _marked(patient: Patient, kind: str) -> list[MarkedEntry]:
@@ -134,10 +136,27 @@ def _marked(patient: Patient, kind: str) -> list[MarkedEntry]:
         record.patient = patient
         title = record.protocol.rules.form(record.form).title.in_language(reader_language())
         record.title = f"{where(record)} · {title}"
-    return [MarkedEntry("record", str(record.pk), record.title, record.marked) for record in found] + [
-        MarkedEntry("fact", f"{target}:{key}", title, number)
+    known = _arm_known(patient, kind)
+    return [
+        MarkedEntry(
+            "record", str(record.pk), record.title, record.marked, known.get(("record", record.pk), ())
+        )
+        for record in found
+    ] + [
+        MarkedEntry("fact", f"{target}:{key}", title, number, known.get((target, key), ()))
         for (target, key), (title, number) in fact_marks.marked_rows(patient, kind).items()
     ]
+
+
+def _arm_known(patient: Patient, kind: str) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return by row who marked it with the arm known, and since when (BLD-04). One query if anybody knows it."""
+    found: dict[tuple[str, int], dict[str, None]] = {}
+    marks = Mark.objects.filter(patient=patient, kind=kind, by__in=arm_known_since(patient)).valid()
+    for mark in marks.select_related("by").order_by("pk") if arm_known_since(patient) else ():
+        if words := known_words(patient, mark.by_id, mark.at):
+            place = mark.target, mark.record_id or mark.target_id or 0
+            found.setdefault(place, {})[f"{mark.by.full_name}: {words}"] = None
+    return {place: tuple(words) for place, words in found.items()}
 
 
 @trial_page(see=None, change=P.VERIFY)

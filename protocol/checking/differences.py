@@ -162,6 +162,9 @@ def _form(form: Form) -> Iterator[ProtocolPart]:
             properties = dict(_properties("", _but(item.model_dump(), "name")))
             content = {**properties, "group": place} if len(form.groups) > 1 else properties
             yield ProtocolPart(f"{path}.{item.name}", "items", item.label, content)
+    for item in form.masked_items:
+        properties = dict(_properties("", _but(item.model_dump(), "name")))
+        yield ProtocolPart(f"{path}.{item.name}", "items", item.label, properties)
     for check in form.checks:
         properties = dict(_properties("", _but(check.model_dump(), "id")))
         yield ProtocolPart(f"{path}.checks.{check.id}", "checks", check.message, properties)

@@ -71,13 +71,15 @@ def _form(form: Form, written: Written) -> Iterator[Problem]:
     path = f"forms.{form.code}"
     if form.code in RESERVED | BESIDE_FORMS:
         yield Problem(path, "this word is reserved for expressions")
-    yield from repeated(path, (item.name for item in form.items))
+    yield from repeated(path, (item.name for item in (*form.items, *form.masked_items)))
     yield from repeated(f"{path}.checks", (check.id for check in form.checks))
     for check in form.checks:
         if f"{form.code}.{check.on}" not in written.items:
             yield Problem(f"{path}.checks.{check.id}.on", f"unknown item {check.on!r}")
     yield from name_problems(form)
     yield from _answered_as_group(form)
+    for item in form.masked_items:
+        yield from _item(f"{path}.{item.name}", item)
     for item in form.items:
         yield from _item(f"{path}.{item.name}", item)
         yield from _columns(f"{path}.{item.name}", item, form)

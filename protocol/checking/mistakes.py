@@ -15,6 +15,7 @@ from protocol.checking.design import design_problems
 from protocol.checking.expressions import expression_problems, trial_run
 from protocol.checking.futile import futile_rules
 from protocol.checking.items import item_problems
+from protocol.checking.masked import masked_problems
 from protocol.checking.shape import Problem, set_aside, shape_problems
 from protocol.checking.toml_repair import repaired
 from protocol.checking.toml_text import TOO_LONG, Unreadable, tables
@@ -150,6 +151,7 @@ def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     return [
         *design_problems(protocol, raw),
         *item_problems(protocol, raw),
+        *masked_problems(protocol, raw),
         *expression_problems(protocol, raw),
     ]
 

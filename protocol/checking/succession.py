@@ -4,11 +4,12 @@ Everything else may change; `protocol.checking.differences` lists the changes. N
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from protocol.checking.samples import sample_succession
 from protocol.checking.shape import Problem
 from protocol.document.document import Protocol
-from protocol.document.items import Item
+from protocol.document.items import Form, Item
 
 WIDER = frozenset({("integer", "decimal"), ("date", "partial_date"), ("yes_no", "choice")})
 """Changes of type after which every stored value is still valid."""
@@ -75,6 +76,25 @@ def _items(before: Protocol, after: Protocol) -> Iterator[Problem]:
         if code in before.forms:
             known = {item.name: item for item in before.forms[code].items}
             yield from _same_questions(f"forms.{code}", known, form.items, before.trial.version)
+            masked = {item.name: item for item in before.forms[code].masked_items}
+            yield from _same_questions(f"forms.{code}", masked, form.masked_items, before.trial.version)
+            yield from _still_masked(form, known.keys(), masked.keys(), before.trial.version)
+
+
+def _still_masked(
+    form: Form, asked: AbstractSet[str], masked: AbstractSet[str], version: str
+) -> Iterator[Problem]:
+    """Refuse to mask or unmask an item: its answers are stored where only those who may know the arm read them."""
+    for item in form.items:
+        if item.name in masked:
+            yield Problem(
+                f"forms.{form.code}.{item.name}.masked",
+                f"version {version} masks it: its results are opened by the planned unblinding",
+            )
+    for item in form.masked_items:
+        if item.name in asked:
+            told = f"version {version} asks it of everybody: give the masked question another name"
+            yield Problem(f"forms.{form.code}.{item.name}.masked", told)
 
 
 def _same_questions(

@@ -140,6 +140,11 @@ class Protocol(Part):
     def visit(self, code: str) -> ProtocolVisit:
         return self._visit_by_code[code]
 
+    @cached_property
+    def masked_forms(self) -> tuple[Form, ...]:
+        """Forms with results that are masked, in the order of the file."""
+        return tuple(form for form in self.forms.values() if form.masked_items)
+
     def criterion(self, id: str) -> EligibilityCriterion:
         return self._criterion_by_id[id]
 

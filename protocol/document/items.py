@@ -149,6 +149,7 @@ class Item(Part):
     max_mb: Annotated[Whole, Field(ge=1, le=25)] = 10
     columns: tuple["Item", ...] = ()
     max_rows: Annotated[Whole, Field(ge=1, le=500)] | None = None
+    masked: Truth = False
 
     @property
     def is_numeric(self) -> bool:
@@ -273,12 +274,26 @@ class Form(Part):
 
     @cached_property
     def groups(self) -> tuple[ItemGroup, ...]:
-        """Item groups in display order; a form without groups has one group without title."""
-        groups = self.groups_in_file or (ItemGroup(items=self.items_in_file),)
-        return tuple(
-            group.model_copy(update={"items": tuple(map(self._with_comparators, group.items))})
-            for group in groups
-        )
+        """Item groups in display order; a form without groups has one group without title.
+
+        Masked items are left out: nothing that reads a form, its record or its columns knows them.
+        """
+        groups = (self._asked(group) for group in self._written_groups)
+        return tuple(group for group in groups if group.items)
+
+    @property
+    def _written_groups(self) -> tuple[ItemGroup, ...]:
+        return self.groups_in_file or (ItemGroup(items=self.items_in_file),)
+
+    def _asked(self, group: ItemGroup) -> ItemGroup:
+        asked = tuple(self._with_comparators(item) for item in group.items if not item.masked)
+        return group.model_copy(update={"items": asked})
+
+    @cached_property
+    def masked_items(self) -> tuple[Item, ...]:
+        """Items whose results reveal the arm, in the order of the file (BLD-07). They are in no record."""
+        written = (item for group in self._written_groups for item in group.items)
+        return tuple(self._with_comparators(item) for item in written if item.masked)
 
     def _with_comparators(self, item: Item) -> Item:
         """Return the item; a number that a laboratory measures takes results beyond a limit if the file is silent."""

@@ -20,6 +20,7 @@ from reports.audit_trail.lines import details
 from reports.audit_trail.page import TrailPage
 from trials.listing.lines import BYTE_ORDER_MARK, FORMULA_SIGNS
 from trials.reader import FILE_LANGUAGE
+from trials.unblinded_files import marked_rows
 
 CSV_HEAD = (
     "time_utc", "time_at_site", "user", "full_name", "role", "what", "table", "subject", "patient", "field", "label",
@@ -30,9 +31,10 @@ _QUOTED = re.compile(r'[",\r\n]')
 NO_CHANGE = FieldChange("", "", "", "")
 
 
-def trail_csv(page: TrailPage, counts: dict[str, int]) -> Iterator[str]:
+def trail_csv(page: TrailPage, counts: dict[str, int], *, marked: bool = False) -> Iterator[str]:
     """Yield the file in the order of the page, a run of entries at a time; `counts` is kept up to date."""
-    yield f"{BYTE_ORDER_MARK}{','.join(CSV_HEAD)}\r\n"
+    yield BYTE_ORDER_MARK
+    yield from (f"{line}\r\n" for (line,) in (*marked_rows(marked=marked), [",".join(CSV_HEAD)]))
     with override(FILE_LANGUAGE):
         reader = page.reader_in(FILE_LANGUAGE)
     runs = pages.runs(page.form.filter(), may=page.may, oldest_first=page.form.oldest_first, size=RUN)

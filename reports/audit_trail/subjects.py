@@ -147,6 +147,9 @@ PAGES: dict[str, Finder] = {
     "dosing.kitcheck": _of_infusion("dosing:kit-check"),
     "dosing.lateinfusion": _of_infusion("dosing:kit-check"),
     "dosing.stopoverride": _of_infusion("dosing:override"),
+    "dosing.envelope": lambda places, row: places.address("dosing:envelopes"),
+    "dosing.envelopecheck": lambda places, row: places.address("dosing:envelopes"),
+    "dosing.maskedresult": lambda places, row: places.address("dosing:masked-results"),
     "dosing.plannedunblinding": lambda places, row: places.address("dosing:unblindings"),
     "dosing.unblinding": lambda places, row: places.address("dosing:unblindings"),
     **dict.fromkeys(

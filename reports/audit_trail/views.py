@@ -17,6 +17,7 @@ from reports.audit_trail.saved_views import offered_views
 from trials.access import TrialRequest, trial_page
 from trials.listing import filters_in_english
 from trials.permissions import Permission as P
+from trials.unblinded_files import holds_treatment, marked_name
 
 
 @trial_page(see=P.SEE_TRAIL, change=P.REVIEW_TRAIL)
@@ -70,8 +71,10 @@ def _review(request: TrialRequest, page: TrailPage, form: TrailReviewForm, typed
 
 def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
     counts = {"entries": 0}
-    response = StreamingHttpResponse(trail_csv(page, counts), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="trail.csv"'
+    marked = holds_treatment(request.access)
+    lines = trail_csv(page, counts, marked=marked)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{marked_name("trail.csv", marked=marked)}"'
     sending = Sending(
         channel=Channel.TRAIL,
         trial_id=page.trial.pk,

@@ -24,6 +24,7 @@ from reports.casebook.profile import BY_DATE, BY_DAY, Chart
 from reports.casebook.steps import Step, steps
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.unblinded_files import LINE, holds_treatment, marked_name
 
 # The profile styles of static/stroma.css in the light colours. A downloaded SVG file has no other style sheet.
 PAPER_STYLE = """
@@ -85,8 +86,9 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
     """Send the profile as an SVG file in the light colours."""
     dossier = PatientData.open(request.access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
-    drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
-    name = f"{dossier.patient.code}-profile.svg"
+    marked = holds_treatment(request.access)
+    drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE, stamp=LINE if marked else "")
+    name = marked_name(f"{dossier.patient.code}-profile.svg", marked=marked)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     response = HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
     sending = Sending(

@@ -207,12 +207,16 @@ class Figure:
         label = quoteattr(self.label)
         return f'<svg viewBox="{self.view_box}" role="group" aria-label={label}>{inside}</svg>'
 
-    def standalone(self, style: str) -> str:
-        """Return an SVG file with the given style sheet inside."""
+    def standalone(self, style: str, *, stamp: str = "") -> str:
+        """Return an SVG file with the given style sheet inside. stamp: a sentence written over its upper edge."""
         inside = "".join(shape.markup for shape in self.shapes)
         size = f'width="{_number(self.width)}" height="{_number(self.height)}" viewBox="{self.view_box}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" class="fig" {size} role="img">'
-        return f"{head}<title>{escape(self.label)}</title><style>{style}</style>{inside}</svg>\n"
+        title = " – ".join(filter(None, [stamp, self.label]))
+        written = (
+            f'<text x="4" y="10" font-size="9" font-weight="bold">{escape(stamp)}</text>' if stamp else ""
+        )
+        return f"{head}<title>{escape(title)}</title><style>{style}</style>{inside}{written}</svg>\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import User
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.trail import history_model
-from dosing.models import Preparation, ProductDeviation, Unblinding
+from audit.trail import history_model, tracked_models, trail_of
+from dosing.models import Unblinding
 from trials.access import Access
 from trials.models import Delegation, Trial
 from trials.permissions import Permission as P
@@ -76,7 +76,7 @@ class KnowledgeLine:
 
 
 def known_by(access: Access) -> list[KnowledgeLine]:
-    """Return the lines that this reader may see, by person. Two queries, or six for readers who know the treatment."""
+    """Return the lines that this reader may see, by person. Two queries, or five for readers who know the treatment."""
     trial = access.trial
     lines = [*_roles(trial), *(_unblinded(trial) if trial.masked else ())]
     if trial.masked and access.sees_treatment:
@@ -99,7 +99,8 @@ def _roles(trial: Trial) -> Iterator[KnowledgeLine]:
     rows = Delegation.objects.filter(trial=trial, awaits_second=False).select_related("user")
     for row in rows:
         row.trial = trial
-        if Access(user=row.user, trial=trial, role=ROLES[row.role]).may(P.SEE_TREATMENT):
+        access = Access(user=row.user, trial=trial, role=ROLES[row.role])
+        if access.may(P.SEE_TREATMENT) or access.may(P.SEE_CLOSED_REPORT):
             yield KnowledgeLine(
                 row.user_id,
                 row.user.full_name,
@@ -125,17 +126,26 @@ class _Group:
     times: int
 
 
+def product_models() -> list[type[models.Model]]:
+    """Return every model whose rows depend on the arm or the product: those that need the right to know it."""
+    return [model for model in tracked_models() if trail_of(model).see == P.SEE_TREATMENT]
+
+
 def _recorded(trial: Trial, codes: dict[int, str]) -> Iterator[_Group]:
-    """Yield what people wrote of products themselves: a process that works for a person shows that person nothing."""
-    for model in (Preparation, ProductDeviation):
-        rows = history_model(model)._base_manager.filter(
-            history_trial=trial.pk, history_user_id__isnull=False
-        )
-        rows = rows.exclude(history_user_name__startswith="system:").order_by()
-        groups = rows.values_list("history_user_id", "history_full_name", "history_role", "history_patient")
-        found = groups.annotate(since=Min("history_date"), last=Max("history_date"), times=Count("pk"))
-        for user, name, role, patient, since, last, times in found:
-            yield _Group(user, name, role, Road.RECORDED, _codes([patient], codes), since, last, times)
+    """Yield what people wrote of products themselves: a process that works for a person shows that person nothing.
+
+    One query for all tables. Rows of the stock, of lots and of donors belong to no single patient.
+    """
+    groups = [_written(model, trial) for model in product_models()]
+    for user, name, role, patient, since, last, times in groups[0].union(*groups[1:], all=True):
+        yield _Group(user, name, role, Road.RECORDED, _codes([patient], codes), since, last, times)
+
+
+def _written(model: type[models.Model], trial: Trial) -> models.QuerySet[Any, Any]:
+    rows = history_model(model)._base_manager.filter(history_trial=trial.pk, history_user_id__isnull=False)
+    rows = rows.exclude(history_user_name__startswith="system:").order_by()
+    groups = rows.values_list("history_user_id", "history_full_name", "history_role", "history_patient")
+    return groups.annotate(since=Min("history_date"), last=Max("history_date"), times=Count("pk"))
 
 
 def _read(trial: Trial, codes: dict[int, str]) -> Iterator[_Group]:

@@ -65,11 +65,29 @@ def slots_of(person, trial, **filters) -> list:
 def test_the_page_shows_the_arm_of_the_allocated_slot_and_of_no_other(trial, taken, role):
     """RND-01: unblinded readers see the arm of the patient, not that of the next one."""
     person = build.user(role, trial=trial)
-    for column, known in (("arm", taken.arm), ("block", str(taken.block))):
+    for column, known in (("arm", taken.arm), ("block", SEED)):
         found = told(slots_of(person, trial), column)
         assert len(found) == AllocationSlot.objects.count()
         assert found.pop(taken.pk) == known
         assert set(found.values()) == {FREE}
+
+
+@pytest.mark.parametrize("role", UNBLINDED)
+def test_the_block_of_a_taken_slot_is_shown_nowhere_before_the_trial_is_locked(trial, taken, role):
+    """RND-02: whoever knows where a block ends can infer its last arms from the others."""
+    person = build.user(role, trial=trial)
+    page = reverse("dosing:allocation", args=[trial.slug])
+
+    def shown() -> tuple[bool, bool, str]:
+        browser = build.client(person)
+        csv_head = b"".join(browser.get(page, {"format": "csv"}).streaming_content).decode().splitlines()[1]
+        listed = "Block</" in browser.get(page).content.decode()
+        return listed, "block" in csv_head.split(","), told(slots_of(person, trial), "block")[taken.pk]
+
+    assert shown() == (False, False, SEED)
+    with acting(system="test"):
+        lock_trial(trial=trial, reason="Closed", open_points={}, overridden={}, by=build.user(trial=trial))
+    assert shown() == (True, True, str(taken.block))
 
 
 @pytest.mark.parametrize("role", BLINDED)
@@ -110,7 +128,9 @@ def test_the_csv_of_the_trail_shows_as_much_as_its_page(trial, taken, role):
     """RND-01."""
     address = url(trial, format="csv")
     content = b"".join(build.client(build.user(role, trial=trial)).get(address).streaming_content).decode()
-    rows = [row for row in csv.DictReader(io.StringIO(content)) if row["table"] == "dosing.allocationslot"]
+    head, _break, lines = content.partition("\r\n")
+    assert "UNBLINDED" in head
+    rows = [row for row in csv.DictReader(io.StringIO(lines)) if row["table"] == "dosing.allocationslot"]
     arms = [row["new"] for row in rows if row["field"] == "arm"]
 
     assert [arm for arm in arms if arm != FREE] == [taken.arm]

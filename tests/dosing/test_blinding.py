@@ -22,16 +22,17 @@ from tests.support.pages import blinding
 from tests.support.study.bedside import NOW
 from tests.support.study.masked_trial import also, infusion_of, masked_trial
 from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWING, ROLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
-BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
+BLINDED = sorted(code for code in ROLES if code not in KNOWING)
 AT_THE_BEDSIDE = "coordinator"
 # Together they open every kind of page that a blinded person can read.
 ON_EACH_ENGINE = (AT_THE_BEDSIDE, "data_manager")
 LOGS = (Deviation, ProductDeviation)
-UNBLINDED = sorted(code for code in ROLES if code not in BLINDED)
+UNBLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT in role.permissions)
+BOARD = "data_monitoring_board"
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,18 @@ def test_every_page_is_the_same_to_the_byte_whatever_the_arms_and_the_laboratory
     assert blinding.differences(before, read_by(world, role, blinding.swap_arms, everything)) == {}
     if role == AT_THE_BEDSIDE:
         assert blinding.differences(before, read_by(world, role, blinding.forget_products, everything)) == {}
+
+
+@pytest.mark.long
+@pytest.mark.one_engine
+def test_the_board_is_shown_nothing_of_a_patient_by_which_the_arms_differ(world):
+    """BLD-01: of all its pages only the closed report depends on the arm, and no word of a product is in any."""
+    before = read_by(world, BOARD, blinding.as_it_is, everything)
+    assert words_of_the_product(before) == []
+    after = read_by(world, BOARD, blinding.swap_arms, everything)
+    told = {url for url in blinding.differences(before, after) if "closed-report" not in url}
+    assert told == set()
+    assert any("closed-report" in url for url in before)
 
 
 @pytest.mark.one_engine

@@ -18,6 +18,7 @@ from tests.support.pages.clicking import plain
 from tests.trials.test_access_matrix import ALL
 from trials.calendar_addresses import make_calendar_address
 from trials.permissions import Permission as P
+from trials.unblinded_files import LINE
 
 pytestmark = pytest.mark.django_db
 # An address that sends a file only when it is asked for one.
@@ -29,7 +30,7 @@ def register_of(reader, trial, **filters):
     answer = build.client(reader).get(f"/trials/{trial.slug}/register/", {"format": "csv", **filters})
     assert answer.status_code == 200, answer.content
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return list(csv.DictReader(io.StringIO(text.removeprefix(f"{LINE}\r\n"))))
 
 
 def broken_off(answer):

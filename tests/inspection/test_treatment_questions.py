@@ -11,8 +11,7 @@ from tests.support import build
 from tests.support.pages.clicking import ClickingReader
 from tests.support.study.masked_trial import masked_trial
 from trials.models import Delegation
-from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWING, ROLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 MOST_CLICKS = 3
@@ -41,7 +40,7 @@ def test_26_who_knew_the_treatment_of_whom_since_when_and_by_which_road(world):
     assert reader.clicks <= MOST_CLICKS
     lines = [row[:4] for row in table(reader)]
 
-    unblinded = [code for code, role in ROLES.items() if Permission.SEE_TREATMENT in role.permissions]
+    unblinded = KNOWING
     for row in Delegation.objects.filter(trial=world.trial):
         line = [row.user.full_name, str(ROLES[row.role].title), "All patients", "May know it by the role"]
         assert (line in lines) is (row.role in unblinded)
@@ -70,14 +69,14 @@ def test_26_who_knew_the_treatment_of_whom_since_when_and_by_which_road(world):
 
 def test_26_the_answer_grows_with_what_is_read(world):
     """AUD-08: a patient whose product was read on one page appears with the time, and only for who read it."""
-    board = world.staff["data_monitoring_board"]
-    build.client(board).get(f"{world.home}patients/{world.treated[0].code}/")
+    monitor = world.staff["unblinded_monitor"]
+    build.client(monitor).get(f"{world.home}patients/{world.treated[0].code}/")
     reader = reader_of(world).click("Audit trail").click("Who knew the treatment")
-    reader.filtered(person=str(board.pk), road="page")
-    event = AccessEvent.objects.get(kind="treatment_seen", user_id=board.pk)
+    reader.filtered(person=str(monitor.pk), road="page")
+    event = AccessEvent.objects.get(kind="treatment_seen", user_id=monitor.pk)
     (line,) = table(reader)
     assert line[:4] == [
-        board.full_name, "Data monitoring board (unblinded)", world.treated[0].code,
+        monitor.full_name, "Unblinded monitor", world.treated[0].code,
         "Read it on pages or in downloaded lists",
     ]  # fmt: skip
     assert event.at.astimezone(world.trial.zone).strftime("%d-%b-%Y %H:%M") == line[4]

@@ -72,7 +72,9 @@ def test_an_unblinded_role_is_told_apart(world):
 
 def test_every_role_without_the_right_to_know_is_checked():
     assert set(BLINDED) == {
-        code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions
+        code
+        for code, role in ROLES.items()
+        if not {Permission.SEE_TREATMENT, Permission.SEE_CLOSED_REPORT} & role.permissions
     }
 
 

@@ -14,14 +14,11 @@ from accounts.models import User
 from accounts.signing_suspension import refuse_voucher
 from audit import events
 from trials.models import Delegation
-from trials.permissions import Permission
-from trials.roles import ROLES
+from trials.roles import KNOWING
 from trials.sponsor_notices import tell_sponsor
 
 if TYPE_CHECKING:
     from trials.models import Trial
-
-KNOWING = frozenset(code for code, role in ROLES.items() if Permission.SEE_TREATMENT in role.permissions)
 
 
 def needs_second_person(trial: "Trial", role: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import BadRequest, ImproperlyConfigured
@@ -33,6 +34,7 @@ from trials.listing.parts import (
 )
 from trials.models import Trial
 from trials.reader import in_english, shown_day, shown_moment, shown_number
+from trials.unblinded_files import holds_treatment, marked_name, marked_rows
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
@@ -306,9 +308,12 @@ class Listing:
         """Return every filtered row as CSV, in English. Registers the download with user and filters (AUD-08)."""
         access: Access = self.request.access  # type: ignore[attr-defined]
         counts = {"rows": 0}
-        lines = csv_lines(_counted(in_english(self.csv_rows), counts))
+        marked = holds_treatment(access)
+        rows = _counted(in_english(self.csv_rows), counts)
+        lines = csv_lines(chain(marked_rows(marked=marked), rows))
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
+        name = marked_name(f"{self.name}.csv", marked=marked)
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
         sending = Sending(
             channel=Channel.LISTING,
             trial_id=access.trial.pk,

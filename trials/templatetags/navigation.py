@@ -17,6 +17,7 @@ from audit.trail_reading.plain_words import instant_words
 from trials.access import Access
 from trials.permissions import Permission
 from trials.reader import reader_language
+from trials.unblinded_files import holds_treatment, sentence
 from trials.versions.awaited_version import awaited_words
 
 register = template.Library()
@@ -43,6 +44,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
+            ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),
         ),
     ),
     (
@@ -103,7 +105,8 @@ def print_head(context: dict[str, Any]) -> str:
         "role": access.role.title,
         "when": instant_words(timezone.now(), str(access.trial.zone), reader_language()),
     }
-    return _("Page of %(who)s, %(role)s, loaded on %(when)s.") % told
+    loaded = _("Page of %(who)s, %(role)s, loaded on %(when)s.") % told
+    return f"{sentence()} {loaded}" if holds_treatment(access) else loaded
 
 
 @register.simple_tag(takes_context=True)

@@ -12,7 +12,7 @@ from accounts.models import User, normal_username
 from audit.context import acting
 from audit.management.operator import OperatorCommand
 from exports.exporting import export
-from exports.management.command_arguments import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, refuse_unmarked, trial_named
 from exports.tables import manifest
 from trials.access import access_to
 from trials.models import Trial
@@ -39,6 +39,7 @@ class Command(OperatorCommand):
         out: Path = options["out"]
         refuse_unless_new(out)
         user, sees_treatment, sees_files = self._rights(options["user"], trial)
+        refuse_unmarked(out, holds_treatment=trial.masked and sees_treatment)
         with acting(user=user, system="export"):
             pieces = export(
                 trial=trial,

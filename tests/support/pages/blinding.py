@@ -25,6 +25,7 @@ from dosing.models import (
     Lot,
     LotDecision,
     LotResult,
+    MaskedResult,
     Preparation,
     ProductDeviation,
     WorksheetStep,
@@ -57,7 +58,7 @@ SHOWN_WITH_THE_PRODUCT = (b"QXJ", b"91.37", b"56000000", b"800000", b"see_treatm
 def forget_products(trial: Trial) -> None:
     """Leave no product and no place taken, as if the cell laboratory had not worked yet."""
     with lifted_triggers():
-        models = (Preparation, ProductDeviation, WorksheetStep)
+        models = (Preparation, ProductDeviation, WorksheetStep, MaskedResult)
         for products in (*map(history_model, models), *models):
             products.objects.filter(patient_id__in=trial.patients.values("pk")).delete()
         for products in (BagMovement, Bag, LotResult, LotDecision, Lot, CellBank, Donation, Donor):

@@ -9,6 +9,7 @@ from audit.context import acting
 from dosing.allocation.lists import generate_list
 from dosing.allocation.slots import arm_of
 from dosing.infusions.administration import Bedside, record_infusion, record_weight
+from dosing.masked.results import masked_form, record_results
 from dosing.models import Infusion, ProductDeviation
 from dosing.products.preparing import record_preparation
 from dosing.unblinding.exposure import record_exposure
@@ -80,6 +81,24 @@ def prepare(patient: Patient, by) -> None:
             record_preparation(facts=product, version=version, reason=reason, **fields)
 
 
+def measure(patient: Patient, ward, laboratory) -> None:
+    """Record the sample of HLA antibodies at the infusion, and its masked results, amended once."""
+    sample = build.record(
+        patient,
+        "hla_antibodies",
+        {"sampled_at": "2026-03-10T08:30+01:00[Europe/Madrid]", "tube": "T-1"},
+        visit="INF1",
+        by=ward,
+    )
+    found = {"class_i": "POS", "class_ii": "?ND", "specificities": "A2 QXJ"}
+    with acting(user=laboratory, role="cell_laboratory", origin="web"):
+        record_results(record=sample, typed=found, seen="", by=laboratory)
+        seen = masked_form(sample, laboratory).seen
+        record_results(
+            record=sample, typed={**found, "class_ii": "NEG"}, seen=seen, reason="Measured QXJ", by=laboratory
+        )
+
+
 def masked_trial() -> SimpleNamespace:
     """Return a masked trial: a patient treated in each arm, one with a product, one allocated only."""
     trial = build.trial(build.COVID_MSV)
@@ -92,6 +111,7 @@ def masked_trial() -> SimpleNamespace:
         weigh(patient, ward)
         prepare(patient, laboratory)
         give(patient, ward)
+        measure(patient, ward, laboratory)
         build.event(patient=patient, by=doctor, onset=moment("11-Mar-2026 12:00", ZONE))
     ready = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
     weigh(ready, ward)
@@ -157,6 +177,7 @@ def also(trial) -> list[str]:
     guessed = ("infusions/1/", "infusions/1/?change=1", "infusions/1/weight/", "infusions/1/not-given/",
                "infusions/1/preparation/", "infusions/1/preparation/?change=1", "infusions/1/preparation/dose/",
                "infusions/1/worksheet/", "infusions/1/kit/", "infusions/1/override/",
+               "masked-results/INF1/hla_antibodies/", "visits/INF1/hla_antibodies/",
                "unblinding/", "unblinding/susar/", "unblinding/exposure/",
                "deviations/1/", "product-deviations/1/", "product-deviations/1/classify/", "product-deviations/new/",
                "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
@@ -178,10 +199,11 @@ def also(trial) -> list[str]:
     sought = [f"search/?q={text}" for text in texts]
     asked = [
         f"trail/?form=dosing.{name}"
-        for name in ("preparation", "allocationslot", "infusion", "productdeviation")
+        for name in ("preparation", "allocationslot", "infusion", "productdeviation", "maskedresult")
     ]
     sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
     waiting = ["deviations/?state=waiting", "product-deviations/", "product-deviations/?state=waiting"]
+    waiting += ["masked-results/", "masked-results/?format=csv"]
     waiting += ["unblindings/", "unblindings/open/"]
     pages = [*lists, *sought, *asked, *sorts, *waiting, "allocation/", "allocation/?format=csv"]
     codes = trial.patients.values_list("code", flat=True)

@@ -136,6 +136,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "consent:number": (_under_patient(Consent, "pk"), (NO_NUMBER,)),
     "visits:visit": (_visits, (NO_CODE,)),
     "visits:visit/form": (_forms_at_visits, (NO_CODE, NO_CODE)),
+    "masked-results:visit/form": (_forms_at_visits, (NO_CODE, NO_CODE)),
     "logs:form": (lambda trial: ((form,) for form in trial.rules.logs), (NO_CODE,)),
     "logs:form/repeat": (
         lambda trial: iter(

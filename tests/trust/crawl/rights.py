@@ -21,7 +21,9 @@ PEOPLE = "CIMDAXPUR"
 SECOND_PERSON = "CIDP"
 EXPORTS = "DSAXB"
 # In a masked trial only these know what was given; in an open one everybody.
-UNBLINDED = "LSXHUW"
+UNBLINDED = "LSXHU"
+# Figures of each arm, for the board and who makes them.
+CLOSED_REPORT = "SXW"
 # Who makes the product decides on its deviations, in an open trial the investigators too.
 DECIDES_ON_PRODUCT = "LHIP of an open trial"
 EXPOSURES = "CIPLHMUDV"
@@ -155,6 +157,13 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
+    # Envelopes for the day without a server: all see that there are some, the laboratory prints them and their codes.
+    "envelopes/": (ALL, EXPOSURES),
+    **{f"envelopes/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
+    "blank-worksheets/": (ALL, NOBODY),
+    # Results that would tell the treatment.
+    "masked-results/": (UNBLINDED, NOBODY),
+    "patients/*/masked-results/*/*/": (UNBLINDED, PRODUCT),
     # The stock: a scan is posted by whoever may know the treatment, and stores nothing.
     "stock/": (UNBLINDED, UNBLINDED),
     "stock/movements/": (UNBLINDED, NOBODY),
@@ -221,6 +230,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "problems/*/": (ALL, "ADP"),
     # Who read the treatment: blinded readers are told the roles only.
     "treatment-known/": (READS_TRAIL, NOBODY),
+    "closed-report/": (CLOSED_REPORT, NOBODY),
     "trail/views/new/": ("DX", "DX"),
     "trail/views/*/": ("DX", "DX"),
     "trail/views/*/sample/": ("DX", "DX"),

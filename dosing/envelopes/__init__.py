@@ -1,0 +1,1 @@
+"""Sealed envelopes on paper: printed by one person, their codes by another, opened without a server, reconciled."""

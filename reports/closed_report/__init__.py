@@ -1,0 +1,1 @@
+"""The closed report for the data monitoring board: figures of each arm, and of no patient."""
