@@ -23,6 +23,7 @@ from dosing.worksheet.overriding import allowed
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query
 from patients.participation.eligibility_decisions.decision_review import resting_on_changes
+from patients.participation.infusion_links import events_at
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
@@ -134,6 +135,7 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "may_weigh": open_now and not recorded and not problem and asks_weight(row),
         "editing": open_now and (not recorded or "change" in request.GET),
         "may_report": row.tolerated == "N" and request.access.may(P.REPORT_EVENT),
+        "events": events_at(row.patient, row.number),
         "not_tolerated": row.tolerated == "N",
     }
     return {**context, **product_card(request, row)} if request.access.sees_treatment else context

@@ -172,6 +172,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("number", "Number"),
         col("term", "Term as reported", free_text=True),
         col("description", "Description", free_text=True),
+        col("infusion", "Number of the infusion at which it began"),
         col("onset", "Onset (ISO 8601 prefix, or date and time with zone)"),
         col("ongoing", "Ongoing (Y/N)"),
         col("end", "End"),
