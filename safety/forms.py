@@ -13,7 +13,7 @@ from audit.models import Meaning
 from patients.participation.answer_layout import answer, boxes, section
 from patients.participation.change_reasons import given_reason, reason_fields
 from patients.participation.forms import PasswordForm, StepForm
-from patients.participation.infusion_links import InfusionLink, infusions_of
+from patients.participation.infusion_links import InfusionAddress, infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
@@ -42,7 +42,7 @@ class EventForm(StepForm):
     keeps_draft = False
 
     def __init__(
-        self, *args: Any, assessing: bool, at_infusion: InfusionLink | None = None, **kwargs: Any
+        self, *args: Any, assessing: bool, at_infusion: InfusionAddress | None = None, **kwargs: Any
     ) -> None:
         self.assessing, self.at_infusion = assessing, at_infusion
         super().__init__(*args, **kwargs)
@@ -288,7 +288,7 @@ def _description_fields(zone: str) -> dict[str, forms.Field]:
     }
 
 
-def _infusion_field(infusions: Sequence[InfusionLink], taken: InfusionLink | None) -> forms.ChoiceField:
+def _infusion_field(infusions: Sequence[InfusionAddress], taken: InfusionAddress | None) -> forms.ChoiceField:
     """Return the question at which infusion the event began. taken: the one from whose bedside the form was opened."""
     text = _("Taken from the page of the bedside: %(infusion)s. Change it if the event did not begin there.")
     return forms.ChoiceField(

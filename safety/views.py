@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.kept_forms import kept_data
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Query
-from patients.participation.infusion_links import InfusionLink, infusions_of
+from patients.participation.infusion_links import InfusionAddress, infusions_of
 from patients.participation.milestones import milestones
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of, step
@@ -128,7 +128,7 @@ def _chosen_draft(request: TrialRequest, patient: Patient) -> EventDraft | None:
     return draft_of(request, patient, int(number)) if re.fullmatch(r"[1-9][0-9]{0,8}", number) else None
 
 
-def _infusion_of_address(request: TrialRequest, patient: Patient) -> InfusionLink | None:
+def _infusion_of_address(request: TrialRequest, patient: Patient) -> InfusionAddress | None:
     """Return the infusion from whose bedside the form was opened, or None. Raises Http404 for another patient's."""
     number = request.GET.get("infusion", "")
     if not number:

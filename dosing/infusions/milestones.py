@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from dosing.models import Infusion
 from patients.models import Patient
-from patients.participation.infusion_links import InfusionLink
+from patients.participation.infusion_links import InfusionAddress
 from patients.participation.milestones import Milestone
 from protocol.values.moments import Moment
 
@@ -22,11 +22,11 @@ def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
         )
 
 
-def infusions_with_address(patient: Patient) -> Iterator[InfusionLink]:
+def infusions_with_address(patient: Patient) -> Iterator[InfusionAddress]:
     """Yield every infusion of a patient with the address of its bedside: an event may begin before it is given."""
     for number in Infusion.objects.filter(patient=patient).values_list("number", flat=True):
         address = reverse("dosing:bedside", args=[patient.trial.slug, patient.code, number])
-        yield InfusionLink(number, _("Infusion %(number)d") % {"number": number}, address)
+        yield InfusionAddress(number, _("Infusion %(number)d") % {"number": number}, address)
 
 
 def times_at_visit(visit: int) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from patients.models import Patient
 
 
 @dataclass(frozen=True, slots=True)
-class InfusionLink:
+class InfusionAddress:
     """One infusion of a patient: number, label, and the address of its bedside."""
 
     number: int
@@ -20,7 +20,7 @@ class InfusionLink:
 
 
 @dataclass(frozen=True, slots=True)
-class EventLink:
+class EventAddress:
     """One adverse event that began at an infusion. in_error: it was entered in error."""
 
     label: str
@@ -28,16 +28,16 @@ class EventLink:
     in_error: bool
 
 
-infusion_providers: list[Callable[[Patient], Iterable[InfusionLink]]] = []
-event_providers: list[Callable[[Patient, int], Iterable[EventLink]]] = []
+infusion_providers: list[Callable[[Patient], Iterable[InfusionAddress]]] = []
+event_providers: list[Callable[[Patient, int], Iterable[EventAddress]]] = []
 
 
-def infusions_of(patient: Patient) -> list[InfusionLink]:
+def infusions_of(patient: Patient) -> list[InfusionAddress]:
     """Return the infusions of a patient by number. One query per provider."""
     found = [link for provider in infusion_providers for link in provider(patient)]
     return sorted(found, key=lambda link: link.number)
 
 
-def events_at(patient: Patient, number: int) -> list[EventLink]:
+def events_at(patient: Patient, number: int) -> list[EventAddress]:
     """Return the adverse events that began at an infusion. One query per provider."""
     return [link for provider in event_providers for link in provider(patient, number)]
