@@ -14,7 +14,9 @@ from dosing.models import (
     Lot,
     LotDecision,
     LotResult,
+    RecipientsOpening,
     StopOverride,
+    TreatmentInstruction,
     WorksheetStep,
 )
 from exports.tables.bedside import INFUSION, RECORDED, names_of, texts_of, words
@@ -174,6 +176,24 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         several("name", "Name of the value", names_of, "values"),
         several("value", "Value as typed", texts_of, "values", free_text=True),
     ),
+    "instructions": (
+        PATIENT,
+        col("number", "Number of the instruction in each patient"),
+        LOT,
+        col("text", "What the investigator had to do", free_text=True),
+        col("reason", "Reason", free_text=True),
+        col("issued_by", "Issued by", "issued_by__full_name", free_text=True),
+        col("issued_at", "Issued at (UTC)"),
+        col("opened_by", "Opened by", "opened_by__full_name", free_text=True),
+        col("opened_at", "Opened at (UTC)"),
+    ),
+    "recipient_openings": (
+        LOT,
+        computed("patients", "Keys of the patients", words, "patients"),
+        col("reason", "Reason", free_text=True),
+        col("opened_by", "Opened by", "opened_by__full_name", free_text=True),
+        col("opened_at", "Opened at (UTC)"),
+    ),
     "stop_overrides": (
         PATIENT,
         INFUSION,
@@ -196,6 +216,8 @@ TITLES = {
     "bag_movements": gettext_noop("Movements of the bags"),
     "worksheet_steps": gettext_noop("Steps of the preparations"),
     "worksheet_values": gettext_noop("Values of the preparations"),
+    "instructions": gettext_noop("Instructions for treatment"),
+    "recipient_openings": gettext_noop("Openings of the recipients of a lot"),
     "stop_overrides": gettext_noop("Hard stops that were overridden"),
 }
 
@@ -218,6 +240,10 @@ def querysets(trial: Trial) -> dict[str, QuerySet[Any]]:
         "bag_movements": BagMovement.objects.filter(trial=trial).order_by("bag__number", "position"),
         "worksheet_steps": steps,
         "worksheet_values": steps,
+        "instructions": TreatmentInstruction.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "number"
+        ),
+        "recipient_openings": RecipientsOpening.objects.filter(trial=trial).order_by("pk"),
         "stop_overrides": StopOverride.objects.filter(patient__trial=trial).order_by(
             "patient__number", "infusion__number", "pk"
         ),
