@@ -161,8 +161,9 @@ class Trail(HistoricalRecords):
     describe: dotted path of a function `(old_row, new_row, reader)` that returns a list of `FieldChange`.
     form, items: column with the code of the captured form, and the JSON column with its items.
     person: column with the id of the user that the row belongs to (their own row, a delegation).
-    covered_by: relations to rows whose signature covers this row too: adding it or changing its content invalidates
-    them. covered_content: the columns concerned; `signed_content` by default.
+    covered_by: relations to rows whose signature covers this row too (`"patient"`, or over one row between,
+    `"infusion__patient"`): adding it or changing its content invalidates them. covered_content: the columns concerned;
+    `signed_content` by default.
     locks, marks, fact_marks: freezes and locks of the row, and marks on its items or columns that a change undoes.
     concealed: values concealed from some or all readers of the history.
     no_overlap: rows that must not overlap. barred: rows that must not be in force below a row in certain states.

@@ -28,7 +28,7 @@ class DosingConfig(AppConfig):
         from dosing.unblinding import knowledge
         from patients import signals
         from patients.casebook import facts
-        from patients.participation import arm_knowledge
+        from patients.participation import arm_knowledge, infusion_links
         from patients.participation.milestones import (
             infusion_times_providers,
             never_given_providers,
@@ -57,6 +57,7 @@ class DosingConfig(AppConfig):
         self._follow_corrections(participation)
         arm_knowledge.providers.append(knowledge.known_since)
         providers.append(milestones.infusions_given)
+        infusion_links.infusion_providers.append(milestones.infusions_with_address)
         infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)
 

@@ -68,7 +68,9 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.levelpatient": lambda row, reader: _("Dose level %(level)s") % {"level": row.level},
     "dosing.preparation": _preparation,
     "dosing.productdeviation": partial(deviation_words, ProductDeviation),
+    "dosing.recipientsopening": lambda row, reader: _("Opening of the recipients of a lot"),
     "dosing.stopoverride": lambda row, reader: _("Hard stop overridden"),
+    "dosing.treatmentinstruction": lambda row, reader: _("Instruction %(number)s") % {"number": row.number},
     "dosing.unblinding": lambda row, reader: _("Unblinding"),
     "dosing.worksheetstep": _worksheet_step,
 }

@@ -11,6 +11,7 @@ from dosing.levels import level_views
 from dosing.masked import views as masked_views
 from dosing.products import deviation_views, product_views
 from dosing.stock import chain_views, stock_views
+from dosing.unblinding import instruction_views
 from dosing.unblinding import views as unblinding_views
 from dosing.worksheet import views as worksheet_views
 
@@ -29,6 +30,16 @@ urlpatterns = [
     path("kits/", allocation_views.kits, name="kits"),
     path("unblindings/", unblinding_views.unblindings, name="unblindings"),
     path("unblindings/open/", unblinding_views.planned, name="planned-unblinding"),
+    path("recalls/", instruction_views.instructions, name="instructions"),
+    path("recalls/<number:number>/", instruction_views.recipients, name="recipients"),
+    path(
+        "patients/<str:code>/recalls/<number:number>/instruct/",
+        instruction_views.issue,
+        name="instruction-new",
+    ),
+    path(
+        "patients/<str:code>/instructions/<number:number>/", instruction_views.instruction, name="instruction"
+    ),
     path("patients/<str:code>/unblinding/", unblinding_views.emergency, name="unblinding"),
     path("patients/<str:code>/unblinding/susar/", unblinding_views.susar, name="susar-unblinding"),
     path("patients/<str:code>/unblinding/exposure/", unblinding_views.exposure, name="exposure"),

@@ -14,6 +14,7 @@ from reports.incidents import views as incident_views
 from reports.look_back import views as look_back_views
 from reports.notices import views as notice_views
 from reports.patient_lists import views as list_views
+from reports.product_history import views as product_history_views
 from reports.quality import listing
 from reports.redactions import erasures as erasure_views
 from reports.redactions import views as redaction_views
@@ -68,5 +69,10 @@ urlpatterns = [
     path("look-back/lots/<int:number>/", look_back_views.of_lot, name="look-back-lot"),
     path("look-back/donors/<int:number>/", look_back_views.of_donor, name="look-back-donor"),
     path("closed-report/", closed_report_views.report, name="closed-report"),
+    path(
+        "product-history/<str:kind>/<int:number>/",
+        product_history_views.history,
+        name="product-history",
+    ),
     path("treatment-known/", treatment_views.treatment_known, name="treatment-known"),
 ]

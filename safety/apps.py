@@ -12,13 +12,15 @@ class SafetyConfig(AppConfig):
         from audit.trail_reading import row_titles
         from patients import signals
         from patients.casebook import facts
-        from safety import after_death, event_drafts, query_facts, signature_scope
+        from patients.participation import infusion_links
+        from safety import after_death, event_drafts, infusion_events, query_facts, signature_scope
         from safety import row_titles as titles
         from safety.system_texts import TEXTS
 
         register(TEXTS)
         row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
+        infusion_links.event_providers.append(infusion_events.events_at_infusion)
         text_copies.register({"safety.eventdraft": ("discarded_reason",)}, event_drafts.mask_text)
         signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")
         signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="safety.after_death")

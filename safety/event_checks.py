@@ -9,8 +9,10 @@ from typing import Any, TypedDict
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from patients.models import Patient
+from patients.participation.infusion_links import infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices
@@ -23,12 +25,14 @@ from trials.reader import shown_moment
 class EventAnswers(TypedDict, total=False):
     """Answers about one adverse event. A missing or empty key means unanswered.
 
-    seriousness holds codes of the six criteria, or `none_of_these` alone. `aware` is when the site learned of
-    the event; `serious_aware` is when it learned that the event is serious, if that was later.
+    infusion: number of the patient's infusion at which it began, None for none. seriousness holds codes of the six
+    criteria, or `none_of_these` alone. `aware` is when the site learned of the event; `serious_aware` is when it
+    learned that the event is serious, if that was later.
     """
 
     term: str
     description: str
+    infusion: int | None
     onset: Moment | None
     ongoing: str
     end: Moment | None
@@ -44,6 +48,7 @@ class EventAnswers(TypedDict, total=False):
 
 
 Errors = dict[str, str]
+NOT_AN_INFUSION = gettext_lazy("This is no infusion of this patient: choose one, or none.")
 
 
 def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
@@ -55,6 +60,7 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
     return EventAnswers(
         term=event.term,
         description=event.description,
+        infusion=event.infusion,
         onset=moment(event.onset),
         ongoing=event.ongoing,
         end=moment(event.end),
@@ -85,7 +91,7 @@ def columns(
     rules = patient.protocol.rules
     answers = normalised(answers, rules.trial.site.time_zone)
     errors = {**missing(answers, rules), **unknown(answers, rules)}
-    for check in (_onset, _end, _awareness):
+    for check in (_infusion, _onset, _end, _awareness):
         # A missing or unknown answer keeps its own message.
         errors = {**check(patient, answers), **errors}
     if upgrade and not answers.get("serious_aware"):
@@ -169,6 +175,13 @@ def has_clock(answers: EventAnswers) -> bool:
     return bool(criteria) or is_fatal(assessment_of(answers))
 
 
+def _infusion(patient: Patient, answers: EventAnswers) -> Errors:
+    number = answers.get("infusion")
+    if number is None or number in {each.number for each in infusions_of(patient)}:
+        return {}
+    return {"infusion": str(NOT_AN_INFUSION)}
+
+
 def _onset(patient: Patient, answers: EventAnswers) -> Errors:
     onset = answers.get("onset")
     if onset is None:
@@ -222,6 +235,7 @@ def _stored(answers: EventAnswers, rules: Protocol, draft_clock_at: datetime | N
     return {
         "term": answers["term"],
         "description": answers.get("description", ""),
+        "infusion": answers.get("infusion"),
         "ongoing": answers["ongoing"],
         "grade": answers["grade"],
         "causality": answers.get("causality", ""),

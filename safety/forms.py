@@ -1,5 +1,6 @@
 """Forms of adverse events. No clinical field has a default (DAT-01)."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +13,11 @@ from audit.models import Meaning
 from patients.participation.answer_layout import answer, boxes, section
 from patients.participation.change_reasons import given_reason, reason_fields
 from patients.participation.forms import PasswordForm, StepForm
+from patients.participation.infusion_links import InfusionAddress, infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
-from safety.event_checks import EventAnswers, answers_of
+from safety.event_checks import NOT_AN_INFUSION, EventAnswers, answers_of
 from safety.models import AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
 from trials.date_fields import MomentField
@@ -39,8 +41,10 @@ class EventForm(StepForm):
 
     keeps_draft = False
 
-    def __init__(self, *args: Any, assessing: bool, **kwargs: Any) -> None:
-        self.assessing = assessing
+    def __init__(
+        self, *args: Any, assessing: bool, at_infusion: InfusionAddress | None = None, **kwargs: Any
+    ) -> None:
+        self.assessing, self.at_infusion = assessing, at_infusion
         super().__init__(*args, **kwargs)
         self.helper.layout = Layout(*self.sections())
 
@@ -50,6 +54,8 @@ class EventForm(StepForm):
             required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
         )
         self.fields.update(_description_fields(zone))
+        if self.patient and (infusions := infusions_of(self.patient)):
+            self.fields["infusion"] = _infusion_field(infusions, self.at_infusion)
         self.fields.update(_severity_fields(zone, rules))
         self.fields.update(_assessment_fields(rules, assessing=self.assessing))
 
@@ -64,6 +70,7 @@ class EventForm(StepForm):
                 answer("onset"),
                 boxes("ongoing"),
                 answer("end", wrapper_class="when-over"),
+                *(answer(name) for name in ("infusion",) if name in self.fields),
                 answer("description", wrapper_class="wide-field"),
             ),
             section(
@@ -96,6 +103,8 @@ class EventForm(StepForm):
         answers: dict[str, Any] = {
             name: value for name, value in self.cleaned_data.items() if name in EventAnswers.__annotations__
         }
+        if "infusion" in answers:
+            answers["infusion"] = int(answers["infusion"]) if answers["infusion"] else None
         answers["grade"] = int(answers["grade"]) if answers.get("grade") else None
         answers["seriousness"] = frozenset(answers.get("seriousness") or ())
         return EventAnswers(**answers)  # type: ignore[typeddict-item]
@@ -183,6 +192,7 @@ def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
     shown = {
         name: shown_moment(value) if isinstance(value, Moment) else value for name, value in answers.items()
     }
+    shown["infusion"] = str(event.infusion or "")
     return {**shown, "grade": str(event.grade), "seriousness": sorted(event.seriousness)}
 
 
@@ -276,6 +286,19 @@ def _description_fields(zone: str) -> dict[str, forms.Field]:
             help_text=_("Course, findings, treatment. No names."),
         ),
     }
+
+
+def _infusion_field(infusions: Sequence[InfusionAddress], taken: InfusionAddress | None) -> forms.ChoiceField:
+    """Return the question at which infusion the event began. taken: the one from whose bedside the form was opened."""
+    text = _("Taken from the page of the bedside: %(infusion)s. Change it if the event did not begin there.")
+    return forms.ChoiceField(
+        label=_("Infusion at which it began"),
+        choices=[("", _("None")), *((str(each.number), each.label) for each in infusions)],
+        required=False,
+        initial=str(taken.number) if taken else "",
+        help_text=text % {"infusion": taken.label} if taken else "",
+        error_messages={"invalid_choice": NOT_AN_INFUSION},
+    )
 
 
 def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:

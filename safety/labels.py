@@ -103,6 +103,7 @@ class Wording:
         return [
             EventFact("term", _("Event"), event.term),
             EventFact("description", _("Description"), event.description),
+            EventFact("infusion", _("Infusion at which it began"), infusion_words(event)),
             EventFact("onset", _("Onset"), self.onset(event)),
             EventFact("end", _("End"), self.end(event)),
             EventFact("grade", _("Grade"), grade_tag(event)),
@@ -131,6 +132,11 @@ class Wording:
     def instant(self, moment: datetime) -> str:
         """Return an instant in the site's time zone."""
         return shown_moment(moment, self.zone)
+
+
+def infusion_words(event: AdverseEvent) -> str:
+    """Return at which infusion the event began: `Infusion 2`; empty if at none."""
+    return _("Infusion %(number)d") % {"number": event.infusion} if event.infusion else ""
 
 
 def day_zero(patient: Patient, rules: Protocol) -> date | None:

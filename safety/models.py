@@ -34,8 +34,8 @@ NOT_OF_SPECIAL_INTEREST = "none"
 CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
 FACTS = facts_of_columns(
-    "term", "description", "onset", "grade", "causality", "outcome", "action_taken", "aesi", "aware", "serious_aware",
-    "due_at", "reported", "late_reason", "in_error_reason",
+    "term", "description", "infusion", "onset", "grade", "causality", "outcome", "action_taken", "aesi", "aware",
+    "serious_aware", "due_at", "reported", "late_reason", "in_error_reason",
     end=("end", "ongoing"), seriousness=(*CRITERIA, NONE_OF_THESE),
 )  # fmt: skip
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
@@ -111,6 +111,8 @@ class AdverseEvent(models.Model):
     number = models.PositiveIntegerField(_("Number"))
     term = models.CharField(_("Term"), max_length=200)
     description = models.TextField(_("Description"), blank=True)
+    # The number of the patient's infusion at which it began, as the person says; the page of the bedside proposes it.
+    infusion = models.PositiveIntegerField(_("Infusion at which it began"), null=True)
     onset = models.CharField(_("Onset"), max_length=60)
     onset_earliest = models.DateTimeField(_("Onset earliest"))
     onset_latest = models.DateTimeField(_("Onset latest"))
@@ -176,6 +178,7 @@ class AdverseEvent(models.Model):
         signed_content=(
             "term",
             "description",
+            "infusion",
             "onset",
             "ongoing",
             "end",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.kept_forms import kept_data
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Query
+from patients.participation.infusion_links import InfusionAddress, infusions_of
 from patients.participation.milestones import milestones
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of, step
@@ -75,7 +76,8 @@ def report(request: TrialRequest, code: str) -> HttpResponse:
     """Report a new event. After the lock, redirect to the page that asks for the reason."""
     patient = patient_of(request, code)
     if request.method == "GET" and reporting.is_locked(patient):
-        return redirect("safety:report-after-lock", request.trial.slug, code)
+        query = request.GET.dict()
+        return redirect(reverse("safety:report-after-lock", args=[request.trial.slug, code], query=query))
     return _reported(request, patient, EventForm)
 
 
@@ -88,11 +90,13 @@ def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
 def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
     typed = PageDraft(request, patient)
     draft = _chosen_draft(request, patient)
+    at_infusion = _infusion_of_address(request, patient)
     form = form_class(
         typed.sent,
         trial=request.trial,
         patient=patient,
         assessing=request.access.may(P.ASSESS_EVENT),
+        at_infusion=at_infusion,
         **({"initial": typed_in(draft)} if draft else {}),
     )
     if (kept_only := typed.answer(form)) is not None:
@@ -122,6 +126,17 @@ def _chosen_draft(request: TrialRequest, patient: Patient) -> EventDraft | None:
     """Return the open draft that the address names, or None. Raises Http404 if there is none with the number."""
     number = request.GET.get("draft", "") if request.method == "GET" else ""
     return draft_of(request, patient, int(number)) if re.fullmatch(r"[1-9][0-9]{0,8}", number) else None
+
+
+def _infusion_of_address(request: TrialRequest, patient: Patient) -> InfusionAddress | None:
+    """Return the infusion from whose bedside the form was opened, or None. Raises Http404 for another patient's."""
+    number = request.GET.get("infusion", "")
+    if not number:
+        return None
+    found = next((each for each in infusions_of(patient) if str(each.number) == number), None)
+    if found is None:
+        raise Http404(_("This patient has no such infusion."))
+    return found
 
 
 def _draft_saved(request: TrialRequest, patient: Patient, form: EventForm) -> HttpResponse:
@@ -188,6 +203,11 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
             (milestone, since_text(since(milestone.at, event.onset_moment, wording.zone)))
             for milestone in milestones([event.patient])[event.patient.pk]
         ],
+        "began_at": next(
+            (each for each in infusions_of(event.patient) if each.number == event.infusion), None
+        )
+        if event.infusion
+        else None,
         "is_fatal": not event.in_error and is_fatal(event.answers),
         "class_tag": class_tag(event),
         "class_title": CLASS_TITLES[event.classification],

@@ -436,6 +436,29 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "dosing:instructions dosing:recipients dosing:instruction-new",
+        _(
+            "After a recall, or a result out of specification that came after an infusion, each investigator of an "
+            "affected patient gets an instruction, one patient at a time. Who is blinded opens the list of recipients "
+            "with the password, and that is recorded."
+        ),
+    ),
+    (
+        "reports:product-history",
+        _(
+            "Every entry and change of this lot, bag, donor or product of an infusion: who, when, old and new value, "
+            "and the reason. It is part of the audit trail, behind the right to know the treatment."
+        ),
+    ),
+    (
+        "dosing:instruction",
+        _(
+            "What has to be done for this one patient because of the product that was given. In a masked trial you "
+            "open it with your password and are recorded as knowing something of the treatment; neither lock nor hold "
+            "stops it."
+        ),
+    ),
+    (
         "dosing:exposure",
         _(
             "Somebody learned the treatment without being meant to: who, what, since when and how. Never write which "

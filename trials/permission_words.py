@@ -26,6 +26,7 @@ WORDS: dict[P, Promise] = {
     P.UPLOAD_ALLOCATION: _("upload a sealed allocation list"),
     P.UNBLIND: _("unblind one patient in an emergency"),
     P.UNBLIND_SUSAR: _("unblind one patient for the report of a SUSAR"),
+    P.INSTRUCT: _("read who received a recalled lot, and instruct the investigator of one patient"),
     P.REPORT_EXPOSURE: _("record that somebody came to know the treatment of a patient"),
     P.RAISE_QUERY: _("raise and close queries"),
     P.ANSWER_QUERY: _("answer queries"),

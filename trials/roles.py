@@ -74,7 +74,7 @@ class CellLaboratory(Role):
     title = _("Cell laboratory (unblinded)")
     description = _("Prepares the product and knows the treatment; enters no clinical data.")
     permissions = frozenset(
-        {P.SEE_TRIAL, P.PREPARE_PRODUCT, P.CLASSIFY_PRODUCT, P.SEE_TREATMENT, P.REPORT_EXPOSURE}
+        {P.SEE_TRIAL, P.PREPARE_PRODUCT, P.CLASSIFY_PRODUCT, P.SEE_TREATMENT, P.INSTRUCT, P.REPORT_EXPOSURE}
     )
 
 
@@ -188,6 +188,7 @@ class SponsorSafety(Role):
             P.RAISE_QUERY,
             P.SEE_TRAIL,
             P.UNBLIND_SUSAR,
+            P.INSTRUCT,
             P.REPORT_EXPOSURE,
             P.HOLD_TRIAL,
         }

@@ -41,12 +41,15 @@ SENTENCES: dict[str, Promise] = {
     ),
     "held": gettext_lazy("The trial is on hold. %(by)s reported what led to it, or set the hold."),
     "unblinded": gettext_lazy("The treatment of patient %(subject)s was unblinded by %(by)s."),
+    "instructed": gettext_lazy(
+        "%(by)s issued an instruction for the treatment of patient %(subject)s to the investigators."
+    ),
     "exposed": gettext_lazy(
         "%(by)s recorded that somebody came to know the treatment of patient %(subject)s by accident."
     ),
     "opened": gettext_lazy("The treatment of all patients was opened by %(by)s, as planned after the lock."),
 }
-OF_SAFETY = frozenset({"unblinded", "exposed", "opened", "held", "late_result", "lot_recalled"})
+OF_SAFETY = frozenset({"unblinded", "exposed", "opened", "instructed", "held", "late_result", "lot_recalled"})
 
 
 def contact_for(trial: Trial, what: str) -> Contact | None:

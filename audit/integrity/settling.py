@@ -102,7 +102,7 @@ def _signed_targets(row: Unexplained) -> Iterator[tuple[str, int]]:
             continue
         for above in table.covered_by:
             if (key := side[above.column]) is not None:
-                yield above.label, int(key)
+                yield above.label, above.of(int(key))
 
 
 def _spared(table: TrackedTable, side: dict[str, str | None]) -> bool:

@@ -188,18 +188,18 @@ END"""
     return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
 
 
-def _invalidate(label: str, column: str) -> str:
+def _invalidate(label: str, key: str) -> str:
     return f"""
     UPDATE "{signature_table()}" SET invalidated_at = clock_timestamp(), invalidated_by = actor->>'full_name',
       invalidated_reason = {BECAUSE}
-    WHERE target_type = '{label}' AND target_id = NEW."{column}" AND invalidated_at IS NULL;"""
+    WHERE target_type = '{label}' AND target_id = {key} AND invalidated_at IS NULL;"""
 
 
 def _invalidation(table: TrackedTable) -> str:
     if not table.signed:
         return ""
     return f"""
-  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN{_invalidate(table.label, table.key)}
+  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN{_invalidate(table.label, f'NEW."{table.key}"')}
   END IF;"""
 
 
@@ -209,7 +209,7 @@ def _invalidate_covering_signatures(table: TrackedTable) -> str:
         return ""
     # A serious adverse event reported after the lock belongs to no casebook signature (docs/locking.md).
     spared = f"NEW.\"{table.locks.unless}\" = '' AND " if table.locks and table.locks.unless else ""
-    steps = "".join(_invalidate(each.label, each.column) for each in table.covered_by)
+    steps = "".join(_invalidate(each.label, each.key) for each in table.covered_by)
     return f"""
   IF {spared}(TG_OP = 'INSERT' OR {differs(table.covered)}) THEN{steps}
   END IF;"""

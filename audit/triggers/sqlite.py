@@ -168,7 +168,7 @@ BECAUSE = f"coalesce(nullif(stroma_actor('reason'), ''), '{CONTENT_CHANGED}')"
 def _invalidation(table: TrackedTable) -> list[str]:
     if not table.signed:
         return []
-    return [_invalidate(table.label, table.key, differs(table.signed))]
+    return [_invalidate(table.label, f'NEW."{table.key}"', differs(table.signed))]
 
 
 def _invalidate_covering_signatures(table: TrackedTable, changed: str = "") -> list[str]:
@@ -176,14 +176,14 @@ def _invalidate_covering_signatures(table: TrackedTable, changed: str = "") -> l
     # A serious adverse event reported after the lock belongs to no casebook signature (docs/locking.md).
     spared = f"NEW.\"{table.locks.unless}\" = ''" if table.locks and table.locks.unless else ""
     when = " AND ".join(f"({part})" for part in (changed, spared) if part) or "TRUE"
-    return [_invalidate(each.label, each.column, when) for each in table.covered_by]
+    return [_invalidate(each.label, each.key, when) for each in table.covered_by]
 
 
-def _invalidate(label: str, column: str, when: str) -> str:
+def _invalidate(label: str, key: str, when: str) -> str:
     return (
         f'UPDATE "{signature_table()}" SET invalidated_at = {NOW}, '
         f"invalidated_by = stroma_actor('full_name'), invalidated_reason = {BECAUSE} "
-        f"WHERE target_type = '{label}' AND target_id = NEW.\"{column}\" "
+        f"WHERE target_type = '{label}' AND target_id = {key} "
         f"AND invalidated_at IS NULL AND ({when})"
     )
 

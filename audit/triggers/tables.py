@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.trail import Locks, NoOverlap, history_model, tracked_columns, tracked_models, trail_of
@@ -53,10 +53,32 @@ OWN_LOCKS = ("frozen_at", "locked_at")
 
 @dataclass(frozen=True)
 class Covered:
-    """A row above whose signatures cover this row: its label in a signature, and the column that leads to it."""
+    """A row above whose signatures cover this row: its label in a signature, and the column that leads to it.
+
+    through: table, key and column of the row between, if the row above is not reached at once.
+    """
 
     label: str
     column: str
+    through: tuple[str, str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The SQL of the key of the row above, in a trigger."""
+        own = f'NEW."{self.column}"'
+        if self.through is None:
+            return own
+        table, key, column = self.through
+        return f'(SELECT "{column}" FROM "{table}" WHERE "{key}" = {own})'
+
+    def of(self, value: int) -> int:
+        """Return the key of the row above for a value of the column. One query if there is a row between."""
+        if self.through is None:
+            return value
+        table, key, column = self.through
+        with connection.cursor() as cursor:
+            cursor.execute(f'SELECT "{column}" FROM "{table}" WHERE "{key}" = %s', [value])
+            return int(cursor.fetchone()[0])
 
 
 @dataclass(frozen=True)
@@ -255,8 +277,14 @@ def _table(label: str) -> str:
 
 
 def _covered(model: type[models.Model], name: str) -> Covered:
+    name, _dash, rest = name.partition("__")
     relation: Any = model._meta.get_field(name)
-    return Covered(relation.related_model._meta.label_lower, relation.column)
+    between = relation.related_model
+    if not rest:
+        return Covered(between._meta.label_lower, relation.column)
+    above: Any = between._meta.get_field(rest)
+    through = (between._meta.db_table, str(between._meta.pk.column), above.column)
+    return Covered(above.related_model._meta.label_lower, relation.column, through)
 
 
 def _bar(model: type[models.Model]) -> StateGuard | None:

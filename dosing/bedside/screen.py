@@ -30,6 +30,7 @@ from dosing.models import (
     StopDecision,
 )
 from dosing.products.thaw import LONG_BEFORE
+from patients.participation.infusion_links import events_at
 from protocol.document.items import Item
 from protocol.values.labels import display, headed, is_missing, own_number
 from protocol.values.moments import Moment
@@ -76,7 +77,7 @@ def bedside_context(
 ) -> dict[str, Any]:
     """Return the template context of the bedside page. Nothing in it depends on the arm, except for its readers.
 
-    sent, errors: what was sent and refused, shown again. Reads row.patient. Eight queries and those of obstacles.
+    sent, errors: what was sent and refused, shown again. Reads row.patient. Nine queries and those of obstacles.
     """
     now, ledger = timezone.now(), ledger_of(row)
     sent, errors = sent or {}, errors or {}
@@ -101,6 +102,7 @@ def bedside_context(
         "stop_choices": StopDecision.Choice.choices,
         "steps": [_step(step, row) for step in ledger.steps],
         "give_before": _give_before(row, now),
+        "events": events_at(row.patient, row.number),
         "thawed": _since_thaw(request, row, ledger, now),
         "keys": {name: secrets.token_hex(16) for name in (*InfusionStep.Kind.values, "observe", "give")},
     }

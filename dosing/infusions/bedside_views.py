@@ -13,7 +13,7 @@ from dosing.conflicts import StaleInfusion
 from dosing.infusions.administration import infusion_obstacle
 from dosing.infusions.bedside_forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.labels import bedside_facts, infusion_facts, product_facts, status_tag, window_words
-from dosing.models import Infusion, Kit, Preparation
+from dosing.models import Infusion, Kit, Preparation, TreatmentInstruction
 from dosing.patient_dose import asks_weight
 from dosing.products.dose_comparison import dose_box
 from dosing.products.thaw import stored_contradiction
@@ -23,6 +23,7 @@ from dosing.worksheet.overriding import allowed
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query
 from patients.participation.eligibility_decisions.decision_review import resting_on_changes
+from patients.participation.infusion_links import events_at
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
@@ -134,9 +135,23 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "may_weigh": open_now and not recorded and not problem and asks_weight(row),
         "editing": open_now and (not recorded or "change" in request.GET),
         "may_report": row.tolerated == "N" and request.access.may(P.REPORT_EVENT),
+        "events": events_at(row.patient, row.number),
+        "instructions": _waiting_instructions(request, row),
         "not_tolerated": row.tolerated == "N",
     }
     return {**context, **product_card(request, row)} if request.access.sees_treatment else context
+
+
+def _waiting_instructions(request: TrialRequest, row: Infusion) -> list[str]:
+    """Return the addresses of the instructions for this patient that nobody opened, for who may open them."""
+    if not request.access.may(P.UNBLIND):
+        return []
+    rows = TreatmentInstruction.objects.filter(patient=row.patient, opened_at=None).order_by("number")
+    place = [row.patient.trial.slug, row.patient.code]
+    return [
+        reverse("dosing:instruction", args=[*place, number])
+        for number in rows.values_list("number", flat=True)
+    ]
 
 
 def product_card(request: TrialRequest, row: Infusion) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dosing.models import Infusion
 from patients.models import Patient
+from patients.participation.infusion_links import InfusionAddress
 from patients.participation.milestones import Milestone
 from protocol.values.moments import Moment
 
@@ -18,6 +20,13 @@ def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
         yield Milestone(
             patient_id=row[0], kind="infusion", number=row[1], label=label, at=Moment.from_iso(row[2])
         )
+
+
+def infusions_with_address(patient: Patient) -> Iterator[InfusionAddress]:
+    """Yield every infusion of a patient with the address of its bedside: an event may begin before it is given."""
+    for number in Infusion.objects.filter(patient=patient).values_list("number", flat=True):
+        address = reverse("dosing:bedside", args=[patient.trial.slug, patient.code, number])
+        yield InfusionAddress(number, _("Infusion %(number)d") % {"number": number}, address)
 
 
 def times_at_visit(visit: int) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from dosing.models.bedside import (
 from dosing.models.donors import CellBank, Donation, Donor
 from dosing.models.envelopes import Envelope, EnvelopeCheck
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
+from dosing.models.instructions import RecipientsOpening, TreatmentInstruction
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
 from dosing.models.lots import Lot, LotDecision, LotResult
@@ -54,9 +55,11 @@ __all__ = [
     "PlannedUnblinding",
     "Preparation",
     "ProductDeviation",
+    "RecipientsOpening",
     "SlotQuerySet",
     "StopDecision",
     "StopOverride",
+    "TreatmentInstruction",
     "TreatmentQuerySet",
     "Unblinding",
     "WorksheetStep",

@@ -16,6 +16,13 @@ from audit.trail import Locks, Trail
 from dosing.models.infusions import Infusion
 from patients.models.visibility import VisibleToMembers
 
+# Of every row that a casebook signature covers.
+COVERED = ("at", "struck_out_reason")
+SIGNED_OF_STEP = ("kind", "value", "reason", "timing_reason")
+SIGNED_OF_OBSERVATION = ("point", "values", "rules_met")
+SIGNED_OF_CHECKLIST = ("hours", "answers", "notes")
+SIGNED_OF_DECISION = ("observation", "choice", "reason")
+SIGNED_OF_GAP = ("gap", "choice", "reason")
 OWN_LOCKS = ("infusion__visit", "infusion__patient", "infusion__patient__trial")
 
 
@@ -29,12 +36,15 @@ class OfInfusion(VisibleToMembers):
         return self.filter(struck_out_reason=None)
 
 
-def _trail() -> Trail:
+def _trail(*content: str) -> Trail:
+    """Return the trail of a row of the bedside. content: its columns that the casebook signature covers."""
     return Trail(
         patient="infusion__patient_id",
         trial="infusion__patient__trial_id",
         excluded=("save_key",),
         final=True,
+        covered_by=("infusion__patient",) if content else (),
+        covered_content=(*COVERED, *content) if content else (),
         locks=Locks(parents=OWN_LOCKS),
     )
 
@@ -99,7 +109,7 @@ class InfusionStep(BedsideRow):
     reason = models.TextField(_("Reason"), blank=True)
     timing_reason = models.TextField(_("Reason for the timing"), blank=True)
 
-    history = _trail()
+    history = _trail(*SIGNED_OF_STEP)
 
     class Meta(BedsideRow.Meta):
         verbose_name = _("Step of an infusion")
@@ -128,7 +138,7 @@ class BedsideObservation(BedsideRow):
     values = models.JSONField(_("Observed"), default=dict)
     rules_met = models.JSONField(_("Stopping rules met"), default=list)
 
-    history = _trail()
+    history = _trail(*SIGNED_OF_OBSERVATION)
 
     class Meta(BedsideRow.Meta):
         verbose_name = _("Observation at the bedside")
@@ -153,7 +163,7 @@ class InfusionEventCheck(BedsideRow):
     answers = models.JSONField(_("Answers"), default=dict)
     notes = models.JSONField(_("Notes"), default=dict)
 
-    history = _trail()
+    history = _trail(*SIGNED_OF_CHECKLIST)
 
     class Meta(BedsideRow.Meta):
         verbose_name = _("Checklist of an infusion")
@@ -185,7 +195,7 @@ class StopDecision(BedsideRow):
     choice = models.CharField(_("Decision"), max_length=10, choices=Choice)
     reason = models.TextField(_("Reason"))
 
-    history = _trail()
+    history = _trail(*SIGNED_OF_DECISION)
 
     class Meta(BedsideRow.Meta):
         verbose_name = _("Decision on a proposed stop")
@@ -233,7 +243,7 @@ class BedsideGap(BedsideRow):
     choice = models.CharField(_("Decision"), max_length=10, choices=Choice)
     reason = models.TextField(_("Reason"))
 
-    history = _trail()
+    history = _trail(*SIGNED_OF_GAP)
 
     class Meta(BedsideRow.Meta):
         verbose_name = _("Decision on a missing observation")

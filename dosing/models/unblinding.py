@@ -28,6 +28,7 @@ class Unblinding(models.Model):
         PLANNED = "planned", _("Planned in the protocol")
         INADVERTENT = "inadvertent", _("Inadvertent")
         SUSAR = "susar", _("Report of a SUSAR")
+        INSTRUCTION = "instruction", _("Instruction for treatment")
         OTHER = "other", _("Other reason")
 
     class Learned(models.TextChoices):

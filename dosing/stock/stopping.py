@@ -10,22 +10,12 @@ from dosing.patient_dose import planned_for
 from dosing.stock import ledger
 from dosing.stock.cover import covers
 from dosing.stock.ledger import Account, MovementKind
-from dosing.stock.moving import HeldBag, read_bags
+from dosing.stock.moving import HeldBag
 from dosing.stock.release import failed_tests, is_accepted
 from dosing.stock.stops import USABLE, BagFacts, FoundStop, IntendedInfusion, stops
 
 TAKEN = (MovementKind.THAW, MovementKind.TAKING)
 OUT_OF_STORE = (*TAKEN, MovementKind.WASTE, MovementKind.DESTRUCTION)
-
-
-def stops_of(bag: Bag, infusion: Infusion, step: MovementKind = MovementKind.THAW) -> list[FoundStop]:
-    """Return every reason why a bag may not be used for an infusion, the gravest first; empty if it may (CEL-06).
-
-    step: thawing (or taking), dispensing or infusing. Reads infusion.patient. Six queries; locks nothing. Product data:
-    never for a blinded reader.
-    """
-    (held,) = read_bags([bag.pk])
-    return stops_of_held(held, infusion, step, other_donor_of(infusion))
 
 
 def stops_of_held(

@@ -74,7 +74,7 @@ def _open(
             % {"patient": patient.code}
         )
     now = timezone.now()
-    row = _stored(
+    row = store_once(
         Unblinding(
             patient=patient,
             category=category,
@@ -91,7 +91,7 @@ def _open(
     return OpenedTreatment(row, arm)
 
 
-def _stored(row: Unblinding) -> Unblinding:
+def store_once(row: Unblinding) -> Unblinding:
     """Store the row. Raises ValidationError if the same page was sent before, by a second click or a reload."""
     shown = ValidationError(
         _(

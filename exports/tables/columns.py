@@ -15,6 +15,7 @@ class TableColumn:
     """One column: name, path of its source, label, and whether it holds text typed by people.
 
     computed: a function that returns the value from those at `sources`, None for none. Such a column has no `source`.
+    several: the function returns a list: the file has a row for each of its values.
     """
 
     name: str
@@ -23,11 +24,34 @@ class TableColumn:
     free_text: bool = False
     sources: tuple[str, ...] = ()
     computed: Callable[..., Any] | None = None
+    several: bool = False
 
     @property
     def read(self) -> tuple[str, ...]:
         """Return the paths that are read for this column."""
         return self.sources if self.computed else (self.source,)
+
+
+def col(name: str, label: str, source: str = "", *, free_text: bool = False) -> TableColumn:
+    """Return a column whose value is at `source`, a field or a path through foreign keys; else at its name."""
+    return TableColumn(name=name, source=source or name, label=label, free_text=free_text)
+
+
+def computed(
+    name: str, label: str, function: Callable[..., Any], *sources: str, free_text: bool = False
+) -> TableColumn:
+    """Return a column that `function` computes from the values at its sources, as the model has them."""
+    return TableColumn(name, "", label, free_text, sources, function)
+
+
+def several(
+    name: str, label: str, function: Callable[..., list[Any]], *sources: str, free_text: bool = False
+) -> TableColumn:
+    """Return a column of which a stored row gives a list. All such columns of a table give lists of one length."""
+    return TableColumn(name, "", label, free_text, sources, function, several=True)
+
+
+PATIENT = col("patient", "Subject code", "patient__code")
 
 
 @dataclass(frozen=True)
@@ -69,26 +93,37 @@ def reader_of(
         for index, (column, field) in enumerate(zip(columns, fields, strict=True))
         if column.free_text or isinstance(field, DecimalField)
     ]
+    lists = [index for index, column in enumerate(columns) if column.several]
     # The first source of a computed column stands in its place, the others follow all columns.
-    computed: list[tuple[int, Callable[..., Any], list[int]]] = []
+    made: list[tuple[int, Callable[..., Any], list[int]]] = []
     for index, column in enumerate(columns):
         if column.computed:
             further = range(len(read), len(read) + len(column.read) - 1)
-            computed.append((index, column.computed, [index, *further]))
+            made.append((index, column.computed, [index, *further]))
             read += column.read[1:]
 
     def rows() -> Iterator[Sequence[Any]]:
         for row in queryset.values_list(*read).iterator(chunk_size=2000):
             cells = list(row[: len(columns)])
-            for index, function, places in computed:
+            for index, function, places in made:
                 cells[index] = cell(function(*(row[place] for place in places)))
-            for index, make in converted:
-                value = cells[index]
-                if value is not None:
-                    cells[index] = make(value)
-            yield cells
+            for each in _one_by_one(cells, lists) if lists else (cells,):
+                for index, make in converted:
+                    value = each[index]
+                    if value is not None:
+                        each[index] = make(value)
+                yield each
 
     return rows
+
+
+def _one_by_one(cells: list[Any], lists: list[int]) -> Iterator[list[Any]]:
+    """Yield the cells once for each value of the lists among them."""
+    for values in zip(*(cells[index] for index in lists), strict=True):
+        each = list(cells)
+        for index, value in zip(lists, values, strict=True):
+            each[index] = cell(value)
+        yield each
 
 
 def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":

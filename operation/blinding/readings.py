@@ -88,12 +88,6 @@ def _unzipped(data: bytes) -> bytes:
         return b"\n".join(name.encode() + b"\n" + archive.read(name) for name in archive.namelist())
 
 
-def without_times(page: bytes) -> bytes:
-    """Return a page of the trail without when each row was written: PostgreSQL asks its own clock."""
-    page = re.sub(rb"(<time [^>]*>)[^<]*", rb"\1", page)
-    return re.sub(rb"(?:\d{4}-\d\d-\d\d[T ]|\d\d-\w{3}-\d{4} )\d\d:\d\d:\d\d[.\d]*", b"(time)", page)
-
-
 Show = Callable[[Any], bytes]
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
 from audit.export_register import failed_copy
-from dosing.models import Infusion, ProductDeviation
+from dosing.models import Infusion, ProductDeviation, TreatmentInstruction
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.logs.contacts import contacts_due
@@ -143,6 +143,13 @@ def _infusions(access: Access) -> Iterator[tuple[str, str, str]]:
         yield f"{code}.{number}.{today.isoformat()}", code, url
 
 
+def _instructions(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the instructions for treatment that nobody has opened. Only columns: the reader may be blinded."""
+    rows = TreatmentInstruction.objects.filter(patient__trial=access.trial, opened_at=None)
+    for code, number in rows.order_by("pk").values_list("patient__code", "number")[:MOST]:
+        yield f"{code}.{number}", code, address("dosing:instruction", access.trial.slug, code, number)
+
+
 def _consents(access: Access) -> Iterator[tuple[str, str, str]]:
     rows = Patient.objects.visible_to(access.user).filter(trial=access.trial)
     due = reconsent_due(rows, access.trial.today).order_by("number").values_list("code", "consent_version")
@@ -205,6 +212,7 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
 
 
 KINDS: dict[str, NoticeKind] = {
+    "instruction": NoticeKind(_("An instruction for treatment waits"), (P.UNBLIND,), _instructions),
     "report": NoticeKind(_("A report to the sponsor is due"), (P.REPORT_EVENT,), _reports),
     "draft": NoticeKind(_("A draft of an adverse event is unreported"), (P.REPORT_EVENT,), _drafts),
     "assess": NoticeKind(_("An adverse event awaits its assessment"), (P.ASSESS_EVENT,), _assessments),

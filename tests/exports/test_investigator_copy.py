@@ -268,7 +268,7 @@ class TestBySchedule:
         assert "seals/seals.csv" not in names
         # The published hash of the list is no secret.
         hidden = {name for name in names if "allocation" in name or "preparation" in name}
-        assert hidden == {"seals/rows/dosing.allocationcommitment.jsonl"}
+        assert hidden == {"seals/rows/dosing.allocationcommitment.jsonl", "tables/allocation_hash.csv"}
         assert check(str(file)).problems == []
 
 

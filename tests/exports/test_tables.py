@@ -9,6 +9,7 @@ from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from exports.exporting import tables_of
 from exports.tables import study
+from exports.tables.columns import PATIENT, col, computed
 from patients.models import Visit
 from patients.participation.visits import hold_visit, miss_visit
 from protocol.checking.column_names import KEY_COLUMNS, ROW_KEY_COLUMNS
@@ -62,10 +63,10 @@ def test_a_column_may_be_computed_from_several_stored_values(trial, monkeypatch)
     """A function gets the values as the model has them; None is an empty cell."""
     patient = build.patient(trial=trial)
     made = (
-        study.PATIENT,
-        study._computed("days", "Days of the window", length, "window_from", "window_to"),
-        study._computed("was_held", "Held", lambda held: held is not None, "held_on"),
-        study._col("visit", "Visit", "code"),
+        PATIENT,
+        computed("days", "Days of the window", length, "window_from", "window_to"),
+        computed("was_held", "Held", lambda held: held is not None, "held_on"),
+        col("visit", "Visit", "code"),
     )
     monkeypatch.setitem(study.COLUMNS, "visits", made)
     rows = rows_of(trial, "visits")

@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:consents", gettext_lazy("Consents and eligibility"), "file-pen-line"),
             ("dosing:listing", gettext_lazy("Infusions"), "syringe"),
             ("dosing:stock", gettext_lazy("Stock"), "package"),
+            ("dosing:instructions", gettext_lazy("Instructions for treatment"), "siren"),
             ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
             ("patients:deviations", gettext_lazy("Deviations"), "split"),
             ("reports:holds", gettext_lazy("Holds"), "octagon-pause"),

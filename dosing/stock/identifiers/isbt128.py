@@ -1,6 +1,6 @@
-"""ISBT 128: donation identification numbers with their check character, and product codes (CEL-03).
+"""ISBT 128: donation identification numbers with their check character (CEL-03).
 
-Source: ISBT 128 Standard Technical Specification, data structures 001 and 003 (ICCBBA; recalled), and
+Source: ISBT 128 Standard Technical Specification, data structure 001 (ICCBBA; recalled), and
 ISO/IEC 7064, MOD 37-2. No Django.
 """
 
@@ -13,7 +13,6 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 """Values 0 to 36 of the check characters of MOD 37-2."""
 # Facility: no letter O and no zero first, so that nobody mistakes one for the other.
 _NUMBER = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9][0-9]{3}[0-9]{2}[0-9]{6}")
-_PRODUCT = re.compile(r"([A-Z][A-Z0-9]{4})([A-Za-z0-9])([A-Z0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +28,6 @@ class DonationNumber:
     def text(self) -> str:
         """The thirteen characters that identify the donation."""
         return self.facility + self.year + self.serial
-
-    @property
-    def check(self) -> str:
-        """The check character, printed in a box behind the number."""
-        return check_character(self.text)
-
-    @property
-    def as_printed(self) -> str:
-        """The number as people read it: facility, year, serial number, check character."""
-        return f"{self.facility} {self.year} {self.serial} {self.check}"
-
-
-@dataclass(frozen=True, slots=True)
-class ProductCode:
-    """A product code: description (5), type of donation (1) and division of the product (2)."""
-
-    description: str
-    donation_type: str
-    division: str
 
 
 def check_character(text: str) -> str:
@@ -78,17 +58,6 @@ def donation_number(text: str) -> DonationNumber:
     if flags and not re.fullmatch(r"[A-Z0-9]{2}", flags):
         raise IdentifierRefused("form", text, flags)
     return DonationNumber(number[:5], number[5:7], number[7:], flags)
-
-
-def product_code(text: str) -> ProductCode:
-    """Read a product code of eight characters, with or without the `=<` of its bar code.
-
-    Raises IdentifierRefused (`form`).
-    """
-    found = _PRODUCT.fullmatch(_closed_up(text).removeprefix("=<"))
-    if found is None:
-        raise IdentifierRefused("form", text)
-    return ProductCode(*found.groups())
 
 
 def _closed_up(text: str) -> str:

@@ -14,7 +14,6 @@ from dosing.models import Lot, LotResult
 from dosing.stock.chain import LotFacts, record_lot
 from dosing.stock.release import decide, newest_results, product_of, record_result, verdict_of
 from dosing.stock.specification import ResultRefused, finding, verdict
-from dosing.stock.stopping import stops_of
 from dosing.stock.stops import Stop
 from protocol.document.product import ProductVersion, ReleaseTest
 from tests.support import build
@@ -219,9 +218,9 @@ class TestALot:
         chain.decided(chain.with_results(lot, sterility=first), kind)
         infusion = build.enrolled(trial=trial).infusions.get(number=1)
         bags = [chain.bag(trial, f"B-{number}") for number in range(6)]
-        assert stops_of(bags[0], infusion) == []
+        assert chain.stops_of(bags[0], infusion) == []
         late(lot, "positive", technician)
-        (stop,) = stops_of(bags[0], infusion)
+        (stop,) = chain.stops_of(bags[0], infusion)
         assert (stop.stop, stop.facts["tests"], stop.impossible) == (
             Stop.OUT_OF_SPECIFICATION,
             "Sterility",

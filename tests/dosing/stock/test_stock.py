@@ -23,7 +23,6 @@ from dosing.stock.moving import (
     waste,
 )
 from dosing.stock.receiving import receive
-from dosing.stock.stopping import stops_of
 from dosing.stock.stops import Stop
 from dosing.stock.use import bags_of, dispense, infuse, thaw
 from tests.support import build
@@ -211,7 +210,7 @@ class TestTheWayToThePatient:
         """CEL-11: hard stop; whoever overrides it records the deviation."""
         thaw(bag=bag, infusion=stored(patient, 1), at=at(0), by=technician)
         other = chain.bag(trial, "B-2", of="L-2")
-        assert stops_of(other, stored(patient, 2)) == []
+        assert chain.stops_of(other, stored(patient, 2)) == []
         strange = _of_donor(trial, "D-18")
         second = {"bag": strange, "infusion": stored(patient, 2), "at": at(5), "by": technician}
         assert stop(thaw, **second) == [
@@ -289,7 +288,7 @@ class TestCustody:
         assert stop(thaw, bag=bag, infusion=infusion, at=at(1), by=technician) == [words]
         assert row.place == "Tank 1"
         judge_excursion(movement=row, judgement="usable", reason="Below -100 °C", by=technician)
-        assert stops_of(bag, infusion) == []
+        assert chain.stops_of(bag, infusion) == []
         with pytest.raises(ValidationError, match="is decided already"):
             judge_excursion(movement=row, judgement="unusable", reason="x", by=technician)
 
@@ -298,7 +297,7 @@ class TestCustody:
             bag=bag, at=at(0), lowest_c=None, highest_c=Decimal(20), minutes=25, note="Fell", by=technician
         )
         judge_excursion(movement=row, judgement="unusable", reason="Warm", by=technician)
-        assert [each.stop for each in stops_of(bag, infusion)] == [Stop.EXCURSION]
+        assert [each.stop for each in chain.stops_of(bag, infusion)] == [Stop.EXCURSION]
 
     def test_an_excursion_says_how_warm_how_long_and_why(self, bag, technician):
         messages = refused(

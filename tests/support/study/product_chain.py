@@ -10,8 +10,12 @@ from audit.context import acting
 from dosing.models import Bag, CellBank, Donation, Donor, Infusion, Lot, LotDecision
 from dosing.products.preparing import Product
 from dosing.stock.chain import LotFacts, record_bank, record_donation, record_donor, record_lot
+from dosing.stock.ledger import MovementKind
+from dosing.stock.moving import read_bags
 from dosing.stock.receiving import receive
 from dosing.stock.release import decide, product_of, record_result
+from dosing.stock.stopping import other_donor_of, stops_of_held
+from dosing.stock.stops import FoundStop
 from dosing.stock.use import bags_of
 from tests.support import build
 from trials.models import Trial
@@ -176,3 +180,9 @@ def product(infusion: Infusion, facts: Mapping[str, Any]) -> Product:
         thawed=facts["thawed"] is not None,
     )
     return Product(bags=bags, **told)  # type: ignore[typeddict-item]
+
+
+def stops_of(bag: Bag, infusion: Infusion, step: MovementKind = MovementKind.THAW) -> list[FoundStop]:
+    """Return every reason why a bag may not be used for an infusion now, the gravest first."""
+    (held,) = read_bags([bag.pk])
+    return stops_of_held(held, infusion, step, other_donor_of(infusion))

@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
 from audit.models import Redaction, TrailView
-from dosing.models import Bag, BagMovement, Donor, Infusion, Lot, ProductDeviation
+from dosing.models import Bag, BagMovement, Donor, Infusion, Lot, ProductDeviation, TreatmentInstruction
 from exports.models import Document
 from patients.casebook.casebook import forms_of
 from patients.models import (
@@ -166,6 +166,12 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
     "lots:number": (_of(Lot, "trial", "pk"), (NO_NUMBER,)),
+    "product-history:kind/number": (
+        lambda trial: (("lot", pk) for pk in Lot.objects.filter(trial=trial).values_list("pk", flat=True)),
+        ("lot", NO_NUMBER),
+    ),
+    "recalls:number": (_of(Lot, "trial", "pk", status="recalled"), (NO_NUMBER,)),
+    "instructions:number": (_under_patient(TreatmentInstruction, "number"), (NO_NUMBER,)),
     "bags:number": (_of(Bag, "trial", "pk"), (NO_NUMBER,)),
     "donors:number": (_of(Donor, "trial", "pk"), (NO_NUMBER,)),
     "lots:number/kind": (_steps_of(Lot, "result"), (NO_NUMBER, "result")),

@@ -137,6 +137,11 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/unblinding/": (DOCTORS, DOCTORS),
     "patients/*/unblinding/susar/": ("V", "V"),
     "patients/*/unblinding/exposure/": (EXPOSURES, EXPOSURES),
+    # After a recall: laboratory and drug safety of the sponsor instruct, an investigator opens.
+    "recalls/": ("LHV", NOBODY),
+    "recalls/*/": ("LHV", "LHV"),
+    "patients/*/recalls/*/instruct/": ("LHV", "LHV"),
+    "patients/*/instructions/*/": (DOCTORS, DOCTORS),
     # Everybody knows the dose levels; an investigator opens places.
     "dose-levels/": (ALL, DOCTORS),
     # Everybody knows that the trial is on hold, and why.
@@ -168,6 +173,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "stock/": (UNBLINDED, UNBLINDED),
     "stock/movements/": (UNBLINDED, NOBODY),
     **{f"look-back/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "donors")},
+    "product-history/*/*/": (UNBLINDED, NOBODY),
     "stock/donors/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
     **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
