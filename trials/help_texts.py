@@ -323,10 +323,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "dosing:stock dosing:movements dosing:bag dosing:bag-step dosing:excursion dosing:dispense",
+        (
+            "dosing:stock dosing:movements dosing:bag dosing:bag-step dosing:excursion dosing:dispense "
+            "dosing:bag-label dosing:lot-labels"
+        ),
         _(
             "The bags of the product and every movement of each. What was recorded by mistake is undone with a "
-            "reason; both entries stay. The scan field takes the label of a bag, a lot, a donation or a donor."
+            "reason; both entries stay. The scan field takes the label of a bag, a lot, a donation, a donor or a kit."
         ),
     ),
     (
@@ -392,7 +395,7 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "dosing:kits",
+        "dosing:kits dosing:kits-labels dosing:kit-label",
         _(
             "The number on the bag or syringe, the same kind in every arm. Ward and laboratory compare it with this "
             "list before anything is given."

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dosing.models import Bag, BagMovement, Donation, Donor, Lot
+from dosing.models import Bag, BagMovement, Donation, Donor, Kit, Lot
 from dosing.stock.balance import lines_of
 from dosing.stock.ledger import Account
 from dosing.stock.scan import Row, scanned
@@ -100,7 +100,7 @@ def new_lot(request: TrialRequest) -> HttpResponse:
 
 
 def address_of(slug: str, row: Row) -> str:
-    """Return the page of a bag, a lot, a donor, or of the donor of a donation."""
+    """Return the page of a bag, a lot, a donor, of the donor of a donation, or the worksheet of a kit."""
     match row:
         case Bag():
             return reverse("dosing:bag", args=[slug, row.pk])
@@ -110,6 +110,8 @@ def address_of(slug: str, row: Row) -> str:
             return reverse("dosing:donor", args=[slug, row.donor_id])
         case Donor():
             return reverse("dosing:donor", args=[slug, row.pk])
+        case Kit():
+            return reverse("dosing:worksheet", args=[slug, row.patient.code, row.infusion.number])
 
 
 def step(

@@ -83,6 +83,9 @@ _IDENTIFIERS: Mapping[str, Promise] = {
     "country": gettext_lazy("“%(text)s”: “%(part)s” is not a country of the European code."),
     "coding_system": gettext_lazy("“%(text)s”: “%(part)s” is not a coding system (A, B or E)."),
     "expiry": gettext_lazy("“%(text)s”: “%(part)s” is not a day of expiry."),
+    "trial": gettext_lazy(
+        "“%(text)s” is a label of another trial, %(part)s: do not use what carries it here."
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from dosing.allocation.kit_numbers import read_kit_number
-from dosing.allocation.kits import kit_of
+from dosing.allocation.kits import kit_of, number_of
 from dosing.infusions.schedule import refuse_out_of_order
 from dosing.models import Bag, Infusion, WorksheetStep
 from dosing.patient_dose import asks_weight
@@ -196,8 +196,8 @@ def _of_order(row: Infusion, text: str) -> dict[str, str]:
 
 def _of_kit(row: Infusion, text: str, by: User) -> dict[str, str]:
     kit = kit_of(infusion=row, by=by)
-    typed = text.strip()
     try:
+        typed = number_of(row.patient.trial, text).strip()
         number = kit.number if typed.upper() == kit.number else read_kit_number(typed)
     except ValueRefused as refused:
         raise ValidationError({"scan": shown_sentence(refused)}) from refused

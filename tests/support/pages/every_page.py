@@ -23,6 +23,10 @@ FILES = {
     "reports:notices-count",
     "documents:file",
     "patients:sample-labels",
+    "dosing:bag-label",
+    "dosing:lot-labels",
+    "dosing:kit-label",
+    "dosing:kits-labels",
     "laboratories:template",
 }
 

@@ -128,6 +128,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # A hash and random numbers tell nothing.
     "allocation/hash/": (ALL, NOBODY),
     "kits/": (ALL, NOBODY),
+    "kits/labels/": (ALL, NOBODY),
     # Unblinding: an investigator alone, drug safety for a SUSAR, the data manager after the lock; who was unblinded is
     # told to all who read the trail. Everybody who works with patients or product records an exposure by accident.
     "unblindings/": (READS_TRAIL, NOBODY),
@@ -152,6 +153,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # The laboratory's worksheet, the ward's check of the kit, an investigator's override.
     f"{INFUSION}worksheet/": (UNBLINDED, PRODUCT),
     f"{INFUSION}kit/": (SITE, SITE),
+    f"{INFUSION}kit/label/": (ALL, NOBODY),
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
@@ -161,6 +163,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     **{f"look-back/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "donors")},
     "stock/donors/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
+    "stock/bags/*/label/": (UNBLINDED, NOBODY),
+    "stock/lots/*/labels/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
     **{f"stock/{kind}/new/": (PRODUCT, PRODUCT) for kind in ("lots", "donors")},
     "stock/excursions/*/": (PRODUCT, PRODUCT),
