@@ -335,7 +335,7 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
     (
         (
             "dosing:lot dosing:lot-new dosing:lot-step dosing:donors dosing:donor dosing:donor-new "
-            "dosing:donor-step reports:look-back-lot reports:look-back-donor"
+            "dosing:donor-step dosing:certificate reports:look-back-lot reports:look-back-donor"
         ),
         _(
             "Lots, with their results against the specification of the protocol and signed decisions, and the "
@@ -348,6 +348,17 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
             "One screen for the infusion: start, pause, rate, stop, and what is to be observed. Without a connection "
             "what you tap waits in this page and is sent in order when it is back: keep the page open. The system "
             "proposes a stop, a physician decides."
+        ),
+    ),
+    (
+        (
+            "dosing:exceptional-uses dosing:exceptional-ask dosing:exceptional-evaluation "
+            "dosing:exceptional-decision dosing:exceptional-notice"
+        ),
+        _(
+            "A lot out of specification is used for one infusion only on this road: the treating physician asks, the "
+            "laboratory evaluates the risk, the physician decides, each with a signature. Then sponsor and authority "
+            "are told. Only in an open trial."
         ),
     ),
     (

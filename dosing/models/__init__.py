@@ -11,7 +11,8 @@ from dosing.models.bedside import (
     InfusionStep,
     StopDecision,
 )
-from dosing.models.donors import CellBank, Donation, Donor
+from dosing.models.donors import CellBank, Donation, Donor, DonorDecision
+from dosing.models.exceptional import ExceptionalStep, LotCertificate
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
@@ -34,6 +35,8 @@ __all__ = [
     "CellBank",
     "Donation",
     "Donor",
+    "DonorDecision",
+    "ExceptionalStep",
     "GiveBefore",
     "Infusion",
     "InfusionEventCheck",
@@ -44,6 +47,7 @@ __all__ = [
     "LevelOpening",
     "LevelPatient",
     "Lot",
+    "LotCertificate",
     "LotDecision",
     "LotResult",
     "PlannedUnblinding",

@@ -147,6 +147,7 @@ PAGES: dict[str, Finder] = {
     "dosing.kitcheck": _of_infusion("dosing:kit-check"),
     "dosing.lateinfusion": _of_infusion("dosing:kit-check"),
     "dosing.stopoverride": _of_infusion("dosing:override"),
+    "dosing.exceptionalstep": _of_infusion("dosing:exceptional-uses"),
     "dosing.plannedunblinding": lambda places, row: places.address("dosing:unblindings"),
     "dosing.unblinding": lambda places, row: places.address("dosing:unblindings"),
     **dict.fromkeys(

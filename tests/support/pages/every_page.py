@@ -24,6 +24,7 @@ FILES = {
     "documents:file",
     "patients:sample-labels",
     "dosing:bag-label",
+    "dosing:certificate",
     "dosing:lot-labels",
     "dosing:kit-label",
     "dosing:kits-labels",

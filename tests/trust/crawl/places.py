@@ -7,7 +7,16 @@ from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
 from audit.models import Redaction, TrailView
-from dosing.models import Bag, BagMovement, Donor, Infusion, Lot, ProductDeviation
+from dosing.models import (
+    Bag,
+    BagMovement,
+    Donor,
+    ExceptionalStep,
+    Infusion,
+    Lot,
+    LotCertificate,
+    ProductDeviation,
+)
 from exports.models import Document
 from patients.casebook.casebook import forms_of
 from patients.models import (
@@ -167,6 +176,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "lots:number": (_of(Lot, "trial", "pk"), (NO_NUMBER,)),
     "bags:number": (_of(Bag, "trial", "pk"), (NO_NUMBER,)),
     "donors:number": (_of(Donor, "trial", "pk"), (NO_NUMBER,)),
+    "exceptional-use:lot": (_under_patient(ExceptionalStep, "lot_id"), (NO_NUMBER,)),
+    "certificates:number": (_of(LotCertificate, "trial", "pk"), (NO_NUMBER,)),
     "lots:number/kind": (_steps_of(Lot, "result"), (NO_NUMBER, "result")),
     "bags:number/kind": (_steps_of(Bag, "store"), (NO_NUMBER, "store")),
     "donors:number/kind": (_steps_of(Donor, "donation"), (NO_NUMBER, "donation")),

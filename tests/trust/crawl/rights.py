@@ -155,6 +155,12 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{INFUSION}kit/": (SITE, SITE),
     f"{INFUSION}kit/label/": (ALL, NOBODY),
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
+    # A lot out of specification: an investigator asks and decides, the laboratory evaluates and tells.
+    f"{INFUSION}exceptional-use/": (UNBLINDED, NOBODY),
+    f"{INFUSION}exceptional-use/new/": (DOCTORS, DOCTORS),
+    f"{INFUSION}exceptional-use/*/evaluation/": (PRODUCT, PRODUCT),
+    f"{INFUSION}exceptional-use/*/decision/": (DOCTORS, DOCTORS),
+    f"{INFUSION}exceptional-use/*/notice/": (PRODUCT, PRODUCT),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
     # The stock: a scan is posted by whoever may know the treatment, and stores nothing.
@@ -163,6 +169,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     **{f"look-back/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "donors")},
     "stock/donors/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
+    "stock/certificates/*/": (UNBLINDED, NOBODY),
     "stock/bags/*/label/": (UNBLINDED, NOBODY),
     "stock/lots/*/labels/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
