@@ -53,6 +53,12 @@ _STOPS: Mapping[Stop, Promise] = {
     Stop.LOW_VIABILITY: gettext_lazy(
         "Bag %(bag)s: the viability of %(viability)s %% is below the limit of %(limit)s %%."
     ),
+    Stop.MUCH_DMSO: gettext_lazy(
+        "Bag %(bag)s: %(dmso)s g of DMSO per kg are above the limit of %(limit)s g per kg."
+    ),
+    Stop.THAWED_TOO_LONG: gettext_lazy(
+        "Bag %(bag)s was taken from the store %(minutes)s minutes ago: the protocol allows %(limit)s."
+    ),
 }
 
 _IMPOSSIBLE: Mapping[Impossible, Promise] = {
