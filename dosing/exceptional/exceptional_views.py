@@ -13,7 +13,7 @@ from dosing.exceptional.exceptional_steps import Kind, uses_of
 from dosing.infusions.bedside_views import infusion_address, infusion_of
 from dosing.models import ExceptionalStep, Infusion
 from dosing.stock.stock_forms import StockForm
-from dosing.stock.stock_views import step
+from dosing.stock.stock_views import sent_on, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -62,7 +62,7 @@ def ask(request: TrialRequest, code: str, number: int) -> HttpResponse:
     if request.trial.masked:
         # The same answer in both arms, whatever the lots are.
         raise Http404
-    form = RequestForm(request.POST or None, trial=request.trial, row=row)
+    form = RequestForm(sent_on(request), trial=request.trial, row=row)
     return _page(request, form, row, _("Ask for a product out of specification"))
 
 
@@ -96,7 +96,7 @@ def _following(
         raise Http404
     (use,) = uses_of(infusion=row, lot=lot)
     title = _("Record a notice") if form is NoticeForm else str(Kind(kind).label)
-    made = form(request.POST or None, trial=request.trial, row=use)
+    made = form(sent_on(request), trial=request.trial, row=use)
     return _page(request, made, row, title, about=use.lot.number)
 
 

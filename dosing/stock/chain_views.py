@@ -24,7 +24,7 @@ from dosing.stock import donor_forms, ledger, stock_forms
 from dosing.stock.balance import recipients_of
 from dosing.stock.moving import read_bags
 from dosing.stock.release import newest_results, product_of, verdict_of
-from dosing.stock.stock_views import address_of, step
+from dosing.stock.stock_views import address_of, sent_on, step
 from dosing.stock.words import place_words
 from patients.views.files import send_file
 from trials.access import TrialRequest, trial_page
@@ -89,7 +89,7 @@ def judge(request: TrialRequest, number: int) -> HttpResponse:
     """Decide whether a bag may be used after a temperature excursion."""
     rows = BagMovement.objects.visible_to(request.user).filter(trial=request.trial, kind="excursion")
     row = get_object_or_404(rows.select_related("bag"), pk=number)
-    form = stock_forms.JudgementForm(request.POST or None, trial=request.trial, row=row)
+    form = stock_forms.JudgementForm(sent_on(request), trial=request.trial, row=row)
     back = address_of(request.trial.slug, row.bag)
     return step(request, form, title=str(TITLES["judge"]), back=back, about=row.bag.number)
 
@@ -145,7 +145,7 @@ def donors(request: TrialRequest) -> HttpResponse:
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def new_donor(request: TrialRequest) -> HttpResponse:
     """Record a donor."""
-    form = donor_forms.DonorForm(request.POST or None, trial=request.trial)
+    form = donor_forms.DonorForm(sent_on(request), trial=request.trial)
     return step(
         request,
         form,
@@ -184,7 +184,7 @@ def donor_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
 def dispense(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Hand the thawed bags of an infusion over to the ward."""
     row = infusion_of(request, code, number)
-    form = stock_forms.DispensingForm(request.POST or None, trial=request.trial, row=row)
+    form = stock_forms.DispensingForm(sent_on(request), trial=request.trial, row=row)
     back = infusion_address(row, "dosing:preparation")
     return step(
         request, form, title=str(TITLES["dispense"]), back=back, about=row.patient.code, patient=row.patient
@@ -207,6 +207,6 @@ def _step(request: TrialRequest, row: Any, kind: str, kinds: dict[str, Any]) -> 
     row.trial = request.trial
     if kind not in kinds:
         raise Http404
-    form = kinds[kind](request.POST or None, request.FILES or None, trial=request.trial, row=row)
+    form = kinds[kind](sent_on(request), request.FILES or None, trial=request.trial, row=row)
     back = address_of(request.trial.slug, row)
     return step(request, form, title=str(TITLES[kind]), back=back, about=str(row))

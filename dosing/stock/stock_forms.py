@@ -26,8 +26,6 @@ CHOOSE = ("", gettext_lazy("Choose"))
 class StockForm(StepForm):
     """A form on the stock: it calls one verb with its answers. row: what the verb is about."""
 
-    keeps_draft = False
-
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         self.row = row
         super().__init__(*args, **kwargs)
