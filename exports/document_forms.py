@@ -108,7 +108,7 @@ class AccountabilityForm(DocumentForm):
     kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.ACCOUNTABILITY_LOG.value)
 
 
-class WorksheetForm(DocumentForm):
+class WorksheetPaperForm(DocumentForm):
     """The preparation worksheet of one infusion."""
 
     kinds = (Kind.WORKSHEET,)
@@ -135,4 +135,4 @@ class WorksheetForm(DocumentForm):
         return cleaned
 
 
-FORMS = (CasebookForm, CrfForm, VisitReportForm, CopyForm, AccountabilityForm, WorksheetForm)
+FORMS = (CasebookForm, CrfForm, VisitReportForm, CopyForm, AccountabilityForm, WorksheetPaperForm)

@@ -19,7 +19,7 @@ from exports.document_forms import (
     CrfForm,
     DocumentForm,
     VisitReportForm,
-    WorksheetForm,
+    WorksheetPaperForm,
 )  # fmt: skip
 from exports.document_requests import ask_for
 from exports.documents import NEEDED, sending_of
@@ -72,7 +72,7 @@ def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, 
         "visit_report": form(VisitReportForm),
         "copy": form(CopyForm),
         "accountability": form(AccountabilityForm),
-        "worksheet": form(WorksheetForm),
+        "worksheet": form(WorksheetPaperForm),
         **_scheduled(request),
         "rows": list(rows[:SHOWN]),
         "masked": request.trial.masked,

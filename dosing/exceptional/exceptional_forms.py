@@ -76,7 +76,7 @@ class EvaluationForm(SignedStepForm):
         return road.evaluate_risk, {"use": self.row, **facts}
 
 
-class DecisionForm(SignedStepForm):
+class AcceptanceForm(SignedStepForm):
     """The decision of the treating physician."""
 
     favourable = forms.ChoiceField(

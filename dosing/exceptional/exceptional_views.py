@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from dosing.exceptional.exceptional_forms import DecisionForm, EvaluationForm, NoticeForm, RequestForm
+from dosing.exceptional.exceptional_forms import AcceptanceForm, EvaluationForm, NoticeForm, RequestForm
 from dosing.exceptional.exceptional_steps import Kind, uses_of
 from dosing.infusions.bedside_views import infusion_address, infusion_of
 from dosing.models import ExceptionalStep, Infusion
@@ -77,7 +77,7 @@ def evaluation(request: TrialRequest, code: str, number: int, lot: int) -> HttpR
 @trial_page(see=P.SIGN, change=P.SIGN)
 def decision(request: TrialRequest, code: str, number: int, lot: int) -> HttpResponse:
     """Accept or decline a lot out of specification for an infusion."""
-    return _following(request, code, number, lot, DecisionForm, Kind.DECISION)
+    return _following(request, code, number, lot, AcceptanceForm, Kind.DECISION)
 
 
 @sensitive_post_parameters("password")

@@ -23,7 +23,7 @@ QUIET = 2
 def bag_label(bag: Bag) -> Label:
     """Return the label of a bag: trial, lot, number and expiry. Reads bag.lot and bag.trial."""
     short = bag.trial.rules.trial.short_title
-    values = {
+    values: dict[str, str | date] = {
         gs1.EXPIRY: bag.lot.expires_on,
         **_protocol(bag.trial),
         gs1.BATCH: bag.lot.number,

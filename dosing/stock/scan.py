@@ -99,7 +99,7 @@ def _by_label(trial: Trial, values: dict[str, str]) -> Row | None:
 
 
 def _by_number(trial: Trial, text: str) -> Row | None:
-    found = _bag(trial, text) or _lot(trial, text) or _donation(trial, text)
+    found: Row | None = _bag(trial, text) or _lot(trial, text) or _donation(trial, text)
     found = found or Donor.objects.filter(trial=trial, code__iexact=text).first() or _kit(trial, text)
     if found is None and _WRITTEN_KIT.fullmatch(text):
         # A wrong check sign is said, not that nothing has the number.
