@@ -24,10 +24,12 @@ class DosingConfig(AppConfig):
         from dosing.levels import escalation
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
+        from dosing.stock.certificates import stored_keys
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
         from patients import signals
         from patients.casebook import facts
+        from patients.models.attachments import also_stored
         from patients.participation import arm_knowledge, infusion_links
         from patients.participation.milestones import (
             infusion_times_providers,
@@ -35,6 +37,7 @@ class DosingConfig(AppConfig):
             providers,
         )
 
+        also_stored.append(stored_keys)
         register(TEXTS)
         row_titles.register(titles.TITLES)
         facts.register(query_facts.KIND)

@@ -14,6 +14,12 @@ TEXTS = {
         "%(volume)s mL were infused in %(minutes)s minutes: the protocol allows another volume and duration."
     ),
     "dosing.not_planned": _("Version %(version)s of the protocol does not plan it."),
+    "dosing.viability_outside": _("A viability of %(value)s %% is outside the limits of the protocol."),
+    "dosing.dmso_outside": _("%(value)s g of DMSO per kg are outside the limits of the protocol."),
+    "dosing.thaw_to_end_outside": _(
+        "%(value)s minutes from the thaw to the end are outside the limits of the protocol."
+    ),
+    "dosing.hand_over_taken_back": _("The hand-over was taken back."),
     "dosing.worksheet": _("Recorded on the worksheet."),
     "process.allocation": _("Allocation"),
     "process.kits": _("Kit numbers"),

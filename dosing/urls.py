@@ -6,16 +6,18 @@ from dosing import listing_views
 from dosing.allocation import views as allocation_views
 from dosing.bedside import views as bedside_views
 from dosing.envelopes import views as envelope_views
+from dosing.exceptional import exceptional_views
 from dosing.infusions import bedside_views as views
 from dosing.levels import level_views
 from dosing.masked import views as masked_views
 from dosing.products import deviation_views, product_views
-from dosing.stock import chain_views, stock_views
+from dosing.stock import chain_views, label_views, stock_views
 from dosing.unblinding import instruction_views
 from dosing.unblinding import views as unblinding_views
 from dosing.worksheet import views as worksheet_views
 
 INFUSION = "patients/<str:code>/infusions/<number:number>/"
+EXCEPTIONAL = f"{INFUSION}exceptional-use/<number:lot>/"
 DEVIATION = "patients/<str:code>/product-deviations/<number:number>/"
 
 STOCK = "stock/"
@@ -28,6 +30,7 @@ urlpatterns = [
     path("allocation/upload/", allocation_views.upload, name="allocation-upload"),
     path("allocation/hash/", allocation_views.commitment, name="allocation-commitment"),
     path("kits/", allocation_views.kits, name="kits"),
+    path("kits/labels/", label_views.kits, name="kits-labels"),
     path("unblindings/", unblinding_views.unblindings, name="unblindings"),
     path("unblindings/open/", unblinding_views.planned, name="planned-unblinding"),
     path("recalls/", instruction_views.instructions, name="instructions"),
@@ -62,8 +65,14 @@ urlpatterns = [
     path(f"{INFUSION}preparation/", product_views.preparation, name="preparation"),
     path(f"{INFUSION}preparation/dose/", product_views.dose, name="dose"),
     path(f"{INFUSION}worksheet/", worksheet_views.worksheet, name="worksheet"),
+    path(f"{INFUSION}kit/label/", label_views.kit, name="kit-label"),
     path(f"{INFUSION}override/", worksheet_views.override, name="override"),
     path(f"{INFUSION}kit/", worksheet_views.kit, name="kit-check"),
+    path(f"{INFUSION}exceptional-use/", exceptional_views.uses, name="exceptional-uses"),
+    path(f"{INFUSION}exceptional-use/new/", exceptional_views.ask, name="exceptional-ask"),
+    path(f"{EXCEPTIONAL}evaluation/", exceptional_views.evaluation, name="exceptional-evaluation"),
+    path(f"{EXCEPTIONAL}decision/", exceptional_views.decision, name="exceptional-decision"),
+    path(f"{EXCEPTIONAL}notice/", exceptional_views.notice, name="exceptional-notice"),
     path("product-deviations/", deviation_views.listing, name="product-deviations"),
     path("patients/<str:code>/product-deviations/new/", deviation_views.new, name="product-deviation-new"),
     path(DEVIATION, deviation_views.deviation, name="product-deviation"),
@@ -75,10 +84,13 @@ urlpatterns = [
     path(f"{STOCK}movements/", stock_views.movements, name="movements"),
     path(f"{STOCK}lots/new/", stock_views.new_lot, name="lot-new"),
     path(f"{STOCK}lots/<number:number>/", chain_views.lot, name="lot"),
+    path(f"{STOCK}lots/<number:number>/labels/", label_views.lot, name="lot-labels"),
     path(f"{STOCK}lots/<number:number>/<str:kind>/", chain_views.lot_step, name="lot-step"),
     path(f"{STOCK}bags/<number:number>/", chain_views.bag, name="bag"),
+    path(f"{STOCK}bags/<number:number>/label/", label_views.bag, name="bag-label"),
     path(f"{STOCK}bags/<number:number>/<str:kind>/", chain_views.bag_step, name="bag-step"),
     path(f"{STOCK}excursions/<number:number>/", chain_views.judge, name="excursion"),
+    path(f"{STOCK}certificates/<number:number>/", chain_views.certificate, name="certificate"),
     path(f"{STOCK}donors/", chain_views.donors, name="donors"),
     path(f"{STOCK}donors/new/", chain_views.new_donor, name="donor-new"),
     path(f"{STOCK}donors/<number:number>/", chain_views.donor, name="donor"),

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from dosing.allocation.slots import arm_of
+from dosing.models import Infusion
 from exports.models import Document
 from patients.models import Patient
 from trials.date_fields import DayField, on_clock_of
@@ -99,4 +101,38 @@ class CopyForm(DocumentForm):
     kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.INVESTIGATOR_COPY.value)
 
 
-FORMS = (CasebookForm, CrfForm, VisitReportForm, CopyForm)
+class AccountabilityForm(DocumentForm):
+    """The accountability log: one click, nothing to choose."""
+
+    kinds = (Kind.ACCOUNTABILITY_LOG,)
+    kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.ACCOUNTABILITY_LOG.value)
+
+
+class WorksheetPaperForm(DocumentForm):
+    """The preparation worksheet of one infusion."""
+
+    kinds = (Kind.WORKSHEET,)
+    kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.WORKSHEET.value)
+    patient = forms.ModelChoiceField(Patient.objects.none(), to_field_name="code", label=_("Patient"))
+    infusion = forms.IntegerField(
+        label=_("Infusion"), min_value=1, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+    )
+
+    def offer(self) -> None:
+        """Offer the patients of the trial."""
+        self.fields["patient"].queryset = Patient.objects.filter(trial=self.trial).order_by("number")  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an infusion that is not planned, and a patient without a place on the allocation list."""
+        cleaned = super().clean() or {}
+        patient, number = cleaned.get("patient"), cleaned.get("infusion")
+        if patient is None or number is None:
+            return cleaned
+        if not Infusion.objects.filter(patient=patient, number=number).exists():
+            self.add_error("infusion", _("This patient has no such infusion."))
+        elif arm_of(patient) is None:
+            self.add_error("patient", _("This patient has no place on the allocation list."))
+        return cleaned
+
+
+FORMS = (CasebookForm, CrfForm, VisitReportForm, CopyForm, AccountabilityForm, WorksheetPaperForm)

@@ -21,6 +21,7 @@ def ask_for(
     access: Access,
     patient: Patient | None = None,
     protocol: ProtocolVersion | None = None,
+    infusion: int | None = None,
     since: date | None = None,
     until: date | None = None,
 ) -> Document:
@@ -33,6 +34,7 @@ def ask_for(
         patient=patient,
         protocol=protocol,
         kind=kind,
+        infusion=infusion,
         since=since,
         until=until,
         treatment=access.sees_treatment and kind in HOLDS_DATA,

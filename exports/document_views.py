@@ -11,7 +11,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from audit.export_register import SendingStage, last_scheduled, sent
-from exports.document_forms import FORMS, CasebookForm, CopyForm, CrfForm, DocumentForm, VisitReportForm
+from exports.document_forms import (
+    FORMS,
+    AccountabilityForm,
+    CasebookForm,
+    CopyForm,
+    CrfForm,
+    DocumentForm,
+    VisitReportForm,
+    WorksheetPaperForm,
+)  # fmt: skip
 from exports.document_requests import ask_for
 from exports.documents import NEEDED, sending_of
 from exports.models import Document, documents_storage
@@ -62,6 +71,8 @@ def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, 
         "crf": form(CrfForm),
         "visit_report": form(VisitReportForm),
         "copy": form(CopyForm),
+        "accountability": form(AccountabilityForm),
+        "worksheet": form(WorksheetPaperForm),
         **_scheduled(request),
         "rows": list(rows[:SHOWN]),
         "masked": request.trial.masked,

@@ -23,6 +23,7 @@ from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook, write_casebooks
 from exports.paper.crf import write_crf
+from exports.paper.product_papers import write_accountability_log, write_worksheet
 from exports.paper.typesetting import MOST_BYTES, Making, NotPrinted
 from exports.paper.visit_report import write_visit_report
 from trials.access import Access, access_to
@@ -38,10 +39,14 @@ NEEDED = {
     Kind.ANNOTATED_CRF: P.SEE_TRIAL,
     Kind.VISIT_REPORT: P.SEE_TRAIL,
     Kind.INVESTIGATOR_COPY: P.TAKE_COPY,
+    Kind.ACCOUNTABILITY_LOG: P.SEE_TREATMENT,
+    Kind.WORKSHEET: P.SEE_TREATMENT,
 }
 
 
-HOLDS_DATA = {Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT, Kind.INVESTIGATOR_COPY}
+HOLDS_DATA = {
+    Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT, Kind.INVESTIGATOR_COPY, Kind.ACCOUNTABILITY_LOG, Kind.WORKSHEET,
+}  # fmt: skip
 Progress = Callable[[int], None]
 
 
@@ -55,6 +60,7 @@ class Copy:
     by: str
     title: Text
     protocol: ProtocolVersion | None = None
+    infusion: int | None = None
     since: date | None = None
     until: date | None = None
 
@@ -86,6 +92,10 @@ def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
             return write_investigator_copy(codes=copy.codes, progress=progress, **arguments)
         case Kind.BLANK_CRF | Kind.ANNOTATED_CRF:
             return write_crf(protocol=copy.protocol, annotated=copy.kind == Kind.ANNOTATED_CRF, **arguments)
+        case Kind.ACCOUNTABILITY_LOG:
+            return write_accountability_log(**arguments)
+        case Kind.WORKSHEET:
+            return write_worksheet(code=copy.codes[0], number=copy.infusion or 0, **arguments)
         case Kind.VISIT_REPORT:
             return write_visit_report(since=copy.since, until=copy.until, **arguments)
     raise ValueError(f"Unknown kind of document: {copy.kind}")
@@ -179,6 +189,7 @@ def copy_of(row: Document, access: Access) -> Copy:
         by=f"{row.asked_by.full_name} ({row.asked_by.get_username()})",
         title=row.title,
         protocol=row.protocol,
+        infusion=row.infusion,
         since=row.since,
         until=row.until,
     )

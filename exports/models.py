@@ -43,6 +43,8 @@ class Document(models.Model):
         BLANK_CRF = "blank_crf", _("Blank case report form")
         ANNOTATED_CRF = "annotated_crf", _("Annotated case report form")
         VISIT_REPORT = "visit_report", _("Monitoring visit report")
+        ACCOUNTABILITY_LOG = "accountability_log", _("Accountability log of the product")
+        WORKSHEET = "worksheet", _("Preparation worksheet")
         INVESTIGATOR_COPY = "investigator_copy", _("Copy of the investigator")
 
     class State(models.TextChoices):
@@ -57,6 +59,7 @@ class Document(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="documents")
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, null=True, related_name="+")
     kind = models.CharField(_("document"), max_length=20, choices=Kind)
+    infusion = models.PositiveSmallIntegerField(_("infusion"), null=True)
     since = models.DateField(_("from"), null=True)
     until = models.DateField(_("to"), null=True)
     treatment = models.BooleanField(_("holds the treatment"))
@@ -132,7 +135,14 @@ class Document(models.Model):
     def download_name(self) -> str:
         """Return the name of the downloaded file."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
-        parts = (self.trial.slug, about.lower(), self.kind.replace("_", "-"), f"{self.asked_at:%Y%m%d-%H%M}")
+        number = f"infusion-{self.infusion}" if self.infusion else ""
+        parts = (
+            self.trial.slug,
+            about.lower(),
+            number,
+            self.kind.replace("_", "-"),
+            f"{self.asked_at:%Y%m%d-%H%M}",
+        )
         name = f"{'-'.join(part for part in parts if part)}.{self.extension}"
         return marked_name(name, marked=self.treatment and self.trial.masked)
 

@@ -24,7 +24,10 @@ from operation import table_facts
 from operation.table_facts import TableFacts
 
 PIECE_BYTES = 1 << 20
-ATTACHMENTS = "SELECT key, sha256, size FROM patients_attachment ORDER BY key"
+ATTACHMENTS = (
+    "SELECT key, sha256, size FROM patients_attachment"
+    " UNION ALL SELECT key, sha256, size FROM dosing_lotcertificate ORDER BY key"
+)
 
 
 class CopyFailed(Exception):

@@ -323,16 +323,19 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "dosing:stock dosing:movements dosing:bag dosing:bag-step dosing:excursion dosing:dispense",
+        (
+            "dosing:stock dosing:movements dosing:bag dosing:bag-step dosing:excursion dosing:dispense "
+            "dosing:bag-label dosing:lot-labels"
+        ),
         _(
             "The bags of the product and every movement of each. What was recorded by mistake is undone with a "
-            "reason; both entries stay. The scan field takes the label of a bag, a lot, a donation or a donor."
+            "reason; both entries stay. The scan field takes the label of a bag, a lot, a donation, a donor or a kit."
         ),
     ),
     (
         (
             "dosing:lot dosing:lot-new dosing:lot-step dosing:donors dosing:donor dosing:donor-new "
-            "dosing:donor-step reports:look-back-lot reports:look-back-donor"
+            "dosing:donor-step dosing:certificate reports:look-back-lot reports:look-back-donor"
         ),
         _(
             "Lots, with their results against the specification of the protocol and signed decisions, and the "
@@ -345,6 +348,17 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
             "One screen for the infusion: start, pause, rate, stop, and what is to be observed. Without a connection "
             "what you tap waits in this page and is sent in order when it is back: keep the page open. The system "
             "proposes a stop, a physician decides."
+        ),
+    ),
+    (
+        (
+            "dosing:exceptional-uses dosing:exceptional-ask dosing:exceptional-evaluation "
+            "dosing:exceptional-decision dosing:exceptional-notice"
+        ),
+        _(
+            "A lot out of specification is used for one infusion only on this road: the treating physician asks, the "
+            "laboratory evaluates the risk, the physician decides, each with a signature. Then sponsor and authority "
+            "are told. Only in an open trial."
         ),
     ),
     (
@@ -422,7 +436,7 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "dosing:kits",
+        "dosing:kits dosing:kits-labels dosing:kit-label",
         _(
             "The number on the bag or syringe, the same kind in every arm. Ward and laboratory compare it with this "
             "list before anything is given."

@@ -39,6 +39,13 @@ SENTENCES: dict[str, Promise] = {
     "lot_recalled": gettext_lazy(
         "A lot was recalled by %(by)s. The cell laboratory knows which patients received it."
     ),
+    "out_of_specification": gettext_lazy(
+        "%(by)s accepted a product out of specification for an infusion of patient %(subject)s. The competent authority"
+        " is told within 48 hours."
+    ),
+    "donor_unfit": gettext_lazy(
+        "%(by)s found a donor unfit whose cells were given. The cell laboratory knows which patients received them."
+    ),
     "held": gettext_lazy("The trial is on hold. %(by)s reported what led to it, or set the hold."),
     "unblinded": gettext_lazy("The treatment of patient %(subject)s was unblinded by %(by)s."),
     "instructed": gettext_lazy(
@@ -49,7 +56,19 @@ SENTENCES: dict[str, Promise] = {
     ),
     "opened": gettext_lazy("The treatment of all patients was opened by %(by)s, as planned after the lock."),
 }
-OF_SAFETY = frozenset({"unblinded", "exposed", "opened", "instructed", "held", "late_result", "lot_recalled"})
+OF_SAFETY = frozenset(
+    {
+        "unblinded",
+        "exposed",
+        "opened",
+        "instructed",
+        "held",
+        "late_result",
+        "lot_recalled",
+        "out_of_specification",
+        "donor_unfit",
+    }
+)
 
 
 def contact_for(trial: Trial, what: str) -> Contact | None:

@@ -13,8 +13,14 @@ from accounts.models import User
 from audit.context import acting
 from dosing.allocation.kit_numbers import kit_number, read_kit_number
 from dosing.models import AllocationSlot, Infusion, Kit
+from dosing.stock.identifiers import gs1
+from dosing.stock.identifiers.refusals import IdentifierRefused
+from dosing.stock.printed_labels import label_values, shown
 from patients.models import Patient
+from protocol.values.refusals import ValueRefused, gettext_noop
 from trials.models import Trial
+
+_NO_LABEL = gettext_noop("“%(typed)s” is not the label of a kit of this trial.")
 
 
 @transaction.atomic
@@ -47,10 +53,28 @@ def number_infusions(*, patient: Patient, infusions: Sequence[Infusion], by: Use
 def find_kit(*, trial: Trial, typed: str) -> Kit | None:
     """Return the kit of a number as typed or scanned, None if no infusion of the trial has it.
 
-    Raises ValueRefused for a number with a wrong check sign, unless an uploaded list gave it.
+    Raises ValueRefused for a number with a wrong check sign, unless an uploaded list gave it, and for a label that is
+    none of a kit of this trial.
     """
+    typed = number_of(trial, typed)
     exact = Kit.objects.filter(trial=trial, number=typed.strip().upper()).first()
     return exact or Kit.objects.filter(trial=trial, number=read_kit_number(typed)).first()
+
+
+def number_of(trial: Trial, typed: str) -> str:
+    """Return the kit number in the scanned label of a kit; what was typed if it is no label.
+
+    Raises ValueRefused for any other label.
+    """
+    try:
+        values = label_values(trial, typed)
+    except IdentifierRefused as refused:
+        raise ValueRefused(_NO_LABEL, typed=shown(typed)) from refused
+    if values is None:
+        return typed
+    if gs1.SERIAL not in values or gs1.BATCH in values:
+        raise ValueRefused(_NO_LABEL, typed=shown(typed))
+    return values[gs1.SERIAL]
 
 
 def _free_number() -> str:

@@ -8,11 +8,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dosing.allocation.kits import find_kit
 from dosing.allocation.lists import strata_of, upload_list
-from dosing.models import AllocationCommitment, AllocationList, Kit
+from dosing.models import AllocationCommitment, AllocationList, Infusion, Kit
+from dosing.stock.printed_labels import shown
+from protocol.values.refusals import ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm
 from trials.permissions import Permission as P
+from trials.reader import shown_sentence
 
 
 class UploadForm(VerbForm):
@@ -57,14 +61,33 @@ def upload(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL)
 def kits(request: TrialRequest) -> HttpResponse:
-    """List the kit number of each infusion. A number tells nothing about the arm."""
+    """List the kit number of each infusion; a scanned one leads to its infusion. Numbers tell nothing about the arm."""
+    typed = request.GET.get("scan", "")
+    found, problem = _scanned(request, typed) if typed.strip() else (None, "")
+    if found is not None:
+        return redirect(_infusion_of(request, found))
     rows = Kit.objects.visible_to(request.user).filter(trial=request.trial)
     rows = rows.select_related("patient", "infusion").order_by("patient__number", "infusion__number")
-    lines = [
-        (
-            kit,
-            reverse("dosing:infusion", args=[request.trial.slug, kit.patient.code, kit.infusion.number]),
-        )
-        for kit in rows
-    ]
-    return render(request, "dosing/kits.html", {"lines": lines})
+    lines = [(kit, _infusion_of(request, kit)) for kit in rows]
+    context = {
+        "lines": lines,
+        "printable": any(kit.infusion.state == Infusion.State.PLANNED for kit, _address in lines),
+        "scan": typed[:200],
+        "problem": problem,
+    }
+    return render(request, "dosing/kits.html", context, status=422 if problem else 200)
+
+
+def _scanned(request: TrialRequest, typed: str) -> tuple[Kit | None, str]:
+    """Return the kit that was scanned, or why there is none."""
+    try:
+        found = find_kit(trial=request.trial, typed=typed)
+    except ValueRefused as refused:
+        return None, shown_sentence(refused)
+    if found is None:
+        return None, _("No infusion of this trial has the kit number “%(kit)s”.") % {"kit": shown(typed)}
+    return found, ""
+
+
+def _infusion_of(request: TrialRequest, kit: Kit) -> str:
+    return reverse("dosing:infusion", args=[request.trial.slug, kit.patient.code, kit.infusion.number])

@@ -22,7 +22,6 @@ from dosing.infusions.administration import infusion_obstacle
 from dosing.models import (
     BedsideGap,
     BedsideObservation,
-    GiveBefore,
     Infusion,
     InfusionEventCheck,
     InfusionStep,
@@ -30,6 +29,7 @@ from dosing.models import (
     StopDecision,
 )
 from dosing.products.thaw import LONG_BEFORE
+from dosing.worksheet.give_before import newest_times
 from patients.participation.infusion_links import events_at
 from protocol.document.items import Item
 from protocol.values.labels import display, headed, is_missing, own_number
@@ -331,10 +331,9 @@ def _step(step: InfusionStep, row: Infusion) -> dict[str, Any]:
 
 def _give_before(row: Infusion, now: datetime) -> list[dict[str, Any]]:
     """Return until when each kit is given, the newest time of each. One query."""
-    newest = {each.kit: each for each in GiveBefore.objects.in_force().filter(infusion=row).order_by("pk")}
     return [
-        {"kit": kit, "at": _at(each.at, row), "instant": _instant(each.at), "passed": each.at < now}
-        for kit, each in sorted(newest.items())
+        {"kit": each.kit, "at": _at(each.at, row), "instant": _instant(each.at), "passed": each.at < now}
+        for each in newest_times(row)
     ]
 
 

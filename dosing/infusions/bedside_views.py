@@ -127,6 +127,8 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "window": window_words(row),
         "kit": Kit.objects.filter(infusion=row).first() if row.patient.trial.masked else None,
         "may_compare": may_record and (asks_kit(row.patient) or row.patient.trial.masked),
+        "may_ask_exception": not request.trial.masked
+        and (request.access.may(P.SIGN) or request.access.may(P.PREPARE_PRODUCT)),
         "may_override": request.access.may(P.SIGN) and not recorded and bool(allowed(row.patient)),
         "obstacle": problem,
         "eligibility": resting_on_changes(row.patient) if open_now and not recorded else [],

@@ -11,7 +11,8 @@ from dosing.models.bedside import (
     InfusionStep,
     StopDecision,
 )
-from dosing.models.donors import CellBank, Donation, Donor
+from dosing.models.donors import CellBank, Donation, Donor, DonorDecision
+from dosing.models.exceptional import ExceptionalStep, LotCertificate
 from dosing.models.envelopes import Envelope, EnvelopeCheck
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.instructions import RecipientsOpening, TreatmentInstruction
@@ -37,6 +38,8 @@ __all__ = [
     "CellBank",
     "Donation",
     "Donor",
+    "DonorDecision",
+    "ExceptionalStep",
     "Envelope",
     "EnvelopeCheck",
     "GiveBefore",
@@ -49,6 +52,7 @@ __all__ = [
     "LevelOpening",
     "LevelPatient",
     "Lot",
+    "LotCertificate",
     "LotDecision",
     "LotResult",
     "MaskedResult",

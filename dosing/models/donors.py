@@ -77,6 +77,41 @@ class Donor(ChainRow):
         return self.code
 
 
+class DonorDecision(ChainRow):
+    """A signed decision that a donor is unfit, or fit again because that was a mistake; the newest one counts."""
+
+    class Kind(models.TextChoices):
+        UNFIT = "unfit", _("Found unfit")
+        FIT_AGAIN = "fit_again", _("The decision was a mistake")
+
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="donor_decisions", verbose_name=_("Trial"))
+    donor = models.ForeignKey(Donor, models.PROTECT, related_name="decisions", verbose_name=_("Donor"))
+    kind = models.CharField(_("Decision"), max_length=12, choices=Kind)
+    since = models.DateField(_("Since"))
+    reason = models.TextField(_("Reason"))
+    decided_at = models.DateTimeField(_("Decided at"), default=timezone.now)
+
+    objects = SlotQuerySet.as_manager()
+    history = Trail(
+        trial="trial_id",
+        see="see_treatment",
+        final=True,
+        signed_content=("donor_id", "kind", "since", "reason", "decided_at"),
+    )
+
+    class Meta:
+        verbose_name = _("Decision about a donor")
+        ordering = ["pk"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="donor_decision_has_a_reason")]
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what was decided about which donor."""
+        return {
+            "donor": self.donor_id, "kind": self.kind, "since": self.since, "reason": self.reason,
+            "decided_at": self.decided_at,
+        }  # fmt: skip
+
+
 class Donation(ChainRow):
     """One donation. identification: its number by ISBT 128, a Single European Code, or one of the laboratory.
 

@@ -112,6 +112,10 @@ class ProductDeviation(RestrictedRow, DeviationRow):
         DONOR = "donor", _("Donor changed between infusions")
         BAG = "bag", _("Bag used in spite of a hard stop")
         OVERRIDE = "override", _("Hard stop overridden by an investigator")
+        VIABILITY = "viability", _("Viability outside the limits")
+        DMSO = "dmso", _("DMSO outside the limits")
+        THAW_TO_END = "thaw_to_end", _("Time from the thaw to the end")
+        SPECIFICATION = "specification", _("Product out of specification accepted")
         OTHER = "other", _("Other")
 
     category = models.CharField(_("Concerns"), max_length=20, choices=Category)

@@ -253,9 +253,9 @@ def on_infusion_given(sender: Any, *, infusion: Infusion, by: User, **kwargs: An
     planned = planned_for(infusion)
     before = [getattr(product, name) for name in JUDGED]
     _set_dose(product, planned, finding_of(planned, product.viable_cells))
-    if [getattr(product, name) for name in JUDGED] == before:
-        return
-    product.version += 1
-    with acting(user=by, system="dose"):
-        product.save(update_fields=[*JUDGED, "version"])
+    if [getattr(product, name) for name in JUDGED] != before:
+        product.version += 1
+        with acting(user=by, system="dose"):
+            product.save(update_fields=[*JUDGED, "version"])
+    # In every arm: the time since the thaw is known only now.
     note_product(infusion, product, by)

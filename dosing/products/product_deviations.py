@@ -2,20 +2,25 @@
 
 from accounts.models import User
 from audit.stored_text import Text, system_text
-from dosing.models import BagMovement, Infusion, Preparation, ProductDeviation
+from dosing.models import BagMovement, Infusion, Preparation, ProductDeviation, StopOverride
+from dosing.products.product_limits import product_lines
 from dosing.stock.stops import Stop
 from patients.models import DeviationPlace
 from patients.participation.deviation_log.deviations import FoundDeviation, reconcile
 
 Category = ProductDeviation.Category
-FOUND_AT_THE_PRODUCT = (Category.DOSE, Category.DONOR, Category.BAG)
+FOUND_AT_THE_PRODUCT = (
+    Category.DOSE, Category.DONOR, Category.BAG, Category.VIABILITY, Category.DMSO, Category.THAW_TO_END,
+)  # fmt: skip
 
 
 def note_product(infusion: Infusion, product: Preparation, by: User) -> None:
     """Open or take back the deviations of one product, after it was recorded, amended or its dose computed again."""
     patient, key = infusion.patient, str(infusion.number)
     day = (infusion.started_at or product.prepared_at).astimezone(patient.trial.zone).date()
-    found = {(category, key): FoundDeviation(day, text) for category, text in _texts(product).items()}
+    found = {
+        (category, key): FoundDeviation(day, text) for category, text in _texts(infusion, product).items()
+    }
     reconcile(
         patient=patient,
         place=DeviationPlace.INFUSION,
@@ -27,7 +32,7 @@ def note_product(infusion: Infusion, product: Preparation, by: User) -> None:
     )
 
 
-def _texts(product: Preparation) -> dict[str, Text]:
+def _texts(infusion: Infusion, product: Preparation) -> dict[str, Text]:
     """Return by category the text of each deviation that the product shows now."""
     texts: dict[str, Text] = {}
     if product.dose_finding in {Preparation.Finding.BELOW, Preparation.Finding.ABOVE}:
@@ -38,7 +43,18 @@ def _texts(product: Preparation) -> dict[str, Text]:
         texts[Category.DONOR] = product.donor_deviation_reason
     if stopped := _stopped_bags(product):
         texts[Category.BAG] = system_text("dosing.bag_stopped", bags=", ".join(stopped))
-    return texts
+    return texts | _beyond_limits(infusion, product)
+
+
+def _beyond_limits(infusion: Infusion, product: Preparation) -> dict[str, Text]:
+    """Return the text of each limit of the protocol that the product misses.
+
+    A viability that an investigator accepted beforehand is a deviation already.
+    """
+    missed = {line.name: line.shown for line in product_lines(infusion, product) if line.position != "within"}
+    if "viability" in missed and StopOverride.objects.filter(infusion=infusion, stop="viability").exists():
+        del missed["viability"]
+    return {name: system_text(f"dosing.{name}_outside", value=value) for name, value in missed.items()}
 
 
 def _stopped_bags(product: Preparation) -> list[str]:

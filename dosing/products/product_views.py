@@ -7,6 +7,8 @@ from dosing.allocation.slots import arm_of
 from dosing.infusions.bedside_views import infusion_address, infusion_of, product_card, row_page
 from dosing.models import Infusion
 from dosing.products.product_forms import PreparationForm, typed_dose
+from dosing.products.product_limits import product_lines
+from dosing.worksheet.screen import shown_line
 from patients.entry.form_page.page_drafts import PageDraft
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -23,6 +25,10 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "arm": arm.title.in_language(reader_language()) if arm else "",
     }
     may_prepare, recorded = request.access.may(P.PREPARE_PRODUCT), context["product"] is not None
+    if context["product"] is not None:
+        context["limits"] = [
+            shown_line(line) for line in product_lines(row, context["product"]) if line.judged
+        ]
     context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
     context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
     context["may_change"] = may_prepare and recorded

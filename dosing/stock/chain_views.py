@@ -7,14 +7,26 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
+from dosing.exceptional.exceptional_steps import uses_of
 from dosing.infusions.bedside_views import infusion_address, infusion_of
-from dosing.models import Bag, BagMovement, CellBank, Donation, Donor, Lot, LotDecision
-from dosing.stock import ledger, stock_forms
+from dosing.models import (
+    Bag,
+    BagMovement,
+    CellBank,
+    Donation,
+    Donor,
+    DonorDecision,
+    Lot,
+    LotCertificate,
+    LotDecision,
+)  # fmt: skip
+from dosing.stock import donor_forms, ledger, stock_forms
 from dosing.stock.balance import recipients_of
 from dosing.stock.moving import read_bags
 from dosing.stock.release import newest_results, product_of, verdict_of
-from dosing.stock.stock_views import address_of, step
+from dosing.stock.stock_views import address_of, sent_on, step
 from dosing.stock.words import place_words
+from patients.views.files import send_file
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -32,6 +44,8 @@ TITLES = {
     "receive": gettext_lazy("Receive bags"),
     "donation": gettext_lazy("Record a donation"),
     "bank": gettext_lazy("Record a cell bank"),
+    "certificate": gettext_lazy("Attach a certificate"),
+    "amend": gettext_lazy("Correct the answers"),
     "judge": gettext_lazy("Assess the excursion"),
     "donor": gettext_lazy("Record a donor"),
     "dispense": gettext_lazy("Hand over to the ward"),
@@ -75,7 +89,7 @@ def judge(request: TrialRequest, number: int) -> HttpResponse:
     """Decide whether a bag may be used after a temperature excursion."""
     rows = BagMovement.objects.visible_to(request.user).filter(trial=request.trial, kind="excursion")
     row = get_object_or_404(rows.select_related("bag"), pk=number)
-    form = stock_forms.JudgementForm(request.POST or None, trial=request.trial, row=row)
+    form = stock_forms.JudgementForm(sent_on(request), trial=request.trial, row=row)
     back = address_of(request.trial.slug, row.bag)
     return step(request, form, title=str(TITLES["judge"]), back=back, about=row.bag.number)
 
@@ -98,6 +112,8 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
         "decisions": LotDecision.objects.filter(lot=row).select_related("recorded_by").order_by("-pk"),
         "bags": Bag.objects.filter(lot=row).order_by("number"),
         "recipients": recipients_of(lot=row),
+        "certificates": LotCertificate.objects.filter(lot=row).select_related("recorded_by").order_by("-pk"),
+        "exceptional": uses_of(lot=row),
         "late": [each for each in results.values() if each.late and each.finding == "failed"],
         "steps": _steps(request, "dosing:lot-step", row, stock_forms.STEPS_OF_LOT),
     }
@@ -111,6 +127,14 @@ def lot_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
 
 
 @trial_page(see=P.SEE_TREATMENT)
+def certificate(request: TrialRequest, number: int) -> HttpResponse:
+    """Send a certificate of a lot as a download; every look is recorded (AUD-08)."""
+    row = _of_trial(request, LotCertificate, number, "lot")
+    told = {"file": row.name, "lot": row.lot.number, "sha256": row.sha256}
+    return send_file(request, row, told=told, treatment=True)
+
+
+@trial_page(see=P.SEE_TREATMENT)
 def donors(request: TrialRequest) -> HttpResponse:
     """List the donors of the trial."""
     rows = Donor.objects.visible_to(request.user).filter(trial=request.trial).order_by("code")
@@ -121,7 +145,7 @@ def donors(request: TrialRequest) -> HttpResponse:
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def new_donor(request: TrialRequest) -> HttpResponse:
     """Record a donor."""
-    form = stock_forms.DonorForm(request.POST or None, trial=request.trial)
+    form = donor_forms.DonorForm(sent_on(request), trial=request.trial)
     return step(
         request,
         form,
@@ -141,10 +165,11 @@ def donor(request: TrialRequest, number: int) -> HttpResponse:
         "donor": row,
         "findings": [(texts.get(each["id"], each["id"]), each["allows"]) for each in row.findings],
         "donations": Donation.objects.filter(donor=row),
+        "decisions": DonorDecision.objects.filter(donor=row).select_related("recorded_by").order_by("-pk"),
         "banks": CellBank.objects.filter(donation__donor=row).select_related("donation"),
         "lots": Lot.objects.filter(bank__donation__donor=row),
         "recipients": recipients_of(lot__bank__donation__donor=row),
-        "steps": _steps(request, "dosing:donor-step", row, stock_forms.STEPS_OF_DONOR),
+        "steps": _steps(request, "dosing:donor-step", row, donor_forms.STEPS_OF_DONOR),
     }
     return render(request, "dosing/stock/donor.html", context)
 
@@ -152,14 +177,14 @@ def donor(request: TrialRequest, number: int) -> HttpResponse:
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def donor_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
     """Record a donation or a cell bank of a donor."""
-    return _step(request, _of_trial(request, Donor, number), kind, stock_forms.STEPS_OF_DONOR)
+    return _step(request, _of_trial(request, Donor, number), kind, donor_forms.STEPS_OF_DONOR)
 
 
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def dispense(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Hand the thawed bags of an infusion over to the ward."""
     row = infusion_of(request, code, number)
-    form = stock_forms.DispensingForm(request.POST or None, trial=request.trial, row=row)
+    form = stock_forms.DispensingForm(sent_on(request), trial=request.trial, row=row)
     back = infusion_address(row, "dosing:preparation")
     return step(
         request, form, title=str(TITLES["dispense"]), back=back, about=row.patient.code, patient=row.patient
@@ -182,6 +207,6 @@ def _step(request: TrialRequest, row: Any, kind: str, kinds: dict[str, Any]) -> 
     row.trial = request.trial
     if kind not in kinds:
         raise Http404
-    form = kinds[kind](request.POST or None, trial=request.trial, row=row)
+    form = kinds[kind](sent_on(request), request.FILES or None, trial=request.trial, row=row)
     back = address_of(request.trial.slug, row)
     return step(request, form, title=str(TITLES[kind]), back=back, about=str(row))

@@ -6,14 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dosing.fields import MeasureField
-from dosing.models import BagMovement, CellBank, Donation, Donor, LotDecision
+from dosing.models import BagMovement, CellBank, LotDecision
 from dosing.products.hand_over import hand_over
-from dosing.stock import chain, moving, receiving, release, use
+from dosing.stock import certificates, chain, moving, receiving, release, use
 from dosing.stock.ledger import Account
 from dosing.versioned_forms import LineField
 from patients.participation.forms import StepForm
@@ -22,17 +21,10 @@ from trials.reader import reader_language
 
 MICROLITRES = 1000
 CHOOSE = ("", gettext_lazy("Choose"))
-SCHEMES = [
-    (chain.ISBT, gettext_lazy("ISBT 128")),
-    (chain.SCHEME, gettext_lazy("Single European Code")),
-    (chain.LOCAL, gettext_lazy("Number of the laboratory")),
-]
 
 
 class StockForm(StepForm):
     """A form on the stock: it calls one verb with its answers. row: what the verb is about."""
-
-    keeps_draft = False
 
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         self.row = row
@@ -63,72 +55,6 @@ class MomentForm(StockForm):
 
     def add_fields(self, zone: str) -> None:
         self.fields["at"] = MomentField(label=gettext_lazy("When it happened"), zone=zone)
-
-
-class DonorForm(StockForm):
-    """A donor under a code, with the answers that the donor criteria of the protocol need."""
-
-    code = LineField(label=gettext_lazy("Donor code"), max_length=60, help_text=gettext_lazy("Never a name."))
-    sex = forms.ChoiceField(
-        label=gettext_lazy("Sex"), choices=Donor.Sex.choices, widget=forms.RadioSelect, required=False
-    )
-    birth_year = forms.IntegerField(
-        label=gettext_lazy("Year of birth"),
-        required=False,
-        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-    )
-
-    def add_fields(self, zone: str) -> None:
-        plan, language = self.trial.rules.donors, reader_language()
-        for item in plan.items if plan else ():
-            label = item.label.in_language(language)
-            if item.type == "integer":
-                self.fields[item.name] = LineField(label=label, max_length=12, required=False)
-                continue
-            choices = [("Y", _("Yes")), ("N", _("No"))] if item.type == "yes_no" else [
-                (each.code, each.label.in_language(language)) for each in item.choices
-            ]  # fmt: skip
-            self.fields[item.name] = forms.ChoiceField(
-                label=label, choices=choices, widget=forms.RadioSelect, required=False
-            )
-
-    def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
-        facts = dict(self.cleaned_data)
-        own = {name: facts.pop(name) for name in ("code", "sex", "birth_year")}
-        answers = {name: str(value or "") for name, value in facts.items()}
-        return chain.record_donor, {"trial": self.trial, **own, "answers": answers}
-
-
-class DonationForm(StockForm):
-    """A donation of a donor, with the number on its label."""
-
-    scheme = forms.ChoiceField(label=gettext_lazy("Coding scheme"), choices=SCHEMES, widget=forms.RadioSelect)
-    identification = LineField(label=gettext_lazy("Identification number"), max_length=60)
-    donated_on = DayField(label=gettext_lazy("Donated on"))
-    tissue = LineField(label=gettext_lazy("Tissue"), max_length=100)
-
-    def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return chain.record_donation, {"donor": self.row, **self.cleaned_data}
-
-
-class BankForm(StockForm):
-    """A bank of cells from a donation of a donor."""
-
-    donation = forms.ModelChoiceField(label=gettext_lazy("Donation"), queryset=Donation.objects.none())
-    code = LineField(label=gettext_lazy("Cell bank"), max_length=60)
-    passage = forms.IntegerField(
-        label=gettext_lazy("Passage"), min_value=0, widget=forms.TextInput(attrs={"inputmode": "numeric"})
-    )
-    population_doublings = MeasureField(
-        label=gettext_lazy("Population doublings"), unit="", places=2, required=False
-    )
-    frozen_on = DayField(label=gettext_lazy("Frozen on"))
-
-    def add_fields(self, zone: str) -> None:
-        self.fields["donation"].queryset = Donation.objects.filter(donor=self.row)  # type: ignore[attr-defined]
-
-    def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return chain.record_bank, dict(self.cleaned_data)
 
 
 class LotForm(StockForm):
@@ -230,6 +156,23 @@ class LotDecisionForm(StockForm):
 
     def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
         return release.decide, {"lot": self.row, **self.cleaned_data}
+
+
+class CertificateForm(StockForm):
+    """A certificate of a lot as a file."""
+
+    title = LineField(
+        label=gettext_lazy("Certificate"), max_length=100,
+        help_text=gettext_lazy("Such as certificate of analysis, sterility, donor testing."),
+    )  # fmt: skip
+    upload = forms.FileField(
+        label=gettext_lazy("File"),
+        widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+        help_text=gettext_lazy("PDF, JPEG or PNG, at most 20 MB."),
+    )
+
+    def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
+        return certificates.attach, {"lot": self.row, **self.cleaned_data}
 
 
 class ReceiptForm(MomentForm):
@@ -390,5 +333,5 @@ STEPS_OF_LOT: dict[str, type[StockForm]] = {
     "result": ResultForm,
     "decide": LotDecisionForm,
     "receive": ReceiptForm,
+    "certificate": CertificateForm,
 }
-STEPS_OF_DONOR: dict[str, type[StockForm]] = {"donation": DonationForm, "bank": BankForm}

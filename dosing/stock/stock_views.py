@@ -5,19 +5,21 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dosing.models import Bag, BagMovement, Donation, Donor, Lot
+from accounts.kept_forms import kept_data
+from dosing.models import Bag, BagMovement, Donation, Donor, Kit, Lot
 from dosing.stock.balance import lines_of
 from dosing.stock.ledger import Account
 from dosing.stock.scan import Row, scanned
 from dosing.stock.stock_columns import BAGS, BagFilter, MovementFilter, movement_columns, with_account
 from dosing.stock.stock_forms import LotForm, StockForm
+from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing
@@ -92,7 +94,7 @@ def new_lot(request: TrialRequest) -> HttpResponse:
     back = reverse("dosing:stock", args=[request.trial.slug])
     return step(
         request,
-        LotForm(request.POST or None, trial=request.trial),
+        LotForm(sent_on(request), trial=request.trial),
         title=_("Record a lot"),
         back=back,
         done=lambda lot: address_of(request.trial.slug, lot),
@@ -100,7 +102,7 @@ def new_lot(request: TrialRequest) -> HttpResponse:
 
 
 def address_of(slug: str, row: Row) -> str:
-    """Return the page of a bag, a lot, a donor, or of the donor of a donation."""
+    """Return the page of a bag, a lot, a donor, of the donor of a donation, or the worksheet of a kit."""
     match row:
         case Bag():
             return reverse("dosing:bag", args=[slug, row.pk])
@@ -110,6 +112,13 @@ def address_of(slug: str, row: Row) -> str:
             return reverse("dosing:donor", args=[slug, row.donor_id])
         case Donor():
             return reverse("dosing:donor", args=[slug, row.pk])
+        case Kit():
+            return reverse("dosing:worksheet", args=[slug, row.patient.code, row.infusion.number])
+
+
+def sent_on(request: TrialRequest) -> QueryDict | None:
+    """Return what was sent to a page, or was kept when the session ended; None if the page is only opened."""
+    return request.POST if request.method == "POST" else kept_data(request)
 
 
 def step(
@@ -124,11 +133,17 @@ def step(
 ) -> HttpResponse:
     """Show one form of the stock, or store it and go to `done` of its result (default: back). 422 if it is refused.
 
-    patient: whose page it is, if it is one's.
+    form: made with `sent_on`. patient: whose page it is, if it is one's. What was typed and not saved is shown again.
     """
-    if request.method == "POST" and form.is_valid() and form.save(by=request.user):
-        messages.success(request, _("Saved: %(what)s.") % {"what": title})
-        return redirect(done(form.result) if done else back)
+    typed = PageDraft(request, patient)
+    if (kept := typed.answer(form)) is not None:
+        return kept
+    if request.method == "POST":
+        if form.is_valid() and form.save(by=request.user):
+            messages.success(request, _("Saved: %(what)s.") % {"what": title})
+            return finished(typed, done(form.result) if done else back)
+        typed.keep(form)
+    typed.show(form)
     status = 422 if request.method == "POST" else 200
     base = "patient_base.html" if patient else "trial_base.html"
     shown = {

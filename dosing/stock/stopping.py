@@ -5,7 +5,8 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from dosing.allocation.slots import arm_of
-from dosing.models import Bag, BagMovement, Infusion
+from dosing.exceptional.exceptional_steps import is_accepted_for
+from dosing.models import Bag, BagMovement, Infusion, Lot
 from dosing.patient_dose import planned_for
 from dosing.stock import ledger
 from dosing.stock.cover import covers
@@ -29,8 +30,13 @@ def stops_of_held(
     patient = infusion.patient
     arm = arm_of(patient)
     number, donor = other_donor or (None, "")
+    held.bag.lot.trial = held.bag.trial
+    failed = failed_tests(held.bag.lot)
+    # Asked only of a lot that is not released, or not within its specification.
+    asked = bool(failed) or held.bag.lot.status == Lot.Status.WAITING
+    exceptional = asked and is_accepted_for(held.bag.lot, infusion)
     return stops(
-        _bag_facts(held, step),
+        _bag_facts(held, step, failed, exceptional=exceptional),
         IntendedInfusion(
             trial=patient.trial_id,
             key=infusion.pk,
@@ -38,7 +44,10 @@ def stops_of_held(
             day=on or patient.trial.today,
             donor=donor if arm is not None and arm.gives_cells(infusion.number) else "",
             donor_infusion=number,
-            covered=other_donor is not None or step not in TAKEN or is_covered(held.bag, infusion),
+            covered=exceptional
+            or other_donor is not None
+            or step not in TAKEN
+            or is_covered(held.bag, infusion),
             planned=infusion.state == Infusion.State.PLANNED,
         ),
     )
@@ -91,18 +100,18 @@ def other_donor_of(infusion: Infusion) -> tuple[int, str] | None:
     return rows.first()
 
 
-def _bag_facts(held: HeldBag, step: MovementKind) -> BagFacts:
+def _bag_facts(held: HeldBag, step: MovementKind, failed: str, *, exceptional: bool) -> BagFacts:
     bag, movements = held.bag, held.movements
     standing = ledger.in_force(movements)
     owner = next((row for row in held.rows if row.reversed_by_id is None and row.infusion_id), None)
     donor = bag.lot.bank.donation.donor if bag.lot.bank else None
     left = ledger.balances(movements)
-    bag.lot.trial = bag.trial
     return BagFacts(
         trial=bag.trial_id,
         number=bag.number,
         cells=bag.lot.cells,
-        status=bag.lot.status,
+        # Accepted for this infusion by the treating physician, after the laboratory's evaluation.
+        status=Lot.Status.RELEASED if exceptional else bag.lot.status,
         expires=bag.lot.expires_on,
         donor=donor.code if donor else "",
         donor_fit=donor is None or is_accepted(donor),
@@ -111,7 +120,7 @@ def _bag_facts(held: HeldBag, step: MovementKind) -> BagFacts:
         patient=_code(owner),
         used=_used(standing, step),
         gone=left[Account.WASTE] + left[Account.DESTROYED] > 0,
-        failed=failed_tests(bag.lot),
+        failed="" if exceptional else failed,
         excursion=any(
             row.kind == MovementKind.EXCURSION and row.reversed_by_id is None and row.judged != "usable"
             for row in held.rows

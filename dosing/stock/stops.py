@@ -6,7 +6,7 @@ A pure list over facts: thawing, dispensing and the bedside read the same one. N
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
 
@@ -33,6 +33,8 @@ class Stop(StrEnum):
     NOT_ELIGIBLE = "not_eligible"
     CLOSED_WINDOW = "closed_window"
     LOW_VIABILITY = "low_viability"
+    MUCH_DMSO = "much_dmso"
+    THAWED_TOO_LONG = "thawed_too_long"
 
 
 IMPOSSIBLE = frozenset({Stop.OTHER_TRIAL, Stop.NOT_IN_STOCK, Stop.OTHER_PATIENT, Stop.USED_BEFORE, Stop.GONE})
@@ -142,7 +144,8 @@ class TreatmentFacts:
 
     consent: one covers the treatment now. eligible: a signed decision on eligibility holds. in_window: the protocol
     allows the infusion now, between `opens` and `closes` (as text). viability: measured after the thaw, in per cent;
-    lowest_viability: the limit of the protocol. None: not measured, or no limit.
+    lowest_viability: the limit of the protocol. dmso, most_dmso: g per kg. minutes, most_minutes: since the bags were
+    taken from the store, a step of every arm. None: not measured, or no limit.
     """
 
     patient: str
@@ -152,6 +155,10 @@ class TreatmentFacts:
     opens: str = ""
     viability: Decimal | None = None
     lowest_viability: Decimal | None = None
+    dmso: Decimal | None = None
+    most_dmso: Decimal | None = None
+    minutes: Decimal | None = None
+    most_minutes: Decimal | None = None
 
 
 def stops_of_treatment(bags: str, facts: TreatmentFacts) -> list[FoundStop]:
@@ -168,6 +175,25 @@ def stops_of_treatment(bags: str, facts: TreatmentFacts) -> list[FoundStop]:
                 value is not None and lowest is not None and value < lowest,
                 {"viability": value, "limit": lowest},
             ),
+            (
+                Stop.MUCH_DMSO,
+                _above(facts.dmso, facts.most_dmso),
+                {"dmso": _short(facts.dmso), "limit": facts.most_dmso},
+            ),
+            (
+                Stop.THAWED_TOO_LONG,
+                _above(facts.minutes, facts.most_minutes),
+                {"minutes": _short(facts.minutes, Decimal(1)), "limit": facts.most_minutes},
+            ),
         )
         if applies
     ]
+
+
+def _above(value: Decimal | None, most: Decimal | None) -> bool:
+    return value is not None and most is not None and value > most
+
+
+def _short(value: Decimal | None, step: Decimal = Decimal("0.001")) -> Decimal | None:
+    """Return a value for its sentence, rounded up: it is never shown at the limit that it misses."""
+    return None if value is None else value.quantize(step, rounding=ROUND_CEILING)

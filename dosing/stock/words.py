@@ -53,6 +53,12 @@ _STOPS: Mapping[Stop, Promise] = {
     Stop.LOW_VIABILITY: gettext_lazy(
         "Bag %(bag)s: the viability of %(viability)s %% is below the limit of %(limit)s %%."
     ),
+    Stop.MUCH_DMSO: gettext_lazy(
+        "Bag %(bag)s: %(dmso)s g of DMSO per kg are above the limit of %(limit)s g per kg."
+    ),
+    Stop.THAWED_TOO_LONG: gettext_lazy(
+        "Bag %(bag)s was taken from the store %(minutes)s minutes ago: the protocol allows %(limit)s."
+    ),
 }
 
 _IMPOSSIBLE: Mapping[Impossible, Promise] = {
@@ -83,6 +89,9 @@ _IDENTIFIERS: Mapping[str, Promise] = {
     "country": gettext_lazy("“%(text)s”: “%(part)s” is not a country of the European code."),
     "coding_system": gettext_lazy("“%(text)s”: “%(part)s” is not a coding system (A, B or E)."),
     "expiry": gettext_lazy("“%(text)s”: “%(part)s” is not a day of expiry."),
+    "trial": gettext_lazy(
+        "“%(text)s” is a label of another trial, %(part)s: do not use what carries it here."
+    ),
 }
 
 

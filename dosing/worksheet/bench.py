@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from dosing.allocation.kit_numbers import read_kit_number
-from dosing.allocation.kits import kit_of
+from dosing.allocation.kits import kit_of, number_of
 from dosing.infusions.schedule import refuse_out_of_order
 from dosing.models import Bag, Infusion, WorksheetStep
 from dosing.patient_dose import asks_weight
@@ -26,6 +26,7 @@ from dosing.stock.stopping import other_donor_of, stops_of_held
 from dosing.stock.stops import FoundStop
 from dosing.stock.use import dispense, lock_infusion, take
 from dosing.stock.words import stop_words
+from dosing.worksheet import give_before
 from dosing.worksheet.made_product import record_product
 from dosing.worksheet.overriding import overridden
 from dosing.worksheet.plan import SCANNED, SIGNED, Asked, BenchStep, asked, last, may_follow
@@ -93,7 +94,10 @@ def record_step(
         _thaw(row, sheet, at, by)
     if step == BenchStep.DISPENSED:
         _dispense(row, sheet, at, by, kept)
-    return _record(sheet, step, kept, by, when)
+    made = _record(sheet, step, kept, by, when)
+    if step == BenchStep.DISPENSED and not _is_late(row) and sheet.taken_at is not None:
+        give_before.set_for(row, sheet.taken_at, key=_key_of(made), by=by)
+    return made
 
 
 @transaction.atomic
@@ -111,6 +115,7 @@ def strike_step(*, infusion: Infusion, step: BenchStep, reason: str, by: User) -
     struck = [row for row in sheet.rows if row.kind == step][-1]
     if step in {BenchStep.THAW_BEGUN, BenchStep.DISPENSED}:
         _undo(sheet, step, reason.strip(), by)
+        give_before.take_back(sheet.infusion, key=_key_of(struck))
     struck.struck_out_reason = reason.strip()
     with because(reason.strip()):
         struck.save(update_fields=["struck_out_reason"])
@@ -150,7 +155,16 @@ def found_stops(
     row, accepted = sheet.infusion, overridden(sheet.infusion)
     donor = other_donor_of(row)
     day = at.astimezone(row.patient.trial.zone).date()
-    found = treatment_stops(row, bags=sheet.bag_words, at=at, viability=sheet.viability) if held else []
+    found: list[FoundStop] = []
+    if held:
+        found = treatment_stops(
+            row,
+            bags=sheet.bag_words,
+            at=at,
+            viability=sheet.viability,
+            dmso=sheet.dmso(at),
+            taken=sheet.taken_at,
+        )
     for each in held:
         kind = MovementKind.TAKING if step == MovementKind.THAW and not each.bag.lot.is_frozen else step
         found += stops_of_held(each, row, kind, donor, day)
@@ -196,8 +210,8 @@ def _of_order(row: Infusion, text: str) -> dict[str, str]:
 
 def _of_kit(row: Infusion, text: str, by: User) -> dict[str, str]:
     kit = kit_of(infusion=row, by=by)
-    typed = text.strip()
     try:
+        typed = number_of(row.patient.trial, text).strip()
         number = kit.number if typed.upper() == kit.number else read_kit_number(typed)
     except ValueRefused as refused:
         raise ValidationError({"scan": shown_sentence(refused)}) from refused
@@ -284,6 +298,10 @@ def _dispense(row: Infusion, sheet: BenchSheet, at: datetime, by: User, kept: Ma
     refuse_stops(found_stops(sheet, held, MovementKind.DISPENSING, at))
     record_product(sheet, by, kept.get("dose_reason", ""))
     dispense(bags=sheet.bags, infusion=row, at=at, by=by, handed_to=handed_to, overriding=overridden(row))
+
+
+def _key_of(step: WorksheetStep) -> str:
+    return f"worksheet:{step.pk}"
 
 
 def _step_of(sheet: BenchSheet) -> MovementKind:

@@ -104,6 +104,16 @@ def without_cells(dosing: Dosing, measured: Measured) -> list[CalculationLine]:
     return [*_thaw(dosing, None, (), measured), *_volume(dosing, None, (), measured)]
 
 
+def most_dmso(dosing: Dosing, bags: tuple[ThawedBag, ...], measured: Measured) -> Decimal | None:
+    """Return the most DMSO in g per kg of what was drawn; None while something is not measured."""
+    with localcontext() as context:
+        context.prec = DIGITS
+        try:
+            return next((line.result for line in _dmso(dosing, None, bags, measured)), None)
+        except DoseRefused:
+            return None
+
+
 def expected_cells(measured: Measured) -> Decimal | None:
     """Return the viable cells in what was drawn, whole and rounded down; None while something is not measured."""
     per_ml, percent, drawn = measured.cells_per_ml, measured.viability_percent, measured.drawn_ml
@@ -146,7 +156,7 @@ def _bags(
 
 def _viability(dosing: Dosing, _planned: object, _bags: object, measured: Measured) -> list[CalculationLine]:
     value = measured.viability_percent
-    return [] if value is None else [_limited("viability", (), value, dosing.viability_percent)]
+    return [] if value is None else [limited("viability", (), value, dosing.viability_percent)]
 
 
 def _to_draw(
@@ -228,21 +238,22 @@ def _dmso(
     # What a wash takes away is not known: the line tells the most that can be in it.
     given = grams * drawn / there
     factors = (("grams", given), ("weight", weight))
-    return [_limited("dmso", factors, dmso_g_per_kg(given, weight), dosing.dmso_g_per_kg)]
+    return [limited("dmso", factors, dmso_g_per_kg(given, weight), dosing.dmso_g_per_kg)]
 
 
 def _thaw(dosing: Dosing, _planned: object, _bags: object, measured: Measured) -> list[CalculationLine]:
     minutes = measured.thaw_minutes
-    return [] if minutes is None else [_limited("thaw_to_end", (), minutes, dosing.thaw_to_end_minutes)]
+    return [] if minutes is None else [limited("thaw_to_end", (), minutes, dosing.thaw_to_end_minutes)]
 
 
 def _volume(dosing: Dosing, _planned: object, _bags: object, measured: Measured) -> list[CalculationLine]:
     final = measured.final_ml
-    return [] if final is None else [_limited("volume", (), final, dosing.volume_ml)]
+    return [] if final is None else [limited("volume", (), final, dosing.volume_ml)]
 
 
-def _limited(
+def limited(
     name: Name, factors: tuple[tuple[str, Decimal], ...], value: Decimal, limits: QuantityLimits | None
 ) -> CalculationLine:
+    """Return a value as a line of the calculation with the limits of the protocol."""
     lowest, highest = (limits.lowest, limits.highest) if limits else (None, None)
     return CalculationLine(name, factors, value, position_in(limits, value), lowest, highest)

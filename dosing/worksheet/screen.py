@@ -152,6 +152,11 @@ def worksheet_context(sheet: BenchSheet) -> dict[str, Any]:
     }
 
 
+def shown_line(line: CalculationLine) -> ShownLine:
+    """Return a line without a dose as text."""
+    return _shown(line, "", "")
+
+
 def _values(row: WorksheetStep) -> tuple[tuple[str, str], ...]:
     titles: dict[str, str] = {
         "subject": _("Subject code"),

@@ -13,7 +13,7 @@ from dosing.allocation.slots import arm_of
 from dosing.dose import MILLION, minutes_between
 from dosing.models import Bag, Infusion, WorksheetStep
 from dosing.patient_dose import planned_for
-from dosing.worksheet.calculation import CalculationLine, Measured, ThawedBag, lines, without_cells
+from dosing.worksheet.calculation import CalculationLine, Measured, ThawedBag, lines, most_dmso, without_cells
 from dosing.worksheet.plan import BenchStep, current
 
 
@@ -60,6 +60,17 @@ class BenchSheet:
         """Viability after the thaw in per cent."""
         return self.number(BenchStep.COUNT, "viability_percent")
 
+    @property
+    def taken_at(self) -> datetime | None:
+        """When the bags were taken from the store: the beginning of the thaw, where there is one."""
+        row = self.step(BenchStep.THAW_BEGUN)
+        return row.at if row else None
+
+    def dmso(self, now: datetime) -> Decimal | None:
+        """Return the most DMSO in g per kg of what was drawn; None while it is not known. No query."""
+        dosing = self.infusion.patient.protocol.rules.dosing
+        return most_dmso(dosing, self._thawed_bags, self.measured(now)) if dosing else None
+
     def measured(self, now: datetime) -> Measured:
         """Return what the calculation reads. now: the end of the time since the thaw while the infusion runs."""
         counted = self.number(BenchStep.COUNT, "cells_per_ml")
@@ -80,11 +91,14 @@ class BenchSheet:
             return []
         if not self.cells:
             return without_cells(dosing, self.measured(now))
-        bags = tuple(
+        return lines(dosing, planned_for(self.infusion), self._thawed_bags, self.measured(now))
+
+    @property
+    def _thawed_bags(self) -> tuple[ThawedBag, ...]:
+        return tuple(
             ThawedBag(bag.cells or bag.lot.cells_per_bag, bag.volume_ml, bag.lot.dmso_percent)
             for bag in self.bags
         )
-        return lines(dosing, planned_for(self.infusion), bags, self.measured(now))
 
     def _thaw_minutes(self, now: datetime) -> Decimal | None:
         begun = self.step(BenchStep.THAW_BEGUN)

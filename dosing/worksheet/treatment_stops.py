@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 
+from dosing.dose import minutes_between
 from dosing.infusions.participation import withdrawn
 from dosing.infusions.schedule import windows
 from dosing.labels import window_words
@@ -17,11 +18,18 @@ from patients.participation.eligibility_decisions.eligibility import decision_in
 
 
 def treatment_stops(
-    infusion: Infusion, *, bags: str, at: datetime, viability: Decimal | None = None
+    infusion: Infusion,
+    *,
+    bags: str,
+    at: datetime,
+    viability: Decimal | None = None,
+    dmso: Decimal | None = None,
+    taken: datetime | None = None,
 ) -> list[FoundStop]:
     """Return every reason in patient and preparation why bags may not be used at a moment; empty if they may.
 
-    bags: their numbers, or the number of the kit, as the sentences name them. Reads infusion.patient. Five queries.
+    bags: their numbers, or the number of the kit, as the sentences name them. dmso: g per kg. taken: when the bags were
+    taken from the store. Reads infusion.patient. Five queries.
     """
     patient = infusion.patient
     dosing = patient.protocol.rules.dosing
@@ -37,6 +45,12 @@ def treatment_stops(
             opens=window_words(infusion),
             viability=viability,
             lowest_viability=limits.lowest if limits else None,
+            dmso=dmso,
+            most_dmso=dosing.dmso_g_per_kg.highest if dosing and dosing.dmso_g_per_kg else None,
+            minutes=minutes_between(taken, at) if taken is not None and taken <= at else None,
+            most_minutes=dosing.thaw_to_end_minutes.highest
+            if dosing and dosing.thaw_to_end_minutes
+            else None,
         ),
     )
 

@@ -25,6 +25,7 @@ from dosing.worksheet.forms import (
     StrikeForm,
     WorksheetForm,
 )
+from dosing.worksheet.give_before import newest_times
 from dosing.worksheet.overriding import WORDS, allowed
 from dosing.worksheet.plan import last
 from dosing.worksheet.screen import worksheet_context
@@ -125,6 +126,7 @@ def kit_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "late": late,
         "late_signed": _signature(LateInfusion._meta.label_lower, late.pk) if late else None,
         "is_writer": late is not None and late.recorded_by_id == request.user.pk,
+        "give_before": newest_times(row),
         "open": row.state == Infusion.State.PLANNED,
     }
 

@@ -22,7 +22,8 @@ class Migration(migrations.Migration):
             name='Document',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('casebook', 'Casebook'), ('casebooks', 'Casebooks, one PDF per patient'), ('blank_crf', 'Blank case report form'), ('annotated_crf', 'Annotated case report form'), ('visit_report', 'Monitoring visit report'), ('investigator_copy', 'Copy of the investigator')], max_length=20, verbose_name='document')),
+                ('kind', models.CharField(choices=[('casebook', 'Casebook'), ('casebooks', 'Casebooks, one PDF per patient'), ('blank_crf', 'Blank case report form'), ('annotated_crf', 'Annotated case report form'), ('visit_report', 'Monitoring visit report'), ('accountability_log', 'Accountability log of the product'), ('worksheet', 'Preparation worksheet'), ('investigator_copy', 'Copy of the investigator')], max_length=20, verbose_name='document')),
+                ('infusion', models.PositiveSmallIntegerField(null=True, verbose_name='infusion')),
                 ('since', models.DateField(null=True, verbose_name='from')),
                 ('until', models.DateField(null=True, verbose_name='to')),
                 ('treatment', models.BooleanField(verbose_name='holds the treatment')),

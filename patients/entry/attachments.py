@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import BadRequest, ValidationError
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, QueryDict
@@ -25,7 +25,7 @@ from audit.trail import history_model
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Attachment, Consent, Draft, Patient, Record
-from patients.models.attachments import attachment_storage
+from patients.models.attachments import also_stored, attachment_storage
 from patients.participation.lifecycle import lock_patients
 from protocol.document.items import Form, Item
 from protocol.values.file_kinds import clean_name, kind_of
@@ -158,7 +158,18 @@ class Damaged(Exception):
 MISSING, ALTERED = "is missing", "was altered"
 
 
-def content(row: Attachment) -> bytes:
+class StoredFile(Protocol):
+    """A row of a file in the storage, with the hash of its bytes."""
+
+    key: Any
+    sha256: Any
+
+    def open(self) -> File:
+        """Open the file for reading."""
+        ...
+
+
+def content(row: StoredFile) -> bytes:
     """Return the bytes of a file. Raises Damaged if they are missing or do not have its hash."""
     try:
         with row.open() as file:
@@ -224,6 +235,7 @@ def _strays(before: datetime) -> Iterator[int]:
     except FileNotFoundError:
         return
     known_keys = set(Attachment.objects.values_list("key", flat=True))
+    known_keys.update(key for keys in also_stored for key in keys())
     for name in names:
         if name not in known_keys and storage.get_modified_time(name) < before:
             storage.delete(name)

@@ -1,5 +1,7 @@
 """Files attached to items of captured forms: one row per file; the bytes are in a storage outside the database."""
 
+from collections.abc import Callable, Iterable
+
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import Storage, storages
@@ -14,6 +16,10 @@ from patients.models.visibility import OfPatient
 
 # Everybody may read name, kind and size of the file in a value; storage key and hash need `see_files`.
 OF_FILES = Concealed(parts=("file", "sha256"), may="see_files")
+
+
+also_stored: list[Callable[[], Iterable[str]]] = []
+"""Functions of other rooms that return the keys of their files in the same storage: they are not cleared as strays."""
 
 
 def attachment_storage() -> Storage:

@@ -1,4 +1,6 @@
-"""A sheet of labels for tubes as PDF: on each a QR code with the code of the tube, and the same in letters. No Django.
+"""A sheet of labels as PDF: on each a QR code with the code of a tube, or another symbol, and the same in letters.
+
+No Django.
 
 The page is A4 with five labels of 38.1 × 21.2 mm in each of thirteen rows, as such sheets are sold. The codes are drawn
 as rectangles, so that no printer and no viewer needs a picture or a font for them.
@@ -22,10 +24,14 @@ LONGEST_LINE: Final = 22
 
 
 class Label(NamedTuple):
-    """One label: the code of the tube, and the lines beside it. A line is cut at 22 characters."""
+    """One label: the code in letters, and the lines beside the symbol. A line is cut at 22 characters.
+
+    symbol: rows of modules, True for a dark one, with the light ones around it; a QR code of the code if it is None.
+    """
 
     code: str
     lines: tuple[str, ...]
+    symbol: list[list[bool]] | None = None
 
 
 def label_sheet(labels: Sequence[Label], *, first: int = 1) -> bytes:
@@ -48,7 +54,7 @@ def _drawn(label: Label, place: int) -> Iterator[str]:
     row, column = divmod(place, COLUMNS)
     left = LEFT_MM + column * (LABEL_MM[0] + GAP_MM)
     top = PAGE_MM[1] - TOP_MM - row * LABEL_MM[1]
-    yield from _code(label.code, left + MARGIN_MM, top - MARGIN_MM)
+    yield from _squares(label.symbol or _qr_code(label.code), left + MARGIN_MM, top - MARGIN_MM)
     yield "BT"
     yield f"/F1 {LETTERS} Tf {LETTERS * 1.2:.2f} TL"
     yield f"{_pt(left + MARGIN_MM + CODE_MM + 1)} {_pt(top - MARGIN_MM - 2)} Td"
@@ -61,11 +67,14 @@ def _drawn(label: Label, place: int) -> Iterator[str]:
     yield f"({_escaped(label.code)}) Tj ET"
 
 
-def _code(text: str, left_mm: float, top_mm: float) -> Iterator[str]:
-    """Yield the dark modules of a QR code as rectangles, `CODE_MM` wide with its quiet zone."""
+def _qr_code(text: str) -> list[list[bool]]:
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=2)
     code.add_data(text)
-    modules = code.get_matrix()
+    return code.get_matrix()
+
+
+def _squares(modules: Sequence[Sequence[bool]], left_mm: float, top_mm: float) -> Iterator[str]:
+    """Yield the dark modules of a symbol as rectangles, `CODE_MM` wide with its quiet zone."""
     side = CODE_MM / len(modules)
     for row, line in enumerate(modules):
         for first, last in _runs(line):

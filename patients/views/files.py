@@ -1,5 +1,7 @@
 """The download of a file attached to an item; it is never shown inside a page of the application (SEC-13)."""
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
@@ -22,11 +24,26 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
     row = rows.filter(key=attachment).first()
     if row is None:
         raise Http404
+    detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
+    return send_file(request, row, told=detail, patient_id=row.patient_id)
+
+
+def send_file(
+    request: TrialRequest,
+    row: Any,
+    *,
+    told: dict[str, Any],
+    patient_id: int | None = None,
+    treatment: bool = False,
+) -> HttpResponse:
+    """Send a stored file as a download and record the look; 409 if its bytes are damaged.
+
+    row: of the file, with its key, name, kind and hash. told: what the trail keeps of it.
+    """
     try:
         data = content(row)
     except Damaged:
         return render(request, "patients/file_damaged.html", status=409)
-    detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
     response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
     response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
     # A browser that opens the file all the same runs nothing in it and gives it no access to this origin.
@@ -37,8 +54,10 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
         kind=events.AccessKind.FILE_SEEN,
         channel=Channel.FILE,
         trial_id=request.trial.pk,
-        patient_id=row.patient_id,
-        treatment=False,
-        told=detail,
+        patient_id=patient_id,
+        treatment=treatment,
+        told=told,
+        # In a masked trial a blinded reader must not learn of a file with the product.
+        see=str(P.SEE_TREATMENT) if treatment and request.trial.masked else "",
     )
     return sent(response, sending, request=request)

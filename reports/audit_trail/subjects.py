@@ -150,6 +150,7 @@ PAGES: dict[str, Finder] = {
     "dosing.envelope": lambda places, row: places.address("dosing:envelopes"),
     "dosing.envelopecheck": lambda places, row: places.address("dosing:envelopes"),
     "dosing.maskedresult": lambda places, row: places.address("dosing:masked-results"),
+    "dosing.exceptionalstep": _of_infusion("dosing:exceptional-uses"),
     "dosing.plannedunblinding": lambda places, row: places.address("dosing:unblindings"),
     "dosing.unblinding": lambda places, row: places.address("dosing:unblindings"),
     **dict.fromkeys(

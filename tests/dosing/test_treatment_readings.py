@@ -213,5 +213,6 @@ def test_the_matrix_names_every_page_that_is_read_here():
     assert len(trial_patterns()) > 100
     assert opened - set(trial_patterns()) <= {
         "patients:file", "reports:profile", "reports:notices-count", "documents:file", "laboratories:template",
-        "patients:sample-labels",
+        "patients:sample-labels", "dosing:bag-label", "dosing:certificate", "dosing:lot-labels", "dosing:kit-label",
+        "dosing:kits-labels",
     }  # fmt: skip

@@ -257,3 +257,34 @@ class TestWhoSees:
             assert browser.get(address).status_code == 403
         assert browser.post(at("stock", masked), {"scan": "C-1"}).status_code == 403
         assert "Stock" not in text_of(browser.get(reverse("dosing:listing", args=[masked.slug])))
+
+
+class TestNothingTypedIsLost:
+    def test_what_is_typed_is_kept_on_the_server_and_shown_again(self, trial, laboratory):
+        """DAT-09: while it is typed, for its author alone, until it is saved or discarded."""
+        address = at("donor-new", trial)
+        shown = laboratory.get(address).content.decode()
+        assert f'data-keep="{address}?keep=1"' in shown
+        assert "Kept" in laboratory.post(f"{address}?keep=1", {"code": "D-half"}).json()["kept"]
+        assert not Donor.objects.exists()
+        assert 'value="D-half"' in laboratory.get(address).content.decode()
+        other = build.client(build.user("cell_laboratory", trial=trial))
+        assert "D-half" not in other.get(address).content.decode()
+        laboratory.post(f"{address}?discard=1")
+        assert "D-half" not in laboratory.get(address).content.decode()
+
+    def test_a_refused_step_is_kept_too_and_a_saved_one_is_not(self, trial, laboratory, bag):
+        address = at("bag-step", trial, bag.pk, "store")
+        refused = laboratory.post(address, {"place": "Tank 2", "at": "01-Jan-2030 09:00"})
+        assert refused.status_code == 422
+        assert 'value="Tank 2"' in laboratory.get(address).content.decode()
+        assert laboratory.post(address, {"place": "Tank 2", "at": "30-Mar-2026 09:00"}).status_code == 302
+        assert 'value="Tank 2"' not in laboratory.get(address).content.decode()
+
+    def test_a_password_is_never_kept(self, trial, laboratory):
+        lot = chain.lot(trial)
+        address = at("lot-step", trial, lot.pk, "decide")
+        laboratory.post(f"{address}?keep=1", {"kind": "reject", "reason": "Broken", "password": "Secret-1"})
+        shown = laboratory.get(address).content.decode()
+        assert 'value="Broken"' in shown
+        assert "Secret-1" not in shown

@@ -23,7 +23,10 @@ from dosing.models import (
     CellBank,
     Donation,
     Donor,
+    DonorDecision,
+    ExceptionalStep,
     Lot,
+    LotCertificate,
     LotDecision,
     LotResult,
     MaskedResult,
@@ -56,13 +59,19 @@ __all__ = [
 SHOWN_WITH_THE_PRODUCT = (b"QXJ", b"91.37", b"56000000", b"800000", b"see_treatment")
 
 
+CHAIN = (
+    BagMovement, Bag, LotCertificate, LotResult, LotDecision, Lot, CellBank, Donation, DonorDecision, Donor,
+)  # fmt: skip
+"""The rows of the product chain of a trial, each before what it belongs to."""
+
+
 def forget_products(trial: Trial) -> None:
     """Leave no product and no place taken, as if the cell laboratory had not worked yet."""
     with lifted_triggers():
-        models = (Preparation, ProductDeviation, WorksheetStep, MaskedResult)
+        models = (Preparation, ProductDeviation, WorksheetStep, MaskedResult, ExceptionalStep)
         for products in (*map(history_model, models), *models):
             products.objects.filter(patient_id__in=trial.patients.values("pk")).delete()
-        for products in (BagMovement, Bag, LotResult, LotDecision, Lot, CellBank, Donation, Donor):
+        for products in CHAIN:
             for rows in (history_model(products), products):
                 rows.objects.filter(trial_id=trial.pk)._raw_delete("default")
         Signature.objects.filter(target_type="dosing.lotdecision")._raw_delete("default")

@@ -23,6 +23,11 @@ FILES = {
     "reports:notices-count",
     "documents:file",
     "patients:sample-labels",
+    "dosing:bag-label",
+    "dosing:certificate",
+    "dosing:lot-labels",
+    "dosing:kit-label",
+    "dosing:kits-labels",
     "laboratories:template",
 }
 

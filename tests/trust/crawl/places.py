@@ -7,7 +7,17 @@ from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
 from audit.models import Redaction, TrailView
-from dosing.models import Bag, BagMovement, Donor, Infusion, Lot, ProductDeviation, TreatmentInstruction
+from dosing.models import (
+    Bag,
+    BagMovement,
+    Donor,
+    ExceptionalStep,
+    Infusion,
+    Lot,
+    LotCertificate,
+    ProductDeviation,
+    TreatmentInstruction,
+)
 from exports.models import Document
 from patients.casebook.casebook import forms_of
 from patients.models import (
@@ -174,6 +184,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "instructions:number": (_under_patient(TreatmentInstruction, "number"), (NO_NUMBER,)),
     "bags:number": (_of(Bag, "trial", "pk"), (NO_NUMBER,)),
     "donors:number": (_of(Donor, "trial", "pk"), (NO_NUMBER,)),
+    "exceptional-use:lot": (_under_patient(ExceptionalStep, "lot_id"), (NO_NUMBER,)),
+    "certificates:number": (_of(LotCertificate, "trial", "pk"), (NO_NUMBER,)),
     "lots:number/kind": (_steps_of(Lot, "result"), (NO_NUMBER, "result")),
     "bags:number/kind": (_steps_of(Bag, "store"), (NO_NUMBER, "store")),
     "donors:number/kind": (_steps_of(Donor, "donation"), (NO_NUMBER, "donation")),

@@ -130,6 +130,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # A hash and random numbers tell nothing.
     "allocation/hash/": (ALL, NOBODY),
     "kits/": (ALL, NOBODY),
+    "kits/labels/": (ALL, NOBODY),
     # Unblinding: an investigator alone, drug safety for a SUSAR, the data manager after the lock; who was unblinded is
     # told to all who read the trail. Everybody who works with patients or product records an exposure by accident.
     "unblindings/": (READS_TRAIL, NOBODY),
@@ -159,7 +160,14 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # The laboratory's worksheet, the ward's check of the kit, an investigator's override.
     f"{INFUSION}worksheet/": (UNBLINDED, PRODUCT),
     f"{INFUSION}kit/": (SITE, SITE),
+    f"{INFUSION}kit/label/": (ALL, NOBODY),
     f"{INFUSION}override/": (DOCTORS, DOCTORS),
+    # A lot out of specification: an investigator asks and decides, the laboratory evaluates and tells.
+    f"{INFUSION}exceptional-use/": (UNBLINDED, NOBODY),
+    f"{INFUSION}exceptional-use/new/": (DOCTORS, DOCTORS),
+    f"{INFUSION}exceptional-use/*/evaluation/": (PRODUCT, PRODUCT),
+    f"{INFUSION}exceptional-use/*/decision/": (DOCTORS, DOCTORS),
+    f"{INFUSION}exceptional-use/*/notice/": (PRODUCT, PRODUCT),
     f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
     f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
     # Envelopes for the day without a server: all see that there are some, the laboratory prints them and their codes.
@@ -176,6 +184,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "product-history/*/*/": (UNBLINDED, NOBODY),
     "stock/donors/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
+    "stock/certificates/*/": (UNBLINDED, NOBODY),
+    "stock/bags/*/label/": (UNBLINDED, NOBODY),
+    "stock/lots/*/labels/": (UNBLINDED, NOBODY),
     **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
     **{f"stock/{kind}/new/": (PRODUCT, PRODUCT) for kind in ("lots", "donors")},
     "stock/excursions/*/": (PRODUCT, PRODUCT),

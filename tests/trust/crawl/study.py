@@ -14,6 +14,7 @@ from accounts.models import User
 from audit.context import acting
 from audit.redactions.redaction import ask_redaction
 from dosing.models import ProductDeviation
+from dosing.stock.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
 from patients.entry import attachments
@@ -145,6 +146,8 @@ def _stocked(trial: Trial, word: str) -> None:
             bag=bag, at=product_chain.RECEIVED + timedelta(days=1), lowest_c=None, highest_c=Decimal(-120), minutes=5,
             note=word, by=by,
         )  # fmt: skip
+        upload = SimpleUploadedFile("certificate.pdf", pdf(word), "application/pdf")
+        attach(lot=bag.lot, title=f"Certificate {word}", upload=upload, by=by)
 
 
 def _captured(patient: Patient, doctor: User, word: str) -> None:
