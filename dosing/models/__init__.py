@@ -12,8 +12,8 @@ from dosing.models.bedside import (
     StopDecision,
 )
 from dosing.models.donors import CellBank, Donation, Donor, DonorDecision
-from dosing.models.exceptional import ExceptionalStep, LotCertificate
 from dosing.models.envelopes import Envelope, EnvelopeCheck
+from dosing.models.exceptional import ExceptionalStep, LotCertificate
 from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion
 from dosing.models.instructions import RecipientsOpening, TreatmentInstruction
 from dosing.models.kits import Kit
@@ -39,9 +39,9 @@ __all__ = [
     "Donation",
     "Donor",
     "DonorDecision",
-    "ExceptionalStep",
     "Envelope",
     "EnvelopeCheck",
+    "ExceptionalStep",
     "GiveBefore",
     "Infusion",
     "InfusionEventCheck",
