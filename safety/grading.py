@@ -235,22 +235,20 @@ def _is_normal(baseline: Interval, side: bool, limit: Decimal) -> bool:
 
 
 def _reached(
-    criteria: Criteria, lists: Lists, bounds: Bounds, value: Decimal, beside: int = 0
+    criteria: Criteria, lists: Lists, bounds: Bounds, value: Decimal, at_bound: bool | None = None
 ) -> tuple[Step | None, Decimal]:
     """Return the highest step that a value reaches, and its bound. Raises CannotGrade.
 
-    beside: -1 for a number just below `value`, 1 for one just above it.
+    at_bound: whether a value on a bound is beyond it; None if the step says so.
     """
-    found = _highest(lists[0], criteria.worse, bounds, value, beside)
-    for steps in lists[1:]:
-        other = _highest(steps, criteria.worse, bounds, value, beside)
-        if _grade_of(other[0]) != _grade_of(found[0]):
-            raise CannotGrade(NO_UPPER if criteria.abnormal_side is HIGH else NO_LOWER)
-    return found
+    found = [_highest(steps, criteria.worse, bounds, value, at_bound) for steps in lists]
+    if len({_grade_of(step) for step, _bound in found}) > 1:
+        raise CannotGrade(NO_UPPER if criteria.abnormal_side is HIGH else NO_LOWER)
+    return found[0]
 
 
 def _highest(
-    steps: tuple[Step, ...], worse: bool, bounds: Bounds, value: Decimal, beside: int
+    steps: tuple[Step, ...], worse: bool, bounds: Bounds, value: Decimal, at_bound: bool | None
 ) -> tuple[Step | None, Decimal]:
     missing = NUMBER
     for step in steps:
@@ -259,19 +257,18 @@ def _highest(
             # Without a baseline, the limits of the laboratory decide.
             missing = missing if step.basis == BASELINE else step.basis
             continue
-        bound = step.factor if step.basis == NUMBER else EXACT.multiply(step.factor, base)
-        if _is_beyond(value, bound, worse, step.included, beside):
+        bound = EXACT.multiply(step.factor, base)
+        if _is_beyond(value, bound, worse, step.included if at_bound is None else at_bound):
             _refuse_missing(missing)
             return step, bound
     _refuse_missing(missing)
     return None, ZERO
 
 
-def _is_beyond(value: Decimal, bound: Decimal, worse: bool, included: bool, beside: int) -> bool:
-    if value != bound:
-        return (value > bound) is worse
-    # Just beyond a bound is beyond it, just before it is not, whether or not the grade begins at the bound.
-    return included if beside == 0 else (beside > 0) is worse
+def _is_beyond(value: Decimal, bound: Decimal, worse: bool, included: bool) -> bool:
+    if worse is HIGH:
+        return value >= bound if included else value > bound
+    return value <= bound if included else value < bound
 
 
 def _refuse_missing(missing: int) -> None:
@@ -283,10 +280,13 @@ def _reached_by_all(
     criteria: Criteria, lists: Lists, bounds: Bounds, lies: Interval
 ) -> tuple[Step | None, Decimal]:
     """Return the step that every number of an interval reaches. Raises CannotGrade if the grades differ."""
-    last = ENDLESS if lies.high is None else Decimal(lies.high)  # type: ignore[arg-type]
+    first, last = lies.low, ENDLESS if lies.high is None else lies.high
+    # Just above the lower end every bound there is passed upwards, just below the upper end none is.
+    above = None if lies.low_in else criteria.worse is HIGH
+    below = None if lies.high_in else criteria.worse is LOW
     ends = (
-        _reached(criteria, lists, bounds, Decimal(lies.low or 0), 0 if lies.low_in else 1),  # type: ignore[arg-type]
-        _reached(criteria, lists, bounds, last, 0 if lies.high_in else -1),
+        _reached(criteria, lists, bounds, first, above),  # type: ignore[arg-type]
+        _reached(criteria, lists, bounds, last, below),  # type: ignore[arg-type]
     )
     least, most = sorted(_grade_of(step) for step, _bound in ends)
     if least != most:

@@ -381,6 +381,7 @@ def test_a_baseline_beyond_a_limit_of_detection_counts_only_where_it_is_surely_n
         ({"high": Decimal(0)}, "below zero"),
         ({"high": Decimal("NaN")}, "below zero"),
         ({"low": Decimal(-1)}, "below zero"),
+        ({"low": Decimal("NaN")}, "below zero"),
         ({"baseline": Decimal(0)}, "below zero"),
         ({"baseline": Decimal("NaN")}, "below zero"),
         ({"baseline": Decimal(-3)}, "below zero"),
@@ -468,6 +469,26 @@ def test_symptoms_are_asked_and_never_guessed(term, value, version, wanted):
 
 
 @pytest.mark.parametrize(
+    ("term", "unit", "version", "wanted"),
+    [
+        ("Hyperkalemia", "mmol/L", "5.0", {"5.2": "2.", "5.6": "3.", "6.5": "4.", "7.5": ""}),
+        ("Hypernatremia", "mmol/L", "6.0", {"147": "2.", "152": "3.", "158": "4.", "161": ""}),
+        ("Hypercalcemia", "mmol/L", "5.0", {"2.7": "2.", "3": "3.", "3.3": "4.", "3.5": ""}),
+        ("Hypocalcemia", "mmol/L", "5.0", {"2.1": "2.", "1.8": "3.", "1.6": "4.", "1.4": ""}),
+        ("Leukocytosis", "10^9/L", "5.0", {"90": "", "101": "4."}),
+        ("Thrombocytopenia", "10^9/L", "6.0", {"140": "3.", "60": "3.", "40": "4.", "9": ""}),
+        ("Hyperglycemia", "mmol/L", "6.0", {"7": "no grade.", "10": "no grade.", "20": "4.", "30": ""}),
+    ],
+)
+def test_each_question_names_the_grade_that_it_may_give(term, unit, version, wanted):
+    limits = {"Hypernatremia": (135, 145), "Hypocalcemia": ("2.2", "2.6"), "Hypercalcemia": ("2.2", "2.6")}
+    low, high = map(Decimal, limits.get(term, (150, 400) if term == "Thrombocytopenia" else (3, 5)))
+    for value, ending in wanted.items():
+        ask = grade(term, Decimal(value), unit=unit, low=low, high=high, version=version).ask
+        assert (ask or "")[-len(ending) :] == ending if ending else ask is None, value
+
+
+@pytest.mark.parametrize(
     ("value", "baseline", "wanted"),
     [
         ("2.6", "2", "grade 1."),
@@ -479,6 +500,8 @@ def test_symptoms_are_asked_and_never_guessed(term, value, version, wanted):
         ("1.3", "1.2", None),
         ("1.3", "1.21", None),
         ("1.21", "1.21", "grade 0."),
+        ("1.7", "1.2", None),
+        ("1.7", "1.21", "grade 1."),
     ],
 )
 def test_an_anticoagulant_is_asked_for_where_the_baseline_was_raised(value, baseline, wanted):
@@ -530,6 +553,51 @@ def test_the_reason_is_written_in_the_language_of_the_reader():
     turned = {"%(value)s %(sign)s %(bound)s %(unit)s": "%(bound)s %(unit)s %(sign)s %(value)s"}
     assert found.reason_in(turned.__getitem__, "fr") == "5,5 mmol/L > 5,6"
     assert grade("Anemia", Decimal(90), unit="g/L").ask_in(lambda _text: "Transfusion ?") == "Transfusion ?"
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (
+            lambda: grade(
+                CREATININE,
+                Interval(Decimal(100), Decimal(160), True, True),
+                unit="umol/L",
+                high=Decimal(100),
+                baseline=Decimal(60),
+            ),
+            "≥100 ≤160 > 90 umol/L: 1.5 × the baseline",
+        ),
+        (
+            lambda: grade("Fibrinogen decreased", "≤0.6", unit="g/L", low=Decimal(4), baseline=Decimal(3)),
+            "≤0.6 ≤ 0.75 g/L: 0.25 × the baseline",
+        ),
+        (
+            lambda: grade(
+                CREATININE,
+                Decimal(700),
+                unit="umol/L",
+                high=Decimal(100),
+                baseline=Decimal(50),
+                version="6.0",
+            ),
+            "700 > 600 umol/L: 6 × the upper limit",
+        ),
+        (
+            lambda: grade(
+                CREATININE,
+                Decimal(310),
+                unit="umol/L",
+                high=Decimal(100),
+                baseline=Decimal(50),
+                version="6.0",
+            ),
+            "310 > 300 umol/L: 3 × the upper limit",
+        ),
+    ],
+)
+def test_the_reason_of_an_interval_is_the_bound_that_all_its_numbers_passed(found, reason):
+    assert found().reason == reason
 
 
 def test_a_grade_is_a_number_with_its_reason():
