@@ -1,4 +1,4 @@
-"""Titles of adverse events and of their drafts in the audit trail."""
+"""Titles of adverse events, of their drafts and of decisions on laboratory results in the audit trail."""
 
 from typing import Any
 
@@ -22,8 +22,13 @@ def input_label(name: str) -> str:
         return name
 
 
+def _decision(row: Any, reader: Reader) -> str:
+    return _("Decision on a laboratory result: %(term)s") % {"term": row.term}
+
+
 TITLES: dict[str, TitleMaker] = {
     "safety.adverseevent": lambda row, reader: f"AE {row.number}{SEPARATOR}{row.term}",
     "safety.eventdraft": _draft,
+    "safety.laboratorydecision": _decision,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}
