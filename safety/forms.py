@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from crispy_forms.layout import Layout
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -18,16 +19,10 @@ from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of
 from safety.models import AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
+from safety.terms import picker
 from trials.date_fields import MomentField
 from trials.reader import shown_moment
 
-GRADES = [
-    ("1", _("1 Mild")),
-    ("2", _("2 Moderate")),
-    ("3", _("3 Severe")),
-    ("4", _("4 Life-threatening")),
-    ("5", _("5 Death")),
-]
 CHOOSE = ("", _("Choose"))
 
 
@@ -42,7 +37,29 @@ class EventForm(StepForm):
     def __init__(self, *args: Any, assessing: bool, **kwargs: Any) -> None:
         self.assessing = assessing
         super().__init__(*args, **kwargs)
+        self._offer_grades()
         self.helper.layout = Layout(*self.sections())
+
+    def _offer_grades(self) -> None:
+        """Offer the grades that exist for the term, and say what each means; ask again when another term is typed."""
+        rules = self.patient.protocol.rules if self.patient else self.trial.rules
+        term, version = str(self["term"].value() or ""), rules.safety.ctcae
+        grade: Any = self.fields["grade"]
+        grade.choices = picker.offered_grades(term, version)
+        grade.help_text = picker.grade_words(term, version)
+        grade.error_messages["invalid_choice"] = picker.missing_grade(term, version)
+        self.own_names = picker.own_names()
+        if self.patient:
+            where = reverse("safety:term-grades", args=[self.trial.slug, self.patient.code])
+            asking = {
+                "hx-get": where,
+                "hx-trigger": "change",
+                "hx-target": "#div_id_grade",
+                "hx-swap": "outerHTML",
+            }
+            self.fields["term"].widget.attrs.update(
+                {**asking, "hx-include": "[name=grade]", "list": "own-terms", "autocomplete": "off"}
+            )
 
     def add_fields(self, zone: str) -> None:
         rules = self.patient.protocol.rules if self.patient else self.trial.rules
@@ -280,7 +297,7 @@ def _description_fields(zone: str) -> dict[str, forms.Field]:
 
 def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:
     return {
-        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, GRADES),
+        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, []),
         "seriousness": forms.MultipleChoiceField(
             label=_("Is it serious? Tick all that apply"),
             choices=choices.seriousness(),

@@ -393,6 +393,15 @@ class EventDraft(models.Model):
 
 
 # Registered with the app: its own part of the room defines it.
+from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding  # noqa: E402
 from safety.laboratory.models import LaboratoryDecision  # noqa: E402
 
-__all__ = ["AdverseEvent", "AdverseEventQuerySet", "EventDraft", "LaboratoryDecision"]
+__all__ = [
+    "AdverseEvent",
+    "AdverseEventQuerySet",
+    "Dictionary",
+    "DictionaryTerm",
+    "EventCoding",
+    "EventDraft",
+    "LaboratoryDecision",
+]

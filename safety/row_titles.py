@@ -26,9 +26,15 @@ def _decision(row: Any, reader: Reader) -> str:
     return _("Decision on a laboratory result: %(term)s") % {"term": row.term}
 
 
+def _coding(row: Any, reader: Reader) -> str:
+    return _("Code of an adverse event: %(term)s") % {"term": row.name}
+
+
 TITLES: dict[str, TitleMaker] = {
     "safety.adverseevent": lambda row, reader: f"AE {row.number}{SEPARATOR}{row.term}",
     "safety.eventdraft": _draft,
     "safety.laboratorydecision": _decision,
+    "safety.dictionary": lambda row, reader: f"{row.get_kind_display()} {row.version}",
+    "safety.eventcoding": _coding,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

@@ -432,6 +432,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "safety:coding safety:code-event",
+        _(
+            "Events are coded in the dictionary that the protocol names; the words of the reporter stay as they are. "
+            "Another code needs a reason. After an upgrade the filter finds codes that no longer exist."
+        ),
+    ),
+    (
         "safety:laboratory-event",
         _(
             "The first answers are taken from the laboratory result: check each of them. The result keeps the number "
@@ -439,7 +446,7 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "safety:report safety:report-after-lock safety:event safety:amend safety:draft-discard",
+        "safety:report safety:report-after-lock safety:event safety:amend safety:draft-discard safety:term-grades",
         _(
             "Seriousness is derived from the six criteria, and starts the clock of the report to the sponsor. "
             "Describe the event without names of persons. A draft waits until you save it."

@@ -211,6 +211,8 @@ TITLES: dict[str, str | Promise] = {
     "safety:amend": _("Correct an adverse event"),
     "safety:draft-discard": _("Discard the draft of an adverse event"),
     "safety:event": _("Adverse event"),
+    "safety:code-event": _("Code of an adverse event"),
+    "safety:coding": _("Coding of adverse events"),
     "safety:laboratory": _("Laboratory results with a grade"),
     "safety:laboratory-decide": _("Decide on laboratory results"),
     "safety:laboratory-event": _("Report an adverse event from a laboratory result"),
@@ -222,6 +224,7 @@ TITLES: dict[str, str | Promise] = {
     "safety:sponsor": _("Assessment by the sponsor"),
     "safety:strike-out": _("Strike out an adverse event"),
     "system:page": _("System"),
+    "safety:term-grades": _("Grades of an adverse event"),
     "training:confirm": _("Confirm a training document"),
     "training:own": _("Training"),
 }

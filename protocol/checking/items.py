@@ -62,9 +62,13 @@ def _graded(protocol: Protocol) -> Iterator[Problem]:
             for term in item.ctcae:
                 criteria = criteria_of(term, version)
                 if criteria is None:
-                    yield Problem(path, f"{term!r} has no numeric grades in CTCAE {version}: see safety.ctcae")
+                    yield Problem(
+                        path, f"{term!r} has no numeric grades in CTCAE {version}: see safety.ctcae"
+                    )
                 elif item.is_numeric and criteria.scale_of(item.unit or "") is None:
-                    yield Problem(path, f"{term!r} cannot be graded in this unit: use one of {criteria.units}")
+                    yield Problem(
+                        path, f"{term!r} cannot be graded in this unit: use one of {criteria.units}"
+                    )
     nested = [(f"forms.{form.code}.{item.name}.columns", item.columns) for form, item in _all_items(protocol)]
     for path, items in [*nested, ("bedside.items", protocol.bedside.items)]:
         for item in items:

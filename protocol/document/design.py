@@ -361,6 +361,7 @@ class Safety(Part):
 
     ctcae: Literal["4.03", "5.0", "6.0"]
     baseline: Literal["first_infusion", "inclusion"] = "first_infusion"
+    meddra: Line | None = None
     aesi: tuple[Coded, ...] = ()
     sae_clock_hours: Annotated[Count, Field(le=24 * 366)] = 24
     follow_up_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)]
