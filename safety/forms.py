@@ -43,7 +43,13 @@ class EventForm(StepForm):
     def _offer_grades(self) -> None:
         """Offer the grades that exist for the term, and say what each means; ask again when another term is typed."""
         rules = self.patient.protocol.rules if self.patient else self.trial.rules
-        term, version = str(self["term"].value() or ""), rules.safety.ctcae
+        # Not by self["term"], which would keep the help text of the field as it is now.
+        sent = (
+            self.data.get("term")
+            if self.is_bound
+            else self.get_initial_for_field(self.fields["term"], "term")
+        )
+        term, version = str(sent or ""), rules.safety.ctcae
         grade: Any = self.fields["grade"]
         grade.choices = picker.offered_grades(term, version)
         grade.help_text = picker.grade_words(term, version)

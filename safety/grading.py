@@ -10,7 +10,7 @@ from decimal import Context, Decimal, InvalidOperation
 from functools import cache
 from typing import Final
 
-from protocol.ctcae.criteria import BASELINE, HIGH, LOW, LOWER, NUMBER, UPPER, Criteria, Step
+from protocol.ctcae.criteria import BASELINE, HIGH, LOW, LOWER, NUMBER, UPPER, Criteria, GradeStep
 from protocol.ctcae.laboratory_terms import TABLES, criteria_of
 from protocol.values.intervals import Interval, comparator_and_number
 from protocol.values.refusals import ValueRefused, filled, gettext_noop
@@ -57,7 +57,7 @@ class LabGrade(int):
     unit: str
     baseline: Decimal | None
     criteria: Criteria
-    step: Step | None
+    step: GradeStep | None
     bound: Decimal
 
     @property
@@ -103,8 +103,8 @@ class Ruler:
     """The steps of a term in one unit, the highest grade first, for a normal and for an abnormal baseline."""
 
     criteria: Criteria
-    normal: tuple[Step, ...]
-    abnormal: tuple[Step, ...] | None
+    normal: tuple[GradeStep, ...]
+    abnormal: tuple[GradeStep, ...] | None
 
 
 def grade(
@@ -201,7 +201,7 @@ def _refuse_impossible(low: Decimal | None, high: Decimal | None) -> None:
         raise CannotGrade(LIMITS_CROSSED)
 
 
-Lists = tuple[tuple[Step, ...], ...]
+Lists = tuple[tuple[GradeStep, ...], ...]
 Bounds = tuple[Decimal | None, ...]
 
 
@@ -236,7 +236,7 @@ def _is_normal(baseline: Interval, side: bool, limit: Decimal) -> bool:
 
 def _reached(
     criteria: Criteria, lists: Lists, bounds: Bounds, value: Decimal, at_bound: bool | None = None
-) -> tuple[Step | None, Decimal]:
+) -> tuple[GradeStep | None, Decimal]:
     """Return the highest step that a value reaches, and its bound. Raises CannotGrade.
 
     at_bound: whether a value on a bound is beyond it; None if the step says so.
@@ -248,8 +248,8 @@ def _reached(
 
 
 def _highest(
-    steps: tuple[Step, ...], worse: bool, bounds: Bounds, value: Decimal, at_bound: bool | None
-) -> tuple[Step | None, Decimal]:
+    steps: tuple[GradeStep, ...], worse: bool, bounds: Bounds, value: Decimal, at_bound: bool | None
+) -> tuple[GradeStep | None, Decimal]:
     missing = NUMBER
     for step in steps:
         base = bounds[step.basis]
@@ -278,7 +278,7 @@ def _refuse_missing(missing: int) -> None:
 
 def _reached_by_all(
     criteria: Criteria, lists: Lists, bounds: Bounds, lies: Interval
-) -> tuple[Step | None, Decimal]:
+) -> tuple[GradeStep | None, Decimal]:
     """Return the step that every number of an interval reaches. Raises CannotGrade if the grades differ."""
     first, last = lies.low, ENDLESS if lies.high is None else lies.high
     # Just above the lower end every bound there is passed upwards, just below the upper end none is.
@@ -294,7 +294,7 @@ def _reached_by_all(
     return ends[0] if criteria.worse is HIGH else ends[1]
 
 
-def _grade_of(step: Step | None) -> int:
+def _grade_of(step: GradeStep | None) -> int:
     return 0 if step is None else step.grade
 
 

@@ -19,7 +19,7 @@ NO_CUTS: Final[Cuts] = (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GradeStep:
     """Where a grade begins: beyond `factor`, or beyond `factor` times a limit or the baseline.
 
     included: the grade begins at the bound itself, not beyond it.
@@ -57,7 +57,7 @@ class Criteria:
     asks: Mapping[int, str] = field(default_factory=dict)
     by_anticoagulant: bool = False
 
-    def steps(self, family: str, scale: Decimal, *, abnormal: bool) -> tuple[Step, ...]:
+    def steps(self, family: str, scale: Decimal, *, abnormal: bool) -> tuple[GradeStep, ...]:
         """Return the steps in one unit, the highest grade first; for a normal or an abnormal baseline."""
         limit = UPPER if self.worse is HIGH else LOWER
         numbers = self.numbers.get(family, NO_CUTS)
@@ -98,10 +98,10 @@ class Criteria:
 
 def _steps(
     basis: int, cuts: Cuts, included: frozenset[int] = frozenset(), scale: Decimal = Decimal(1)
-) -> list[Step]:
+) -> list[GradeStep]:
     with localcontext(prec=MOST_DIGITS):
         return [
-            Step(grade, basis, Decimal(cut) * scale, grade in included)
+            GradeStep(grade, basis, Decimal(cut) * scale, grade in included)
             for grade, cut in enumerate(cuts, 1)
             if cut is not None
         ]

@@ -23,7 +23,7 @@ NUMERIC_GRADES = range(5)
 TAKEN = gettext_lazy("Taken from the laboratory result: check it.")
 
 
-class DecisionForm(PasswordForm):
+class ResultDecisionForm(PasswordForm):
     """One significance, meaning and password for all results shown; a grade where a question decides it.
 
     The grade of the number alone is stored beside the confirmed one (LAB-01). Where a question may change it, nothing

@@ -24,7 +24,7 @@ from safety.laboratory.candidates import Candidate, CandidateList, candidates_of
 from safety.laboratory.columns import columns
 from safety.laboratory.deciding import Decided, decide_results
 from safety.laboratory.filters import CandidateFilter, that_pass
-from safety.laboratory.forms import DecisionForm, ResultEventForm
+from safety.laboratory.forms import ResultDecisionForm, ResultEventForm
 from safety.laboratory.models import LaboratoryDecision
 from safety.laboratory.results import results_of
 from safety.models import AdverseEvent
@@ -100,7 +100,7 @@ def decide(request: TrialRequest) -> HttpResponse:
     patients = _patients(request, keys)
     now = {each.pk: each for each in candidates_of(request.trial, patients).candidates}
     shown = [now[key] for key in keys if key in now]
-    form = DecisionForm(
+    form = ResultDecisionForm(
         request.POST if request.method == "POST" else None,
         trial=request.trial,
         candidates=shown,
@@ -157,7 +157,7 @@ def _events(patients: Sequence[Patient]) -> list[AdverseEvent]:
 
 
 def _signed(
-    request: TrialRequest, form: DecisionForm, patients: Sequence[Patient], keys: Sequence[str]
+    request: TrialRequest, form: ResultDecisionForm, patients: Sequence[Patient], keys: Sequence[str]
 ) -> bool:
     # A key that is gone is passed on: the verb refuses it, so that nothing is left out silently.
     shown = {**dict.fromkeys(keys, 0), **form.shown}

@@ -10,8 +10,9 @@ from safety.terms.own_terms import CHANGED_GRADES, TERMS
 
 
 def test_no_name_stands_for_two_terms():
-    names = [key_of(name) for term, own in TERMS.items() for name in (term, *own.others)]
-    assert [name for name, times in Counter(names).items() if times > 1] == []
+    names = {(key_of(name), term) for term, own in TERMS.items() for name in (term, *own.others)}
+    times = Counter(key for key, _term in names)
+    assert [key for key, number in times.items() if number > 1] == []
 
 
 @pytest.mark.parametrize(
