@@ -10,6 +10,7 @@ from enum import StrEnum, auto
 
 from protocol.values.moments import Moment, before
 from safety.classification import FATAL, EventAssessment, EventFinding, death_differs, findings, is_fatal
+from safety.terms.own_list import same_term_key
 
 OF_ANSWERS = {
     EventFinding.DEATH_DISAGREES,
@@ -55,8 +56,8 @@ class Background:
 
 
 def term_key(term: str) -> str:
-    """Return a term without case and spaces: `Febrile  Neutropenia` and `febrile neutropenia` are one term."""
-    return "".join(term.split()).casefold()
+    """Return one key for the names of one term: `Febrile  Neutropenia` and `febrile neutropenia`, or two synonyms."""
+    return same_term_key(term)
 
 
 def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from crispy_forms.layout import Layout
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -20,16 +21,10 @@ from safety import choices, reporting
 from safety.event_checks import NOT_AN_INFUSION, EventAnswers, answers_of
 from safety.models import AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
+from safety.terms import picker
 from trials.date_fields import MomentField
 from trials.reader import shown_moment
 
-GRADES = [
-    ("1", _("1 Mild")),
-    ("2", _("2 Moderate")),
-    ("3", _("3 Severe")),
-    ("4", _("4 Life-threatening")),
-    ("5", _("5 Death")),
-]
 CHOOSE = ("", _("Choose"))
 
 
@@ -46,7 +41,35 @@ class EventForm(StepForm):
     ) -> None:
         self.assessing, self.at_infusion = assessing, at_infusion
         super().__init__(*args, **kwargs)
+        self._offer_grades()
         self.helper.layout = Layout(*self.sections())
+
+    def _offer_grades(self) -> None:
+        """Offer the grades that exist for the term, and say what each means; ask again when another term is typed."""
+        rules = self.patient.protocol.rules if self.patient else self.trial.rules
+        # Not by self["term"], which would keep the help text of the field as it is now.
+        sent = (
+            self.data.get("term")
+            if self.is_bound
+            else self.get_initial_for_field(self.fields["term"], "term")
+        )
+        term, version = str(sent or ""), rules.safety.ctcae
+        grade: Any = self.fields["grade"]
+        grade.choices = picker.offered_grades(term, version)
+        grade.help_text = picker.grade_words(term, version)
+        grade.error_messages["invalid_choice"] = picker.missing_grade(term, version)
+        self.own_names = picker.own_names()
+        if self.patient:
+            where = reverse("safety:term-grades", args=[self.trial.slug, self.patient.code])
+            asking = {
+                "hx-get": where,
+                "hx-trigger": "change",
+                "hx-target": "#div_id_grade",
+                "hx-swap": "outerHTML",
+            }
+            self.fields["term"].widget.attrs.update(
+                {**asking, "hx-include": "[name=grade]", "list": "own-terms", "autocomplete": "off"}
+            )
 
     def add_fields(self, zone: str) -> None:
         rules = self.patient.protocol.rules if self.patient else self.trial.rules
@@ -303,7 +326,7 @@ def _infusion_field(infusions: Sequence[InfusionAddress], taken: InfusionAddress
 
 def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:
     return {
-        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, GRADES),
+        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, []),
         "seriousness": forms.MultipleChoiceField(
             label=_("Is it serious? Tick all that apply"),
             choices=choices.seriousness(),

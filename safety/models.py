@@ -393,3 +393,18 @@ class EventDraft(models.Model):
         if self.state != self.State.OPEN or self.clock_starts_at is None or self.due_at is None:
             return None
         return clocks.read(starts_at=self.clock_starts_at, due_at=self.due_at, now=now or timezone.now())
+
+
+# Registered with the app: its own part of the room defines it.
+from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding  # noqa: E402
+from safety.laboratory.models import LaboratoryDecision  # noqa: E402
+
+__all__ = [
+    "AdverseEvent",
+    "AdverseEventQuerySet",
+    "Dictionary",
+    "DictionaryTerm",
+    "EventCoding",
+    "EventDraft",
+    "LaboratoryDecision",
+]

@@ -1,4 +1,4 @@
-"""Titles of adverse events and of their drafts in the audit trail."""
+"""Titles of adverse events, of their drafts and of decisions on laboratory results in the audit trail."""
 
 from typing import Any
 
@@ -22,8 +22,19 @@ def input_label(name: str) -> str:
         return name
 
 
+def _decision(row: Any, reader: Reader) -> str:
+    return _("Decision on a laboratory result: %(term)s") % {"term": row.term}
+
+
+def _coding(row: Any, reader: Reader) -> str:
+    return _("Code of an adverse event: %(term)s") % {"term": row.name}
+
+
 TITLES: dict[str, TitleMaker] = {
     "safety.adverseevent": lambda row, reader: f"AE {row.number}{SEPARATOR}{row.term}",
     "safety.eventdraft": _draft,
+    "safety.laboratorydecision": _decision,
+    "safety.dictionary": lambda row, reader: f"{row.get_kind_display()} {row.version}",
+    "safety.eventcoding": _coding,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

@@ -18,6 +18,7 @@ TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "event.reported": _("Reported to the sponsor"),
     "event.assessed": _("First assessment of the causality"),
+    "event.coded": _("Coding of the event"),
     "event.draft_finished": _("The event was saved"),
     "deviation.event_not_reported": _("The event was not reported to the sponsor by %(day)s, %(time)s."),
 }

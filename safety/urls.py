@@ -3,6 +3,9 @@
 from django.urls import path
 
 from safety import draft_views, listing_views, views
+from safety.dictionaries import views as dictionaries
+from safety.laboratory import views as laboratory
+from safety.terms import views as terms
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
@@ -21,5 +24,16 @@ urlpatterns = [
     path(EVENT, views.event, name="event"),
     path(f"{EVENT}amend/", views.amend, name="amend"),
     path(f"{EVENT}sponsor/", views.sponsor, name="sponsor"),
+    path("patients/<str:code>/adverse-events/grades/", terms.grades, name="term-grades"),
+    path("coding/", dictionaries.listing, name="coding"),
+    path(f"{EVENT}coding/", dictionaries.code, name="code-event"),
+    path("laboratory-results/", laboratory.listing, name="laboratory"),
+    path("laboratory-results/decide/", laboratory.decide, name="laboratory-decide"),
+    path("patients/<str:code>/laboratory-results/", laboratory.of_patient, name="patient-laboratory"),
+    path(
+        "patients/<str:code>/laboratory-results/<number:pk>/event/",
+        laboratory.report,
+        name="laboratory-event",
+    ),
     path(f"{EVENT}error/", views.strike_out, name="strike-out"),
 ]

@@ -1,6 +1,7 @@
 """Pages of one adverse event: report, read, amend, record the report to the sponsor, strike out."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -78,16 +79,17 @@ def report(request: TrialRequest, code: str) -> HttpResponse:
     if request.method == "GET" and reporting.is_locked(patient):
         query = request.GET.dict()
         return redirect(reverse("safety:report-after-lock", args=[request.trial.slug, code], query=query))
-    return _reported(request, patient, EventForm)
+    return reported(request, patient, EventForm)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
     """Report a serious event of a locked patient or trial, with a reason (SAF-11)."""
-    return _reported(request, patient_of(request, code), AfterLockForm)
+    return reported(request, patient_of(request, code), AfterLockForm)
 
 
-def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
+def reported(request: TrialRequest, patient: Patient, form_class: Callable[..., EventForm]) -> HttpResponse:
+    """Show the form of a new event; report the event when it is sent."""
     typed = PageDraft(request, patient)
     draft = _chosen_draft(request, patient)
     at_infusion = _infusion_of_address(request, patient)

@@ -491,7 +491,29 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         _LISTING,
     ),
     (
-        "safety:report safety:report-after-lock safety:event safety:amend safety:draft-discard",
+        "safety:laboratory safety:patient-laboratory safety:laboratory-decide",
+        _(
+            "Results whose number has a CTCAE grade, by the limits of the laboratory and the baseline. The grade is a "
+            "suggestion: an investigator decides for each result whether it is clinically significant, and signs. A "
+            "result that is corrected later is to be decided on again."
+        ),
+    ),
+    (
+        "safety:coding safety:code-event",
+        _(
+            "Events are coded in the dictionary that the protocol names; the words of the reporter stay as they are. "
+            "Another code needs a reason. After an upgrade the filter finds codes that no longer exist."
+        ),
+    ),
+    (
+        "safety:laboratory-event",
+        _(
+            "The first answers are taken from the laboratory result: check each of them. The result keeps the number "
+            "of the event."
+        ),
+    ),
+    (
+        "safety:report safety:report-after-lock safety:event safety:amend safety:draft-discard safety:term-grades",
         _(
             "Seriousness is derived from the six criteria, and starts the clock of the report to the sponsor. "
             "Describe the event without names of persons. A draft waits until you save it."

@@ -34,6 +34,7 @@ WORDS: dict[P, Promise] = {
     P.LOCK: _("freeze, lock and unlock"),
     P.REQUEST_UNLOCK: _("ask to unlock"),
     P.MANAGE_RANGES: _("keep laboratories and reference ranges"),
+    P.CODE_EVENT: _("code adverse events"),
     P.APPLY_AMENDMENT: _("move patients to another version"),
     P.SEE_TRAIL: _("read the audit trail"),
     P.REVIEW_TRAIL: _("record reviews of the audit trail"),

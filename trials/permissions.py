@@ -32,6 +32,7 @@ class Permission(StrEnum):
     LOCK = "lock"
     REQUEST_UNLOCK = "request_unlock"
     MANAGE_RANGES = "manage_ranges"
+    CODE_EVENT = "code_event"
     APPLY_AMENDMENT = "apply_amendment"
     SEE_TRAIL = "see_trail"
     REVIEW_TRAIL = "review_trail"

@@ -126,6 +126,7 @@ class DataManager(Role):
             P.LOCK,
             P.REQUEST_UNLOCK,
             P.MANAGE_RANGES,
+            P.CODE_EVENT,
             P.APPLY_AMENDMENT,
             P.SEE_TRAIL,
             P.REVIEW_TRAIL,

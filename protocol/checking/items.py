@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from protocol.checking.column_names import name_problems
 from protocol.checking.shape import Problem, Written, repeated
+from protocol.ctcae.laboratory_terms import criteria_of
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Form, Item, Limits
 from protocol.expressions.functions import FUNCTIONS, HISTORY
@@ -29,6 +30,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "decimals": ("decimal",),
     "reference": ("integer", "decimal"),
     "comparators": ("integer", "decimal"),
+    "ctcae": ("integer", "decimal"),
     "known_from": ("integer", "decimal", "date"),
     "kinds": ("file",),
     "max_mb": ("file",),
@@ -47,7 +49,35 @@ def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     observed = [
         problem for item in protocol.bedside.items for problem in _item(f"bedside.items.{item.name}", item)
     ]
-    return [*found, *observed, *_known_elsewhere(protocol, written)]
+    return [*found, *observed, *_known_elsewhere(protocol, written), *_graded(protocol)]
+
+
+def _graded(protocol: Protocol) -> Iterator[Problem]:
+    """Refuse a CTCAE term that the trial's version does not grade by a number, or not in the unit of the item."""
+    version = protocol.safety.ctcae
+    for form in protocol.forms.values():
+        for item in form.items:
+            path = f"forms.{form.code}.{item.name}.ctcae"
+            yield from repeated(path, item.ctcae)
+            for term in item.ctcae:
+                criteria = criteria_of(term, version)
+                if criteria is None:
+                    yield Problem(
+                        path, f"{term!r} has no numeric grades in CTCAE {version}: see safety.ctcae"
+                    )
+                elif item.is_numeric and criteria.scale_of(item.unit or "") is None:
+                    yield Problem(
+                        path, f"{term!r} cannot be graded in this unit: use one of {criteria.units}"
+                    )
+    nested = [(f"forms.{form.code}.{item.name}.columns", item.columns) for form, item in _all_items(protocol)]
+    for path, items in [*nested, ("bedside.items", protocol.bedside.items)]:
+        for item in items:
+            if item.ctcae:
+                yield Problem(f"{path}.{item.name}.ctcae", "only an item of a form is graded")
+
+
+def _all_items(protocol: Protocol) -> Iterator[tuple[Form, Item]]:
+    return ((form, item) for form in protocol.forms.values() for item in form.items)
 
 
 def _known_elsewhere(protocol: Protocol, written: Written) -> Iterator[Problem]:

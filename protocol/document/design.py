@@ -354,9 +354,14 @@ A causality that nobody could classify counts as related (SAF-04), so that no ev
 
 
 class Safety(Part):
-    """Safety rules: CTCAE version, events of special interest, hours to report an SAE, days of follow-up."""
+    """Safety rules: CTCAE version, events of special interest, hours to report an SAE, days of follow-up.
+
+    The baseline of a laboratory result is the last value before the first infusion, or up to the day of inclusion.
+    """
 
     ctcae: Literal["4.03", "5.0", "6.0"]
+    baseline: Literal["first_infusion", "inclusion"] = "first_infusion"
+    meddra: Line | None = None
     aesi: tuple[Coded, ...] = ()
     sae_clock_hours: Annotated[Count, Field(le=24 * 366)] = 24
     follow_up_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)]

@@ -80,6 +80,10 @@ def _as_english(value: object) -> object:
     return {"en": value} if isinstance(value, str) else value
 
 
+def _as_terms(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 Prose = Annotated[Text, BeforeValidator(_as_english)]
 
 
@@ -144,6 +148,7 @@ class Item(Part):
     source: Line | None = None
     reference: Truth | None = None
     comparators: Truth | None = None
+    ctcae: Annotated[tuple[Line, ...], BeforeValidator(_as_terms)] = ()
     known_from: ItemPath | None = None
     kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
     max_mb: Annotated[Whole, Field(ge=1, le=25)] = 10

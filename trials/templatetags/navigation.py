@@ -35,6 +35,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("dosing:stock", gettext_lazy("Stock"), "package"),
             ("dosing:instructions", gettext_lazy("Instructions for treatment"), "siren"),
             ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
+            ("safety:laboratory", gettext_lazy("Laboratory results"), "flask-conical"),
             ("patients:deviations", gettext_lazy("Deviations"), "split"),
             ("reports:holds", gettext_lazy("Holds"), "octagon-pause"),
             ("patients:contacts", gettext_lazy("Contacts"), "phone"),

@@ -264,6 +264,13 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:amend": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:sponsor": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:strike-out": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:laboratory": (P.SEE_TRIAL, None),
+    "safety:coding": (P.SEE_TRIAL, None),
+    "safety:code-event": (P.SEE_TRIAL, P.CODE_EVENT),
+    "safety:term-grades": (P.REPORT_EVENT, None),
+    "safety:laboratory-decide": (P.SIGN, P.SIGN),
+    "safety:patient-laboratory": (P.SEE_TRIAL, None),
+    "safety:laboratory-event": (P.REPORT_EVENT, P.REPORT_EVENT),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),

@@ -1,0 +1,166 @@
+"""Laboratory results that may be adverse events, and what is to be done about each (LAB-06).
+
+A result is a candidate if it has a grade of 1 or more, which includes every result that is worse than its baseline. A
+decision stays a candidate too once its result was corrected, whatever its grade is now.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from audit.models import Signature
+from patients.models import Patient
+from safety.grading import CannotGrade, LabGrade
+from safety.laboratory.models import LaboratoryDecision
+from safety.laboratory.results import LabResult, graded, results_of
+from trials.models import Trial
+
+
+class Standing(StrEnum):
+    """What is to be done about a candidate."""
+
+    OPEN = "open"
+    REOPENED = "reopened"
+    AWAITS_EVENT = "awaits_event"
+    DECIDED = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A result with its grade for one term, and the decision on it."""
+
+    result: LabResult
+    term: str
+    grade: LabGrade | None
+    cannot: CannotGrade | None = None
+    baseline_grade: int | None = None
+    decision: LaboratoryDecision | None = None
+
+    @property
+    def patient(self) -> Patient:
+        """Return the patient of the result."""
+        return self.result.place.patient
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Return record, item and term: what a decision is on."""
+        return self.result.place.record, self.result.item.name, self.term
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """Return what a decision now would rest on."""
+        return self.result.facts(None if self.grade is None else int(self.grade))
+
+    @property
+    def pk(self) -> str:
+        """Return the value of the row's checkbox: the result, and a digest of what the reader was shown."""
+        record, item, term = self.key
+        digest = hashlib.sha256("|".join(map(str, (*self.facts, self.decision_key))).encode()).hexdigest()[
+            :16
+        ]
+        return f"{record}.{item}.{self.result.item.ctcae.index(term)}.{digest}"
+
+    @property
+    def decision_key(self) -> str:
+        """Return which decision the reader was shown; empty without one."""
+        return self.decision.decided_at.isoformat() if self.decision else ""
+
+    @property
+    def worsened(self) -> bool:
+        """Return whether the grade is higher than that of the baseline."""
+        return self.grade is not None and self.baseline_grade is not None and self.grade > self.baseline_grade
+
+    @property
+    def standing(self) -> Standing:
+        """Return what is to be done."""
+        if self.decision is None:
+            return Standing.OPEN
+        if self.decision.facts != self.facts:
+            return Standing.REOPENED
+        return Standing.AWAITS_EVENT if self.decision.awaits_event else Standing.DECIDED
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether an investigator has to decide."""
+        return self.standing in (Standing.OPEN, Standing.REOPENED)
+
+
+@dataclass(frozen=True, slots=True)
+class Ungraded:
+    """Results of one item that cannot be graded, with the reason and their number (LAB-03)."""
+
+    item: LabResult
+    term: str
+    reason: CannotGrade
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateList:
+    """The candidates of some patients, the newest sample first, and the results that have no grade."""
+
+    candidates: list[Candidate]
+    ungraded: list[Ungraded]
+    results: int
+
+
+def candidates_of(trial: Trial, patients: Sequence[Patient]) -> CandidateList:
+    """Return the candidates of patients of one trial. Seven queries, whatever their number."""
+    results = results_of(trial, patients)
+    decided = LaboratoryDecision.objects.filter(trial=trial, patient__in=[each.pk for each in patients])
+    decisions = {(row.record_id, row.item, row.term): row for row in decided.select_related("event")}
+    found: list[Candidate] = []
+    refused: list[Candidate] = []
+    for each in results.values():
+        for candidate in _graded(each, decisions):
+            (found if _is_candidate(candidate) else refused).append(candidate)
+    found.sort(key=lambda each: each.result.place.sort_key, reverse=True)
+    without = [each for each in refused if each.cannot is not None]
+    return CandidateList(found, _counted(without), sum(map(len, results.values())))
+
+
+def _graded(
+    results: Iterable[LabResult], decisions: dict[tuple[int, str, str], LaboratoryDecision]
+) -> Iterable[Candidate]:
+    """Yield every result with a grade or a decision, and every one that has no grade."""
+    of_baseline: dict[tuple[str, str], int] = {}
+    for result in results:
+        record, name = result.place.record, result.item.name
+        for term in result.item.ctcae:
+            grade, cannot = graded(result, term)
+            if result.is_baseline and grade is not None:
+                of_baseline[result.path, term] = grade
+            decision = decisions.get((record, name, term))
+            if grade or cannot is not None or decision is not None:
+                before = None if result.baseline is None else of_baseline.get((result.path, term))
+                yield Candidate(result, term, grade, cannot, before, decision)
+
+
+def _is_candidate(candidate: Candidate) -> bool:
+    if candidate.grade:
+        return True
+    # A result that was decided on and has changed since is looked at again, also if it has no grade now.
+    return candidate.decision is not None and candidate.standing != Standing.DECIDED
+
+
+def _counted(refused: list[Candidate]) -> list[Ungraded]:
+    """Return the results without a grade, by item, term and reason."""
+    first = {(each.result.path, each.term, str(each.cannot)): each for each in refused}
+    counts = Counter((each.result.path, each.term, str(each.cannot)) for each in refused)
+    return [
+        Ungraded(each.result, each.term, each.cannot, counts[key])  # type: ignore[arg-type]
+        for key, each in sorted(first.items())
+    ]
+
+
+def signatures_of(candidates: Iterable[Candidate]) -> dict[int, Signature]:
+    """Return the valid signature of each decision by its key. One query, none without a decision."""
+    keys = [each.decision.pk for each in candidates if each.decision is not None]
+    if not keys:
+        return {}
+    valid = Signature.objects.filter(
+        target_type=LaboratoryDecision._meta.label_lower, target_id__in=keys, invalidated_at=None
+    )
+    return {row.target_id: row for row in valid.order_by("pk")}

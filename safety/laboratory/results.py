@@ -1,0 +1,245 @@
+"""Laboratory results of patients with their CTCAE grades, limits and baseline (LAB-01 to LAB-03)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from patients.casebook.range_flags import subjects_of
+from patients.models import Patient, Record
+from patients.participation.milestones import milestones
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item
+from protocol.values.intervals import Interval
+from protocol.values.moments import Moment, before
+from protocol.values.parsing import moment, number_or_interval
+from protocol.values.reference_ranges import (
+    SAMPLED,
+    RangeBook,
+    RangeSubject,
+    bounds,
+    laboratory_of,
+)
+from safety.grading import CannotGrade, LabGrade, grade, printed
+from trials.laboratories.ranges import book_of
+from trials.models import ProtocolVersion, Trial
+
+COLUMNS = (
+    "pk", "patient_id", "protocol_id", "form", "repeat", "state", "values",
+    "visit__code", "visit__number", "visit__held_on", "visit__planned_on",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The form that holds a result: its record, visit and state, and when the sample was taken."""
+
+    record: int
+    patient: Patient
+    form: Form
+    repeat: int
+    state: str
+    visit: tuple[str, int] | None
+    taken: Moment | None
+
+    @property
+    def sort_key(self) -> datetime:
+        """Return the earliest moment of the sample; without one, the beginning of time."""
+        return self.taken.earliest if self.taken else _NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class LabResult:
+    """One number of a laboratory item, in the unit of the item, with its limits and its baseline."""
+
+    place: Place
+    item: Item
+    ctcae: str
+    stored: Any
+    lies: Decimal | Interval
+    low: Decimal | None
+    high: Decimal | None
+    baseline: Decimal | Interval | None = None
+    is_baseline: bool = False
+
+    @property
+    def path(self) -> str:
+        """Return the path of the item: `biochemistry.alt`."""
+        return f"{self.place.form.code}.{self.item.name}"
+
+    def grade(self, term: str) -> LabGrade:
+        """Return the grade of the result. Raises CannotGrade."""
+        return grade(
+            term,
+            self.lies,
+            unit=self.item.unit or "",
+            low=self.low,
+            high=self.high,
+            baseline=self.baseline,
+            version=self.ctcae,
+        )
+
+    def facts(self, found: int | None) -> tuple[Any, ...]:
+        """Return what a decision on the result rests on, as `LaboratoryDecision` stores it."""
+        bounds_and_baseline = (self.low, self.high, self.baseline)
+        texts = ("" if each is None else printed(each) for each in bounds_and_baseline)
+        return printed(self.lies), self.item.unit or "", *texts, self.ctcae, found
+
+
+_NEVER = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+
+
+def results_of(trial: Trial, patients: Sequence[Patient]) -> dict[int, list[LabResult]]:
+    """Return the graded items' results by patient key, in order of their samples. Forms struck out are left out.
+
+    Six queries, whatever the number of results.
+    """
+    by_key = {patient.pk: patient for patient in patients}
+    known = _Known.of(trial, patients)
+    found: dict[int, list[LabResult]] = {key: [] for key in by_key}
+    for row in _rows(trial, known.forms, list(by_key)):
+        found[row["patient_id"]].extend(known.results(row, by_key[row["patient_id"]]))
+    starts = _starts(trial, patients)
+    return {key: _with_baselines(each, starts.get(key)) for key, each in found.items()}
+
+
+def _rows(trial: Trial, forms: Iterable[str], patients: list[int]) -> Iterable[dict[str, Any]]:
+    rows = Record.objects.filter(patient__trial=trial, patient__in=patients, form__in=sorted(forms))
+    return rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk").values(*COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the reading of a record needs: the rules of its version, the ranges, the sex and ages of the patients."""
+
+    rules: Mapping[int, Protocol]
+    graded: Mapping[tuple[int, str], tuple[Item, ...]]
+    book: RangeBook
+    subjects: Mapping[int, RangeSubject]
+
+    @classmethod
+    def of(cls, trial: Trial, patients: Sequence[Patient]) -> "_Known":
+        rules = {row.pk: row.rules for row in ProtocolVersion.objects.filter(trial=trial).defer("text")}
+        graded = {
+            (key, form.code): items
+            for key, each in rules.items()
+            for form in each.forms.values()
+            if (items := tuple(item for item in form.items if item.ctcae))
+        }
+        return cls(rules, graded, book_of(trial), subjects_of(trial, [patient.pk for patient in patients]))
+
+    @property
+    def forms(self) -> set[str]:
+        """Return the codes of the forms with graded items."""
+        return {form for _version, form in self.graded}
+
+    def results(self, row: Mapping[str, Any], patient: Patient) -> Iterator[LabResult]:
+        """Yield the results of one record: a missing, blank or unreadable one is none."""
+        rules = self.rules[row["protocol_id"]]
+        items = self.graded.get((row["protocol_id"], row["form"]), ())
+        if not items:
+            return
+        place = _place(row, patient, rules)
+        values, subject = row["values"], self.subjects.get(patient.pk, RangeSubject())
+        laboratory = laboratory_of(place.form, values, self.book.default)
+        on = place.taken.first_day if place.taken else None
+        for item in items:
+            lies = number_or_interval(values.get(item.name), item)
+            if lies is None:
+                continue
+            low, high = self._limits(place.form, item, laboratory, subject, on)
+            yield LabResult(place, item, rules.safety.ctcae, values[item.name], lies, low, high)
+
+    def _limits(
+        self, form: Form, item: Item, laboratory: str, subject: RangeSubject, on: date | None
+    ) -> tuple[Decimal | None, Decimal | None]:
+        found = self.book.find(f"{form.code}.{item.name}", laboratory=laboratory, subject=subject, on=on)
+        return (bounds(found, item) if found else None) or (None, None)
+
+
+def _place(row: Mapping[str, Any], patient: Patient, rules: Protocol) -> Place:
+    form, zone = rules.form(row["form"]), rules.trial.site.time_zone
+    visit = (row["visit__code"], row["visit__number"]) if row["visit__code"] else None
+    day = row["visit__held_on"] or row["visit__planned_on"]
+    taken = _sampled(form, row["values"], zone) or (Moment.from_date(day, zone) if day else None)
+    return Place(row["pk"], patient, form, row["repeat"], row["state"], visit, taken)
+
+
+def _sampled(form: Form, values: Mapping[str, Any], zone: str) -> Moment | None:
+    """Return when the sample was taken: the first date or time of the form that has a value."""
+    dated = (moment(values.get(item.name), zone) for item in form.items if item.type in SAMPLED)
+    return next((each for each in dated if each is not None), None)
+
+
+def _starts(trial: Trial, patients: Sequence[Patient]) -> dict[int, Moment]:
+    """Return by patient key the moment before which the baseline is taken: see `[safety] baseline` in the file."""
+    if trial.rules.safety.baseline == "inclusion":
+        # The day of inclusion belongs to the baseline: what was taken before the next day counts.
+        zone = trial.rules.trial.site.time_zone
+        days = ((patient.pk, patient.enrolled_on) for patient in patients)
+        return {
+            key: Moment.from_date(date.fromordinal(day.toordinal() + 1), zone) for key, day in days if day
+        }
+    given = milestones(patients)
+    infusions = {key: [each for each in found if each.kind == "infusion"] for key, found in given.items()}
+    return {key: found[0].at for key, found in infusions.items() if found}
+
+
+def _with_baselines(results: list[LabResult], start: Moment | None) -> list[LabResult]:
+    """Return the results in order of their samples, those after the start with their baseline.
+
+    The baseline is the last value that was surely taken before the start; it and the values before it are judged by
+    the limits of the laboratory.
+    """
+    ordered = sorted(results, key=lambda each: each.place.sort_key)
+    if start is None:
+        return ordered
+    baselines: dict[str, LabResult] = {}
+    later: list[tuple[int, LabResult]] = []
+    for place, each in enumerate(ordered):
+        if each.place.taken is not None and before(each.place.taken, start):
+            baselines[each.path] = each
+        else:
+            later.append((place, each))
+    for place, each in later:
+        found = baselines.get(each.path)
+        if found is not None:
+            ordered[place] = _judged_by(each, found)
+    return [each if baselines.get(each.path) is not each else _as_baseline(each) for each in ordered]
+
+
+def _judged_by(result: LabResult, baseline: LabResult) -> LabResult:
+    # `dataclasses.replace` reads every field again; this is the inner step of a listing.
+    return LabResult(
+        result.place,
+        result.item,
+        result.ctcae,
+        result.stored,
+        result.lies,
+        result.low,
+        result.high,
+        baseline.lies,
+    )
+
+
+def _as_baseline(result: LabResult) -> LabResult:
+    return LabResult(
+        result.place,
+        result.item,
+        result.ctcae,
+        result.stored,
+        result.lies,
+        result.low,
+        result.high,
+        None,
+        True,
+    )
+
+
+def graded(result: LabResult, term: str) -> tuple[LabGrade | None, CannotGrade | None]:
+    """Return the grade of a result, or why it has none."""
+    try:
+        return result.grade(term), None
+    except CannotGrade as refused:
+        return None, refused
