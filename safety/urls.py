@@ -3,6 +3,7 @@
 from django.urls import path
 
 from safety import draft_views, listing_views, views
+from safety.sae_reports import report_views
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
@@ -21,5 +22,7 @@ urlpatterns = [
     path(EVENT, views.event, name="event"),
     path(f"{EVENT}amend/", views.amend, name="amend"),
     path(f"{EVENT}sponsor/", views.sponsor, name="sponsor"),
+    path(f"{EVENT}reports/", report_views.reports, name="sae-reports"),
+    path(f"{EVENT}reports/sheet/", report_views.sheet, name="sae-sheet"),
     path(f"{EVENT}error/", views.strike_out, name="strike-out"),
 ]

@@ -214,6 +214,8 @@ TITLES: dict[str, str | Promise] = {
     "safety:listing": _("Adverse events"),
     "safety:report": _("Report an adverse event"),
     "safety:report-after-lock": _("Report an adverse event after the lock"),
+    "safety:sae-reports": _("Reports of a serious event to the sponsor"),
+    "safety:sae-sheet": _("Sheet of a serious event to copy"),
     "safety:sign": _("Sign adverse events"),
     "safety:sponsor": _("Assessment by the sponsor"),
     "safety:strike-out": _("Strike out an adverse event"),

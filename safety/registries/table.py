@@ -1,8 +1,8 @@
 """Count the adverse events of a trial for a register (RES-02 to RES-04).
 
 A patient counts once per term and arm, however often the event recurred; events count each time. At risk are the
-exposed patients. A non-serious event is listed if more than the threshold of the exposed of some arm had it: 1 of 20 is 5 %,
-and does not exceed 5 %.
+exposed patients. A non-serious event is listed if more than the threshold of the exposed of some arm had it: 1 of 20 is
+5 %, and does not exceed 5 %.
 """
 
 from collections.abc import Iterable, Sequence

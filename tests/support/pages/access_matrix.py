@@ -242,6 +242,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:amend": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:sponsor": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:strike-out": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:sae-reports": (P.SEE_TRIAL, P.REPORT_EVENT),
+    "safety:sae-sheet": (P.SEE_TRIAL, None),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),

@@ -200,6 +200,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
     EVENT: (ALL, DOCTORS),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
+    f"{EVENT}reports/": (ALL, SITE),
+    f"{EVENT}reports/sheet/": (ALL, NOBODY),
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),
