@@ -444,6 +444,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "reports:outcomes",
+        _(
+            "Reactions and serious events as the protocol counts them, with the patients behind each number. What an "
+            "open answer or a partial date leaves undecided is counted apart, never as yes or no."
+        ),
+    ),
+    (
         "exports:index",
         _(
             "The data of the trial as files with a dictionary and a manifest. The export is registered with its "

@@ -61,11 +61,12 @@ def _about_facts(facts: RegisterFacts) -> Iterator[RegisterProblem]:
         yield RegisterProblem(Obstacle.TIME_FRAME)
     if not 1 <= len(facts.dictionary_version) <= 10:
         yield RegisterProblem(Obstacle.VERSION, facts.dictionary_version)
-    if not _is_threshold(facts.threshold):
+    if not is_threshold(facts.threshold):
         yield RegisterProblem(Obstacle.THRESHOLD, facts.threshold)
 
 
-def _is_threshold(text: str) -> bool:
+def is_threshold(text: str) -> bool:
+    """Return whether a text is a percentage from 0 to 5."""
     try:
         percent = Decimal(text)
     except InvalidOperation:

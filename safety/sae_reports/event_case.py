@@ -83,7 +83,7 @@ def case_of(
         sources=(_source(event, rules),),
         sender=CaseSender(kind=OTHER_SENDER, organisation=rules.trial.sponsor or "", country=rules.trial.site.country),
         study=_study(rules),
-        patient=_patient(patient, rules),
+        patient=_patient(patient, rules, supplement),
         events=(_event(event, rules, supplement),),
         drugs=(_product(event, rules, supplement, blinded=blinded),),
         narrative=CaseNarrative(text=reports[-1].narrative if reports else ""),
@@ -161,7 +161,7 @@ def _study(rules: Protocol) -> CaseStudy:
     )  # fmt: skip
 
 
-def _patient(patient: Patient, rules: Protocol) -> CasePatient:
+def _patient(patient: Patient, rules: Protocol, supplement: CaseSupplement) -> CasePatient:
     captured = _captured(patient, rules)
     death = death_of(patient)
     age = captured.get(rules.profile.age, "")
@@ -171,6 +171,7 @@ def _patient(patient: Patient, rules: Protocol) -> CasePatient:
         age=Amount(number=str(age), unit="a") if age != "" else Amount(),
         weight_kg=str(captured.get(rules.profile.weight, "")),
         sex=SEXES.get(str(captured.get(rules.profile.sex, "")), ""),
+        history=supplement.history,
         death=None if death is None else DeathOfCase(died=times.of_moment(death.moment)),
     )
 

@@ -5,7 +5,7 @@ A part that is empty is named as missing by the rules of E2B(R3); nothing is inv
 
 from dataclasses import dataclass
 
-from safety.icsr.case import CausalityOpinion, CodedTerm
+from safety.icsr.case import CausalityOpinion, CodedTerm, Value
 from safety.icsr.checking import Dictionary
 
 NOT_CODED = CodedTerm()
@@ -19,6 +19,7 @@ class CaseSupplement:
     term: CodedTerm = NOT_CODED
     expedited: bool | None = None
     sponsor_opinions: tuple[CausalityOpinion, ...] = ()
+    history: Value = ""
     sender: str = ""
     receiver: str = ""
 

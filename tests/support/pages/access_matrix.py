@@ -58,6 +58,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:home": (P.SEE_TRIAL, None),
     "reports:casebook": (P.SEE_TRIAL, None),
     "reports:profile": (P.SEE_TRIAL, None),
+    "reports:outcomes": (P.SEE_TRIAL, None),
     "reports:quality": (P.SEE_TRIAL, None),
     "reports:first-procedure": (P.SEE_TRIAL, None),
     "reports:consent-due": (P.SEE_TRIAL, None),

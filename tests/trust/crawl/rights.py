@@ -44,6 +44,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # What concerns the reader: each marks the own notices read.
     "notices/": (ALL, ALL),
     "notices/count/": (ALL, NOBODY),
+    "outcomes/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
     "lists/consent/": (ALL, NOBODY),
