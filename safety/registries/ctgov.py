@@ -8,7 +8,7 @@ from lxml import etree
 
 from safety.registries.organ_classes import organ_class
 from safety.registries.rows import RegisterFacts
-from safety.registries.table import EventTable, TermRow
+from safety.registries.table import EventTable, RegisterTerm
 
 NAMESPACE = "http://clinicaltrials.gov/rrs"
 SYSTEMATIC, NOT_SYSTEMATIC = "Systematic Assessment", "Non-systematic Assessment"
@@ -69,7 +69,7 @@ def _groups(parent: Node, table: EventTable) -> None:
         _node(group, "title", arm.title)
 
 
-def _event(event: Node, row: TermRow, table: EventTable, facts: RegisterFacts) -> None:
+def _event(event: Node, row: RegisterTerm, table: EventTable, facts: RegisterFacts) -> None:
     stats = _node(event, "adverseEventStats")
     for place, (counts, totals) in enumerate(zip(row.counts, table.totals, strict=True)):
         own = _node(stats, "eventStats")

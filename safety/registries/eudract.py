@@ -4,7 +4,7 @@ from lxml import etree
 
 from safety.registries.organ_classes import OrganClass, organ_class
 from safety.registries.rows import RegisterFacts
-from safety.registries.table import ArmCounts, EventTable, TermRow
+from safety.registries.table import ArmCounts, EventTable, RegisterTerm
 
 NAMESPACE = "http://eudract.ema.europa.eu/schema/clinical_trial_result/adverse_events"
 SYSTEMATIC, NOT_SYSTEMATIC = "ADV_EVT_ASSESS_TYPE.systematic", "ADV_EVT_ASSESS_TYPE.non_systematic"
@@ -64,7 +64,7 @@ def _groups(parent: Node, table: EventTable) -> None:
         _node(group, "deathsResultingFromAdverseEvents", totals.event_deaths)
 
 
-def _event(event: Node, row: TermRow, table: EventTable, facts: RegisterFacts, *, serious: bool) -> None:
+def _event(event: Node, row: RegisterTerm, table: EventTable, facts: RegisterFacts, *, serious: bool) -> None:
     _node(event, "term", row.term)
     _organ_system(event, organ_class(row.organ_class))
     _term(event, "assessmentMethod", SYSTEMATIC if facts.systematic else NOT_SYSTEMATIC)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from protocol.values.refusals import gettext_noop as _
 from safety.registries.organ_classes import organ_class
 from safety.registries.rows import RegisterFacts
-from safety.registries.table import EventTable, TermRow
+from safety.registries.table import EventTable, RegisterTerm
 
 
 class Obstacle(StrEnum):
@@ -90,7 +90,7 @@ def _about_arms(table: EventTable) -> Iterator[RegisterProblem]:
         yield RegisterProblem(Obstacle.SAME_TITLE, title)
 
 
-def _about_terms(rows: tuple[TermRow, ...]) -> Iterator[RegisterProblem]:
+def _about_terms(rows: tuple[RegisterTerm, ...]) -> Iterator[RegisterProblem]:
     for term, named in sorted({(row.term, row.organ_class) for row in rows}):
         if organ_class(named) is None:
             yield RegisterProblem(Obstacle.NO_ORGAN_CLASS, term)

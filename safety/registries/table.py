@@ -24,7 +24,7 @@ class ArmCounts:
 
 
 @dataclass(frozen=True)
-class TermRow:
+class RegisterTerm:
     """One term of one organ class, with the counts of each arm in the order of the arms."""
 
     term: str
@@ -50,8 +50,8 @@ class EventTable:
 
     arms: tuple[ReportingArm, ...]
     totals: tuple[ArmTotals, ...]
-    serious: tuple[TermRow, ...]
-    non_serious: tuple[TermRow, ...]
+    serious: tuple[RegisterTerm, ...]
+    non_serious: tuple[RegisterTerm, ...]
     left_out: int
 
 
@@ -79,13 +79,13 @@ def count(
     )
 
 
-def _rows(events: Sequence[CountedEvent], arms: Sequence[ReportingArm]) -> tuple[TermRow, ...]:
+def _rows(events: Sequence[CountedEvent], arms: Sequence[ReportingArm]) -> tuple[RegisterTerm, ...]:
     """Return a row per term and class, in alphabetical order; an arm without the event has zeros."""
     by_term: dict[tuple[str, str], list[CountedEvent]] = {}
     for event in events:
         by_term.setdefault((event.organ_class, event.term), []).append(event)
     return tuple(
-        TermRow(term, organ_class, tuple(_counts(found, arm) for arm in arms))
+        RegisterTerm(term, organ_class, tuple(_counts(found, arm) for arm in arms))
         for (organ_class, term), found in sorted(by_term.items())
     )
 
@@ -102,7 +102,7 @@ def _counts(events: Sequence[CountedEvent], arm: ReportingArm) -> ArmCounts:
     )
 
 
-def _exceeds(row: TermRow, arms: Sequence[ReportingArm], threshold: Fraction) -> bool:
+def _exceeds(row: RegisterTerm, arms: Sequence[ReportingArm], threshold: Fraction) -> bool:
     """Return whether some arm exceeds the threshold: exact, and strict unless the threshold is 0."""
     return any(
         counts.patients * 100 > threshold * len(arm.exposed)

@@ -76,7 +76,7 @@ def sheet(request: TrialRequest, code: str, number: int) -> HttpResponse:
     context = {
         "patient": patient,
         "event": event,
-        "sections": sheet_of(checked.case),
+        "sheet": sheet_of(checked.case),
         "missing": checked.sentences,
     }
     return render(request, "safety/sheet.html", context)

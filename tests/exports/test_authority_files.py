@@ -1,6 +1,7 @@
 """Files for authorities and registers from the command line: whole or not at all (ICS-05, RES-01, RES-05)."""
 
 import io
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.management.base import CommandError
 from lxml import etree
 from pypdf import PdfReader
 
+from audit.context import acting
 from audit.models import AccessEvent
 from exports.authorities.event_tables import TermsRefused, coded_terms, reporting_arms
 from exports.authorities.files import whole_file
@@ -38,14 +40,14 @@ def event(patient, doctor):
     return found
 
 
-def command(name: str, event: AdverseEvent, out: Path, **options) -> str:
+def command(name: str, event: AdverseEvent, out: Path, /, **options) -> str:
     stdout = io.StringIO()
     trial = event.patient.trial.slug
     call_command(name, trial=trial, out=out, stdout=stdout, **options)
     return stdout.getvalue()
 
 
-def report(event: AdverseEvent, out: Path, **options) -> str:
+def report(event: AdverseEvent, out: Path, /, **options) -> str:
     given = {"patient": event.patient.code, "event": event.number, "format": "cioms", **options}
     return command("sae_report", event, out, **given)
 
@@ -144,9 +146,11 @@ def terms(tmp_path_factory) -> Path:
     return path
 
 
-def exposed(patient: Patient) -> None:
-    """Mark the patient as treated: the room of infusions keeps this column."""
-    Patient.objects.filter(pk=patient.pk).update(infusions_given="1", first_infusion_on=patient.screened_on)
+def exposed(patient: Patient, *, on: date | None = None) -> None:
+    """Mark the patient as treated: the room of infusions keeps these columns."""
+    with acting(system="test"):
+        treated = {"infusions_given": "1", "first_infusion_on": on or patient.screened_on}
+        Patient.objects.filter(pk=patient.pk).update(**treated)
 
 
 def results(event: AdverseEvent, out: Path, **options) -> str:
@@ -175,11 +179,8 @@ def test_a_term_that_is_not_coded_is_named_and_no_file_is_left(event, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_events_before_the_treatment_and_in_error_are_not_counted(event, terms, tmp_path, doctor):
-    exposed(event.patient)
-    Patient.objects.filter(pk=event.patient_id).update(
-        first_infusion_on=event.patient.screened_on.replace(year=2099)
-    )
+def test_events_before_the_treatment_are_not_counted(event, terms, tmp_path):
+    exposed(event.patient, on=event.patient.screened_on.replace(year=2099))
     out = tmp_path / "events.xml"
     results(event, out, terms=terms)
     assert etree.fromstring(out.read_bytes()).findall("seriousAdverseEvents/seriousAdverseEvent") == []
