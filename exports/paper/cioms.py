@@ -80,7 +80,7 @@ def _test(test: CaseTest) -> str:
 def _drug(drug: CaseDrug) -> dict[str, Any]:
     lots = ", ".join(dict.fromkeys(dose.lot for dose in drug.doses if dose.lot))
     return {
-        "name": f"{drug.name} ({_('blinded')})" if drug.blinded else drug.name,
+        "name": _("%(drug)s (blinded)") % {"drug": drug.name} if drug.blinded else drug.name,
         "lots": lots,
         "doses": [
             {

@@ -66,5 +66,6 @@ def treatment_words(trial: Trial) -> set[str]:
 def sentence_of(finding: CaseFinding) -> str:
     """Return what is wrong with an element, in words."""
     words = finding.words
-    name = str(words["name"])
-    return _(SENTENCES[finding.flaw]) % {**words, "name": _(name) if name else ""}
+    named = str(words["name"])
+    name = _(named) if named else ""
+    return _(SENTENCES[finding.flaw]) % {**words, "name": name}
