@@ -13,6 +13,7 @@ from reports.home import views as home_views
 from reports.incidents import views as incident_views
 from reports.look_back import views as look_back_views
 from reports.notices import views as notice_views
+from reports.outcomes import views as outcome_views
 from reports.patient_lists import views as list_views
 from reports.product_history import views as product_history_views
 from reports.quality import listing
@@ -35,6 +36,7 @@ urlpatterns = [
     path("", home_views.home, name="home"),
     path("patients/<subject:code>/", casebook_views.casebook, name="casebook"),
     path("patients/<subject:code>/profile.svg", casebook_views.download, name="profile"),
+    path("outcomes/", outcome_views.safety_outcomes, name="outcomes"),
     path("quality/", listing.listing, name="quality"),
     path("quality/ask/", listing.ask, name="quality-ask"),
     path("lists/consent/", list_views.first_procedure, name="first-procedure"),

@@ -21,6 +21,10 @@ class SafetyConfig(AppConfig):
         row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
         infusion_links.event_providers.append(infusion_events.events_at_infusion)
-        text_copies.register({"safety.eventdraft": ("discarded_reason",)}, event_drafts.mask_text)
+        held = {
+            "safety.eventdraft": ("discarded_reason",),
+            "safety.saereport": ("narrative", "news", "facts"),
+        }
+        text_copies.register(held, event_drafts.mask_text)
         signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")
         signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="safety.after_death")

@@ -398,6 +398,7 @@ class EventDraft(models.Model):
 # Registered with the app: its own part of the room defines it.
 from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding  # noqa: E402
 from safety.laboratory.models import LaboratoryDecision  # noqa: E402
+from safety.sae_reports.stored import SaeReport  # noqa: E402
 
 __all__ = [
     "AdverseEvent",
@@ -407,4 +408,5 @@ __all__ = [
     "EventCoding",
     "EventDraft",
     "LaboratoryDecision",
+    "SaeReport",
 ]

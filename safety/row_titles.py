@@ -14,6 +14,12 @@ def _draft(row: Any, reader: Reader) -> str:
     return _("Draft %(number)s of an adverse event") % {"number": row.number}
 
 
+def _report(row: Any, reader: Reader) -> str:
+    if row.number == 0:
+        return _("Initial report of a serious event")
+    return _("Follow-up %(number)s of a serious event") % {"number": row.number}
+
+
 def input_label(name: str) -> str:
     """Return what an input of a draft is called: as the column of the event, if there is one."""
     try:
@@ -36,5 +42,6 @@ TITLES: dict[str, TitleMaker] = {
     "safety.laboratorydecision": _decision,
     "safety.dictionary": lambda row, reader: f"{row.get_kind_display()} {row.version}",
     "safety.eventcoding": _coding,
+    "safety.saereport": _report,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

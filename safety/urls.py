@@ -6,6 +6,7 @@ from safety import draft_views, listing_views, views
 from safety.dictionaries import views as dictionaries
 from safety.laboratory import views as laboratory
 from safety.terms import views as terms
+from safety.sae_reports import report_views
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
@@ -35,5 +36,7 @@ urlpatterns = [
         laboratory.report,
         name="laboratory-event",
     ),
+    path(f"{EVENT}reports/", report_views.reports, name="sae-reports"),
+    path(f"{EVENT}reports/sheet/", report_views.sheet, name="sae-sheet"),
     path(f"{EVENT}error/", views.strike_out, name="strike-out"),
 ]

@@ -526,6 +526,20 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "safety:sae-reports safety:sae-sheet",
+        _(
+            "The report of a serious event with its narrative. It is fixed once it is sent; what becomes known later "
+            "is a numbered follow-up, with the differences shown. The list names what the authority would miss."
+        ),
+    ),
+    (
+        "reports:outcomes",
+        _(
+            "Reactions and serious events as the protocol counts them, with the patients behind each number. What an "
+            "open answer or a partial date leaves undecided is counted apart, never as yes or no."
+        ),
+    ),
+    (
         "exports:index",
         _(
             "The data of the trial as files with a dictionary and a manifest. The export is registered with its "

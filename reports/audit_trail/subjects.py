@@ -91,6 +91,18 @@ def _of_infusion(name: str) -> Finder:
     return find
 
 
+def _of_event(name: str) -> Finder:
+    """Return a finder for rows that are shown on a page of their adverse event."""
+
+    def find(places: TrailSubjects, row: Any) -> str:
+        patient = places.patient(row.patient_id)
+        model = model_labelled("safety.adverseevent")
+        event = places.reader.find(model, row.event_id) if model else None
+        return places.address(name, patient.code, event.number) if patient and event else ""
+
+    return find
+
+
 def _visit(places: TrailSubjects, row: Any) -> str:
     patient, key = places.patient(row.patient_id), Visit(code=row.code, number=row.number).key
     return places.address("patients:visit", patient.code, key) if patient else ""
@@ -166,6 +178,7 @@ PAGES: dict[str, Finder] = {
     ),
     "dosing.productdeviation": _of_patient("dosing:product-deviation", "number"),
     "safety.adverseevent": _of_patient("safety:event", "number"),
+    "safety.saereport": _of_event("safety:sae-reports"),
     "trials.delegation": lambda places, row: places.address("accounts:person", row.user_id),
     "accounts.user": lambda places, row: places.address("accounts:person", row.id),
     "audit.signature": _signature,

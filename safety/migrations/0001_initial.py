@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import django.utils.timezone
 import simple_history.models
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -13,6 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('patients', '0001_initial'),
         ('trials', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -365,6 +367,43 @@ class Migration(migrations.Migration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
+            name='HistoricalSaeReport',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, verbose_name='ID')),
+                ('history_user_name', models.CharField(max_length=200)),
+                ('history_full_name', models.CharField(max_length=200)),
+                ('history_role', models.CharField(max_length=40)),
+                ('history_origin', models.CharField(max_length=20)),
+                ('history_request', models.CharField(max_length=40)),
+                ('history_session', models.CharField(max_length=64)),
+                ('history_address', models.CharField(max_length=64)),
+                ('history_trial', models.BigIntegerField(null=True)),
+                ('history_patient', models.BigIntegerField(null=True)),
+                ('number', models.PositiveIntegerField(verbose_name='Number of the report')),
+                ('narrative', models.TextField(verbose_name='Narrative')),
+                ('news', models.TextField(blank=True, verbose_name='What is new')),
+                ('facts', models.JSONField(verbose_name='Answers as sent')),
+                ('event_version', models.PositiveIntegerField(verbose_name='Version of the event')),
+                ('sent_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Sent at')),
+                ('history_user_id', models.BigIntegerField(null=True)),
+                ('history_change_reason', models.TextField(null=True)),
+                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField()),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('event', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='safety.adverseevent', verbose_name='Adverse event')),
+                ('patient', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='patients.patient', verbose_name='Patient')),
+                ('sent_by', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Sent by')),
+            ],
+            options={
+                'verbose_name': 'historical Report of a serious event',
+                'verbose_name_plural': 'historical Report of a serious events',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['id', '-history_id'], name='safety_hist_id_480e52_idx'), models.Index(fields=['history_trial', '-history_date', '-history_id'], name='safety_hist_history_d33385_idx'), models.Index(fields=['history_patient', '-history_date', '-history_id'], name='safety_hist_history_ea8b65_idx')],
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
             name='LaboratoryDecision',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -389,6 +428,27 @@ class Migration(migrations.Migration):
                 'verbose_name': 'Decision on a laboratory result',
                 'indexes': [models.Index(fields=['trial', 'patient'], name='laboratory_decision_by_trial')],
                 'constraints': [models.UniqueConstraint(fields=('record', 'item', 'term'), name='one_decision_per_result_and_term'), models.CheckConstraint(condition=models.Q(('confirmed_grade__lte', 5), models.Q(('grade', None), ('grade__lte', 4), _connector='OR')), name='laboratory_grade_is_0_to_5'), models.CheckConstraint(condition=models.Q(('event', None), ('significance', 'significant'), _connector='OR'), name='only_a_significant_result_has_an_event')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SaeReport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(verbose_name='Number of the report')),
+                ('narrative', models.TextField(verbose_name='Narrative')),
+                ('news', models.TextField(blank=True, verbose_name='What is new')),
+                ('facts', models.JSONField(verbose_name='Answers as sent')),
+                ('event_version', models.PositiveIntegerField(verbose_name='Version of the event')),
+                ('sent_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Sent at')),
+                ('save_key', models.CharField(max_length=64, verbose_name='Save key')),
+                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='safety.adverseevent', verbose_name='Adverse event')),
+                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sae_reports', to='patients.patient', verbose_name='Patient')),
+                ('sent_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Sent by')),
+            ],
+            options={
+                'verbose_name': 'Report of a serious event',
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('event', 'number'), name='sae_report_number_once_per_event'), models.UniqueConstraint(fields=('event', 'save_key'), name='sae_report_sent_once'), models.CheckConstraint(condition=models.Q(('narrative', ''), _negated=True), name='sae_report_has_a_narrative'), models.CheckConstraint(condition=models.Q(models.Q(('news', ''), ('number', 0)), models.Q(('number__gt', 0), models.Q(('news', ''), _negated=True)), _connector='OR'), name='sae_follow_up_says_what_is_new')],
             },
         ),
     ]

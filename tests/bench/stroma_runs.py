@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 
-from tests.bench import paper
+from tests.bench import case_reports, paper
 from tests.bench.client import Visitor, csrf_token, hidden_fields
 from tests.bench.figures import Figures, Series
 from tests.bench.fill import PASSWORD
@@ -47,6 +47,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     with serving("config.wsgi", environment) as server:
         exported(figures, server)
     paper.printed(figures, environment)
+    case_reports.reported(figures)
     figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
     figures.note_lines(printed_by("tests.bench.rows", environment))
     figures.note_lines(printed_by("tests.bench.judging", environment))

@@ -48,6 +48,8 @@ def test_the_collection_finds_every_marked_text(settings, tmp_path, monkeypatch)
 LOOKED_UP = {
     ("audit/trail_reading/change_labels.py", "concealed.words"),
     ("audit/trail_reading/plain_words.py", "MISSING_WORDS[value['missing']]"),
+    ("exports/management/commands/registry_results.py", "SENTENCES[each.obstacle]"),
+    ("exports/paper/cioms.py", "ABSENT[value]"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("exports/tables/trail_labels.py", "text"),
@@ -55,6 +57,10 @@ LOOKED_UP = {
     ("patients/system_texts.py", "AGE_DISAGREES"),
     ("patients/system_texts.py", "UNUSUAL"),
     ("patients/system_texts.py", "words"),
+    ("safety/sae_reports/completeness.py", "SENTENCES[finding.flaw]"),
+    ("safety/sae_reports/completeness.py", "named"),
+    ("safety/sae_reports/sheet.py", "ABSENT[value]"),
+    ("safety/sae_reports/sheet.py", "ELEMENTS[element].name"),
 }
 CASE = {"lower", "upper", "capitalize", "title", "swapcase"}
 Rule = Callable[[ast.AST], bool]

@@ -58,6 +58,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:home": (P.SEE_TRIAL, None),
     "reports:casebook": (P.SEE_TRIAL, None),
     "reports:profile": (P.SEE_TRIAL, None),
+    "reports:outcomes": (P.SEE_TRIAL, None),
     "reports:quality": (P.SEE_TRIAL, None),
     "reports:first-procedure": (P.SEE_TRIAL, None),
     "reports:consent-due": (P.SEE_TRIAL, None),
@@ -271,6 +272,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:laboratory-decide": (P.SIGN, P.SIGN),
     "safety:patient-laboratory": (P.SEE_TRIAL, None),
     "safety:laboratory-event": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:sae-reports": (P.SEE_TRIAL, P.REPORT_EVENT),
+    "safety:sae-sheet": (P.SEE_TRIAL, None),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),

@@ -46,6 +46,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # What concerns the reader: each marks the own notices read.
     "notices/": (ALL, ALL),
     "notices/count/": (ALL, NOBODY),
+    "outcomes/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
     "lists/consent/": (ALL, NOBODY),
@@ -226,6 +227,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
     EVENT: (ALL, DOCTORS),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
+    f"{EVENT}reports/": (ALL, SITE),
+    f"{EVENT}reports/sheet/": (ALL, NOBODY),
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),

@@ -1,0 +1,1 @@
+"""Files for authorities and public registers: case reports, and the tables of adverse events."""

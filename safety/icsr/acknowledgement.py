@@ -1,0 +1,95 @@
+"""Read the acknowledgement of a message, `MCCI_IN200101UV01`: accepted or rejected, and why (ICS-03)."""
+
+from dataclasses import dataclass
+
+from safety.icsr import codes
+from safety.icsr.nodes import Node, all_of, attribute_at, text_at
+from safety.icsr.reading import NotReadable, parsed
+
+# ACK.A.4: the batch was read in full, with errors in some messages, or not at all.
+BATCH_ACCEPTED, BATCH_WITH_ERRORS, BATCH_REJECTED = "AA", "AE", "AR"
+# ACK.B.r.6: the message was loaded, or refused.
+MESSAGE_ACCEPTED, MESSAGE_REFUSED = "CA", "CR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageAcknowledgement:
+    """ACK.B.r: the answer to one message."""
+
+    case_number: str  # ACK.B.r.1
+    receiver_number: str = ""  # ACK.B.r.2
+    receiver: str = ""  # ACK.B.r.3
+    sender: str = ""  # ACK.B.r.4
+    created: str = ""  # ACK.B.r.5
+    code: str = ""  # ACK.B.r.6
+    words: str = ""  # ACK.B.r.7
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether the authority loaded the report."""
+        return self.code == MESSAGE_ACCEPTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchAcknowledgement:
+    """ACK.M and ACK.A: the answer to a batch, with the answers to its messages."""
+
+    number: str = ""  # ACK.M.1
+    sender: str = ""  # ACK.M.2
+    receiver: str = ""  # ACK.M.3
+    sent: str = ""  # ACK.M.4
+    batch_number: str = ""  # ACK.A.1
+    local_number: str = ""  # ACK.A.2
+    batch_sent: str = ""  # ACK.A.3
+    code: str = ""  # ACK.A.4
+    words: str = ""  # ACK.A.5
+    messages: tuple[MessageAcknowledgement, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether the batch and every message of it were accepted."""
+        return self.code == BATCH_ACCEPTED and all(message.accepted for message in self.messages)
+
+
+def acknowledgement_of(content: bytes) -> BatchAcknowledgement:
+    """Return the acknowledgement of a file. Raises NotReadable for another file or an unknown code."""
+    root = parsed(content, "MCCI_IN200101UV01")
+    found = BatchAcknowledgement(
+        number=attribute_at(root, "h:id", "extension"),
+        sender=_device(root, "sender"),
+        receiver=_device(root, "receiver"),
+        sent=attribute_at(root, "h:creationTime", "value"),
+        batch_number=attribute_at(root, "h:acknowledgement/h:targetBatch/h:id", "extension"),
+        local_number=_attention(root, "2", "extension"),
+        batch_sent=_attention(root, "3", "value"),
+        code=attribute_at(root, "h:acknowledgement", "typeCode"),
+        words=text_at(root, "h:acknowledgement/h:acknowledgementDetail/h:text"),
+        messages=tuple(_message(each) for each in all_of(root, "h:MCCI_IN000002UV01")),
+    )
+    if found.code not in (BATCH_ACCEPTED, BATCH_WITH_ERRORS, BATCH_REJECTED):
+        raise NotReadable(f"ACK.A.4 {found.code}")
+    return found
+
+
+def _message(found: Node) -> MessageAcknowledgement:
+    made = MessageAcknowledgement(
+        case_number=attribute_at(found, "h:acknowledgement/h:targetMessage/h:id", "extension"),
+        receiver_number=attribute_at(found, "h:id", "extension"),
+        receiver=_device(found, "receiver"),
+        sender=_device(found, "sender"),
+        created=_attention(found, "1", "value"),
+        code=attribute_at(found, "h:acknowledgement", "typeCode"),
+        words=text_at(found, "h:acknowledgement/h:acknowledgementDetail/h:text"),
+    )
+    if made.code not in (MESSAGE_ACCEPTED, MESSAGE_REFUSED):
+        raise NotReadable(f"ACK.B.r.6 {made.code}")
+    return made
+
+
+def _device(parent: Node, tag: str) -> str:
+    return attribute_at(parent, f"h:{tag}/h:device/h:id", "extension")
+
+
+def _attention(parent: Node, number: str, name: str) -> str:
+    path = f"h:attentionLine[h:keyWordText[@code='{number}'][@codeSystem='{codes.LIST}.24']]/h:value"
+    return attribute_at(parent, path, name)

@@ -1,0 +1,27 @@
+"""What a case report needs and the event does not hold: the coded term, the loaded dictionary, the sponsor's judgement.
+
+A part that is empty is named as missing by the rules of E2B(R3); nothing is invented in its place (ICS-06).
+"""
+
+from dataclasses import dataclass
+
+from safety.icsr.case import CausalityOpinion, CodedTerm, Value
+from safety.icsr.checking import Dictionary
+
+NOT_CODED = CodedTerm()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseSupplement:
+    """Parts of a case from outside the event. expedited: whether the authority must be told within 7 or 15 days."""
+
+    dictionary: Dictionary | None = None
+    term: CodedTerm = NOT_CODED
+    expedited: bool | None = None
+    sponsor_opinions: tuple[CausalityOpinion, ...] = ()
+    history: Value = ""
+    sender: str = ""
+    receiver: str = ""
+
+
+NOTHING = CaseSupplement()
