@@ -5,8 +5,8 @@ from django.urls import path
 from safety import draft_views, listing_views, views
 from safety.dictionaries import views as dictionaries
 from safety.laboratory import views as laboratory
-from safety.terms import views as terms
 from safety.sae_reports import report_views
+from safety.terms import views as terms
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
