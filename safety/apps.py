@@ -12,8 +12,9 @@ class SafetyConfig(AppConfig):
         from audit.trail_reading import row_titles
         from patients import signals
         from patients.casebook import facts
-        from safety import after_death, event_drafts, query_facts, signature_scope
+        from safety import after_death, query_facts, signature_scope
         from safety import row_titles as titles
+        from safety.drafts import event_drafts
         from safety.system_texts import TEXTS
 
         register(TEXTS)

@@ -20,12 +20,12 @@ from patients.participation.lifecycle import lock_patient, lock_patients, refuse
 from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
+from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
-from safety.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_questions import background_of, dates_in, questions_about
 from safety.late_reports import note_late_report
 from safety.models import FACTS, AdverseEvent
-from safety.stopping import lock_for_rules, watch
+from safety.stopping.watching import lock_for_rules, watch
 
 
 class StaleEvent(Exception):

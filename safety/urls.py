@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from safety import draft_views, listing_views, views
+from safety import views
+from safety.drafts import draft_views
+from safety.listing import listing_views
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 

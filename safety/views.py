@@ -22,7 +22,7 @@ from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.assessment import assess_and_sign
 from safety.classification import is_fatal
-from safety.draft_views import draft_of, kept
+from safety.drafts.draft_views import draft_of, kept
 from safety.event_questions import backgrounds_of
 from safety.forms import (
     AfterLockForm,
@@ -44,8 +44,8 @@ from safety.labels import (
     grade_tag,
     since_text,
 )
+from safety.listing.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.models import AdverseEvent, EventDraft
-from safety.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.timing import since
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P

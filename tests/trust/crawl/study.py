@@ -26,7 +26,7 @@ from patients.queries import threads
 from patients.review import locks
 from protocol.values.moments import Moment
 from reports.audit_trail.saved_views import save_view
-from safety.event_drafts import keep_event_draft
+from safety.drafts.event_drafts import keep_event_draft
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.study import product_chain, samples

@@ -5,8 +5,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from safety import labels
+from safety.listing.reviews import TONES, review_state
 from safety.models import AdverseEvent
-from safety.reviews import TONES, review_state
 from trials.listing import Column, choice_text
 
 

@@ -161,7 +161,7 @@ class AdverseEvent(models.Model):
         verbose_name=_("Related"),
     )
 
-    # Set by safety.reviews.attach_reviews, in one query for all events of a page.
+    # Set by safety.listing.reviews.attach_reviews, in one query for all events of a page.
     signatures: list[Signature]
 
     objects = AdverseEventQuerySet.as_manager()

@@ -15,7 +15,7 @@ from audit.stored_text import system_text
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, refuse_when_locked
 from safety.clocks import hours_deadline
-from safety.draft_clock import draft_clock_start, may_be_serious
+from safety.drafts.draft_clock import draft_clock_start, may_be_serious
 from safety.event_checks import EventAnswers
 from safety.models import AdverseEvent, EventDraft
 from trials.models import Trial

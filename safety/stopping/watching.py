@@ -14,7 +14,7 @@ from protocol.document.stopping import StoppingRule
 from safety import timing
 from safety.classification import UNRELATED_CAUSALITIES
 from safety.models import AdverseEvent
-from safety.stopping_rules import WatchedEvent, firing, is_watched
+from safety.stopping.stopping_rules import WatchedEvent, firing, is_watched
 from trials.holds import hold_by_rule
 from trials.models import Trial
 
