@@ -54,11 +54,6 @@ class Background:
     twins: tuple[int, ...]
 
 
-def term_key(term: str) -> str:
-    """Return a term without case and spaces: `Febrile  Neutropenia` and `febrile neutropenia` are one term."""
-    return "".join(term.split()).casefold()
-
-
 def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:
     """Return what the answers contradict: each other first, then the death, the consent and other events."""
     own = [each for each in findings(event.assessment) if each in OF_ANSWERS]

@@ -13,9 +13,10 @@ from patients.models import Consent, Patient
 from patients.participation.death import Death, deaths_of
 from patients.participation.questions import Question
 from protocol.document.document import Protocol
+from protocol.document.reference_safety import term_key
 from protocol.values.moments import Moment
 from safety.classification import EventFinding
-from safety.contradictions import Background, Contradiction, EventDates, contradictions, term_key
+from safety.contradictions import Background, Contradiction, EventDates, contradictions
 from safety.event_checks import EventAnswers, assessment_of
 from safety.models import AdverseEvent
 from trials.reader import shown_moment
