@@ -14,6 +14,8 @@ from protocol.values.moments import Moment, before
 NONE_OF_THESE = "none_of_these"
 UNRELATED_CAUSALITIES = frozenset(code for code, related in CAUSALITIES.items() if not related)
 FATAL = "fatal"
+# Reported like serious events though nobody may have come to harm (CTR Annex III 2.1(2)).
+KINDS_WITH_A_CLOCK = frozenset({"medication_error", "pregnancy", "misuse", "product_defect"})
 OVER = frozenset({"recovered", "sequelae", FATAL})
 NOT_OVER = frozenset({"recovering", "not_recovered"})
 
@@ -138,12 +140,17 @@ def lowers(investigator: str, sponsor: str) -> bool:
 
     The investigator's missing opinion is none that could be lowered.
     """
-    return bool(investigator) and related(investigator) and bool(sponsor) and not related(sponsor)
+    return bool(investigator) and related(investigator) and not related(sponsor)
 
 
 def is_fatal(answers: EventAssessment) -> bool:
     """Return whether grade, outcome or seriousness states that the event was fatal."""
     return any(signs_of_death(answers).values())
+
+
+def is_reported(kind: str) -> bool:
+    """Return whether a kind of report has the clock of a serious event, whatever its answers are (SAF-07)."""
+    return kind in KINDS_WITH_A_CLOCK
 
 
 def is_life_threatening(seriousness: Collection[str]) -> bool:

@@ -3,14 +3,17 @@
 from django.urls import path
 
 from safety import views
+from safety.course import course_views
 from safety.drafts import draft_views
 from safety.listing import listing_views
+from safety.sponsor import case_views
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
 app_name = "safety"
 urlpatterns = [
     path("adverse-events/", listing_views.listing, name="listing"),
+    path("adverse-events/cases/", case_views.cases, name="cases"),
     path("adverse-events/sign/", listing_views.sign, name="sign"),
     path("patients/<str:code>/adverse-events/new/", views.report, name="report"),
     path("patients/<str:code>/adverse-events/new/keep/", draft_views.keep, name="report-keep"),
@@ -24,4 +27,11 @@ urlpatterns = [
     path(f"{EVENT}amend/", views.amend, name="amend"),
     path(f"{EVENT}sponsor/", views.sponsor, name="sponsor"),
     path(f"{EVENT}error/", views.strike_out, name="strike-out"),
+    path(f"{EVENT}grade/", course_views.grade, name="grade"),
+    path(f"{EVENT}grades/<number:row>/strike-out/", course_views.strike_grade, name="grade-strike"),
+    path(f"{EVENT}link/", course_views.link, name="link"),
+    path(f"{EVENT}links/<number:row>/strike-out/", course_views.strike_link, name="link-strike"),
+    path(f"{EVENT}case/", case_views.case, name="case"),
+    path(f"{EVENT}case/<number:clock>/decide/", case_views.decide, name="case-decide"),
+    path(f"{EVENT}case/<number:clock>/follow-up/", case_views.follow_up, name="case-follow-up"),
 ]

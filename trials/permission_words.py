@@ -24,6 +24,7 @@ WORDS: dict[P, Promise] = {
     P.SEE_TREATMENT: _("know the treatment"),
     P.UPLOAD_ALLOCATION: _("upload a sealed allocation list"),
     P.UNBLIND: _("unblind one patient in an emergency"),
+    P.JUDGE_CASE: _("judge the expectedness of serious events, decide on their report"),
     P.UNBLIND_SUSAR: _("unblind one patient for the report of a SUSAR"),
     P.REPORT_EXPOSURE: _("record that somebody came to know the treatment of a patient"),
     P.RAISE_QUERY: _("raise and close queries"),

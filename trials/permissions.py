@@ -23,6 +23,7 @@ class Permission(StrEnum):
     UPLOAD_ALLOCATION = "upload_allocation"
     UNBLIND = "unblind"
     UNBLIND_SUSAR = "unblind_susar"
+    JUDGE_CASE = "judge_case"
     REPORT_EXPOSURE = "report_exposure"
     RAISE_QUERY = "raise_query"
     ANSWER_QUERY = "answer_query"

@@ -169,8 +169,8 @@ class SponsorSafety(Role):
     code = "sponsor_safety"
     title = _("Drug safety of the sponsor")
     description = _(
-        "Receives serious adverse events, blinded, asks about them, may hold the trial, and unblinds one patient for "
-        "the report of a SUSAR."
+        "Receives serious adverse events, blinded, judges causality and expectedness, decides on the report, asks "
+        "about events, may hold the trial, and unblinds one patient for the report of a SUSAR."
     )
     permissions = frozenset(
         {
@@ -179,6 +179,7 @@ class SponsorSafety(Role):
             P.RAISE_QUERY,
             P.SEE_TRAIL,
             P.UNBLIND_SUSAR,
+            P.JUDGE_CASE,
             P.REPORT_EXPOSURE,
             P.HOLD_TRIAL,
         }

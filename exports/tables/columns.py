@@ -30,6 +30,14 @@ class TableColumn:
         return self.sources if self.computed else (self.source,)
 
 
+def column(name: str, label: str, source: str = "", *, free_text: bool = False) -> TableColumn:
+    """Return a column; its source is its name unless another is given."""
+    return TableColumn(name=name, source=source or name, label=label, free_text=free_text)
+
+
+PATIENT = column("patient", "Subject code", "patient__code")
+
+
 @dataclass(frozen=True)
 class StudyTable:
     """One file: its columns, and a function that yields its rows."""

@@ -1,19 +1,30 @@
-"""Models of adverse events and their drafts."""
+"""Models of adverse events, their drafts, grades and links, and of the sponsor's cases."""
 
+from safety.models.cases import CaseClock, CaseDecision
+from safety.models.drafts import EventDraft
 from safety.models.events import (
     CRITERIA,
     FACTS,
     NOT_OF_SPECIAL_INTEREST,
     AdverseEvent,
     AdverseEventQuerySet,
-    EventDraft,
 )
+from safety.models.grades import EventGrade
+from safety.models.links import EventLink
+from safety.models.opinions import CAUSES, SPONSOR_CAUSES, SPONSOR_COLUMNS
 
 __all__ = [
+    "CAUSES",
     "CRITERIA",
     "FACTS",
     "NOT_OF_SPECIAL_INTEREST",
+    "SPONSOR_CAUSES",
+    "SPONSOR_COLUMNS",
     "AdverseEvent",
     "AdverseEventQuerySet",
+    "CaseClock",
+    "CaseDecision",
     "EventDraft",
+    "EventGrade",
+    "EventLink",
 ]

@@ -18,7 +18,9 @@ from safety.classification import (
     classify,
     death_differs,
     findings,
+    is_fatal,
     is_life_threatening,
+    is_reported,
     lowers,
     related,
     related_by_either,
@@ -242,6 +244,28 @@ def test_a_later_answer_never_takes_back_what_was_certain(answers, expected):
     for name in ("sae", "ar", "sar", "sesar", "susar"):
         if getattr(known, name) is not None:
             assert getattr(later, name) is getattr(known, name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fatal"),
+    [
+        ({}, False),
+        ({"grade": 5}, True),
+        ({"outcome": "fatal"}, True),
+        ({"seriousness": frozenset({"results_in_death"})}, True),
+        ({"grade": 4, "seriousness": frozenset({"life_threatening"})}, False),
+    ],
+)
+def test_one_sign_of_death_makes_an_event_fatal(changed, fatal):
+    """SAF-02: grade, outcome or criterion; nothing else."""
+    assert is_fatal(answers(**changed)) is fatal
+
+
+def test_some_kinds_of_report_have_a_clock_without_harm():
+    """SAF-07."""
+    with_clock = {kind for kind in ("", "medication_error", "pregnancy", "misuse", "product_defect", "lack_of_efficacy")
+                  if is_reported(kind)}  # fmt: skip
+    assert with_clock == {"medication_error", "pregnancy", "misuse", "product_defect"}
 
 
 def test_life_threatening_is_what_was_ticked():

@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("dosing:listing", gettext_lazy("Infusions"), "syringe"),
             ("dosing:stock", gettext_lazy("Stock"), "package"),
             ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
+            ("safety:cases", gettext_lazy("Cases"), "shield-alert"),
             ("patients:deviations", gettext_lazy("Deviations"), "split"),
             ("reports:holds", gettext_lazy("Holds"), "octagon-pause"),
             ("patients:contacts", gettext_lazy("Contacts"), "phone"),
