@@ -227,10 +227,24 @@ def draft_clock_text(reading: ClockReading) -> str:
     return text % {"clock": clock_text(reading)}
 
 
-def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
-    """Return the clock as a tag; empty for an event without a clock."""
+def clock_tag(event: AdverseEvent, now: datetime | None = None, zone: str = "UTC") -> SafeString | str:
+    """Return the clock of the site as a tag, and that of the sponsor with its day; empty without a clock.
+
+    What came of the sponsor's clock is not told, so that it is the same in both arms. zone: of the site.
+    """
     reading = event.clock(now or timezone.now())
-    return tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text)) if reading else ""
+    if reading is None:
+        return ""
+    site = tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text))
+    return lines([site, sponsor_tag(event, zone)]) if event.with_sponsor else site
+
+
+def sponsor_tag(event: AdverseEvent, zone: str) -> SafeString:
+    """Return that drug safety has a case, with the next deadline of its clocks if one was started."""
+    if event.case_due_at is None:
+        return tag("checked", _("With sponsor safety"))
+    due = shown_moment(event.case_due_at, zone)
+    return tag("checked", _("With sponsor safety, due %(due)s") % {"due": due})
 
 
 def draft_clock_tag(draft: EventDraft) -> SafeString:

@@ -434,8 +434,8 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
     (
         "safety:grade safety:link",
         _(
-            "Each grade has the day from which it counts, and the event keeps the worst. Links name what has to do with "
-            "the event: medicines, results, stays in hospital, infusions."
+            "Each grade has the day from which it counts, and the event keeps the worst. Links name what has to do "
+            "with the event: medicines, results, stays in hospital, infusions."
         ),
     ),
     (

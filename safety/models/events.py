@@ -74,6 +74,10 @@ class AdverseEventQuerySet(VisibleToMembers):
         """Keep events with a clock, serious or fatal, that are not yet reported to the sponsor."""
         return self.not_in_error().filter(due_at__isnull=False, reported_at=None)
 
+    def without_case(self) -> "AdverseEventQuerySet":
+        """Keep events with a clock of which drug safety has opened no case."""
+        return self.not_in_error().filter(due_at__isnull=False, case_version=0)
+
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
         """Keep events with (or without) a valid review signature."""
         valid = Signature.objects.filter(

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
 from safety.clock_table import ClockKind, Reportable, clocks_started, deadline
-from safety.models import AdverseEvent, CaseClock
+from safety.models import AdverseEvent, AdverseEventQuerySet, CaseClock
 
 
 def start_clocks(event: AdverseEvent, was: Reportable, starts_at: datetime) -> list[CaseClock]:
@@ -32,6 +35,22 @@ def current(clocks: Iterable[CaseClock]) -> list[CaseClock]:
 def next_due(event: AdverseEvent) -> datetime | None:
     """Return the next deadline of the clocks that count, whether or not a report was sent. One query."""
     return min((clock.due_at for clock in current(event.case_clocks.order_by("pk"))), default=None)
+
+
+def undecided(clocks: QuerySet[CaseClock]) -> QuerySet[CaseClock]:
+    """Keep the clocks that count and have no decision. Reads decisions: only for drug safety."""
+    later = CaseClock.objects.filter(event=OuterRef("event"), kind=OuterRef("kind"), pk__gt=OuterRef("pk"))
+    return clocks.filter(Q(decision=None) & ~Exists(later), event__in_error_reason="")
+
+
+def case_counts(events: AdverseEventQuerySet, clocks: QuerySet[CaseClock], now: datetime) -> dict[str, Any]:
+    """Return how many events have no case, and of the clocks without a decision how many, how many late, the next.
+
+    Two queries. Only for drug safety.
+    """
+    late = Count("pk", filter=Q(due_at__lt=now))
+    found = undecided(clocks).order_by().aggregate(open=Count("pk"), late=late, next=Min("due_at"))
+    return {"waiting": events.without_case().count(), **found}
 
 
 def note_next_due(event: AdverseEvent) -> None:

@@ -5,7 +5,6 @@ Only drug safety opens them: what came of a case depends on the arm (A.8).
 
 from typing import Any
 
-from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -40,8 +39,8 @@ MOST = 200
 @trial_page(see=P.JUDGE_CASE)
 def cases(request: TrialRequest) -> HttpResponse:
     """List the serious events without a case, and the clocks that run, with what came of those that ended."""
-    mine: Any = AdverseEvent.objects.of(request.access).not_in_error().select_related("patient")
-    waiting = mine.filter(due_at__isnull=False, case_version=0).order_by(F("due_at").asc(), "pk")[:MOST]
+    events = AdverseEvent.objects.of(request.access).without_case()
+    waiting = events.select_related("patient").order_by("due_at", "pk")[:MOST]
     rows = CaseClock.objects.visible_to(request.user).filter(patient__trial=request.trial)
     clocks = list(rows.select_related("event__patient").order_by("due_at", "pk")[:MOST])
     decided, now, zone = decisions_of(clocks), timezone.now(), request.trial.time_zone
