@@ -14,6 +14,22 @@ def _draft(row: Any, reader: Reader) -> str:
     return _("Draft %(number)s of an adverse event") % {"number": row.number}
 
 
+def _grade(row: Any, reader: Reader) -> str:
+    return _("Grade %(grade)s of an adverse event") % {"grade": row.grade}
+
+
+def _link(row: Any, reader: Reader) -> str:
+    return _("Link of an adverse event")
+
+
+def _clock(row: Any, reader: Reader) -> str:
+    return _("Clock of the sponsor")
+
+
+def _decision(row: Any, reader: Reader) -> str:
+    return _("Decision on a case")
+
+
 def input_label(name: str) -> str:
     """Return what an input of a draft is called: as the column of the event, if there is one."""
     try:
@@ -25,5 +41,9 @@ def input_label(name: str) -> str:
 TITLES: dict[str, TitleMaker] = {
     "safety.adverseevent": lambda row, reader: f"AE {row.number}{SEPARATOR}{row.term}",
     "safety.eventdraft": _draft,
+    "safety.eventgrade": _grade,
+    "safety.eventlink": _link,
+    "safety.caseclock": _clock,
+    "safety.casedecision": _decision,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

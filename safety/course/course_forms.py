@@ -19,6 +19,12 @@ class GradeForm(EventStepForm):
     def add_fields(self, zone: str) -> None:
         when = _("dd-MMM-yyyy hh:mm, or the part that is known")
         self.fields["since"] = MomentField(label=_("Since"), zone=zone, partial=True, help_text=when)
+        self.fields["known"] = MomentField(
+            label=_("Site learned of the death"),
+            zone=zone,
+            required=False,
+            help_text=_("Only for grade 5 of an event that was not serious: the 24 hours start then."),
+        )
 
     def facts(self) -> dict[str, Any]:
         return {**self.cleaned_data, "grade": int(self.cleaned_data["grade"])}

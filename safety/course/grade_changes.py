@@ -15,26 +15,40 @@ from safety.models import AdverseEvent, EventGrade
 from safety.reporting import amend_event, locked_event
 from trials.reader import shown_moment
 
+FATAL_GRADE = 5
+
 
 @transaction.atomic
 def change_grade(
-    *, event: AdverseEvent, grade: int, since: Moment, by: User, version: int, confirmed: str = ""
+    *,
+    event: AdverseEvent,
+    grade: int,
+    since: Moment,
+    by: User,
+    version: int,
+    known: Moment | None = None,
+    confirmed: str = "",
 ) -> EventGrade:
     """Record that the event has another grade from a moment on. The event keeps the worst of its grades.
 
-    The first change also stores the grade at the onset as a row. Raises StaleEvent if `version` is outdated,
+    The first change also stores the grade at the onset as a row. known: when the site learned of a death, which
+    starts the clock. Raises StaleEvent if `version` is outdated,
     ValidationError for a time before the last change or the onset, after the end or in the future, and Questioned for
     what a worse grade contradicts (grade 5 without a death).
     """
     row, patient = locked_event(event, version)
     since = since.placed(patient.trial.time_zone)
-    known = list(row.grades.in_force())
-    _check(row, known, grade, since)
+    rows = list(row.grades.in_force())
+    _check(row, rows, grade, since)
+    if grade == FATAL_GRADE and row.due_at is None and known is None:
+        raise ValidationError(
+            {"known": _("Enter when the site learned of the death: the 24 hours start then.")}
+        )
     with because(system_text("event.grade_changed")):
-        if not known:
+        if not rows:
             _add(row, row.grade, Moment.from_iso(row.onset, patient.trial.time_zone))
         stored = _add(row, grade, since)
-    _keep_worst(row, system_text("event.grade_changed"), by, confirmed)
+    _keep_worst(row, system_text("event.grade_changed"), by, confirmed, known)
     return stored
 
 
@@ -80,10 +94,16 @@ def _add(row: AdverseEvent, grade: int, since: Moment) -> EventGrade:
     )
 
 
-def _keep_worst(row: AdverseEvent, reason: Text, by: User, confirmed: str) -> None:
+def _keep_worst(
+    row: AdverseEvent, reason: Text, by: User, confirmed: str, known: Moment | None = None
+) -> None:
     worst = max(row.grades.in_force().values_list("grade", flat=True))
     if worst != row.grade:
         changes = EventAnswers(grade=worst)
+        if known is not None and row.due_at is None:
+            changes["serious_aware"] = known
+            if not row.aware:
+                changes["aware"] = known
         amend_event(
             event=row,
             changes=changes,
@@ -95,13 +115,13 @@ def _keep_worst(row: AdverseEvent, reason: Text, by: User, confirmed: str) -> No
         )
 
 
-def _check(row: AdverseEvent, known: list[EventGrade], grade: int, since: Moment) -> None:
-    current = known[-1].grade if known else row.grade
+def _check(row: AdverseEvent, rows: list[EventGrade], grade: int, since: Moment) -> None:
+    current = rows[-1].grade if rows else row.grade
     if grade not in range(1, 6):
         raise ValidationError({"grade": _("Choose the grade.")})
     if grade == current:
         raise ValidationError({"grade": _("The event has this grade already.")})
-    begins = known[-1].since_moment if known else row.onset_moment
+    begins = rows[-1].since_moment if rows else row.onset_moment
     if before(since, begins):
         words = _("The grade cannot change before the last one began (%(since)s).")
         raise ValidationError({"since": words % {"since": shown_moment(begins)}})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crispy_forms.layout import Layout
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -25,8 +26,8 @@ class CaseForm(StepForm):
         self.event = event
         kwargs.setdefault("initial", _shown(event))
         super().__init__(*args, **kwargs)
+        self.helper.layout = Layout(answers(self), "version")
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=event.case_version)
-        self.helper.layout = answers(self)
 
     def add_fields(self, zone: str) -> None:
         rules = self.event.patient.protocol.rules

@@ -265,7 +265,8 @@ class TestPages:
     def posted(self, event, **changed) -> dict:
         return {
             "sponsor_aware": f"{ago(days=2).wall:%d-%b-%Y %H:%M}", "sponsor_causality": "",
-            "expectedness": "unexpected", "reference_version": "1.0", "sponsor_comment": "", "version": str(event.case_version), **changed,
+            "expectedness": "unexpected", "reference_version": "1.0", "sponsor_comment": "",
+            "version": str(event.case_version), **changed,
         }  # fmt: skip
 
     def test_drug_safety_opens_judges_and_decides_through_its_pages(self, event, officer):

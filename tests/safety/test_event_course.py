@@ -90,10 +90,15 @@ class TestGrades:
             graded(event, doctor, 3)
 
     def test_grade_5_without_a_death_is_asked_about(self, event, doctor):
-        """SAF-02."""
-        with pytest.raises((Questioned, ValidationError)):
+        """SAF-02: and it starts the clock of a fatal event."""
+        with pytest.raises(ValidationError, match="learned of the death"):
             graded(event, doctor, 5)
+        with pytest.raises(Questioned) as asked:
+            graded(event, doctor, 5, known=ago(days=1))
         assert not EventGrade.objects.exists()
+        graded(event, doctor, 5, known=ago(days=1), confirmed=asked.value.token)
+        assert again(event).grade == 5
+        assert again(event).due_at is not None
 
     def test_a_grade_that_is_struck_out_stays_and_no_longer_counts(self, event, doctor):
         """SAF-09."""
