@@ -91,6 +91,7 @@ def _add(row: AdverseEvent, grade: int, since: Moment) -> EventGrade:
         grade=grade,
         since=since.iso,
         since_earliest=since.earliest,
+        after_lock_reason=row.after_lock_reason,
     )
 
 

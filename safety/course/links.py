@@ -43,7 +43,9 @@ def link_event(*, event: AdverseEvent, target: str, role: str, by: User, version
     column = {"record_id": int(number)} if kind == RECORD else {"infusion": int(number)}
     if row.links.in_force().filter(**column).exists():
         raise ValidationError({"target": _("The event is linked to it already.")})
-    return EventLink.objects.create(event=row, patient=patient, role=role, **column)
+    return EventLink.objects.create(
+        event=row, patient=patient, role=role, after_lock_reason=row.after_lock_reason, **column
+    )
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from patients.models import OfPatient, Patient
 from protocol.values.moments import Moment
 from safety.models.events import AdverseEvent
@@ -38,6 +38,8 @@ class EventGrade(models.Model):
     since = models.CharField(_("Since"), max_length=60)
     since_earliest = models.DateTimeField(_("Since earliest"))
     in_error_reason = models.TextField(_("Entered in error because"), blank=True)
+    # As that of its event: without one it is locked with the patient.
+    after_lock_reason = models.TextField(_("Reported after the lock because"), blank=True)
     recorded_at = models.DateTimeField(_("Recorded at"), default=timezone.now)
 
     objects = GradeQuerySet.as_manager()
@@ -46,6 +48,7 @@ class EventGrade(models.Model):
         trial="patient__trial_id",
         signed_content=("grade", "since", "in_error_reason"),
         covered_by=("event", "patient"),
+        locks=Locks(parents=("patient", "patient__trial"), freezes=False, unless="after_lock_reason"),
     )
 
     class Meta:

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from patients.models import OfPatient, Patient, Record
 from safety.models.events import AdverseEvent
 
@@ -45,10 +45,16 @@ class EventLink(models.Model):
     infusion = models.PositiveIntegerField(_("Infusion"), null=True)
     role = models.CharField(_("Relation"), max_length=12, choices=Role)
     in_error_reason = models.TextField(_("Entered in error because"), blank=True)
+    # As that of its event: without one it is locked with the patient.
+    after_lock_reason = models.TextField(_("Reported after the lock because"), blank=True)
     recorded_at = models.DateTimeField(_("Recorded at"), default=timezone.now)
 
     objects = LinkQuerySet.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        locks=Locks(parents=("patient", "patient__trial"), freezes=False, unless="after_lock_reason"),
+    )
 
     class Meta:
         verbose_name = _("Link of an adverse event")

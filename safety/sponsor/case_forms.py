@@ -83,7 +83,7 @@ def _shown(event: AdverseEvent) -> dict[str, Any]:
     return {"sponsor_aware": aware, **{name: getattr(event, name) for name in names}}
 
 
-class DecisionForm(StepForm):
+class CaseDecisionForm(StepForm):
     """What came of a case: sent, or not reportable."""
 
     result = forms.ChoiceField(

@@ -16,7 +16,7 @@ from patients.views.participation import patient_of, step
 from safety.event_pages import event_address, event_of
 from safety.labels import Wording, class_tag, clock_tag
 from safety.models import AdverseEvent, CaseClock, CaseDecision
-from safety.sponsor.case_forms import CaseForm, DecisionForm, FollowUpForm
+from safety.sponsor.case_forms import CaseDecisionForm, CaseForm, FollowUpForm
 from safety.sponsor.case_words import (
     CLOCK_TITLES,
     GROUNDS,
@@ -130,10 +130,10 @@ def decide(request: TrialRequest, code: str, number: int, clock: int) -> HttpRes
     patient = patient_of(request, code)
     found = _clock_of(request, patient, number, clock)
 
-    def do(form: DecisionForm) -> bool:
+    def do(form: CaseDecisionForm) -> bool:
         return form.run(decide_case, clock=found, by=request.user, **form.cleaned_data)
 
-    return _step(request, patient, found, DecisionForm, _("Record the decision"), do)
+    return _step(request, patient, found, CaseDecisionForm, _("Record the decision"), do)
 
 
 @trial_page(see=P.JUDGE_CASE, change=P.JUDGE_CASE)
