@@ -37,7 +37,7 @@ def strike_grade(request: TrialRequest, code: str, number: int, row: int) -> Htt
     """Mark a grade as entered in error."""
     patient = patient_of(request, code)
     event = event_of(request, patient, number)
-    found = get_object_or_404(EventGrade.objects.in_force(), event=event, number=row)
+    found = get_object_or_404(EventGrade.objects.in_force(), event=event, pk=row)
     found.event = event
 
     def do(form: StrikeOutForm) -> bool:

@@ -151,7 +151,9 @@ class TestGrades:
         assert bad.status_code == 422
         assert "before the last one began" in text_of(bad)
         struck = web.post(
-            place(event, "grade-strike", 2), {"reason": "Typed twice", "version": "2"}, follow=True
+            place(event, "grade-strike", event.grades.get(number=2).pk),
+            {"reason": "Typed twice", "version": "2"},
+            follow=True,
         )
         assert "Typed twice" in text_of(struck)
 
