@@ -44,7 +44,7 @@ def severity(grade: int | None, *, fatal: bool, life_threatening: bool) -> int |
     if fatal:
         return FATAL_GRADE
     if life_threatening:
-        return max(grade or 0, LIFE_THREATENING_GRADE)
+        return max(grade or LIFE_THREATENING_GRADE, LIFE_THREATENING_GRADE)
     return grade
 
 

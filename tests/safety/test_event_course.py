@@ -150,11 +150,9 @@ class TestGrades:
         bad = web.post(place(event, "grade"), {"grade": "4", "since": "01-Jan-2020", "version": "2"})
         assert bad.status_code == 422
         assert "before the last one began" in text_of(bad)
-        struck = web.post(
-            place(event, "grade-strike", event.grades.get(number=2).pk),
-            {"reason": "Typed twice", "version": "2"},
-            follow=True,
-        )
+        wrong = event.grades.get(number=2).pk
+        sent = {"reason": "Typed twice", "version": "2"}
+        struck = web.post(place(event, "grade-strike", wrong), sent, follow=True)
         assert "Typed twice" in text_of(struck)
 
 

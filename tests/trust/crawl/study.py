@@ -31,6 +31,7 @@ from safety.course.links import link_event
 from safety.drafts.event_drafts import keep_event_draft
 from safety.models import AdverseEvent
 from safety.sponsor.cases import judge_case
+from safety.sponsor.decisions import decide_case
 from tests.support import build
 from tests.support.study import product_chain, samples
 from tests.support.study.deviations import added
@@ -110,7 +111,7 @@ def _concerning_persons(patient: Patient, doctor: User, word: str) -> None:
     learned = Moment.from_datetime(timezone.now() - timedelta(days=1), found.time_zone)
     event = build.event(
         patient=patient, by=doctor, description=f"Seen by Maria of {word}",
-        seriousness=frozenset({"hospitalisation"}), aware=learned,
+        seriousness=frozenset({"life_threatening"}), aware=learned,
     )  # fmt: skip
     _followed(event, doctor, learned)
     with acting(user=doctor, role="investigator", origin="web"):
@@ -138,6 +139,7 @@ def _followed(event: AdverseEvent, doctor: User, learned: Moment) -> None:
             event=event, version=0, by=officer, sponsor_aware=learned, sponsor_causality="possible",
             expectedness="unexpected", reference_version="1.0",
         )  # fmt: skip
+        decide_case(clock=event.case_clocks.get(), result="sent", at=learned, by=officer)
 
 
 def _contacted(patient: Patient, doctor: User, word: str) -> None:
