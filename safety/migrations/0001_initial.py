@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'Grade of an adverse event',
-                'ordering': ['since_earliest', 'number'],
+                'ordering': ['number'],
                 'constraints': [models.UniqueConstraint(fields=('event', 'number'), name='grade_number_once_per_event'), models.CheckConstraint(condition=models.Q(('grade__gte', 1), ('grade__lte', 5)), name='changed_grade_is_1_to_5', violation_error_message='The grade is 1 to 5.')],
             },
         ),

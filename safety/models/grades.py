@@ -53,7 +53,7 @@ class EventGrade(models.Model):
 
     class Meta:
         verbose_name = _("Grade of an adverse event")
-        ordering = ["since_earliest", "number"]
+        ordering = ["number"]
         constraints = [
             models.UniqueConstraint(fields=["event", "number"], name="grade_number_once_per_event"),
             models.CheckConstraint(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from safety import choices
+from safety.classification import is_fatal, is_life_threatening
 from safety.clock_table import ClockKind
 from safety.labels import CLOCK_TONES, Wording, clock_text, tag
 from safety.models import AdverseEvent, CaseClock, CaseDecision
@@ -69,9 +70,10 @@ def shown_clocks(event: AdverseEvent, zone: str) -> list[ShownClock]:
 
 def proposal(event: AdverseEvent) -> Expectation:
     """Return what the reference safety information says about an event. No query."""
-    trial, state = event.patient.trial, event.reportable
-    fatal = event.grade == 5 or event.results_in_death or event.outcome == AdverseEvent.Outcome.FATAL
-    counts_as = severity(event.grade, fatal=fatal, life_threatening=state.grave and not fatal)
+    trial = event.patient.trial
+    counts_as = severity(
+        event.grade, fatal=is_fatal(event.answers), life_threatening=is_life_threatening(event.seriousness)
+    )
     return expectation(
         trial.rules.safety.reference,
         terms=[event.term],

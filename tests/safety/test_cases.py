@@ -157,9 +157,12 @@ class TestJudging:
         """CLK-06."""
         event = judged(event, officer)
         with pytest.raises(ValidationError, match="Say why"):
-            judged(event, officer, sponsor_aware=ago(days=2, hours=30))
+            judged(event, officer, sponsor_aware=ago(days=2, hours=23, minutes=50))
         event = judged(
-            event, officer, sponsor_aware=ago(days=2, hours=30), reason="The mail was read earlier"
+            event,
+            officer,
+            sponsor_aware=ago(days=2, hours=23, minutes=50),
+            reason="The mail was read earlier",
         )
         first, second = event.case_clocks.order_by("pk")
 
