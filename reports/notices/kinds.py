@@ -237,17 +237,17 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
         yield day, str(access.trial), address("documents:listing", access.trial.slug)
 
 
-STAGES_OF_REPORT = {
+STAGES_OF_REPORT: dict[str, str | Promise] = {
     Stage.HALF: _("A report to the sponsor is due: half of the time has passed"),
     Stage.CLOSE: _("A report to the sponsor is due: 80 % of the time has passed"),
     Stage.OVERDUE: _("A report to the sponsor is overdue"),
 }
-STAGES_OF_DRAFT = {
+STAGES_OF_DRAFT: dict[str, str | Promise] = {
     Stage.HALF: _("A draft of an adverse event is unreported: half of the time has passed"),
     Stage.CLOSE: _("A draft of an adverse event is unreported: 80 % of the time has passed"),
     Stage.OVERDUE: _("A draft of an adverse event is unreported and overdue"),
 }
-STAGES_OF_CASE = {
+STAGES_OF_CASE: dict[str, str | Promise] = {
     Stage.HALF: _("A report to the authority is due: half of the time has passed"),
     Stage.CLOSE: _("A report to the authority is due: 80 % of the time has passed"),
     Stage.OVERDUE: _("A report to the authority is overdue"),
