@@ -1,5 +1,6 @@
 """Pages of the course of an event: another grade, a link; and striking either out."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -129,10 +130,7 @@ def _page(
     do: Any,
     **context: Any,
 ) -> HttpResponse:
-    def make(*args: Any, **kwargs: Any) -> EventStepForm:
-        form: EventStepForm = form_class(*args, event=event, **kwargs)
-        return form
-
+    make: Any = partial(form_class, event=event)
     return step(
         request,
         make,
@@ -141,5 +139,5 @@ def _page(
         lambda form: event_address(event),
         patient=patient,
         event=event,
-        **context,  # type: ignore[arg-type]
+        **context,
     )
