@@ -6,7 +6,6 @@ from typing import Any, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,7 +22,7 @@ from safety.classification import NONE_OF_THESE
 from safety.clock_table import Reportable
 from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
-from safety.event_questions import background_of, dates_in, questions_about
+from safety.event_questions import KnownEvent, background_of, dates_in, known_events, questions_about
 from safety.late_reports import note_late_report
 from safety.models import FACTS, AdverseEvent
 from safety.sponsor.case_clocks import note_next_due, start_clocks
@@ -63,17 +62,17 @@ def report_event(
         _refuse_after_lock(patient, answers)
     else:
         refuse_when_locked(patient)
-    # Checked under the lock, so that the second click finds the event of the first.
-    if save_key and (existing := patient.adverse_events.filter(save_key=save_key).first()):
-        return existing
+    # Read under the lock, so that the second click finds the event of the first.
+    known = known_events(patient)
+    if save_key and (existing := next((each for each in known if each.save_key == save_key), None)):
+        return patient.adverse_events.get(pk=existing.pk)
     draft = open_draft(patient, save_key)
     stored = columns(patient, answers, draft_clock_at=clock_of_draft(draft))
-    ask(_questions(patient, answers), confirmed)
-    last = patient.adverse_events.aggregate(last=Max("number"))["last"] or 0
+    ask(_questions(patient, answers, known=known), confirmed)
     event = AdverseEvent.objects.create(
         trial_id=patient.trial_id,
         patient=patient,
-        number=last + 1,
+        number=max((each.number for each in known), default=0) + 1,
         save_key=save_key,
         after_lock_reason=after_lock_reason,
         **stored,
@@ -253,11 +252,13 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> Advers
     return row
 
 
-def _questions(patient: Patient, answers: EventAnswers, number: int = 0) -> list[Question]:
+def _questions(
+    patient: Patient, answers: EventAnswers, number: int = 0, known: Sequence[KnownEvent] | None = None
+) -> list[Question]:
     """Return what the answers contradict. Reads the death, the first consent and the patient's other events."""
     answers = normalised(answers, patient.protocol.rules.trial.site.time_zone)
-    known = background_of(patient, answers["term"], answers.get("onset"), number=number)
-    return questions_about(patient, dates_in(answers), known)
+    found = background_of(patient, answers["term"], answers.get("onset"), number=number, events=known)
+    return questions_about(patient, dates_in(answers), found)
 
 
 def _required_reason(reason: Text) -> Text:

@@ -1,9 +1,12 @@
 """The whole life of an event: grades over time, links, kinds of their own, other causes, times of a report."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -266,3 +269,18 @@ class TestTimes:
     def test_an_event_before_any_infusion_is_not_treatment_emergent(self, web, event):
         """SAF-15."""
         assert "Not treatment-emergent" in web.get(page(event)).context["emergent"]
+
+
+def test_an_event_is_saved_in_one_request_with_few_statements(web, patient):
+    """Budget of the event form: twelve statements, besides who is asking (three) and the transaction."""
+    web.post(new(patient), typed(patient, save_key="first", term="Cough"))
+    with CaptureQueriesContext(connection) as found:
+        answer = web.post(new(patient), typed(patient))
+    counted = [
+        each["sql"]
+        for each in found
+        if not re.match(r'SAVEPOINT|RELEASE|BEGIN|COMMIT|SELECT "(django_session|accounts_user|trials_delegation)"', each["sql"])
+    ]  # fmt: skip
+
+    assert answer.status_code == 302
+    assert len(counted) <= 12, counted
