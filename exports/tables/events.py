@@ -67,6 +67,7 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         column("grade", "CTCAE grade"),
         column("since", "Since (ISO 8601 prefix, or date and time with zone)"),
         column("in_error_reason", "Entered in error because", free_text=True),
+        column("after_lock_reason", "Reported after the lock because", free_text=True),
         column("recorded_at", "Recorded at (UTC)"),
     ),
     "event_links": (
@@ -78,6 +79,7 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         column("infusion", "Number of the infusion"),
         column("role", "Relation to the event"),
         column("in_error_reason", "Entered in error because", free_text=True),
+        column("after_lock_reason", "Reported after the lock because", free_text=True),
         column("recorded_at", "Recorded at (UTC)"),
     ),
     # Not what came of a case: that depends on the arm.

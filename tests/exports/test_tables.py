@@ -65,7 +65,7 @@ def test_a_column_may_be_computed_from_several_stored_values(trial, monkeypatch)
         study.PATIENT,
         study._computed("days", "Days of the window", length, "window_from", "window_to"),
         study._computed("was_held", "Held", lambda held: held is not None, "held_on"),
-        study._col("visit", "Visit", "code"),
+        study.column("visit", "Visit", "code"),
     )
     monkeypatch.setitem(study.COLUMNS, "visits", made)
     rows = rows_of(trial, "visits")
