@@ -325,6 +325,8 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "table": "patients.patient",
         "entry": 1,
         "movement": 1,
+        "row": 1,
+        "clock": 1,
     }
 
 
