@@ -13,8 +13,9 @@ class SafetyConfig(AppConfig):
         from patients import signals
         from patients.casebook import facts
         from patients.participation import infusion_links
-        from safety import after_death, event_drafts, infusion_events, query_facts, signature_scope
+        from safety import after_death, infusion_events, query_facts, signature_scope
         from safety import row_titles as titles
+        from safety.drafts import event_drafts
         from safety.system_texts import TEXTS
 
         register(TEXTS)

@@ -8,15 +8,18 @@ from accounts.models import User
 from audit.models import Meaning
 from audit.stored_text import system_text
 from patients.participation.lifecycle import lock_patient
-from safety.models import AdverseEvent
+from safety.event_checks import EventAnswers
+from safety.models import CAUSES, AdverseEvent
 from safety.reporting import StaleEvent, amend_event, review_events
 
 
 @transaction.atomic
 def assess_and_sign(
-    *, event: AdverseEvent, version: int, password: str, by: User, causality: str = ""
+    *, event: AdverseEvent, version: int, password: str, by: User, causality: str = "", **causes: str
 ) -> AdverseEvent:
     """Store the causality of an event that has none, and sign its review; both or neither.
+
+    causes: to what else it is due, by column (`CAUSES`); blank: not judged.
 
     The causality of an assessed event stays: it is changed with a reason of its own (AUD-04). Raises StaleEvent if
     `version` is outdated, ValidationError for a wrong password, without a causality, and for an event that cannot
@@ -31,7 +34,8 @@ def assess_and_sign(
         if not causality:
             raise ValidationError({"causality": _("Choose the causality: it is signed with the event.")})
         reason = system_text("event.assessed")
-        row = amend_event(event=row, changes={"causality": causality}, reason=reason, version=version, by=by)
+        changes = EventAnswers(causality=causality, **{name: causes.get(name, "") for name in CAUSES})  # type: ignore[typeddict-item]
+        row = amend_event(event=row, changes=changes, reason=reason, version=version, by=by)
     versions = {row.pk: row.version}
     review_events(events=[row], versions=versions, by=by, password=password, meaning=Meaning.REVIEW)
     return row

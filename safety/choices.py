@@ -30,6 +30,16 @@ def seriousness() -> Choices:
     return [(name, _label(name)) for name in (*CRITERIA, NONE_OF_THESE)]
 
 
+def causes() -> dict[str, str]:
+    """Return what else an event may be due to, by column."""
+    return {
+        "causality_infusion": _("Due to the infusion procedure"),
+        "causality_premedication": _("Due to the premedication"),
+        "causality_procedure": _("Due to a study procedure"),
+        "causality_disease": _("Due to the disease"),
+    }
+
+
 def _label(name: str) -> str:
     return str(AdverseEvent._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
 

@@ -5,8 +5,9 @@ Days are counted on the site's calendar: the day of awareness is day 0, and the 
 the last day, Sundays included (CLK-03).
 """
 
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -73,8 +74,26 @@ def days_deadline(aware_at: datetime, *, days: int, zone: str) -> datetime:
     Seven days for a fatal or life-threatening SUSAR, fifteen for another (CTR Art. 42(2)).
     Raises ValueError for a time without a zone.
     """
+    return _end_of_day(_day_at_site(aware_at, zone) + timedelta(days=days), zone)
+
+
+def months_deadline(starts_at: datetime, *, months: int, zone: str) -> datetime:
+    """Return the last microsecond of the same day `months` calendar months later at the site, in UTC.
+
+    In a shorter month it is the month's last day. Raises ValueError for a time without a zone.
+    """
+    day = _day_at_site(starts_at, zone)
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = monthrange(year, month + 1)[1]
+    return _end_of_day(date(year, month + 1, min(day.day, last)), zone)
+
+
+def _day_at_site(moment: datetime, zone: str) -> date:
+    return _utc(moment).astimezone(ZoneInfo(zone)).date()
+
+
+def _end_of_day(last_day: date, zone: str) -> datetime:
     site = ZoneInfo(zone)
-    last_day = _utc(aware_at).astimezone(site).date() + timedelta(days=days)
     # Local midnight first, then UTC: the last day may have 23 or 25 hours.
     midnight_after = datetime.combine(last_day + timedelta(days=1), time(), tzinfo=site)
     return midnight_after.astimezone(UTC) - timedelta(microseconds=1)

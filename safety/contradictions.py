@@ -10,7 +10,6 @@ from enum import StrEnum, auto
 
 from protocol.values.moments import Moment, before
 from safety.classification import FATAL, EventAssessment, EventFinding, death_differs, findings, is_fatal
-from safety.terms.own_list import same_term_key
 
 OF_ANSWERS = {
     EventFinding.DEATH_DISAGREES,
@@ -53,11 +52,6 @@ class Background:
     ended_alive: bool
     consent: Moment | None
     twins: tuple[int, ...]
-
-
-def term_key(term: str) -> str:
-    """Return one key for the names of one term: `Febrile  Neutropenia` and `febrile neutropenia`, or two synonyms."""
-    return same_term_key(term)
 
 
 def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:

@@ -16,9 +16,9 @@ from patients.participation.infusion_links import infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices
-from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, serious
+from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, is_reported, serious
 from safety.clocks import hours_deadline
-from safety.models import CRITERIA, AdverseEvent
+from safety.models import CAUSES, CRITERIA, AdverseEvent
 from trials.reader import shown_moment
 
 
@@ -30,6 +30,7 @@ class EventAnswers(TypedDict, total=False):
     learned that the event is serious, if that was later.
     """
 
+    kind: str
     term: str
     description: str
     infusion: int | None
@@ -39,6 +40,11 @@ class EventAnswers(TypedDict, total=False):
     grade: int | None
     seriousness: frozenset[str]
     causality: str
+    causality_infusion: str
+    causality_premedication: str
+    causality_procedure: str
+    causality_disease: str
+    treatment: str
     outcome: str
     action_taken: str
     aesi: str
@@ -58,6 +64,7 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
         return Moment.from_iso(text, zone) if text else None
 
     return EventAnswers(
+        kind=event.kind,
         term=event.term,
         description=event.description,
         infusion=event.infusion,
@@ -67,6 +74,11 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
         grade=event.grade,
         seriousness=event.seriousness,
         causality=event.causality,
+        causality_infusion=event.causality_infusion,
+        causality_premedication=event.causality_premedication,
+        causality_procedure=event.causality_procedure,
+        causality_disease=event.causality_disease,
+        treatment=event.treatment,
         outcome=event.outcome,
         action_taken=event.action_taken,
         aesi=event.aesi,
@@ -133,10 +145,12 @@ def missing(answers: EventAnswers, rules: Protocol) -> Errors:
 
 def unknown(answers: EventAnswers, rules: Protocol) -> Errors:
     """Return a message for each answer that is not one of the choices."""
+    scale = [code for code, _title in choices.causalities(rules)]
     offered = {
+        "kind": AdverseEvent.Kind.values,
+        **dict.fromkeys(("causality", *CAUSES), scale),
         "ongoing": AdverseEvent.Ongoing.values,
         "grade": range(1, 6),
-        "causality": [code for code, _title in choices.causalities(rules)],
         "outcome": AdverseEvent.Outcome.values,
         "action_taken": AdverseEvent.Action.values,
         "aesi": [code for code, _title in choices.special_interests(rules)],
@@ -167,12 +181,13 @@ def assessment_of(answers: EventAnswers) -> EventAssessment:
 
 
 def has_clock(answers: EventAnswers) -> bool:
-    """Return whether the event has to be reported within hours: it is serious, or fatal by its grade or outcome alone.
+    """Return whether the event has to be reported within hours: serious, or fatal by its grade or outcome alone.
 
-    A fatal event counts as “results in death” for the clock, whatever its criteria say until they are corrected.
+    A fatal event counts as “results in death” for the clock, whatever its criteria say until they are corrected. A
+    medication error, a pregnancy and a defect of the product are reported like serious events (SAF-07).
     """
     criteria = answers.get("seriousness", frozenset()) & frozenset(CRITERIA)
-    return bool(criteria) or is_fatal(assessment_of(answers))
+    return bool(criteria) or is_fatal(assessment_of(answers)) or is_reported(answers.get("kind", ""))
 
 
 def _infusion(patient: Patient, answers: EventAnswers) -> Errors:
@@ -232,13 +247,13 @@ def _not_in_the_future(name: str, moment: Moment) -> Errors:
 
 def _stored(answers: EventAnswers, rules: Protocol, draft_clock_at: datetime | None) -> dict[str, Any]:
     chosen = answers.get("seriousness", frozenset())
+    texts = ("kind", "description", "causality", *CAUSES, "treatment")
     return {
         "term": answers["term"],
-        "description": answers.get("description", ""),
+        **{name: answers.get(name, "") for name in texts},
         "infusion": answers.get("infusion"),
         "ongoing": answers["ongoing"],
         "grade": answers["grade"],
-        "causality": answers.get("causality", ""),
         "outcome": answers["outcome"],
         "action_taken": answers["action_taken"],
         "aesi": answers.get("aesi", ""),

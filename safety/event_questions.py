@@ -1,9 +1,9 @@
 """What is asked before an adverse event is stored: each contradiction as a question, with the record to correct."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -15,9 +15,10 @@ from patients.participation.questions import Question
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety.classification import EventFinding
-from safety.contradictions import Background, Contradiction, EventDates, contradictions, term_key
+from safety.contradictions import Background, Contradiction, EventDates, contradictions
 from safety.event_checks import EventAnswers, assessment_of
 from safety.models import AdverseEvent
+from safety.terms.own_list import same_term_key
 from trials.reader import shown_moment
 
 FINDINGS: dict[str, str | Promise] = {
@@ -73,13 +74,47 @@ def dates_in(answers: EventAnswers) -> EventDates:
     return EventDates(assessment=assessment_of(answers), onset=onset, end=answers.get("end"))
 
 
-def background_of(patient: Patient, term: str, onset: Moment | None, *, number: int = 0) -> PatientBackground:
-    """Return what other records say about one event. number: its own number, 0 for a new one. Three queries."""
+class KnownEvent(NamedTuple):
+    """What a new event of the patient is compared with."""
+
+    pk: int
+    number: int
+    term: str
+    onset: str
+    save_key: str
+    in_error_reason: str
+
+
+def known_events(patient: Patient) -> list[KnownEvent]:
+    """Return the events of a patient by number, those entered in error too. One query."""
+    rows = patient.adverse_events.order_by("number").values_list(*KnownEvent._fields)
+    return [KnownEvent(*row) for row in rows]
+
+
+def background_of(
+    patient: Patient,
+    term: str,
+    onset: Moment | None,
+    *,
+    number: int = 0,
+    events: Sequence[KnownEvent] | None = None,
+) -> PatientBackground:
+    """Return what other records say about one event. number: its own number, 0 for a new one.
+
+    events: those of the patient, if they are read already. Three queries, two with them.
+    """
     rules = patient.protocol.rules
     death = deaths_of([patient], rules).get(patient.pk)
-    others = patient.adverse_events.not_in_error().exclude(number=number).order_by("number")
-    same = others.filter(onset=onset.iso if onset else "").values_list("number", "term")
-    twins = tuple(each for each, name in same if term_key(name) == term_key(term))
+    others = known_events(patient) if events is None else events
+    began = onset.iso if onset else ""
+    twins = tuple(
+        each.number
+        for each in others
+        if each.number != number
+        and not each.in_error_reason
+        and each.onset == began
+        and same_term_key(each.term) == same_term_key(term)
+    )
     consent = first_consent(patient)
     return _background(patient, death, Moment.from_iso(consent.given) if consent else None, twins)
 
@@ -141,7 +176,7 @@ def _background(
 
 
 def _identity(event: AdverseEvent) -> tuple[int, str, str]:
-    return event.patient_id, term_key(event.term), event.onset
+    return event.patient_id, same_term_key(event.term), event.onset
 
 
 def _same_events(patients: list[int]) -> dict[tuple[int, str, str], list[int]]:
@@ -149,7 +184,7 @@ def _same_events(patients: list[int]) -> dict[tuple[int, str, str], list[int]]:
     found: dict[tuple[int, str, str], list[int]] = defaultdict(list)
     rows = AdverseEvent.objects.filter(patient__in=patients).not_in_error().order_by("number")
     for patient, term, onset, number in rows.values_list("patient_id", "term", "onset", "number"):
-        found[patient, term_key(term), onset].append(number)
+        found[patient, same_term_key(term), onset].append(number)
     return found
 
 

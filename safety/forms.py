@@ -19,7 +19,7 @@ from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
 from safety.event_checks import NOT_AN_INFUSION, EventAnswers, answers_of
-from safety.models import AdverseEvent, EventDraft
+from safety.models import CAUSES, AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
 from safety.terms import picker
 from trials.date_fields import MomentField
@@ -84,12 +84,14 @@ class EventForm(StepForm):
 
     def sections(self) -> list[Any]:
         """Return the field groups in their order on the page."""
-        questions = [name for name in ("causality", "outcome", "action_taken", "aesi") if name in self.fields]
+        asked = ("causality", *CAUSES, "outcome", "action_taken", "aesi", "treatment")
+        questions = [name for name in asked if name in self.fields]
         return [
             "save_key",
             section(
                 _("Description of the event"),
                 answer("term"),
+                answer("kind"),
                 answer("onset"),
                 boxes("ongoing"),
                 answer("end", wrapper_class="when-over"),
@@ -223,6 +225,7 @@ class EventStepForm(StepForm):
     """Base of the forms that change one event. A hidden field holds the version shown."""
 
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
+        self.event = event
         super().__init__(*args, **kwargs)
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=event.version)
         self.helper.layout.append("version")
@@ -280,8 +283,9 @@ class AssessForm(PasswordForm):
         if not self.event.causality:
             offered = choices.causalities(self.event.patient.protocol.rules)
             self.fields["causality"] = _segments(_("Causality of the product"), offered)
+            self.fields.update(cause_fields(self.event.patient.protocol.rules))
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
-        self.order_fields(["causality", "password", "version"])
+        self.order_fields(["causality", *CAUSES, "password", "version"])
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:
@@ -297,6 +301,15 @@ def _description_fields(zone: str) -> dict[str, forms.Field]:
     return {
         "term": forms.CharField(
             label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")
+        ),
+        "kind": _select(
+            _("Kind of report"),
+            AdverseEvent.Kind.choices,
+            required=False,
+            blank=_("Adverse event"),
+            help_text=_(
+                "The others are reported within the same hours as a serious event; not a lack of efficacy."
+            ),
         ),
         "onset": MomentField(label=_("Onset"), help_text=when, **moment),
         "ongoing": _segments(_("Is it still going on?"), AdverseEvent.Ongoing.choices),
@@ -356,16 +369,33 @@ def _assessment_fields(rules: Protocol, *, assessing: bool) -> dict[str, forms.F
             required=False,
             help_text=_("Your assessment. Until it is given the event counts as related."),
         )
+        fields.update(cause_fields(rules))
     fields["outcome"] = _select(_("Outcome"), AdverseEvent.Outcome.choices)
     fields["action_taken"] = _select(_("Action taken with the product"), AdverseEvent.Action.choices)
+    fields["treatment"] = forms.CharField(
+        label=_("Treatment given"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 1}),
+        help_text=_("For the event. Empty: none is known."),
+    )
     if rules.safety.aesi:
         fields["aesi"] = _select(_("Special interest"), choices.special_interests(rules))
     return fields
+
+
+def cause_fields(rules: Protocol, prefix: str = "") -> dict[str, forms.Field]:
+    """Return the questions to what else an event is due, by the name of their column."""
+    offered = choices.causalities(rules)
+    return {
+        f"{prefix}{name}": _select(choices.causes()[name], offered, required=False, blank=_("Not judged"))
+        for name in CAUSES
+    }
 
 
 def _segments(label: Any, offered: Any) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=offered, widget=forms.RadioSelect)
 
 
-def _select(label: Any, offered: Any, **options: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=[CHOOSE, *offered], **options)
+def _select(label: Any, offered: Any, *, blank: Any = CHOOSE[1], **options: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=[("", blank), *offered], **options)

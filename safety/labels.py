@@ -16,6 +16,7 @@ from protocol.document.document import Protocol
 from protocol.values.moments import Moment, days_between
 from safety import choices
 from safety.classification import Class
+from safety.clock_table import entered_later
 from safety.clocks import ClockReading, Span, Stage
 from safety.contradictions import OF_ANSWERS
 from safety.event_questions import FINDINGS, PatientBackground, dates_of, questions_about
@@ -28,8 +29,12 @@ CLASS_TITLES: dict[str, str | Promise] = {
     Class.AR: gettext_lazy("Adverse reaction"),
     Class.SAE: gettext_lazy("Serious adverse event"),
     Class.SAR: gettext_lazy("Serious adverse reaction"),
+    Class.SESAR: gettext_lazy("Serious expected adverse reaction"),
+    Class.SUSAR: gettext_lazy("Suspected unexpected serious adverse reaction"),
 }
-CLASS_TONES = {Class.AE: "none", Class.AR: "draft", Class.SAE: "late", Class.SAR: "late"}
+CLASS_TONES = {Class.AE: "none", Class.AR: "draft"} | dict.fromkeys(
+    (Class.SAE, Class.SAR, Class.SESAR, Class.SUSAR), "late"
+)
 CLOCK_TONES = {
     Stage.RUNNING: "due",
     Stage.HALF: "due",
@@ -37,6 +42,13 @@ CLOCK_TONES = {
     Stage.OVERDUE: "late",
     Stage.IN_TIME: "done",
     Stage.LATE: "late",
+}
+
+
+EMERGENT: dict[bool | None, str | Promise] = {
+    True: gettext_lazy("Treatment-emergent: it began at or after the first infusion."),
+    False: gettext_lazy("Not treatment-emergent: it began before the first infusion, or none was given."),
+    None: gettext_lazy("Undecided whether it is treatment-emergent: the onset is not known exactly enough."),
 }
 
 
@@ -101,6 +113,7 @@ class Wording:
     def all_facts(self, event: AdverseEvent) -> list[EventFact]:
         """Return all answers of an event as texts, empty ones too."""
         return [
+            EventFact("kind", _("Kind of report"), event.get_kind_display() if event.kind else ""),
             EventFact("term", _("Event"), event.term),
             EventFact("description", _("Description"), event.description),
             EventFact("infusion", _("Infusion at which it began"), infusion_words(event)),
@@ -109,6 +122,12 @@ class Wording:
             EventFact("grade", _("Grade"), grade_tag(event)),
             EventFact("", _("Seriousness"), ", ".join(self.seriousness(event))),
             EventFact("causality", _("Causality"), self.causality(event)),
+            *(
+                EventFact(name, label, self.causalities.get(code, code))
+                for name, label in choices.causes().items()
+                for code in [getattr(event, name)]
+            ),
+            EventFact("treatment", _("Treatment given"), event.treatment),
             EventFact("outcome", _("Outcome"), event.get_outcome_display()),
             EventFact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
             EventFact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
@@ -117,11 +136,19 @@ class Wording:
                 "serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)
             ),
             EventFact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
-            EventFact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
+            EventFact("reported", _("Reported to the sponsor"), self._reported(event)),
             EventFact("late_reason", _("Reason for the late report"), event.late_reason),
             EventFact("in_error_reason", _("Entered in error because"), event.in_error_reason),
             EventFact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
         ]
+
+    def _reported(self, event: AdverseEvent) -> str:
+        """Return when the event was reported; with the time of the entry if that is later (CLK-05)."""
+        entered, made = event.reported_entered_at, event.reported_at
+        if made is None or entered is None or not entered_later(made, entered):
+            return shown_moment(event.reported)
+        times = {"made": shown_moment(event.reported), "entered": self.instant(entered)}
+        return _("%(made)s, entered %(entered)s") % times
 
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:
@@ -206,10 +233,24 @@ def draft_clock_text(reading: ClockReading) -> str:
     return text % {"clock": clock_text(reading)}
 
 
-def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
-    """Return the clock as a tag; empty for an event without a clock."""
+def clock_tag(event: AdverseEvent, now: datetime | None = None, zone: str = "UTC") -> SafeString | str:
+    """Return the clock of the site as a tag, and that of the sponsor with its day; empty without a clock.
+
+    What came of the sponsor's clock is not told, so that it is the same in both arms. zone: of the site.
+    """
     reading = event.clock(now or timezone.now())
-    return tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text)) if reading else ""
+    if reading is None:
+        return ""
+    site = tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text))
+    return lines([site, sponsor_tag(event, zone)]) if event.with_sponsor else site
+
+
+def sponsor_tag(event: AdverseEvent, zone: str) -> SafeString:
+    """Return that drug safety has a case, with the next deadline of its clocks if one was started."""
+    if event.case_due_at is None:
+        return tag("checked", _("With sponsor safety"))
+    due = shown_moment(event.case_due_at, zone)
+    return tag("checked", _("With sponsor safety, due %(due)s") % {"due": due})
 
 
 def draft_clock_tag(draft: EventDraft) -> SafeString:

@@ -6,7 +6,6 @@ from typing import Any, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,12 +19,14 @@ from patients.participation.lifecycle import lock_patient, lock_patients, refuse
 from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
+from safety.clock_table import Reportable
+from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
-from safety.event_drafts import clock_of_draft, finish, open_draft
-from safety.event_questions import background_of, dates_in, questions_about
+from safety.event_questions import KnownEvent, background_of, dates_in, known_events, questions_about
 from safety.late_reports import note_late_report
 from safety.models import FACTS, AdverseEvent
-from safety.stopping import lock_for_rules, watch
+from safety.sponsor.case_clocks import note_next_due, start_clocks
+from safety.stopping.watching import lock_for_rules, watch
 
 
 class StaleEvent(Exception):
@@ -61,17 +62,17 @@ def report_event(
         _refuse_after_lock(patient, answers)
     else:
         refuse_when_locked(patient)
-    # Checked under the lock, so that the second click finds the event of the first.
-    if save_key and (existing := patient.adverse_events.filter(save_key=save_key).first()):
-        return existing
+    # Read under the lock, so that the second click finds the event of the first.
+    known = known_events(patient)
+    if save_key and (existing := next((each for each in known if each.save_key == save_key), None)):
+        return patient.adverse_events.get(pk=existing.pk)
     draft = open_draft(patient, save_key)
     stored = columns(patient, answers, draft_clock_at=clock_of_draft(draft))
-    ask(_questions(patient, answers), confirmed)
-    last = patient.adverse_events.aggregate(last=Max("number"))["last"] or 0
+    ask(_questions(patient, answers, known=known), confirmed)
     event = AdverseEvent.objects.create(
         trial_id=patient.trial_id,
         patient=patient,
-        number=last + 1,
+        number=max((each.number for each in known), default=0) + 1,
         save_key=save_key,
         after_lock_reason=after_lock_reason,
         **stored,
@@ -84,16 +85,24 @@ def report_event(
 
 @transaction.atomic
 def amend_event(
-    *, event: AdverseEvent, changes: EventAnswers, reason: Text, version: int, by: User, confirmed: str = ""
+    *,
+    event: AdverseEvent,
+    changes: EventAnswers,
+    reason: Text,
+    version: int,
+    by: User,
+    confirmed: str = "",
+    of_course: bool = False,
 ) -> AdverseEvent:
     """Change answers of an event with a reason (AUD-04). Answers absent from `changes` stay as they are.
 
-    An event that becomes serious starts its clock at `serious_aware`; both awareness times are kept (CLK-04).
+    An event that becomes serious starts its clock at `serious_aware`; both awareness times are kept (CLK-04). One
+    that becomes a SUSAR, or a fatal one, starts the sponsor's. of_course: the grade follows from its dated rows.
     Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed, and
     Questioned for a contradiction that the change adds and that is not `confirmed`.
     """
     lock_for_rules(event.patient)
-    row, patient = _locked_event(event, version)
+    row, patient = locked_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
     before_change = answers_of(row, zone)
     answers = normalised(EventAnswers(**{**before_change, **changes}), zone)
@@ -103,20 +112,32 @@ def amend_event(
     changed = {name: value for name, value in stored.items() if getattr(row, name) != value}
     if not changed:
         raise ValidationError(_("Nothing was changed: there is nothing to save."))
-    reason = _required_reason(reason)
+    if "grade" in changed and not of_course and row.grades.in_force().exists():
+        raise ValidationError(
+            {"grade": _("The grade changed over time: record or strike out a grade of its course.")}
+        )
+    reason, was = _required_reason(reason), row.reportable
     known = {each.code for each in _questions(patient, before_change, row.number)}
     ask([each for each in _questions(patient, answers, row.number) if each.code not in known], confirmed)
     saved = _save(row, changed, reason=reason)
     items = [item for item, names in FACTS.items() if not changed.keys().isdisjoint(names)]
     answer_by_change(reason=reason, items=items, by=by, target=Query.Target.ADVERSE_EVENT, target_id=row.pk)
     watch(saved, by)
+    _start_clocks_of_sponsor(saved, was)
     return note_late_report(saved, by)
+
+
+def _start_clocks_of_sponsor(event: AdverseEvent, was: Reportable) -> None:
+    # The sponsor reads the same database: it is aware from the moment of the change.
+    with because(system_text("case.event_changed")):
+        if start_clocks(event, was, timezone.now()):
+            note_next_due(event)
 
 
 @transaction.atomic
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
     """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
-    row, _patient = _locked_event(event, version)
+    row, _patient = locked_event(event, version)
     words = _required_reason(reason)
     saved = _save(row, {"in_error_reason": words}, reason=words)
     with because(words):
@@ -133,12 +154,17 @@ def report_to_sponsor(
     Raises ValidationError for an event without a due report, an impossible time, and a late report without a
     reason (CLK-05).
     """
-    row, patient = _locked_event(event, version)
+    row, patient = locked_event(event, version)
     at = at.placed(patient.protocol.rules.trial.site.time_zone)
     _check_report(row, at)
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
-    columns = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
+    columns = {
+        "reported": at.iso,
+        "reported_at": at.earliest,
+        "reported_entered_at": timezone.now(),
+        "late_reason": late_reason if late else "",
+    }
     return note_late_report(_save(row, columns, reason=system_text("event.reported")), by)
 
 
@@ -199,7 +225,7 @@ def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
         )
 
 
-def _locked_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
+def locked_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
     """Return the event's row, locked until the transaction ends, and its patient.
 
     Raises StaleEvent if `version` is outdated, ValidationError if the event may not change.
@@ -226,11 +252,13 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> Advers
     return row
 
 
-def _questions(patient: Patient, answers: EventAnswers, number: int = 0) -> list[Question]:
+def _questions(
+    patient: Patient, answers: EventAnswers, number: int = 0, known: Sequence[KnownEvent] | None = None
+) -> list[Question]:
     """Return what the answers contradict. Reads the death, the first consent and the patient's other events."""
     answers = normalised(answers, patient.protocol.rules.trial.site.time_zone)
-    known = background_of(patient, answers["term"], answers.get("onset"), number=number)
-    return questions_about(patient, dates_in(answers), known)
+    found = background_of(patient, answers["term"], answers.get("onset"), number=number, events=known)
+    return questions_about(patient, dates_in(answers), found)
 
 
 def _required_reason(reason: Text) -> Text:
@@ -247,7 +275,7 @@ def _report_after(
     An event that becomes serious needs a new report; the trail keeps the old one.
     """
     if upgrade or row.reported_at is None:
-        return {"reported": "", "reported_at": None, "late_reason": ""}
+        return {"reported": "", "reported_at": None, "reported_entered_at": None, "late_reason": ""}
     late_reason = answers["late_reason"]
     _late_needs_reason(due_at, row.reported_at, late_reason)
     return {"late_reason": late_reason}

@@ -20,6 +20,22 @@ def _report(row: Any, reader: Reader) -> str:
     return _("Follow-up %(number)s of a serious event") % {"number": row.number}
 
 
+def _grade(row: Any, reader: Reader) -> str:
+    return _("Grade %(grade)s of an adverse event") % {"grade": row.grade}
+
+
+def _link(row: Any, reader: Reader) -> str:
+    return _("Link of an adverse event")
+
+
+def _clock(row: Any, reader: Reader) -> str:
+    return _("Clock of the sponsor")
+
+
+def _decision(row: Any, reader: Reader) -> str:
+    return _("Decision on a case")
+
+
 def input_label(name: str) -> str:
     """Return what an input of a draft is called: as the column of the event, if there is one."""
     try:
@@ -43,5 +59,9 @@ TITLES: dict[str, TitleMaker] = {
     "safety.dictionary": lambda row, reader: f"{row.get_kind_display()} {row.version}",
     "safety.eventcoding": _coding,
     "safety.saereport": _report,
+    "safety.eventgrade": _grade,
+    "safety.eventlink": _link,
+    "safety.caseclock": _clock,
+    "safety.casedecision": _decision,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

@@ -19,6 +19,11 @@ TEXTS = {
     "event.reported": _("Reported to the sponsor"),
     "event.assessed": _("First assessment of the causality"),
     "event.coded": _("Coding of the event"),
+    "event.grade_changed": _("The grade changed"),
+    "case.opened": _("Drug safety of the sponsor opened a case"),
+    "case.decided": _("Decision on a case"),
+    "case.followed_up": _("Follow-up sent"),
+    "case.event_changed": _("The event was judged anew"),
     "event.draft_finished": _("The event was saved"),
     "deviation.event_not_reported": _("The event was not reported to the sponsor by %(day)s, %(time)s."),
 }

@@ -3,6 +3,7 @@
 Both may be partial dates. Nothing is imputed: the result is the least and the most time possible.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.values.moments import Moment, before, days_between, minutes_between
@@ -28,6 +29,17 @@ class TimeSinceInfusion:
     def same_day_known(self) -> bool:
         """Return whether the number of days is known."""
         return self.days[0] == self.days[1]
+
+
+def treatment_emergent(infusions: Sequence[Moment], onset: Moment) -> bool | None:
+    """Return whether an event began at or after the first infusion; None if the known parts do not decide (SAF-15).
+
+    It did not if no infusion was given. The order of the infusions does not matter.
+    """
+    found = [before(onset, infusion) for infusion in infusions]
+    if any(each is False for each in found):
+        return True
+    return None if None in found else False
 
 
 def since(milestone: Moment, event: Moment, zone: str) -> TimeSinceInfusion:

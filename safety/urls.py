@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from safety import draft_views, listing_views, views
+from safety import views
+from safety.course import course_views
 from safety.dictionaries import views as dictionaries
+from safety.drafts import draft_views
 from safety.laboratory import views as laboratory
+from safety.listing import listing_views
 from safety.sae_reports import report_views
+from safety.sponsor import case_views
 from safety.terms import views as terms
 
 EVENT = "patients/<str:code>/adverse-events/<number:number>/"
@@ -13,6 +17,7 @@ EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 app_name = "safety"
 urlpatterns = [
     path("adverse-events/", listing_views.listing, name="listing"),
+    path("adverse-events/cases/", case_views.cases, name="cases"),
     path("adverse-events/sign/", listing_views.sign, name="sign"),
     path("patients/<str:code>/adverse-events/new/", views.report, name="report"),
     path("patients/<str:code>/adverse-events/new/keep/", draft_views.keep, name="report-keep"),
@@ -39,4 +44,11 @@ urlpatterns = [
     path(f"{EVENT}reports/", report_views.reports, name="sae-reports"),
     path(f"{EVENT}reports/sheet/", report_views.sheet, name="sae-sheet"),
     path(f"{EVENT}error/", views.strike_out, name="strike-out"),
+    path(f"{EVENT}grade/", course_views.grade, name="grade"),
+    path(f"{EVENT}grades/<number:row>/strike-out/", course_views.strike_grade, name="grade-strike"),
+    path(f"{EVENT}link/", course_views.link, name="link"),
+    path(f"{EVENT}links/<number:row>/strike-out/", course_views.strike_link, name="link-strike"),
+    path(f"{EVENT}case/", case_views.case, name="case"),
+    path(f"{EVENT}case/<number:clock>/decide/", case_views.decide, name="case-decide"),
+    path(f"{EVENT}case/<number:clock>/follow-up/", case_views.follow_up, name="case-follow-up"),
 ]

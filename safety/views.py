@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,7 +24,9 @@ from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.assessment import assess_and_sign
 from safety.classification import is_fatal
-from safety.draft_views import draft_of, kept
+from safety.course.course_views import course_context
+from safety.drafts.draft_views import draft_of, kept
+from safety.event_pages import event_address, event_of, trail_address
 from safety.event_questions import backgrounds_of
 from safety.forms import (
     AfterLockForm,
@@ -39,6 +41,7 @@ from safety.forms import (
 from safety.labels import (
     CLASS_TITLES,
     CLOCK_TONES,
+    EMERGENT,
     Wording,
     class_tag,
     clock_text,
@@ -46,30 +49,12 @@ from safety.labels import (
     grade_tag,
     since_text,
 )
+from safety.listing.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.models import AdverseEvent, EventDraft
-from safety.reviews import TONES, ReviewState, attach_reviews, review_state
-from safety.timing import since
+from safety.sponsor.case_words import shown_clocks, sponsor_facts
+from safety.timing import since, treatment_emergent
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-
-
-def event_of(request: TrialRequest, patient: Patient, number: int) -> AdverseEvent:
-    """Return the patient's event with this number. Raises Http404 if the user may not see it."""
-    event = get_object_or_404(AdverseEvent.objects.visible_to(request.user), patient=patient, number=number)
-    event.patient = patient
-    return event
-
-
-def event_address(event: AdverseEvent, name: str = "safety:event") -> str:
-    """Return the URL of one of the event's pages."""
-    return reverse(name, args=[event.patient.trial.slug, event.patient.code, event.number])
-
-
-def trail_address(event: AdverseEvent) -> str:
-    """Return the URL of the event's rows in the audit trail."""
-    table = event._meta.label_lower
-    query = {"form": table, "row": f"{table}:{event.pk}"}
-    return reverse("audit:trail", args=[event.patient.trial.slug], query=query)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
@@ -201,15 +186,16 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
         "clock_words": clock_text(reading) if reading else "",
         "clock_tone": CLOCK_TONES[reading.stage] if reading else "",
         "due": wording.instant(event.due_at) if event.due_at else "",
-        "since": [
-            (milestone, since_text(since(milestone.at, event.onset_moment, wording.zone)))
-            for milestone in milestones([event.patient])[event.patient.pk]
-        ],
         "began_at": next(
             (each for each in infusions_of(event.patient) if each.number == event.infusion), None
         )
         if event.infusion
         else None,
+        **_timing(event, wording),
+        **course_context(event),
+        "judged": sponsor_facts(event, wording),
+        "case_clocks": shown_clocks(event, wording.zone),
+        "judges": request.access.may(P.JUDGE_CASE) and not event.in_error and event.due_at is not None,
         "is_fatal": not event.in_error and is_fatal(event.answers),
         "class_tag": class_tag(event),
         "class_title": CLASS_TITLES[event.classification],
@@ -223,6 +209,16 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
         and open_now
         and not event.in_error
         and review_state(event) != ReviewState.SIGNED,
+    }
+
+
+def _timing(event: AdverseEvent, wording: Wording) -> dict[str, Any]:
+    """Return the days and hours since each infusion, and whether the event is treatment-emergent (SAF-15)."""
+    given = milestones([event.patient])[event.patient.pk]
+    infusions = [each.at for each in given if each.kind == "infusion"]
+    return {
+        "since": [(each, since_text(since(each.at, event.onset_moment, wording.zone))) for each in given],
+        "emergent": EMERGENT[treatment_emergent(infusions, event.onset_moment)],
     }
 
 

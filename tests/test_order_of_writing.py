@@ -16,7 +16,7 @@ from patients.models import EligibilityDecision, Query, Record
 from patients.participation.eligibility_decisions.eligibility import decision_in_force, decisions
 from patients.queries.threads import answer_query, raise_query
 from patients.review.signatures import changes_since_signature
-from safety.reviews import attach_reviews
+from safety.listing.reviews import attach_reviews
 from tests.support import build
 
 ROOT = Path(__file__).parents[1]

@@ -192,7 +192,8 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         "patients:prescreening-correct patients:prescreening-strike patients:contact-correct "
         "patients:contact-strike patients:sample-correct patients:sample-strike patients:sample-reverse "
         "patients:shipment-correct patients:deviation-amend patients:deviation-strike patients:form-strike "
-        "patients:log-strike safety:strike-out dosing:product-deviation-amend dosing:product-deviation-strike"),
+        "patients:log-strike safety:strike-out safety:grade-strike safety:link-strike "
+        "dosing:product-deviation-amend dosing:product-deviation-strike"),
         _CORRECTING,
     ),
     (
@@ -517,6 +518,20 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         _(
             "Seriousness is derived from the six criteria, and starts the clock of the report to the sponsor. "
             "Describe the event without names of persons. A draft waits until you save it."
+        ),
+    ),
+    (
+        "safety:grade safety:link",
+        _(
+            "Each grade has the day from which it counts, and the event keeps the worst. Links name what has to do "
+            "with the event: medicines, results, stays in hospital, infusions."
+        ),
+    ),
+    (
+        "safety:cases safety:case safety:case-decide safety:case-follow-up",
+        _(
+            "Drug safety judges causality and expectedness without changing the opinion of the site. A SUSAR starts a "
+            "clock that all see; what comes of it only drug safety sees."
         ),
     ),
     (

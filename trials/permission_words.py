@@ -25,6 +25,7 @@ WORDS: dict[P, Promise] = {
     P.SEE_CLOSED_REPORT: _("read the closed report, with figures of each arm"),
     P.UPLOAD_ALLOCATION: _("upload a sealed allocation list"),
     P.UNBLIND: _("unblind one patient in an emergency"),
+    P.JUDGE_CASE: _("judge the expectedness of serious events, decide on their report"),
     P.UNBLIND_SUSAR: _("unblind one patient for the report of a SUSAR"),
     P.INSTRUCT: _("read who received a recalled lot, and instruct the investigator of one patient"),
     P.REPORT_EXPOSURE: _("record that somebody came to know the treatment of a patient"),

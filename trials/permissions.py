@@ -25,6 +25,7 @@ class Permission(StrEnum):
     UNBLIND = "unblind"
     UNBLIND_SUSAR = "unblind_susar"
     INSTRUCT = "instruct"
+    JUDGE_CASE = "judge_case"
     REPORT_EXPOSURE = "report_exposure"
     RAISE_QUERY = "raise_query"
     ANSWER_QUERY = "answer_query"

@@ -179,8 +179,8 @@ class SponsorSafety(Role):
     code = "sponsor_safety"
     title = _("Drug safety of the sponsor")
     description = _(
-        "Receives serious adverse events, blinded, asks about them, may hold the trial, and unblinds one patient for "
-        "the report of a SUSAR."
+        "Receives serious adverse events, blinded, judges causality and expectedness, decides on the report, asks "
+        "about events, may hold the trial, and unblinds one patient for the report of a SUSAR."
     )
     permissions = frozenset(
         {
@@ -190,6 +190,7 @@ class SponsorSafety(Role):
             P.SEE_TRAIL,
             P.UNBLIND_SUSAR,
             P.INSTRUCT,
+            P.JUDGE_CASE,
             P.REPORT_EXPOSURE,
             P.HOLD_TRIAL,
         }

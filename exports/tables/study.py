@@ -10,6 +10,7 @@ from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.tables import bedside, holds, product
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col, computed, reader_of
+from exports.tables.events import EVENT_TABLES, EVENT_TITLES, event_rows
 from exports.tables.queries import queries_with_rows
 from patients.models import (
     Aliquot,
@@ -26,7 +27,6 @@ from patients.models import (
     Visit,
 )
 from patients.queries.asked_values import day_of_query, value_of_query
-from safety.models import AdverseEvent
 from trials.models import Trial
 
 
@@ -172,39 +172,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         PATIENT,
         col("taken_at", "Taken at (UTC)"),
     ),
-    "adverse_events": (
-        PATIENT,
-        col("number", "Number"),
-        col("term", "Term as reported", free_text=True),
-        col("description", "Description", free_text=True),
-        col("infusion", "Number of the infusion at which it began"),
-        col("onset", "Onset (ISO 8601 prefix, or date and time with zone)"),
-        col("ongoing", "Ongoing (Y/N)"),
-        col("end", "End"),
-        col("grade", "CTCAE grade"),
-        col("serious", "Serious (derived)"),
-        col("results_in_death", "Results in death"),
-        col("life_threatening", "Life-threatening"),
-        col("hospitalisation", "Hospitalisation or prolongation"),
-        col("disability", "Persistent disability"),
-        col("congenital_anomaly", "Congenital anomaly"),
-        col("medically_important", "Other medically important"),
-        col("none_of_these", "None of the six criteria (explicit)"),
-        col("causality", "Causality (investigator)"),
-        col("related", "Related (derived; missing counts as related)"),
-        col("outcome", "Outcome"),
-        col("action_taken", "Action taken with the product"),
-        col("aesi", "Category of special interest"),
-        col("aware", "Site aware at"),
-        col("serious_aware", "Site aware that it is serious at"),
-        col("draft_clock_at", "Clock started by the draft at (UTC)"),
-        col("due_at", "Report to the sponsor due at (UTC)"),
-        col("reported", "Reported to the sponsor at"),
-        col("late_reason", "Reason for a late report", free_text=True),
-        col("in_error_reason", "Entered in error because", free_text=True),
-        col("after_lock_reason", "Reported after the lock because", free_text=True),
-        col("recorded_at", "Recorded at (UTC)", "created_at"),
-    ),
+    **EVENT_TABLES,
     "deviations": _deviation_columns("D-1, D-2 … in each patient"),
     "product_deviations": _deviation_columns("P-1, P-2 … in each patient"),
     "contacts": (
@@ -365,7 +333,7 @@ TITLES = {
     "infusions": gettext_noop("Infusions"),
     "preparations": gettext_noop("Products of the infusions"),
     "allocation": gettext_noop("Allocation list"),
-    "adverse_events": gettext_noop("Adverse events"),
+    **EVENT_TITLES,
     "deviations": gettext_noop("Protocol deviations"),
     "masked_results": gettext_noop("Masked results"),
     "product_deviations": gettext_noop("Deviations of the product"),
@@ -398,7 +366,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
             "patient__number", "position", "number"
         ),
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
-        "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
+        **event_rows(trial),
         "deviations": Deviation.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "contacts": ContactAttempt.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "samples": Sample.objects.filter(patient__trial=trial).order_by("patient__number", "number"),

@@ -18,6 +18,7 @@ from pydantic import (
 from protocol.document.dosing import DayRange, InfusionNumber
 from protocol.document.items import Part, Prose, Text
 from protocol.document.people import Contacts
+from protocol.document.reference_safety import ReferenceSafety, in_order
 from protocol.document.repeated_visits import repetition_mistake
 from protocol.document.written_values import (
     MOST_DAYS,
@@ -357,6 +358,7 @@ class Safety(Part):
     """Safety rules: CTCAE version, events of special interest, hours to report an SAE, days of follow-up.
 
     The baseline of a laboratory result is the last value before the first infusion, or up to the day of inclusion.
+    ``reference``: the reference safety information, against which drug safety judges expectedness.
     """
 
     ctcae: Literal["4.03", "5.0", "6.0"]
@@ -366,6 +368,7 @@ class Safety(Part):
     sae_clock_hours: Annotated[Count, Field(le=24 * 366)] = 24
     follow_up_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)]
     causality: tuple[Annotated[Coded, BeforeValidator(_coded)], ...] = ()
+    reference: Annotated[tuple[ReferenceSafety, ...], AfterValidator(in_order)] = ()
 
 
 class Outcome(Part):

@@ -40,6 +40,15 @@ class RunningClock:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseNotice:
+    """An event with drug safety of the sponsor, and the next deadline; the same whether a report was sent or not."""
+
+    number: int
+    term: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """Content of the header. `facts` are the non-empty (label, text) pairs in display order."""
 
@@ -48,6 +57,7 @@ class Header:
     tone: str
     facts: list[tuple[str, str]]
     clocks: list[RunningClock]
+    cases: list[CaseNotice]
 
 
 def _shown_records(patient: int, forms: list[str]) -> Any:
@@ -83,6 +93,7 @@ def header(patient: Patient, access: Access, dossier: PatientData | None = None)
         tone=TONES[Patient.State(patient.state)],
         facts=[(label, text) for label, text in facts if text],
         clocks=_clocks(dossier, access.trial.rules),
+        cases=_cases(dossier, access.trial.rules.trial.site.time_zone),
     )
 
 
@@ -143,3 +154,12 @@ def _clocks(dossier: PatientData, rules: Protocol) -> list[RunningClock]:
             text = labels.clock_text(reading)
             clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
     return clocks
+
+
+def _cases(dossier: PatientData, zone: str) -> list[CaseNotice]:
+    """Return the cases whose deadline is to come: whether a report was sent is nothing that this page may tell."""
+    return [
+        CaseNotice(event.number, event.term, shown_moment(event.case_due_at, zone))
+        for event in dossier.events
+        if event.case_due_at is not None and event.case_due_at >= dossier.now and not event.in_error
+    ]

@@ -54,6 +54,21 @@ def serious_reports(work: Workload) -> Tile:
     return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
 
 
+def cases(work: Workload) -> Tile:
+    """Serious events for drug safety: without a case, or with a running clock of the sponsor."""
+    waiting, late, next_due = work.cases["waiting"], work.cases["late"], work.cases["next"]
+    count = waiting + work.cases["open"]
+    note = ngettext("%(waiting)s without a case", "%(waiting)s without a case", waiting) % {
+        "waiting": waiting
+    }
+    if late:
+        note = ngettext("%(late)s past its deadline", "%(late)s past their deadline", late) % {"late": late}
+    elif next_due:
+        note = _("next in %(left)s") % {"left": duration_text(span(max(next_due - work.now, timedelta())))}
+    name = ngettext("Case to decide", "Cases to decide", count)
+    return Tile(name, count, note, "shield-alert", "late", _list(work, "safety:cases"))
+
+
 def event_drafts(work: Workload) -> Tile:
     """Adverse events begun and not saved, with the time left to the next deadline."""
     count, late, next_due = work.event_drafts["open"], work.event_drafts["late"], work.event_drafts["next"]
@@ -328,7 +343,7 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "unblinded_monitor": (unrecorded_preparations, infusions_due, in_follow_up, serious_reports),
     "blinded_statistician": (in_follow_up, drafts, open_queries, serious_reports),
     "sponsor_representative": (serious_reports, open_queries, overdue_visits, in_follow_up),
-    "sponsor_safety": (serious_reports, answered_queries, open_queries, in_follow_up),
+    "sponsor_safety": (cases, serious_reports, answered_queries, open_queries, in_follow_up),
     "data_monitoring_board": (serious_reports, infusions_due, in_follow_up),
     "administrator": (unverified_people, ending_roles, people, in_follow_up, unsealed),
     "inspector": (serious_reports, open_queries, overdue_visits, drafts, people),

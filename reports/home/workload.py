@@ -37,9 +37,11 @@ from patients.samples.expected import open_sample_work
 from protocol.document.document import Protocol
 from reports.home.matrix import rules_by_id
 from reports.home.selection import decision_to_make_again, reconsent_due
-from safety.models import AdverseEvent, EventDraft
+from safety.models import AdverseEvent, CaseClock, EventDraft
+from safety.sponsor.case_clocks import case_counts
 from trials.access import Access
 from trials.models import Delegation, ProtocolVersion, Trial
+from trials.permissions import Permission
 
 OLD_QUERY_DAYS = 7
 PREPARE_AHEAD_DAYS = 7
@@ -287,6 +289,16 @@ class Workload:
         """Return the serious events not reported yet: how many, how many late, the next deadline; and those to sign."""
         row = CLOCKS.row(**self.who, now=self.now)
         return dict(zip(("running", "late", "next", "unsigned"), row, strict=True))
+
+    @cached_property
+    def cases(self) -> dict[str, Any]:
+        """Return the serious events without a case, and the open clocks of the sponsor: how many, late, the next.
+
+        Zero for all but drug safety: a decision depends on the arm. Two queries, for drug safety alone.
+        """
+        if not self.access.may(Permission.JUDGE_CASE):
+            return {"waiting": 0, "open": 0, "late": 0, "next": None}
+        return case_counts(self._rows(AdverseEvent), self._rows(CaseClock), self.now)
 
     @cached_property
     def event_drafts(self) -> dict[str, Any]:

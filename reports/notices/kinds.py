@@ -4,12 +4,13 @@ A notice says its kind and the subject code, and nothing else: no name, no arm, 
 no kind that depends on product data.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Max, Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,9 @@ from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import COMPLETE, SIGNED, STAGE
 from reports.audit_trail.saved_views import views_with_due
 from reports.home.selection import reconsent_due
-from safety.models import AdverseEvent, EventDraft
+from safety.clocks import Stage
+from safety.models import AdverseEvent, CaseClock, EventDraft
+from safety.sponsor.case_clocks import undecided
 from trials import incidents
 from trials.access import Access
 from trials.delegations.access_review import REMIND_BEFORE, due_on
@@ -45,17 +48,22 @@ class Notice:
 
     @property
     def text(self) -> str | Promise:
-        """Return what waits, without the subject."""
-        return KINDS[self.kind].text
+        """Return what waits, without the subject; of a clock, how much of its time has passed."""
+        kind = KINDS[self.kind]
+        return kind.stages.get(self.key.rpartition(".")[2], kind.text)
 
 
 @dataclass(frozen=True)
 class NoticeKind:
-    """A kind: its text, the permissions it needs, and a function that yields key, subject code and address."""
+    """A kind: its text, the permissions it needs, and a function that yields key, subject code and address.
+
+    stages: the text by the last part of the key, which is the stage of a clock: each stage is a new notice (CLK-01).
+    """
 
     text: str | Promise
     needs: tuple[P, ...]
     find: Callable[[Access], Iterator[tuple[str, str, str]]]
+    stages: Mapping[str, str | Promise] = field(default_factory=dict)
 
 
 def notices_of(access: Access) -> Iterator[Notice]:
@@ -77,16 +85,41 @@ def _events(access: Access, rows: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _reports(access: Access) -> Iterator[tuple[str, str, str]]:
-    return _events(access, _mine(access, AdverseEvent).awaiting_report())
+    """Yield the events to report, the most urgent first; a new notice at 50, 80 and 100 % of the time."""
+    rows, now = _mine(access, AdverseEvent).awaiting_report().select_related("patient"), timezone.now()
+    for event in rows.order_by("due_at", "pk")[:MOST]:
+        reading = event.clock(now)
+        stage = reading.stage if reading is not None else Stage.RUNNING
+        url = address("safety:event", access.trial.slug, event.patient.code, event.number)
+        yield f"{event.pk}.{stage}", event.patient.code, url
+
+
+def _without_case(access: Access) -> Iterator[tuple[str, str, str]]:
+    rows = _mine(access, AdverseEvent).without_case()
+    found = rows.order_by("due_at", "pk").values_list("pk", "patient__code", "number")
+    for pk, code, number in found[:MOST]:
+        yield str(pk), code, address("safety:case", access.trial.slug, code, number)
+
+
+def _authority(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the clocks of the sponsor without a decision, which only drug safety knows; anew at each stage."""
+    now = timezone.now()
+    for clock in (
+        undecided(_mine(access, CaseClock)).select_related("event", "patient").order_by("due_at")[:MOST]
+    ):
+        code, stage = clock.patient.code, clock.read(now).stage
+        yield f"{clock.pk}.{stage}", code, address("safety:case", access.trial.slug, code, clock.event.number)
 
 
 def _drafts(access: Access) -> Iterator[tuple[str, str, str]]:
     """Yield the drafts that nobody saved as an event; one whose reporting clock starts is a new notice."""
     rows = _mine(access, EventDraft).filter(state=EventDraft.State.OPEN)
     found = rows.order_by(F("due_at").asc(nulls_last=True), "patient__number", "number")
-    for pk, code, number, due in found.values_list("pk", "patient__code", "number", "due_at")[:MOST]:
+    now = timezone.now()
+    for draft in found.select_related("patient")[:MOST]:
+        code, reading = draft.patient.code, draft.clock(now)
         page = address("safety:report", access.trial.slug, code)
-        yield f"{pk}.{'clock' if due else 'open'}", code, f"{page}?draft={number}"
+        yield f"{draft.pk}.{reading.stage if reading else 'open'}", code, f"{page}?draft={draft.number}"
 
 
 def _contacts(access: Access) -> Iterator[tuple[str, str, str]]:
@@ -211,10 +244,31 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
         yield day, str(access.trial), address("documents:listing", access.trial.slug)
 
 
+STAGES_OF_REPORT: dict[str, str | Promise] = {
+    Stage.HALF: _("A report to the sponsor is due: half of the time has passed"),
+    Stage.CLOSE: _("A report to the sponsor is due: 80 % of the time has passed"),
+    Stage.OVERDUE: _("A report to the sponsor is overdue"),
+}
+STAGES_OF_DRAFT: dict[str, str | Promise] = {
+    Stage.HALF: _("A draft of an adverse event is unreported: half of the time has passed"),
+    Stage.CLOSE: _("A draft of an adverse event is unreported: 80 % of the time has passed"),
+    Stage.OVERDUE: _("A draft of an adverse event is unreported and overdue"),
+}
+STAGES_OF_CASE: dict[str, str | Promise] = {
+    Stage.HALF: _("A report to the authority is due: half of the time has passed"),
+    Stage.CLOSE: _("A report to the authority is due: 80 % of the time has passed"),
+    Stage.OVERDUE: _("A report to the authority is overdue"),
+}
 KINDS: dict[str, NoticeKind] = {
     "instruction": NoticeKind(_("An instruction for treatment waits"), (P.UNBLIND,), _instructions),
-    "report": NoticeKind(_("A report to the sponsor is due"), (P.REPORT_EVENT,), _reports),
-    "draft": NoticeKind(_("A draft of an adverse event is unreported"), (P.REPORT_EVENT,), _drafts),
+    "report": NoticeKind(_("A report to the sponsor is due"), (P.REPORT_EVENT,), _reports, STAGES_OF_REPORT),
+    "case": NoticeKind(_("A serious event waits for drug safety"), (P.JUDGE_CASE,), _without_case),
+    "authority": NoticeKind(
+        _("A report to the authority is due"), (P.JUDGE_CASE,), _authority, STAGES_OF_CASE
+    ),
+    "draft": NoticeKind(
+        _("A draft of an adverse event is unreported"), (P.REPORT_EVENT,), _drafts, STAGES_OF_DRAFT
+    ),
     "assess": NoticeKind(_("An adverse event awaits its assessment"), (P.ASSESS_EVENT,), _assessments),
     "infusion": NoticeKind(_("An infusion is due today"), (P.RECORD_INFUSION,), _infusions),
     "prepare": NoticeKind(_("An infusion is due today"), (P.PREPARE_PRODUCT, P.SEE_TREATMENT), _infusions),

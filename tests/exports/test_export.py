@@ -355,6 +355,9 @@ TECHNICAL = {
     # Identifying: the name of a representative, and the scan that shows it.
     "representative_name",
     "scan",
+    "case_version",
+    "since_earliest",
+    "sponsor_aware_at",
     "opened_by",
     "prepared_by",
     "prepared_at",

@@ -16,7 +16,7 @@ from patients.participation.logs.contacts import add_contact
 from patients.queries import threads
 from reports.notices.kinds import notices_of
 from reports.notices.mail import send_notices
-from safety.event_drafts import discard_event_draft, keep_event_draft
+from safety.drafts.event_drafts import discard_event_draft, keep_event_draft
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from tests.support.study.bedside import NOW

@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from audit.context import acting
 from audit.models import AccessEvent, Meaning, Signature
-from safety.columns import event_columns
 from safety.labels import Wording
+from safety.listing.columns import event_columns
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, mark_entered_in_error, report_to_sponsor
 from tests.support import build

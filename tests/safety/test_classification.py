@@ -10,13 +10,20 @@ from protocol.values.moments import Moment
 from safety.classification import (
     NONE_OF_THESE,
     Class,
+    Classes,
     EventAssessment,
     EventFinding,
     SeriousnessCriterion,
+    classes,
     classify,
     death_differs,
     findings,
+    is_fatal,
+    is_life_threatening,
+    is_reported,
+    lowers,
     related,
+    related_by_either,
     serious,
     signs_of_death,
 )
@@ -97,6 +104,174 @@ def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, c
 
     assert (found in {Class.SAE, Class.SAR}) == (serious(chosen) is True)
     assert (found in {Class.AR, Class.SAR}) == related(causality)
+
+
+OPINIONS = {True: "possible", False: "unlikely", None: ""}
+THREE = (True, False, None)
+
+
+def kleene_and(*values: bool | None) -> bool | None:
+    """The three-valued “and” as its definition: the minimum of False < unknown < True."""
+    order = [False, None, True]
+    return order[min(order.index(each) for each in values)]
+
+
+@pytest.mark.parametrize(("investigator", "sponsor"), list(product(THREE, THREE)))
+def test_either_opinion_makes_an_event_related(investigator, sponsor):
+    """SAF-03, SAF-06: a missing opinion of the investigator counts as related, one of the sponsor is unknown."""
+    expected = {
+        (True, True): True, (True, False): True, (True, None): True,
+        (False, True): True, (False, False): False, (False, None): None,
+        (None, True): True, (None, False): True, (None, None): True,
+    }  # fmt: skip
+    found = related_by_either(OPINIONS[investigator], OPINIONS[sponsor])
+
+    assert found is expected[investigator, sponsor]
+
+
+@pytest.mark.parametrize(("investigator", "sponsor"), list(product(THREE, THREE)))
+def test_the_sponsor_cannot_take_a_relation_away(investigator, sponsor):
+    """SAF-03, CTR Annex III 2.1(4)."""
+    found = lowers(OPINIONS[investigator], OPINIONS[sponsor])
+
+    assert found is (investigator is True and sponsor is False)
+
+
+@pytest.mark.parametrize(
+    ("is_serious", "investigator", "sponsor", "expected"), list(product(THREE, repeat=4))
+)
+def test_the_whole_truth_table_of_the_classes(is_serious, investigator, sponsor, expected):
+    """SAF-06: 81 rows with missing values; SUSAR = serious, related by either, unexpected."""
+    ar = related_by_either(OPINIONS[investigator], OPINIONS[sponsor])
+    found = classes(
+        seriousness=SERIOUSNESS[is_serious],
+        causality=OPINIONS[investigator],
+        sponsor=OPINIONS[sponsor],
+        expected=expected,
+    )
+    unexpected = None if expected is None else not expected
+
+    assert found == Classes(
+        sae=is_serious,
+        ar=ar,
+        sar=kleene_and(is_serious, ar),
+        sesar=kleene_and(is_serious, ar, expected),
+        susar=kleene_and(is_serious, ar, unexpected),
+        ar_above_grade_3=None if ar is not False else False,
+        ar_from_grade_3=None if ar is not False else False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ((True, "possible", "", False), "SUSAR"),
+        ((True, "possible", "", True), "SESAR"),
+        ((True, "possible", "", None), "SAR"),
+        ((True, "unlikely", "possible", False), "SUSAR"),
+        ((True, "unlikely", "", False), "SAE"),
+        ((True, "unlikely", "unlikely", False), "SAE"),
+        ((False, "possible", "", False), "AR"),
+        ((None, "possible", "", False), "AR"),
+        ((False, "unlikely", "possible", None), "AR"),
+        ((False, "unlikely", "", True), "AE"),
+        ((True, "", "", False), "SUSAR"),
+        ((True, "", "unlikely", False), "SUSAR"),
+    ],
+)
+def test_the_most_specific_class_is_one_that_is_certain(values, name):
+    """SAF-06: an undecided SUSAR is shown as the class above it."""
+    is_serious, causality, sponsor, expected = values
+    found = classify(
+        seriousness=SERIOUSNESS[is_serious], causality=causality, sponsor=sponsor, expected=expected
+    )
+    assert found is Class(name)
+
+
+@pytest.mark.parametrize(
+    ("grade", "above", "from_3"),
+    [
+        (1, False, False),
+        (2, False, False),
+        (3, False, True),
+        (4, True, True),
+        (5, True, True),
+        (None, None, None),
+    ],
+)
+def test_reactions_are_counted_above_grade_3_and_from_grade_3(grade, above, from_3):
+    """Both readings of the registered outcome; without a grade neither is known."""
+    found = classes(seriousness=(), causality="possible", grade=grade)
+    unrelated = classes(seriousness=(), causality="unlikely", sponsor="unlikely", grade=grade)
+
+    assert (found.ar_above_grade_3, found.ar_from_grade_3) == (above, from_3)
+    assert (unrelated.ar_above_grade_3, unrelated.ar_from_grade_3) == (False, False)
+
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "seriousness": st.one_of(
+            st.just(frozenset()),
+            st.just(frozenset({NONE_OF_THESE})),
+            st.frozensets(st.sampled_from(sorted(SeriousnessCriterion)), min_size=1),
+        ),
+        "causality": st.sampled_from([*RELATED, *UNRELATED, ""]),
+        "sponsor": st.sampled_from([*RELATED, *UNRELATED, ""]),
+        "grade": st.sampled_from([None, 1, 2, 3, 4, 5]),
+    }
+)
+
+
+@given(events=st.lists(st.tuples(EVENTS, st.booleans())))
+def test_sar_is_sesar_plus_susar_once_expectedness_is_known(events):
+    """SAF-06: the invariant of the outcome table, over any set of events."""
+    found = [classes(expected=expected, **answers) for answers, expected in events]
+    number = {
+        name: sum(getattr(each, name) is True for each in found)
+        for name in ("sae", "ar", "sar", "sesar", "susar")
+    }
+
+    assert number["sar"] == number["sesar"] + number["susar"]
+    assert number["sar"] <= min(number["sae"], number["ar"])
+
+
+@given(answers=EVENTS, expected=st.sampled_from(THREE))
+def test_a_later_answer_never_takes_back_what_was_certain(answers, expected):
+    """SAF-06: unknown may become true or false; true and false stay."""
+    known = classes(expected=None, **answers)
+    later = classes(expected=expected, **answers)
+
+    for name in ("sae", "ar", "sar", "sesar", "susar"):
+        if getattr(known, name) is not None:
+            assert getattr(later, name) is getattr(known, name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fatal"),
+    [
+        ({}, False),
+        ({"grade": 5}, True),
+        ({"outcome": "fatal"}, True),
+        ({"seriousness": frozenset({"results_in_death"})}, True),
+        ({"grade": 4, "seriousness": frozenset({"life_threatening"})}, False),
+    ],
+)
+def test_one_sign_of_death_makes_an_event_fatal(changed, fatal):
+    """SAF-02: grade, outcome or criterion; nothing else."""
+    assert is_fatal(answers(**changed)) is fatal
+
+
+def test_some_kinds_of_report_have_a_clock_without_harm():
+    """SAF-07."""
+    with_clock = {kind for kind in ("", "medication_error", "pregnancy", "misuse", "product_defect", "lack_of_efficacy")
+                  if is_reported(kind)}  # fmt: skip
+    assert with_clock == {"medication_error", "pregnancy", "misuse", "product_defect"}
+
+
+def test_life_threatening_is_what_was_ticked():
+    assert is_life_threatening({"life_threatening", "hospitalisation"})
+    assert not is_life_threatening({"hospitalisation"})
+    assert not is_life_threatening(())
 
 
 def answers(**changed: object) -> EventAssessment:

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from audit.context import acting
 from reports.closing.checklist import checklist
-from safety.draft_clock import draft_clock_start, may_be_serious
-from safety.event_drafts import discard_event_draft
+from safety.drafts.draft_clock import draft_clock_start, may_be_serious
+from safety.drafts.event_drafts import discard_event_draft
 from safety.models import AdverseEvent, EventDraft
 from tests.support import build
 from tests.support.build import moment

@@ -4,7 +4,7 @@ import pytest
 
 from patients.models import Patient
 from protocol.values.moments import Moment
-from safety.filters import AdverseEventFilter
+from safety.listing.filters import AdverseEventFilter
 from safety.models import AdverseEvent
 from safety.reporting import report_event
 from tests.support import build

@@ -5,10 +5,10 @@ import pytest
 from audit.models import Signature
 from patients.models import Patient
 from patients.review.signatures import sign_records
-from safety.filters import AdverseEventFilter
+from safety.listing.filters import AdverseEventFilter
+from safety.listing.reviews import ReviewState, attach_reviews, review_state
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error, not_reviewable, report_event, review_events
-from safety.reviews import ReviewState, attach_reviews, review_state
 from tests.support import build
 from tests.support.study.bedside import NOW
 from tests.support.study.refusals import refused

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.values.moments import Moment, parse_moment
-from safety.timing import since
+from safety.timing import since, treatment_emergent
 
 ZONE = "Europe/Brussels"
 INFUSION = parse_moment("28-Mar-2026 14:00", ZONE)
@@ -65,3 +65,26 @@ def test_what_is_known_of_a_day_holds_every_minute_of_it(minutes):
     assert by_day.minutes[0] <= minutes <= by_day.minutes[1]
     assert by_day.days == exact.days
     assert by_day.after in {None, exact.after}
+
+
+@pytest.mark.parametrize(
+    ("infusions", "onset", "emergent"),
+    [
+        ([], "28-Mar-2026 14:00", False),
+        (["28-Mar-2026 14:00"], "28-Mar-2026 14:00", True),
+        (["28-Mar-2026 14:00"], "28-Mar-2026 13:59", False),
+        (["28-Mar-2026 14:00"], "28-Mar-2026", None),
+        (["28-Mar-2026 14:00"], "mar 2026", None),
+        (["28-Mar-2026 14:00"], "feb 2026", False),
+        (["28-Mar-2026 14:00"], "2026", None),
+        (["28-Mar-2026 14:00"], "2027", True),
+        (["28-Mar-2026 14:00", "31-Mar-2026 14:00"], "30-Mar-2026", True),
+        (["31-Mar-2026 14:00", "28-Mar-2026 14:00"], "30-Mar-2026", True),
+        (["31-Mar-2026 14:00", "28-Mar-2026 14:00"], "27-Mar-2026", False),
+        (["31-Mar-2026 14:00", "28-Mar-2026 14:00"], "28-Mar-2026", None),
+    ],
+)
+def test_an_event_is_treatment_emergent_from_the_first_infusion_on(infusions, onset, emergent):
+    """SAF-15: a partial date decides only if all of its days do."""
+    given_at = [parse_moment(each, ZONE) for each in infusions]
+    assert treatment_emergent(given_at, parse_moment(onset, ZONE)) is emergent

@@ -8,7 +8,7 @@ from audit.context import acting
 from patients.models import Patient
 from patients.review.locks import freeze
 from safety.event_questions import first_consent
-from safety.filters import AdverseEventFilter
+from safety.listing.filters import AdverseEventFilter
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error, report_event, report_to_sponsor
 from tests.support import build

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from protocol.checking.mistakes import problems
 from protocol.document.stopping import StoppingRule
-from safety.stopping_rules import WatchedEvent, firing, is_watched
+from safety.stopping.stopping_rules import WatchedEvent, firing, is_watched
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")

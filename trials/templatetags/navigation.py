@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("dosing:instructions", gettext_lazy("Instructions for treatment"), "siren"),
             ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
             ("safety:laboratory", gettext_lazy("Laboratory results"), "flask-conical"),
+            ("safety:cases", gettext_lazy("Cases"), "shield-alert"),
             ("patients:deviations", gettext_lazy("Deviations"), "split"),
             ("reports:holds", gettext_lazy("Holds"), "octagon-pause"),
             ("patients:contacts", gettext_lazy("Contacts"), "phone"),

@@ -274,6 +274,14 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:laboratory-event": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:sae-reports": (P.SEE_TRIAL, P.REPORT_EVENT),
     "safety:sae-sheet": (P.SEE_TRIAL, None),
+    "safety:grade": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:grade-strike": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:link": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:link-strike": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:cases": (P.JUDGE_CASE, None),
+    "safety:case": (P.JUDGE_CASE, P.JUDGE_CASE),
+    "safety:case-decide": (P.JUDGE_CASE, P.JUDGE_CASE),
+    "safety:case-follow-up": (P.JUDGE_CASE, P.JUDGE_CASE),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),
@@ -349,6 +357,8 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "table": "patients.patient",
         "entry": 1,
         "movement": 1,
+        "row": 1,
+        "clock": 1,
     }
 
 

@@ -1,8 +1,10 @@
 """A patient with one row of each kind that has a page, and the addresses of all pages of the trial."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from audit.context import acting
 from dosing.models import ProductDeviation
@@ -10,6 +12,11 @@ from patients.models import Deviation, Patient, SampleMovement
 from patients.participation.logs.contacts import ContactFacts, add_contact
 from patients.participation.treatment_holds import hold_treatment
 from protocol.values.moments import Moment
+from safety.course.grade_changes import change_grade
+from safety.course.links import link_event, targets_of
+from safety.models import AdverseEvent, CaseClock, EventGrade, EventLink
+from safety.sponsor.cases import judge_case
+from safety.sponsor.decisions import decide_case
 from tests.support import build
 from tests.support.pages.access_matrix import TRIAL_PAGES, sample
 from tests.support.pages.event_forms import typed
@@ -36,7 +43,7 @@ def patient_with_pages(slug: str = build.COVID_MSV) -> Patient:
     """Return an included patient with an event, the draft of another, a row of a log, a contact and two deviations."""
     patient = build.enrolled(trial=build.trial(slug))
     nurse = build.user("coordinator", trial=patient.trial)
-    build.event(patient=patient)
+    followed_event(patient)
     keep = reverse("safety:report-keep", args=[patient.trial.slug, patient.code])
     build.client(nurse).post(keep, typed(patient))
     build.record(patient, "medication", {}, visit=None, draft=True, by=nurse)
@@ -54,6 +61,27 @@ def patient_with_pages(slug: str = build.COVID_MSV) -> Patient:
     with acting(user=nurse, role="coordinator"):
         hold_treatment(patient=patient, rule="SR3", title="A related event", events=["AE 1"], by=nurse)
     return patient
+
+
+def followed_event(patient: Patient) -> AdverseEvent:
+    """Return a serious event with a grade and a link, and a case whose report was sent and has a follow-up."""
+    learned = Moment.from_datetime(timezone.now() - timedelta(hours=6), patient.trial.time_zone)
+    event = build.event(
+        patient=patient, seriousness=frozenset({"life_threatening"}), aware=learned, onset=learned
+    )
+    doctor, officer = (build.user(role, trial=patient.trial) for role in ("investigator", "sponsor_safety"))
+    with acting(user=doctor, role="investigator"):
+        change_grade(event=event, grade=2, since=learned, by=doctor, version=1)
+        event = AdverseEvent.objects.get(pk=event.pk)
+        target = targets_of(patient)[0].key
+        link_event(event=event, target=target, role="evidence", by=doctor, version=event.version)
+    with acting(user=officer, role="sponsor_safety"):
+        judge_case(
+            event=event, version=0, by=officer, sponsor_aware=learned, sponsor_causality="possible",
+            expectedness="unexpected", reference_version="1.0",
+        )  # fmt: skip
+        decide_case(clock=event.case_clocks.get(), result="sent", at=learned, by=officer)
+    return event
 
 
 def trial_patterns() -> dict[str, URLPattern]:
@@ -75,10 +103,22 @@ def page_of(patient: Patient, name: str, pattern: URLPattern) -> str:
         "patients:consent-correct": {"number": consent},
         "patients:consent-strike": {"number": consent},
         "patients:sample-reverse": {"movement": _last_movement(patient)},
+        "safety:grade-strike": {"row": _last(EventGrade, patient)},
+        "safety:link-strike": {"row": _last(EventLink, patient)},
+        **{
+            key: {"clock": _last(CaseClock, patient)}
+            for key in ("safety:case-decide", "safety:case-follow-up")
+        },
         **dict.fromkeys(("patients:log", "patients:logs", "patients:log-query", "patients:log-strike"), log),
     }
     kwargs = {**sample(patient.trial, patient), **special.get(name, {})}
     return reverse(name, kwargs={key: kwargs[key] for key in ("slug", *pattern.pattern.converters)})
+
+
+def _last(model: type[EventGrade | EventLink | CaseClock], patient: Patient) -> int:
+    """Return the key of the last row of the patient; that of none without one."""
+    row = model.objects.filter(patient=patient).order_by("pk").last()
+    return row.pk if row is not None else 1
 
 
 def _last_movement(patient: Patient) -> int:

@@ -38,7 +38,7 @@ from patients.models import (
     UnlockRequest,
     Visit,
 )
-from safety.models import AdverseEvent, EventDraft
+from safety.models import AdverseEvent, CaseClock, EventDraft, EventGrade, EventLink
 from trials.models import (
     AccessReview,
     Delegation,
@@ -174,6 +174,9 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "shipments:number": (_of(Shipment, "trial", "number"), (NO_NUMBER,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
+    "grades:row": (_under_patient(EventGrade, "pk"), (NO_NUMBER,)),
+    "links:row": (_under_patient(EventLink, "pk"), (NO_NUMBER,)),
+    "case:clock": (_under_patient(CaseClock, "pk"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
     "lots:number": (_of(Lot, "trial", "pk"), (NO_NUMBER,)),
     "product-history:kind/number": (

@@ -30,6 +30,7 @@ EXPOSURES = "CIPLHMUDV"
 NOBODY = ""
 # Hold the trial, and sign for the site or the sponsor that it goes on.
 HOLDS = "IPRV"
+DRUG_SAFETY = "V"
 
 FORM = ("patients/*/visits/*/*/", "patients/*/logs/*/*/")
 INFUSION = "patients/*/infusions/*/"
@@ -229,6 +230,16 @@ RIGHTS: dict[str, tuple[str, str]] = {
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
     f"{EVENT}reports/": (ALL, SITE),
     f"{EVENT}reports/sheet/": (ALL, NOBODY),
+    **{
+        f"{EVENT}{end}": (SITE, SITE)
+        for end in ("grade/", "link/", "grades/*/strike-out/", "links/*/strike-out/")
+    },
+    # What comes of a case only drug safety knows.
+    "adverse-events/cases/": (DRUG_SAFETY, NOBODY),
+    **{
+        f"{EVENT}case/{end}": (DRUG_SAFETY, DRUG_SAFETY)
+        for end in ("", "*/decide/", "*/follow-up/")
+    },
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),

@@ -27,8 +27,12 @@ from patients.queries import threads
 from patients.review import locks
 from protocol.values.moments import Moment
 from reports.audit_trail.saved_views import save_view
-from safety.event_drafts import keep_event_draft
+from safety.course.grade_changes import change_grade
+from safety.course.links import link_event
+from safety.drafts.event_drafts import keep_event_draft
 from safety.models import AdverseEvent
+from safety.sponsor.cases import judge_case
+from safety.sponsor.decisions import decide_case
 from tests.support import build
 from tests.support.study import product_chain, samples
 from tests.support.study.deviations import added
@@ -105,7 +109,12 @@ def _considered(trial: Trial, doctor: User, word: str) -> None:
 def _concerning_persons(patient: Patient, doctor: User, word: str) -> None:
     """A text to be masked, a request for erasure, and problems: more in the other trial, like all that is numbered."""
     found = patient.trial
-    event = build.event(patient=patient, by=doctor, description=f"Seen by Maria of {word}")
+    learned = Moment.from_datetime(timezone.now() - timedelta(days=1), found.time_zone)
+    event = build.event(
+        patient=patient, by=doctor, description=f"Seen by Maria of {word}",
+        seriousness=frozenset({"life_threatening"}), aware=learned,
+    )  # fmt: skip
+    _followed(event, doctor, learned)
     with acting(user=doctor, role="investigator", origin="web"):
         ask_redaction(
             trial_id=found.pk, model=AdverseEvent, row=event.history.get().history_id, place="description.",
@@ -114,6 +123,24 @@ def _concerning_persons(patient: Patient, doctor: User, word: str) -> None:
         record_erasure_request(patient=patient, received_on=found.today, wish=word, by=doctor)
         for _number in range(EVENTS[found.slug]):
             report_problem(trial=found, text=word, page="", request="", role="investigator", by=doctor)
+
+
+def _followed(event: AdverseEvent, doctor: User, learned: Moment) -> None:
+    """A grade and a link of an event, and its case with a clock."""
+    record = event.patient.records.order_by("pk")[0]
+    officer = build.user("sponsor_safety", trial=event.patient.trial)
+    with acting(user=doctor, role="investigator"):
+        change_grade(event=event, grade=2, since=learned, by=doctor, version=1)
+        event = AdverseEvent.objects.get(pk=event.pk)
+        link_event(
+            event=event, target=f"record-{record.pk}", role="evidence", by=doctor, version=event.version
+        )
+    with acting(user=officer, role="sponsor_safety"):
+        judge_case(
+            event=event, version=0, by=officer, sponsor_aware=learned, sponsor_causality="possible",
+            expectedness="unexpected", reference_version="1.0",
+        )  # fmt: skip
+        decide_case(clock=event.case_clocks.get(), result="sent", at=learned, by=officer)
 
 
 def _contacted(patient: Patient, doctor: User, word: str) -> None:

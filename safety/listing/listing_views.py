@@ -15,14 +15,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from patients.models import Query
 from safety import reporting
-from safety.columns import event_columns
-from safety.event_drafts import open_drafts
+from safety.drafts.event_drafts import open_drafts
 from safety.event_questions import PatientBackground, backgrounds_of
-from safety.filters import AdverseEventFilter
 from safety.forms import EventReviewForm
 from safety.labels import Wording, draft_clock_tag, event_count_text, finding_words
+from safety.listing.columns import event_columns
+from safety.listing.filters import AdverseEventFilter
+from safety.listing.reviews import TONES, attach_reviews, review_state
 from safety.models import AdverseEvent
-from safety.reviews import TONES, attach_reviews, review_state
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
 from trials.permissions import Permission as P

@@ -9,7 +9,6 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.trail import FactMarks, Locks, Trail, facts_of_columns
@@ -20,11 +19,23 @@ from safety.classification import (
     NONE_OF_THESE,
     UNRELATED_CAUSALITIES,
     Class,
+    Classes,
     EventAssessment,
     EventFinding,
     SeriousnessCriterion,
-    classify,
+    classes,
     findings,
+    is_fatal,
+    is_life_threatening,
+)
+from safety.clock_table import Reportable
+from safety.models.opinions import (
+    CAUSES,
+    SPONSOR_COLUMNS,
+    Causality,
+    CauseColumns,
+    Expectedness,
+    SponsorColumns,
 )
 from trials.access import Access
 from trials.models import Trial
@@ -34,8 +45,8 @@ NOT_OF_SPECIAL_INTEREST = "none"
 CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
 FACTS = facts_of_columns(
-    "term", "description", "infusion", "onset", "grade", "causality", "outcome", "action_taken", "aesi", "aware",
-    "serious_aware", "due_at", "reported", "late_reason", "in_error_reason",
+    "kind", "term", "description", "infusion", "onset", "grade", "causality", *CAUSES, "treatment", "outcome",
+    "action_taken", "aesi", "aware", "serious_aware", "due_at", "reported", "late_reason", "in_error_reason",
     end=("end", "ongoing"), seriousness=(*CRITERIA, NONE_OF_THESE),
 )  # fmt: skip
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
@@ -63,6 +74,10 @@ class AdverseEventQuerySet(VisibleToMembers):
         """Keep events with a clock, serious or fatal, that are not yet reported to the sponsor."""
         return self.not_in_error().filter(due_at__isnull=False, reported_at=None)
 
+    def without_case(self) -> "AdverseEventQuerySet":
+        """Keep events with a clock of which drug safety has opened no case."""
+        return self.not_in_error().filter(due_at__isnull=False, case_version=0)
+
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
         """Keep events with (or without) a valid review signature."""
         valid = Signature.objects.filter(
@@ -71,15 +86,11 @@ class AdverseEventQuerySet(VisibleToMembers):
         return self.filter(Exists(valid) if yes else ~Exists(valid))
 
 
-class AdverseEvent(models.Model):
+class AdverseEvent(CauseColumns, SponsorColumns):
     """An untoward medical occurrence in one patient. Never deleted, only marked as entered in error (SAF-09)."""
 
-    class Causality(models.TextChoices):
-        DEFINITE = "definite", _("Definite")
-        PROBABLE = "probable", _("Probable")
-        POSSIBLE = "possible", _("Possible")
-        UNLIKELY = "unlikely", _("Unlikely")
-        NOT_RELATED = "not_related", _("Not related")
+    Causality = Causality
+    Expectedness = Expectedness
 
     class Outcome(models.TextChoices):
         RECOVERED = "recovered", _("Recovered")
@@ -97,6 +108,15 @@ class AdverseEvent(models.Model):
         WITHDRAWN = "withdrawn", _("No further infusion")
         NOT_APPLICABLE = "not_applicable", _("Not applicable")
 
+    class Kind(models.TextChoices):
+        """Reports of a kind of their own (SAF-07, ATM-01); blank: an adverse event and nothing else."""
+
+        MEDICATION_ERROR = "medication_error", _("Medication error")
+        PREGNANCY = "pregnancy", _("Pregnancy")
+        MISUSE = "misuse", _("Use outside the protocol, misuse or abuse")
+        PRODUCT_DEFECT = "product_defect", _("Defect or contamination of the product")
+        LACK_OF_EFFICACY = "lack_of_efficacy", _("Lack of efficacy or failure of the product")
+
     class Ongoing(models.TextChoices):
         YES = "Y", _("Yes")
         NO = "N", _("No")
@@ -109,6 +129,7 @@ class AdverseEvent(models.Model):
         Patient, models.PROTECT, related_name="adverse_events", db_index=False, verbose_name=_("Patient")
     )
     number = models.PositiveIntegerField(_("Number"))
+    kind = models.CharField(_("Kind of report"), max_length=20, choices=Kind, blank=True)
     term = models.CharField(_("Term"), max_length=200)
     description = models.TextField(_("Description"), blank=True)
     # The number of the patient's infusion at which it began, as the person says; the page of the bedside proposes it.
@@ -129,6 +150,7 @@ class AdverseEvent(models.Model):
     medically_important = models.BooleanField(_("Other medically important event"))
     none_of_these = models.BooleanField(_("None of these"))
     causality = models.CharField(_("Causality"), max_length=48, choices=Causality, blank=True)
+    treatment = models.TextField(_("Treatment given"), blank=True)
     outcome = models.CharField(_("Outcome"), max_length=20, choices=Outcome)
     action_taken = models.CharField(_("Action taken with the product"), max_length=20, choices=Action)
     aesi = models.CharField(_("Special interest"), max_length=48, blank=True)
@@ -141,6 +163,7 @@ class AdverseEvent(models.Model):
     due_at = models.DateTimeField(_("Due at"), null=True)
     reported = models.CharField(_("Reported to the sponsor"), max_length=60, blank=True)
     reported_at = models.DateTimeField(_("Reported at"), null=True)
+    reported_entered_at = models.DateTimeField(_("Report entered at"), null=True)
     late_reason = models.TextField(_("Reason for the late report"), blank=True)
     in_error_reason = models.TextField(_("Entered in error because"), blank=True)
     after_lock_reason = models.TextField(_("Reported after the lock because"), blank=True)
@@ -156,14 +179,19 @@ class AdverseEvent(models.Model):
     )
     related = models.GeneratedField(
         expression=Case(
-            When(causality__in=sorted(UNRELATED_CAUSALITIES), then=Value(False)), default=Value(True)
+            When(
+                causality__in=sorted(UNRELATED_CAUSALITIES),
+                sponsor_causality__in=["", *sorted(UNRELATED_CAUSALITIES)],
+                then=Value(False),
+            ),
+            default=Value(True),
         ),
         output_field=models.BooleanField(),
         db_persist=True,
         verbose_name=_("Related"),
     )
 
-    # Set by safety.reviews.attach_reviews, in one query for all events of a page.
+    # Set by safety.listing.reviews.attach_reviews, in one query for all events of a page.
     signatures: list[Signature]
 
     objects = AdverseEventQuerySet.as_manager()
@@ -174,7 +202,9 @@ class AdverseEvent(models.Model):
         covered_by=("patient",),
         fact_marks=FactMarks("patients.Mark", "adverse_event", FACTS),
         # A serious event must be reported even after the lock (CTR Art. 41(4)).
-        locks=Locks(parents=("patient", "trial"), freezes=False, unless="after_lock_reason"),
+        locks=Locks(
+            parents=("patient", "trial"), freezes=False, later=SPONSOR_COLUMNS, unless="after_lock_reason"
+        ),
         signed_content=(
             "term",
             "description",
@@ -186,9 +216,12 @@ class AdverseEvent(models.Model):
             *CRITERIA,
             NONE_OF_THESE,
             "causality",
+            *CAUSES,
+            "treatment",
             "outcome",
             "action_taken",
             "aesi",
+            "kind",
             "aware",
             "serious_aware",
             "reported",
@@ -234,12 +267,28 @@ class AdverseEvent(models.Model):
                 violation_error_message=_("An event is either ongoing or has an end."),
             ),
             models.CheckConstraint(
-                condition=(Q(none_of_these=True) & ~Q(grade=5) & ~Q(outcome="fatal"))
+                condition=(
+                    Q(none_of_these=True, kind__in=["", "lack_of_efficacy"])
+                    & ~Q(grade=5)
+                    & ~Q(outcome="fatal")
+                )
                 | Q(aware_at__isnull=False, due_at__isnull=False),
                 name="serious_event_has_a_clock",
                 violation_error_message=_(
-                    "A serious or fatal event needs the time at which the site knew of it."
+                    "A serious or fatal event, and each report of a kind with a clock, needs the time at which the site"
+                    " knew of it."
                 ),
+            ),
+            models.CheckConstraint(
+                condition=Q(case_version=0, sponsor_aware_at=None, expectedness="", sponsor_causality="")
+                | Q(case_version__gt=0, sponsor_aware_at__isnull=False),
+                name="case_has_the_awareness_of_the_sponsor",
+                violation_error_message=_("Enter when the sponsor learned of the event."),
+            ),
+            models.CheckConstraint(
+                condition=Q(expectedness="") | ~Q(reference_version=""),
+                name="expectedness_names_its_reference",
+                violation_error_message=_("Name the version of the reference safety information."),
             ),
             models.CheckConstraint(
                 condition=Q(reported_at=None)
@@ -278,8 +327,31 @@ class AdverseEvent(models.Model):
 
     @property
     def classification(self) -> Class:
-        """Return AE, AR, SAE or SAR, derived from seriousness and causality."""
-        return classify(seriousness=self.seriousness, causality=self.causality)
+        """Return the most specific class that is certain, derived from seriousness, both opinions and expectedness."""
+        return self.classes.most_specific
+
+    @property
+    def classes(self) -> Classes:
+        """Return to which classes the event belongs, True, False or not decided (SAF-06)."""
+        return classes(
+            seriousness=self.seriousness,
+            causality=self.causality,
+            sponsor=self.sponsor_causality,
+            expected={"expected": True, "unexpected": False}.get(self.expectedness),
+            grade=self.grade,
+        )
+
+    @property
+    def reportable(self) -> Reportable:
+        """Return what decides about the clocks of the sponsor."""
+        grave = is_fatal(self.answers) or is_life_threatening(self.seriousness)
+        # A fatal event counts as serious, whatever its criteria say until they are corrected.
+        return Reportable(serious=self.due_at is not None, susar=self.classes.susar, grave=grave)
+
+    @property
+    def with_sponsor(self) -> bool:
+        """Return whether drug safety of the sponsor has opened a case."""
+        return self.case_version > 0
 
     @property
     def findings(self) -> tuple[EventFinding, ...]:
@@ -323,90 +395,3 @@ class AdverseEvent(models.Model):
         return clocks.read(
             starts_at=start, due_at=self.due_at, now=now or timezone.now(), stopped_at=self.reported_at
         )
-
-
-class EventDraft(models.Model):
-    """What was typed of an adverse event that is not saved yet. Its clock runs as soon as it may be serious.
-
-    It stays when it is finished or discarded: the trail shows from when on the site knew of the event.
-    """
-
-    class State(models.TextChoices):
-        OPEN = "open", pgettext_lazy("status of a draft", "Open")
-        FINISHED = "finished", pgettext_lazy("status of a draft", "Finished")
-        DISCARDED = "discarded", pgettext_lazy("status of a draft", "Discarded")
-
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="event_drafts", verbose_name=_("Trial"))
-    patient = models.ForeignKey(
-        Patient, models.PROTECT, related_name="event_drafts", db_index=False, verbose_name=_("Patient")
-    )
-    number = models.PositiveIntegerField(_("Number"))
-    # The page that keeps it; an event saved from that page finishes the draft.
-    save_key = models.CharField(_("Save key"), max_length=64)
-    payload = models.JSONField(_("Typed"))
-    term = models.CharField(_("Term"), max_length=200, blank=True)
-    state = models.CharField(_("Status"), max_length=20, choices=State, default=State.OPEN)
-    first_saved_at = models.DateTimeField(_("First saved at"))
-    saved_at = models.DateTimeField(_("Last saved at"))
-    aware_at = models.DateTimeField(_("Aware at"), null=True)
-    clock_starts_at = models.DateTimeField(_("Clock started at"), null=True)
-    due_at = models.DateTimeField(_("Due at"), null=True)
-    event = models.OneToOneField(
-        AdverseEvent, models.PROTECT, null=True, related_name="draft", verbose_name=_("Adverse event")
-    )
-    discarded_reason = models.TextField(_("Discarded because"), blank=True)
-
-    objects = VisibleToMembers.as_manager()
-    history = Trail(
-        patient="patient_id",
-        trial="trial_id",
-        # What is typed is no data yet, and is kept every few seconds: the trail has the clock and the end of the draft.
-        excluded=("save_key", "payload", "term", "saved_at"),
-        locks=Locks(parents=("patient", "trial"), freezes=False),
-    )
-
-    class Meta:
-        verbose_name = _("Draft of an adverse event")
-        constraints = [
-            models.UniqueConstraint(fields=["patient", "number"], name="draft_number_once_per_patient"),
-            models.UniqueConstraint(fields=["patient", "save_key"], name="draft_kept_once"),
-            models.CheckConstraint(
-                condition=Q(clock_starts_at__isnull=True, due_at__isnull=True)
-                | Q(clock_starts_at__isnull=False, due_at__isnull=False),
-                name="draft_clock_has_a_deadline",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="discarded") | ~Q(discarded_reason=""),
-                name="discarded_draft_has_a_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(state="finished", event__isnull=False) | (~Q(state="finished") & Q(event=None)),
-                name="finished_draft_has_its_event",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"Draft {self.number}"
-
-    def clock(self, now: datetime | None = None) -> clocks.ClockReading | None:
-        """Return the state of the draft's reporting clock, or None without one."""
-        if self.state != self.State.OPEN or self.clock_starts_at is None or self.due_at is None:
-            return None
-        return clocks.read(starts_at=self.clock_starts_at, due_at=self.due_at, now=now or timezone.now())
-
-
-# Registered with the app: its own part of the room defines it.
-from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding  # noqa: E402
-from safety.laboratory.models import LaboratoryDecision  # noqa: E402
-from safety.sae_reports.stored import SaeReport  # noqa: E402
-
-__all__ = [
-    "AdverseEvent",
-    "AdverseEventQuerySet",
-    "Dictionary",
-    "DictionaryTerm",
-    "EventCoding",
-    "EventDraft",
-    "LaboratoryDecision",
-    "SaeReport",
-]

@@ -3,18 +3,23 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from safety.classification import FATAL, SeriousnessCriterion
+from safety.classification import FATAL, SeriousnessCriterion, is_reported
 
 GRADE_OF_A_CLOCK = 4
 
 
-def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: str) -> bool:
-    """Return whether a draft has to be reported: any criterion, grade 4 or 5, or a fatal outcome.
+def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: str, kind: str = "") -> bool:
+    """Return whether a draft has to be reported: any criterion, grade 4 or 5, a fatal outcome, or its kind.
 
     A draft is judged by what is typed, also if the answers contradict each other.
     """
     criteria = frozenset(seriousness) & frozenset(SeriousnessCriterion)
-    return bool(criteria) or (grade is not None and grade >= GRADE_OF_A_CLOCK) or outcome == FATAL
+    return (
+        bool(criteria)
+        or (grade is not None and grade >= GRADE_OF_A_CLOCK)
+        or outcome == FATAL
+        or is_reported(kind)
+    )
 
 
 def draft_clock_start(

@@ -10,11 +10,12 @@ from accounts.models import User
 from patients.models import Patient
 from patients.participation.milestones import milestones
 from patients.participation.treatment_holds import hold_treatment
+from protocol.document.document import Protocol
 from protocol.document.stopping import StoppingRule
 from safety import timing
 from safety.classification import UNRELATED_CAUSALITIES
 from safety.models import AdverseEvent
-from safety.stopping_rules import WatchedEvent, firing, is_watched
+from safety.stopping.stopping_rules import WatchedEvent, firing, is_watched
 from trials.holds import hold_by_rule
 from trials.models import Trial
 
@@ -24,7 +25,7 @@ def lock_for_rules(patient: Patient) -> None:
 
     Two events reported at once must each be counted by the other's rule.
     """
-    if _of_scope(patient.trial.rules.stopping_rules, "trial"):
+    if _of_scope(_rules_in_force(patient).stopping_rules, "trial"):
         Trial.objects.for_update(patient.trial_id)
 
 
@@ -35,7 +36,7 @@ def watch(event: AdverseEvent, by: User) -> None:
     """
     patient = event.patient
     rules = [
-        *_of_scope(patient.trial.rules.stopping_rules, "trial"),
+        *_of_scope(_rules_in_force(patient).stopping_rules, "trial"),
         *_of_scope(patient.protocol.rules.stopping_rules, "patient"),
     ]
     if not rules or event.in_error:
@@ -85,6 +86,13 @@ def _watched(events: Sequence[AdverseEvent], rules: Iterable[StoppingRule]) -> l
         )
         for event in events
     ]
+
+
+def _rules_in_force(patient: Patient) -> Protocol:
+    """Return the rules of the trial. No query for a patient under the version in force, which is read already."""
+    if patient.trial.protocol_id == patient.protocol_id:
+        return patient.protocol.rules
+    return patient.trial.rules
 
 
 def _of_scope(rules: Iterable[StoppingRule], scope: str) -> list[StoppingRule]:

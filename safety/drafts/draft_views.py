@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from patients.models import Patient
 from patients.views.participation import patient_of, step
-from safety.event_drafts import discard_event_draft, keep_event_draft
+from safety.drafts.event_drafts import discard_event_draft, keep_event_draft
 from safety.forms import DiscardDraftForm, EventForm
 from safety.labels import draft_clock_text
 from safety.models import EventDraft

@@ -15,15 +15,15 @@ from audit.stored_text import system_text
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, refuse_when_locked
 from safety.clocks import hours_deadline
-from safety.draft_clock import draft_clock_start, may_be_serious
+from safety.drafts.draft_clock import draft_clock_start, may_be_serious
 from safety.event_checks import EventAnswers
-from safety.models import AdverseEvent, EventDraft
+from safety.models import CAUSES, AdverseEvent, EventDraft
 from trials.models import Trial
 
 Typed = list[tuple[str, str]]
 State = EventDraft.State
 # Only an investigator is asked for it: a draft that another person goes on with keeps the investigator's answer.
-NOT_ALWAYS_ASKED = ("causality",)
+NOT_ALWAYS_ASKED = ("causality", *CAUSES)
 
 
 @transaction.atomic
@@ -118,6 +118,7 @@ def _clock(draft: EventDraft, answers: EventAnswers) -> dict[str, datetime | Non
         seriousness=answers.get("seriousness", frozenset()),
         grade=answers.get("grade"),
         outcome=answers.get("outcome", ""),
+        kind=answers.get("kind", ""),
     )
     known = answers.get("serious_aware") or answers.get("aware")
     aware_at = known.earliest if known else None

@@ -5,14 +5,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from safety import labels
+from safety.listing.reviews import TONES, review_state
 from safety.models import AdverseEvent
-from safety.reviews import TONES, review_state
 from trials.listing import Column, choice_text
 
 
 def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
     """Return the columns in the wording of one trial. Rows need `patient` and `attach_reviews`."""
-    return (*_event_columns(wording), *_severity_columns(), *_time_columns(wording), *_review_columns())
+    return (
+        *_event_columns(wording),
+        *_severity_columns(),
+        *_time_columns(wording),
+        *_review_columns(wording.zone),
+    )
 
 
 def _event_columns(wording: labels.Wording) -> tuple[Column, ...]:
@@ -22,13 +27,16 @@ def _event_columns(wording: labels.Wording) -> tuple[Column, ...]:
         Column(name="number", label=gettext_lazy("No."), value=lambda row: row.number, css="num"),
         Column(name="term", label=gettext_lazy("Event"), value=lambda row: row.term, free_text=True,
                text=lambda row: labels.lines(_event(wording, row))),
+        Column(name="kind", label=gettext_lazy("Kind of report"), value=lambda row: row.kind, on_page=False),
         Column(name="aesi", label=gettext_lazy("Special interest"), value=lambda row: row.aesi, on_page=False),
     )  # fmt: skip
 
 
 def _event(wording: labels.Wording, row: AdverseEvent) -> list[str]:
     interest, wrong = wording.interest(row), _("Entered in error") if row.in_error else ""
-    marks = [labels.tag(tone, text) for tone, text in (("checked", interest), ("late", wrong)) if text]
+    kind = row.get_kind_display() if row.kind else ""
+    told = (("draft", kind), ("checked", interest), ("late", wrong))
+    marks = [labels.tag(tone, text) for tone, text in told if text]
     return [row.term, *marks]
 
 
@@ -60,14 +68,18 @@ def _time_columns(wording: labels.Wording) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-def _review_columns() -> tuple[Column, ...]:
+def _review_columns(zone: str) -> tuple[Column, ...]:
     now = timezone.now()
     return (
         Column(name="review", label=gettext_lazy("Review"), value=lambda row: review_state(row).value, text=_review),
         Column(name="clock", decides=True, label=gettext_lazy("Report"), value=_stage,
-               text=lambda row: labels.clock_tag(row, now)),
+               text=lambda row: labels.clock_tag(row, now, zone)),
         Column(name="due_at", label=gettext_lazy("Report due"), value=lambda row: row.due_at, on_page=False),
         Column(name="reported", label=pgettext_lazy("when", "Reported"), value=lambda row: row.reported, on_page=False),
+        Column(name="expectedness", label=gettext_lazy("Expectedness"), value=lambda row: row.expectedness,
+               on_page=False),
+        Column(name="case_due_at", label=gettext_lazy("Report to the authority due"), value=lambda row: row.case_due_at,
+               on_page=False),
         Column(name="in_error", label=gettext_lazy("Entered in error"), value=lambda row: row.in_error_reason,
                free_text=True, on_page=False),
     )  # fmt: skip
