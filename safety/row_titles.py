@@ -32,7 +32,7 @@ def _clock(row: Any, reader: Reader) -> str:
     return _("Clock of the sponsor")
 
 
-def _decision(row: Any, reader: Reader) -> str:
+def _case_decision(row: Any, reader: Reader) -> str:
     return _("Decision on a case")
 
 
@@ -62,6 +62,6 @@ TITLES: dict[str, TitleMaker] = {
     "safety.eventgrade": _grade,
     "safety.eventlink": _link,
     "safety.caseclock": _clock,
-    "safety.casedecision": _decision,
+    "safety.casedecision": _case_decision,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

@@ -6,17 +6,22 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from safety.course.links import targets_of
-from safety.forms import CHOOSE, GRADES, EventStepForm
+from safety.forms import CHOOSE, EventStepForm
 from safety.models import EventLink
+from safety.terms import picker
 from trials.date_fields import MomentField
 
 
 class GradeForm(EventStepForm):
     """A grade that the event has from a moment on."""
 
-    grade = forms.ChoiceField(label=_("New grade"), choices=GRADES, widget=forms.RadioSelect)
+    grade = forms.ChoiceField(label=_("New grade"), widget=forms.RadioSelect)
 
     def add_fields(self, zone: str) -> None:
+        grade: Any = self.fields["grade"]
+        version = self.event.patient.trial.rules.safety.ctcae
+        grade.choices = picker.offered_grades(self.event.term, version)
+        grade.error_messages["invalid_choice"] = picker.missing_grade(self.event.term, version)
         when = _("dd-MMM-yyyy hh:mm, or the part that is known")
         self.fields["since"] = MomentField(label=_("Since"), zone=zone, partial=True, help_text=when)
         self.fields["known"] = MomentField(
