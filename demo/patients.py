@@ -9,7 +9,7 @@ from typing import Any
 from demo.adverse_events import report
 from demo.logs import Course, log_rows
 from demo.samples import destroy_after_withdrawal, ship_samples, take_samples
-from demo.stock import fill_stock
+from demo.stock import fill_stock, recall_given
 from demo.stories import STORIES, Story
 from demo.team import TrialTeam
 from demo.treatment import infuse
@@ -47,6 +47,7 @@ class Populator(TrialTeam):
         fill_stock(self)
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
             self.create(story)
+        recall_given(self)
         ship_samples(self)
 
     def create(self, story: Story) -> None:

@@ -2,26 +2,24 @@
 
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
-from math import ceil
+from random import Random
 
 from django.utils import timezone
 
+from demo.preparation import LASTS, bags_needed, compare, enter_as_given, prepare
 from demo.stock import bags_for
 from demo.stories import Story
 from demo.team import TrialTeam
-from dosing.infusions.administration import Bedside, Product, record_infusion, record_preparation
+from dosing.infusions.administration import Bedside, record_infusion, record_weight
 from dosing.infusions.weights import last_weight
 from dosing.models import AllocationSlot, Infusion
 from dosing.patient_dose import planned_for
 from patients.models import Patient
 from protocol.values.moments import Moment
 
-# Of a bag that was counted after thawing.
-CELLS_OF_A_BAG = Decimal(130_000_000)
-
 
 def infuse(team: TrialTeam, patient: Patient, story: Story, day: date, last: int) -> None:
-    """Record the infusions whose day has come, with their products."""
+    """Record the infusions whose day has come, each with the product that was prepared and compared for it."""
     dosing = patient.protocol.rules.dosing
     if dosing is None:
         return
@@ -29,30 +27,53 @@ def infuse(team: TrialTeam, patient: Patient, story: Story, day: date, last: int
     for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
         if infusion.number > story.infusions or on > team.today or (on - day).days > last:
             return
-        start = team.moment(on, team.hour(on), 40 + infusion.number)
-        end = team.moment(on, team.hour(on) + 1, 10 + team.rng.randint(0, 30))
+        start = team.moment(on, team.hour(on) + 1, 20 + infusion.number)
+        end = team.moment(on, team.hour(on) + 2, team.rng.randint(0, 30))
         # Today's infusion may not have ended yet.
         if end.earliest > timezone.now():
             return
         known = last_weight(infusion)
         weight = known.kg.quantize(Decimal("0.1")) if known else Decimal(team.rng.randint(580, 960)) / 10
-        _give(team, patient, infusion, weight, start, end, donor)
+        weighed = team.moment(on, team.hour(on), 30)
+        if infusion.weight_asked:
+            infusion = _weigh(team, infusion, weight, weighed)
+        _give(team, infusion, weight, weighed, start, end, donor)
         on += timedelta(days=team.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
+
+
+def _weigh(team: TrialTeam, infusion: Infusion, weight: Decimal, weighed: Moment) -> Infusion:
+    with team.as_role("coordinator") as by:
+        return record_weight(
+            infusion=infusion, weight_kg=weight, weight_measured=weighed, version=infusion.version, by=by
+        )
 
 
 def _give(
     team: TrialTeam,
-    patient: Patient,
     infusion: Infusion,
     weight: Decimal,
+    weighed: Moment,
     start: Moment,
     end: Moment,
     donor: str,
 ) -> None:
-    """Record one infusion as the coordinator and its product as the cell laboratory."""
+    """Prepare the product as the cell laboratory, compare and record the infusion as the ward, enter it as given."""
+    patient = infusion.patient
+    # A generator of its own: with it no other invented value changes.
+    rng = Random(f"product {team.trial.slug} {patient.code} {infusion.number}")
+    began = start.earliest
+    cells = _cells_for(team, infusion)
+    count = bags_needed(cells)
+    left = (patient.protocol.rules.dosing.infusions if patient.protocol.rules.dosing else 1) - infusion.number
+    bags = bags_for(
+        team, cells=cells is not None, donor=donor, count=count, reserve=count * left, on=_day_of(start)
+    )
+    if bags:
+        begun = began - LASTS - timedelta(minutes=4)
+        prepare(team, infusion, bags=bags, cells=cells, begun=begun, rng=rng)
+        compare(team, infusion, began - timedelta(minutes=2))
+    asked = infusion.weight_asked
     with team.as_role("coordinator") as by:
-        weighed = team.moment(_day_of(start), team.hour(_day_of(start)), 30)
-        asked = infusion.weight_asked
         facts = Bedside(
             weight_kg=weight if asked else None,
             weight_measured=weighed if asked else None,
@@ -65,27 +86,16 @@ def _give(
             timing_deviation_reason="",
         )
         given = record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
-    cells = _cells_for(team, patient, given)
-    count = 1 if cells is None else ceil(cells / CELLS_OF_A_BAG)
-    bags = bags_for(team, cells=cells is not None, donor=donor, count=count)
-    with team.as_role("cell_laboratory") as by:
-        product = Product(
-            bags=bags,
-            viable_cells=cells,
-            viability_percent=Decimal(team.rng.randint(820, 960)) / 10 if cells else None,
-            thawed=team.moment(_day_of(start), team.hour(_day_of(start)), 10) if cells else None,
-            dose_deviation_reason="",
-            donor_deviation_reason="",
-        )
-        record_preparation(infusion=infusion, facts=product, version=0, by=by)
+    if bags:
+        enter_as_given(team, given, bags=bags, at=end.earliest, rng=rng)
 
 
-def _cells_for(team: TrialTeam, patient: Patient, infusion: Infusion) -> Decimal | None:
+def _cells_for(team: TrialTeam, infusion: Infusion) -> Decimal | None:
     """Return the viable cells of one infusion, close to the target dose; None in an arm without cells."""
-    rules = patient.protocol.rules
+    patient = infusion.patient
     slot = AllocationSlot.objects.filter(patient=patient).first()
     planned = planned_for(infusion)
-    if planned is None or (slot and not rules.arm(slot.arm).gives_cells(infusion.number)):
+    if planned is None or (slot and not patient.protocol.rules.arm(slot.arm).gives_cells(infusion.number)):
         return None
     # Below the target where the permitted range is wide enough, as in real products.
     is_wide = planned.lowest * 10 <= planned.target * 8

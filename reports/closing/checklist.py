@@ -5,7 +5,7 @@ The numbers come from `reports.closing.counts`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -26,7 +26,8 @@ class Point:
 
     of_patient: the list is a page of one patient.
     blocking: the point prevents the lock while its number is above zero.
-    open_only: the point counts product data, so a masked trial does not have it.
+    of_product: the point counts product data. In a masked trial only readers who may know the treatment have it, and it
+    never blocks: who locks is blinded.
     """
 
     code: str
@@ -36,7 +37,7 @@ class Point:
     query: str = ""
     of_patient: bool = True
     blocking: bool = True
-    open_only: bool = False
+    of_product: bool = False
 
     def url(self, slug: str, patient: str = "") -> str:
         """Return the URL of the list for one patient or for all.
@@ -85,7 +86,7 @@ POINTS = (
     Point("deviations", _("Deviations not classified"), counts.deviations, "patients:deviations", "state=waiting",
           False),
     Point("product_deviations", _("Product deviations not classified"), counts.product_deviations,
-          "dosing:product-deviations", "state=waiting", False, open_only=True),
+          "dosing:product-deviations", "state=waiting", False, of_product=True),
     Point("samples_overdue", _("Required samples not recorded"), counts.samples_overdue, "patients:patient-samples"),
     Point("samples_to_destroy", _("Tubes to destroy: consent withdrawn"), counts.samples_to_destroy,
           "patients:samples", "destroy=yes", False),
@@ -126,8 +127,14 @@ class Counted:
 def checklist(access: Access) -> tuple[list[Counted], list[PatientRow]]:
     """Return every point with its numbers, and the patients of the trial."""
     trial_rows = TrialRows(access)
-    points = [point for point in POINTS if not (point.open_only and access.trial.masked)]
+    points = points_for(access) if access.trial.masked else POINTS
     return [Counted(point, point.count(trial_rows)) for point in points], trial_rows.patients
+
+
+def points_for(access: Access) -> list[Point]:
+    """Return the points that a reader of a masked trial may know of (BLD-01)."""
+    shown = [point for point in POINTS if not (point.of_product and access.blinded)]
+    return [replace(point, blocking=point.blocking and not point.of_product) for point in shown]
 
 
 def blocking(counted: Iterable[Counted]) -> dict[str, int]:

@@ -303,11 +303,12 @@ def samples_to_destroy(standing: TrialRows) -> Counts:
 
 
 def product_deviations(standing: TrialRows) -> Counts:
-    """Count product deviations that wait for a person; in a masked trial nothing, whoever reads (blinding)."""
-    if standing.trial.masked:
-        return {}
+    """Count product deviations that wait for a person; in a masked trial only for who may know the treatment."""
     rows = ProductDeviation.objects.filter(patient__trial=standing.trial).waiting()
-    return dict(_by_patient(rows.order_by()))
+    if not standing.trial.masked:
+        return dict(_by_patient(rows.order_by()))
+    # The rows themselves, not their number: a count by patient tells the arm, so the reading is recorded (BLD-03).
+    return Counter(row.patient_id for row in rows.visible_to(standing.access.user))
 
 
 def criteria(standing: TrialRows) -> Counts:

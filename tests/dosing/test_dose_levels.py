@@ -195,3 +195,14 @@ def test_the_inclusion_page_refuses_also_when_its_form_is_bypassed(trial, invest
     assert answer.status_code == 422
     assert "the protocol waits until 08-Mar-2026" in answer.content.decode()
     assert Patient.objects.get(pk=patient.pk).state == "screening"
+
+
+def test_who_may_open_a_level_finds_the_page_in_the_navigation(trial, investigator):
+    """A trial without dose levels has no such link."""
+    link = f'href="{reverse("dosing:levels", args=[trial.slug])}"'
+    home = reverse("reports:home", args=[trial.slug])
+    assert link in build.client(investigator).get(home).content.decode()
+    assert link not in build.client(build.user("coordinator", trial=trial)).get(home).content.decode()
+    without = build.trial()
+    web = build.client(build.user("investigator", trial=without))
+    assert "/dose-levels/" not in web.get(reverse("reports:home", args=[without.slug])).content.decode()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,13 +11,18 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
+from audit.events import AccessKind
+from audit.models import AccessEvent
 from dosing.models import ProductDeviation
+from dosing.products.preparing import record_preparation
 from patients.casebook.facts import KINDS, Fact
 from patients.models import DataLock, Deviation, EligibilityDecision, Record
 from patients.queries import threads
 from protocol.values.moments import Moment
 from reports.closing import checklist
 from tests.support import build
+from tests.support.study import product_chain as chain
+from tests.support.study.bedside import INCLUDED, give, on
 from tests.support.study.deviations import added, classified
 from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.access import access_to
@@ -24,6 +30,10 @@ from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
+DOSED = {
+    "donor_code": "D-17", "lot": "L-1", "bag": "", "viable_cells": Decimal(240_000_000), "thawed": None,
+    "viability_percent": None, "dose_deviation_reason": "", "donor_deviation_reason": "",
+}  # fmt: skip
 LONG_AGO = {"occurred_on": Moment(2021), "detected_on": date(2021, 3, 1)}
 
 
@@ -149,12 +159,42 @@ def test_a_deviation_that_nobody_classified_blocks_the_lock(trial, manager, doct
     assert counted(trial, manager)[point] == {}
 
 
-def test_a_masked_trial_counts_no_product_deviation(doctor):
-    """BLD-03: not even for those who may know."""
+def test_a_masked_trial_counts_product_deviations_only_for_who_may_know_the_treatment():
+    """BLD-01, BLD-03: they block no lock, which a blinded person sets, and the reading of the counts is recorded."""
     masked = build.trial(build.COVID_MSV)
-    laboratory = build.user("cell_laboratory", trial=masked)
-    added(build.patient(trial=masked), laboratory, log=ProductDeviation, category="other", **LONG_AGO)
-    assert "product_deviations" not in counted(masked, build.user("inspector", trial=masked))
+    laboratory, manager = (build.user(role, trial=masked) for role in ("cell_laboratory", "data_manager"))
+    patient = build.patient(trial=masked)
+    added(patient, laboratory, log=ProductDeviation, category="other", **LONG_AGO)
+
+    for role in ("coordinator", "investigator", "monitor", "blinded_statistician"):
+        assert "product_deviations" not in counted(masked, build.user(role, trial=masked)), role
+    assert "product_deviations" not in counted(masked, manager)
+    assert counted(masked, laboratory)["product_deviations"] == {patient.pk: 1}
+    access = access_to(user=laboratory, slug=masked.slug)
+    assert "product_deviations" not in checklist.blocking(checklist.checklist(access)[0])
+
+    page = reverse("reports:checklist", args=[masked.slug])
+    assert "Product deviations not classified" in build.client(laboratory).get(page).content.decode()
+    read = AccessEvent.objects.filter(user_id=laboratory.pk, kind=AccessKind.TREATMENT_SEEN)
+    assert read.filter(patient_id=patient.pk).exists()
+    shown = build.client(manager).get(page).content.decode()
+    assert "Product deviations not classified" not in shown
+    assert "let the cell laboratory confirm" in shown
+
+
+def test_a_corrected_weight_puts_the_dose_into_the_checklist(trial, manager, doctor, known_day):
+    """AUD-10: judged again, with a deviation that waits for the laboratory and blocks the lock of an open trial."""
+    treated = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+    with acting(user=doctor, role="investigator", origin="web"):
+        given = give(treated, 1, on("10-Mar-2026"), doctor)
+        facts = chain.product(given, DOSED)
+        record_preparation(infusion=given, facts=facts, version=0, by=doctor)
+    assert counted(trial, manager)["product_deviations"] == {}
+
+    with acting(user=doctor, role="investigator", origin="web"):
+        heavier = on("10-Mar-2026", weight_kg=Decimal("60"), weight_confirmation="Scale read again")
+        give(treated, 1, heavier, doctor, reason="Misread")
+    assert counted(trial, manager)["product_deviations"] == {treated.pk: 1}
 
 
 @pytest.mark.parametrize("number", [1, 3])

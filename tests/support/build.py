@@ -32,14 +32,25 @@ from trials.versions.loading import load_protocol
 ROOT = Path(__file__).resolve().parents[2]
 LIEGE, COVID_MSV = "nct04445454", "nct04361942"
 PASSWORD = "a long enough password"
+CHAIN = "chain = true\n"
 _numbers = count(1)
 
 
 @cache
-def protocol_text(slug: str) -> str:
-    """Return the text of a shipped protocol, or of the invented third one."""
+def shipped_text(slug: str) -> str:
+    """Return the text of a shipped protocol as it is, or of the invented third one."""
     folder = ROOT / ("tests/support/protocols" if slug == "third" else "trials/protocols")
     return (folder / f"{slug}.toml").read_text(encoding="utf-8")
+
+
+@cache
+def protocol_text(slug: str) -> str:
+    """Return the text of a shipped protocol that records infusions without a dispensed kit.
+
+    The one place that leaves `[dosing] chain` out: a test of visits, events or the trail need not prepare a product.
+    Tests of the chain take `shipped`.
+    """
+    return shipped_text(slug).replace(CHAIN, "", 1)
 
 
 def version(text: str, *, effective_from: date = date(2020, 5, 1)) -> ProtocolVersion:
@@ -56,6 +67,11 @@ def version(text: str, *, effective_from: date = date(2020, 5, 1)) -> ProtocolVe
 def trial(slug: str = LIEGE) -> Trial:
     """Return the trial with its protocol loaded."""
     return version(protocol_text(slug)).trial
+
+
+def shipped(slug: str = LIEGE) -> Trial:
+    """Return the trial of a shipped protocol as it is: no infusion without a product dispensed and compared."""
+    return version(shipped_text(slug)).trial
 
 
 def twin(slug: str = LIEGE, *changes: tuple[str, str]) -> Trial:

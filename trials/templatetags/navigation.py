@@ -34,6 +34,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("dosing:listing", gettext_lazy("Infusions"), "syringe"),
             ("dosing:stock", gettext_lazy("Stock"), "package"),
             ("dosing:instructions", gettext_lazy("Instructions for treatment"), "siren"),
+            ("dosing:levels", gettext_lazy("Dose levels"), "chart-no-axes-column-increasing"),
             ("safety:listing", gettext_lazy("Adverse events"), "triangle-alert"),
             ("safety:laboratory", gettext_lazy("Laboratory results"), "flask-conical"),
             ("safety:cases", gettext_lazy("Cases"), "shield-alert"),
@@ -133,11 +134,22 @@ def _place(
     path: str, access: Access, home: str, name: str, title: str | Promise, icon: str
 ) -> NavigationLink | None:
     needed = _needed(name, access.trial.slug)
-    if needed is None or not access.may(needed):
+    if needed is None or not access.may(needed) or not _is_of_use(name, access):
         return None
     url = address(name, access.trial.slug)
     current = path == url if url == home else path.startswith(url)
     return NavigationLink(title, icon, url, current, path == url)
+
+
+def _is_of_use(name: str, access: Access) -> bool:
+    """Return False for the dose levels in a trial without levels, and for who may not open one: all others read there.
+
+    No query: the protocol of the trial is parsed.
+    """
+    if name != "dosing:levels":
+        return True
+    dosing = access.trial.rules.dosing
+    return dosing is not None and bool(dosing.levels) and access.may(Permission.SIGN)
 
 
 @cache

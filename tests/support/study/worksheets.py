@@ -1,16 +1,25 @@
 """A preparation worksheet filled in over HTTP, as a scanner and two people do it."""
 
 import re
+from datetime import datetime
+from random import Random
 from typing import Any
 
 from django.test import Client
 
 from accounts.models import User
 from audit.context import acting
+from demo.preparation import LASTS, bags_needed, compare, prepare
+from demo.team import TrialTeam
+from dosing.allocation.slots import arm_of
 from dosing.models import Kit
+from dosing.patient_dose import planned_for
+from dosing.stock.receiving import receive
 from patients.models import Identity, Patient
 from tests.support import build
 from tests.support.pages.infusions import page
+from tests.support.study import product_chain as chain
+from tests.support.study.bedside import stored
 from trials.models import Trial
 
 BORN = "1956"
@@ -49,6 +58,33 @@ def identified(patient: Patient) -> Patient:
             },
         )
     return patient
+
+
+def supplied(patient: Patient, begun: datetime, number: int = 1) -> None:
+    """Store the finished product of an infusion whose weight is recorded: prepared, handed over and compared.
+
+    It takes no step over HTTP: for tests of a shipped file that are about what comes after.
+    """
+    trial, row = patient.trial, stored(patient, number)
+    roles = ("cell_laboratory", "pharmacist", "coordinator", "investigator")
+    team = TrialTeam(trial, {role: build.user(role, trial=trial) for role in roles}, build.PASSWORD, seed=1)
+    arm, planned = arm_of(patient), planned_for(row)
+    assert arm
+    assert planned
+    has_cells = arm.gives_cells(number)
+    count = bags_needed(planned.target if has_cells else None)
+    made = chain.released(trial, "L-C" if has_cells else "L-S", cells=has_cells)
+    # The stock of the donor covers every infusion.
+    numbers = [
+        f"{made.number}/{patient.number}/{number}/{each}"
+        for each in range(count * trial.rules.dosing.infusions)
+    ]
+    with team.as_role("cell_laboratory") as by:
+        new = [{"number": each} for each in numbers]
+        bags = receive(lot=made, bags=new, place="Tank 1", at=chain.RECEIVED, by=by)[:count]  # type: ignore[arg-type]
+    cells = planned.target if has_cells else None
+    prepare(team, row, bags=bags, cells=cells, begun=begun, rng=Random(number))
+    compare(team, row, begun + LASTS)
 
 
 class Bench:
