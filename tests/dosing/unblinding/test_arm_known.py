@@ -1,7 +1,11 @@
 """What a person assesses in a patient whose arm they know is marked, on screens and on paper (BLD-04)."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.context import acting
 from dosing.allocation.slots import arm_of
@@ -34,7 +38,9 @@ def colleague(trial):
 
 @pytest.fixture
 def patient(trial, doctor):
-    found = build.eligible(trial=trial, investigator=doctor)
+    # The arm is known since a minute: what was signed within that minute would be marked too.
+    with time_machine.travel(timezone.now() - timedelta(minutes=5)):
+        found = build.eligible(trial=trial, investigator=doctor)
     address = reverse("dosing:unblinding", args=[trial.slug, found.code])
     fields = {"category": "emergency", "reason": "Shock", "password": build.PASSWORD, "save_key": "k1"}
     assert build.client(doctor).post(address, fields).status_code == 200

@@ -214,6 +214,7 @@ class TestReconciling:
         assert answer.status_code == 422
         assert not EnvelopeCheck.objects.exists()
 
+    @pytest.mark.usefixtures("known_day")
     def test_blinded_readers_are_shown_the_same_in_both_arms(self, trial, patient):
         """BLD-01, AUD-15: the page and the trail of the envelopes; neither a code nor a sheet is in them."""
         client = build.client(build.user("data_manager", trial=trial))
