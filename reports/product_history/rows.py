@@ -72,7 +72,9 @@ def entries_of(kind: HistoryKind, key: int, reader: Reader) -> list[TrailEntry]:
     """Return the newest entries of a history, the newest first. One query for each model, and those of the reader."""
     found: list[TrailEntry] = []
     for model, condition in kind.parts.items():
-        rows: list[Any] = list(history_model(model)._default_manager.filter(**condition(key)).order_by("history_id"))
+        rows: list[Any] = list(
+            history_model(model)._default_manager.filter(**condition(key)).order_by("history_id")
+        )
         before: dict[int, Any] = {}
         for row in rows:
             found.append(
