@@ -37,6 +37,8 @@ class SaeReportForm(EventStepForm):
             self.fields["late_reason"] = _text(
                 _("Reason for a late report"), rows=2, longest=2000, help_text=_("The deadline has passed.")
             )
+        shown = self.last.number + 1 if self.last else 0
+        self.fields["seen"] = forms.IntegerField(widget=forms.HiddenInput, required=False, initial=shown)
         key = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
         self.fields["save_key"] = key
         key.initial = lambda: uuid.uuid4().hex

@@ -1,6 +1,7 @@
 """Send a report of a serious event to the sponsor: the initial one stops the clock, others are numbered (SAF-12)."""
 
 import re
+import uuid
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,24 +28,26 @@ def send_report(
     narrative: str,
     version: int,
     by: User,
-    save_key: str,
+    save_key: str = "",
+    seen: int | None = None,
     news: str = "",
     late_reason: str = "",
 ) -> SaeReport:
     """Store the next report of a serious event as sent now. The initial one also stops the 24-hour clock.
 
     A second call with the same `save_key` (a double click) returns the first report. Also after the lock: what becomes
-    known later is reported too. Raises StaleEvent if `version` is outdated, ValidationError for a missing narrative, a
-    follow-up without news, a late report without a reason, and a text that names the treatment of a masked trial.
+    known later is reported too. seen: how many reports the page showed. Raises StaleEvent if that or `version` is
+    outdated, ValidationError for a missing narrative, a follow-up without news, a late report without a reason, and a
+    text that names the treatment of a masked trial.
     """
     patient = lock_patient(event.patient)
     # Read under the lock: another person may have sent or amended meanwhile.
     row = AdverseEvent.objects.get(pk=event.pk)
     row.patient = patient
     sent = list(row.reports.order_by("number"))
-    if again := next((report for report in sent if report.save_key == save_key), None):
+    if save_key and (again := next((report for report in sent if report.save_key == save_key), None)):
         return again
-    if row.version != version:
+    if row.version != version or seen not in (None, len(sent)):
         raise StaleEvent(row)
     narrative, news = narrative.strip(), news.strip()
     _refuse(row, narrative, news, follow_up=bool(sent))
@@ -53,7 +56,7 @@ def send_report(
     facts = [list(fact) for fact in facts_of(row)]
     return SaeReport.objects.create(
         event=row, patient=patient, number=len(sent), narrative=narrative, news=news if sent else "", facts=facts,
-        event_version=row.version, sent_by=by, save_key=save_key,
+        event_version=row.version, sent_by=by, save_key=save_key or uuid.uuid4().hex,
     )  # fmt: skip
 
 

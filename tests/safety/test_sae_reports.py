@@ -125,6 +125,21 @@ def test_an_outdated_page_sends_nothing(event, doctor):
     assert not SaeReport.objects.exists()
 
 
+def test_a_page_that_does_not_show_the_last_report_sends_nothing(event, doctor):
+    send(event, doctor, seen=0)
+    with pytest.raises(StaleEvent):
+        send(event, doctor, seen=0, news="Recovered.")
+    assert str(send(event, doctor, seen=1, news="Recovered.")) == "FU1"
+
+
+def test_two_requests_without_a_key_are_two_reports(web, event):
+    address = page(event, "sae-reports")
+    web.post(address, {"narrative": NARRATIVE, "version": event.version})
+    version = AdverseEvent.objects.get(pk=event.pk).version
+    web.post(address, {"narrative": NARRATIVE, "news": "Recovered.", "version": version})
+    assert [str(report) for report in SaeReport.objects.all()] == ["initial", "FU1"]
+
+
 def test_a_late_report_asks_why(patient, doctor):
     event = serious_event(patient, hours_ago=30)
     with pytest.raises(ValidationError) as refused:
