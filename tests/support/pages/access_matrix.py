@@ -327,6 +327,7 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "table": "patients.patient",
         "entry": 1,
         "movement": 1,
+        "lot": 1,
     }
 
 
