@@ -359,6 +359,7 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "movement": 1,
         "row": 1,
         "clock": 1,
+        "lot": 1,
     }
 
 
