@@ -30,6 +30,9 @@ NOT_STAMPED = {
     **dict.fromkeys(
         (
             ("dosing/bedside/gaps.py", "at"),
+            ("dosing/infusions/signature_scope.py", "at"),
+            ("dosing/products/hand_over.py", "at"),
+            ("exports/tables/bedside.py", "at"),
             ("dosing/bedside/ledger.py", "at"),
             ("dosing/bedside/steps.py", "at"),
             ("dosing/models/bedside.py", "at"),
@@ -37,6 +40,10 @@ NOT_STAMPED = {
             ("patients/views/shipments.py", "at"),
         ),
         "the moment at which it was done or seen, which a person enters or a tablet sends",
+    ),
+    **dict.fromkeys(
+        (("reports/notices/kinds.py", "due_at"), ("safety/sponsor/case_views.py", "due_at")),
+        "a deadline, which is computed from what a person entered",
     ),
     ("patients/views/protocol.py", "withdrawn_at"): "a list beside the versions in force",
     ("reports/home/workload.py", "completed_at"): "the median of the latest forms: a figure",

@@ -83,7 +83,7 @@ class CaseFinding:
 
 
 @dataclass(frozen=True)
-class Dictionary:
+class LoadedDictionary:
     """The loaded dictionary: its name (`MedDRA`, or the invented `TEST`) and its version."""
 
     name: str
@@ -95,7 +95,7 @@ class Findings:
     """The findings of one case, collected section by section. `now` is when the file is made."""
 
     now: datetime
-    dictionary: Dictionary | None
+    dictionary: LoadedDictionary | None
     found: list[CaseFinding] = field(default_factory=list)
     place: tuple[int, ...] = ()
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from safety.icsr import blinded, drug_rules, event_rules, patient_rules, report_rules
 from safety.icsr.case import IndividualCase
-from safety.icsr.checking import CaseFinding, Dictionary, Findings, Flaw
+from safety.icsr.checking import CaseFinding, LoadedDictionary, Findings, Flaw
 
 MEDDRA_NAME, TEST_NAME = "MedDRA", "TEST"
 
@@ -18,7 +18,7 @@ def findings(
     case: IndividualCase,
     *,
     now: datetime,
-    dictionary: Dictionary | None,
+    dictionary: LoadedDictionary | None,
     production: bool = True,
     secrets: Collection[str] = (),
 ) -> tuple[CaseFinding, ...]:

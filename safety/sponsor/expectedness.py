@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.document.reference_safety import ReferenceSafety
+from protocol.document.reference_safety import ReferenceSafety, term_key
 from protocol.values.moments import Moment
-from safety.terms.own_list import same_term_key
 
 FATAL_GRADE, LIFE_THREATENING_GRADE = 5, 4
 
@@ -79,7 +78,7 @@ def expectation(
     without a version, without a grade where one decides, and if two versions may count and say different things.
     """
     possible = in_force(references, onset, zone)
-    found = [_judged(each, {same_term_key(term) for term in terms}, severity) for each in possible]
+    found = [_judged(each, {term_key(term) for term in terms}, severity) for each in possible]
     versions = tuple(each.version for each in possible if each is not None)
     if len({expected for expected, _ground in found}) > 1:
         return Expectation(None, Ground.VERSIONS_DIFFER, versions)
@@ -103,5 +102,5 @@ def _judged(
 
 def _limits(reference: ReferenceSafety, names: set[str]) -> Iterator[int]:
     for each in reference.terms:
-        if any(same_term_key(name) in names for name in each.names):
+        if any(term_key(name) in names for name in each.names):
             yield each.highest_grade

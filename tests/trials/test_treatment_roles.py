@@ -17,6 +17,7 @@ from tests.support import build
 from trials.delegations import delegation as log
 from trials.delegations.treatment_roles import KNOWING
 from trials.models import Delegation
+from trials.permissions import Permission as P
 from trials.roles import ROLES
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,12 @@ def reads_the_list(person, trial) -> int:
     return build.client(person).get(reverse("dosing:allocation", args=[trial.slug])).status_code
 
 
+def reads_the_treatment(person, trial, role) -> int:
+    """Return the status of the page for which the role may know the treatment: the board reads the arms as totals."""
+    page = "dosing:allocation" if P.SEE_TREATMENT in ROLES[role].permissions else "reports:closed-report"
+    return build.client(person).get(reverse(page, args=[trial.slug])).status_code
+
+
 def confirm(by, row):
     address = reverse("accounts:confirm-role", args=[row.trial.slug, row.user_id, row.pk])
     return build.client(by).post(address)
@@ -68,11 +75,11 @@ def test_the_role_is_in_force_only_when_a_second_person_has_confirmed_it(trial, 
     person = known_person(trial)
     assert give(administrator, person, role, trial).status_code == 302
     row = Delegation.objects.get(user=person, role=role)
-    assert reads_the_list(person, trial) == 404
+    assert reads_the_treatment(person, trial, role) == 404
     page = build.client(second).get(reverse("accounts:people", args=[trial.slug])).content.decode()
     assert reverse("accounts:confirm-role", args=[trial.slug, person.pk, row.pk]) in page
     assert confirm(second, row).status_code == 302
-    assert reads_the_list(person, trial) == 200
+    assert reads_the_treatment(person, trial, role) == 200
     row.refresh_from_db()
     assert (row.awaits_second, row.confirmed_by) == (False, second)
 

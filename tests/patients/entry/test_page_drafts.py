@@ -150,7 +150,7 @@ class TestEvent:
     def test_a_saved_change_ends_its_draft(self, patient, ward):
         event = build.event(patient=patient, grade=2)
         address = event_page(event, "amend")
-        data = typed(patient, term="Sepsis", version="1", reason="new_information", reason_text="")
+        data = typed(patient, term="Sepsis", grade="3", version="1", reason="new_information", reason_text="")
         data.pop("causality")
         kept(ward, address, data)
         offered = shown(ward, address).fields["reason"].choices

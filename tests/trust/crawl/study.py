@@ -117,7 +117,7 @@ def _concerning_persons(patient: Patient, doctor: User, word: str) -> None:
     _followed(event, doctor, learned)
     with acting(user=doctor, role="investigator", origin="web"):
         ask_redaction(
-            trial_id=found.pk, model=AdverseEvent, row=event.history.get().history_id, place="description.",
+            trial_id=found.pk, model=AdverseEvent, row=event.history.first().history_id, place="description.",
             text="Maria", reason=word, by=doctor,
         )  # fmt: skip
         record_erasure_request(patient=patient, received_on=found.today, wish=word, by=doctor)
