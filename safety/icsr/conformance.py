@@ -9,7 +9,7 @@ from datetime import datetime
 
 from safety.icsr import blinded, drug_rules, event_rules, patient_rules, report_rules
 from safety.icsr.case import IndividualCase
-from safety.icsr.checking import CaseFinding, LoadedDictionary, Findings, Flaw
+from safety.icsr.checking import CaseFinding, Findings, Flaw, LoadedDictionary
 
 MEDDRA_NAME, TEST_NAME = "MedDRA", "TEST"
 

@@ -6,7 +6,7 @@ A part that is empty is named as missing by the rules of E2B(R3); nothing is inv
 from dataclasses import dataclass
 
 from safety.icsr.case import CausalityOpinion, CodedTerm, Value
-from safety.icsr.checking import Dictionary
+from safety.icsr.checking import LoadedDictionary
 
 NOT_CODED = CodedTerm()
 
@@ -15,7 +15,7 @@ NOT_CODED = CodedTerm()
 class CaseSupplement:
     """Parts of a case from outside the event. expedited: whether the authority must be told within 7 or 15 days."""
 
-    dictionary: Dictionary | None = None
+    dictionary: LoadedDictionary | None = None
     term: CodedTerm = NOT_CODED
     expedited: bool | None = None
     sponsor_opinions: tuple[CausalityOpinion, ...] = ()

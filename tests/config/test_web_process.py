@@ -28,7 +28,8 @@ told = []
 environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/accounts/login/", "SERVER_NAME": "localhost",
     "SERVER_PORT": "80", "wsgi.input": sys.stdin.buffer, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
 b"".join(application(environment, lambda status, headers: told.append(status)))
-print(json.dumps([told, sorted({name.partition(".")[0] for name, module in sys.modules.items() if module is not None})]))
+imported = {name.partition(".")[0] for name, module in sys.modules.items() if module is not None}
+print(json.dumps([told, sorted(imported)]))
 """
 
 

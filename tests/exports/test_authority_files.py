@@ -16,7 +16,7 @@ from exports.authorities.event_tables import TermsRefused, coded_terms, reportin
 from exports.authorities.files import whole_file
 from patients.models import Patient
 from safety.icsr.case import CodedTerm
-from safety.icsr.checking import Dictionary
+from safety.icsr.checking import LoadedDictionary
 from safety.icsr.writing import xml_of
 from safety.models import AdverseEvent
 from safety.sae_reports.completeness import checked_case
@@ -84,7 +84,7 @@ def test_an_incomplete_case_is_refused_with_what_is_missing_and_leaves_no_file(e
 def test_a_complete_case_of_the_trial_is_valid_for_the_schema(event):
     """ICS-02: as soon as the term is coded and the sponsor has judged, nothing is missing."""
     given = CaseSupplement(
-        dictionary=Dictionary("TEST", "1.0"), term=CodedTerm(code="90000001", version="1.0"), expedited=True,
+        dictionary=LoadedDictionary("TEST", "1.0"), term=CodedTerm(code="90000001", version="1.0"), expedited=True,
         history="None", sender="SITE", receiver="EVTEST",
     )  # fmt: skip
     row = AdverseEvent.objects.select_related("patient__trial__protocol", "patient__protocol").get(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from safety.icsr.case import Absent, Amount, CaseTest, CodedTerm, IndividualCase, OtherCaseId, PastCondition
-from safety.icsr.checking import SENTENCES, CaseFinding, LoadedDictionary, Flaw
+from safety.icsr.checking import SENTENCES, CaseFinding, Flaw, LoadedDictionary
 from safety.icsr.conformance import findings
 from safety.icsr.elements import ELEMENTS
 from tests.support.study.invented_cases import NOW, TEST, invented_case
@@ -244,7 +244,9 @@ def test_without_a_dictionary_every_coded_term_is_refused():
 
 def test_production_refuses_the_invented_dictionary():
     assert flaws(whole_case(), production=True) == {("E.i.2.1a", Flaw.TEST_DICTIONARY)}
-    assert flaws(whole_case(), dictionary=LoadedDictionary("Other", "1.0")) == {("E.i.2.1a", Flaw.TEST_DICTIONARY)}
+    assert flaws(whole_case(), dictionary=LoadedDictionary("Other", "1.0")) == {
+        ("E.i.2.1a", Flaw.TEST_DICTIONARY)
+    }
     assert flaws(whole_case(), dictionary=LoadedDictionary("MedDRA", "1.0"), production=True) == set()
 
 

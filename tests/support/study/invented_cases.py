@@ -27,10 +27,10 @@ from safety.icsr.case import (
     StudyRegistration,
     Transmission,
 )
-from safety.icsr.checking import Dictionary
+from safety.icsr.checking import LoadedDictionary
 
 NOW = datetime(2026, 9, 15, 12, 0, tzinfo=UTC)
-TEST = Dictionary(name="TEST", version="1.0")
+TEST = LoadedDictionary(name="TEST", version="1.0")
 WORDS = (
     "fever",
     "thrombosis <left> & right",
