@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from exports.tables.study import querysets
-from operation.blinding.readings import differences, shown, undone, without_times
+from operation.blinding.readings import differences, shown, undone
 from protocol.values.moments import Moment
 from reports.notices.kinds import notices_of
 from safety.classification import Class
@@ -21,6 +21,7 @@ from safety.reporting import amend_event
 from safety.sponsor.cases import StaleCase, judge_case
 from safety.sponsor.decisions import decide_case, send_follow_up
 from tests.support import build
+from tests.support.pages.blinding import without_times
 from tests.support.pages.event_forms import listing, page, text_of
 from tests.support.study.bedside import NOW
 from tests.support.study.locking import hold
