@@ -1,15 +1,18 @@
 """Labels to print: of one bag, of the bags of a lot, and of the kits. The label of a kit is the same in every arm."""
 
-import re
 from collections.abc import Sequence
 
-from django.http import Http404, HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
+from dosing.allocation.views import kits as kits_page
 from dosing.infusions.bedside_views import infusion_of
 from dosing.models import Bag, Infusion, Kit
 from dosing.stock.printed_labels import bag_label, kit_label
-from patients.samples.label_sheet import Label, label_sheet
+from patients.samples.label_sending import send_labels
+from patients.samples.label_sheet import Label
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -20,7 +23,7 @@ def bag(request: TrialRequest, number: int) -> HttpResponse:
     rows = Bag.objects.visible_to(request.user).filter(trial=request.trial).select_related("lot")
     row = get_object_or_404(rows, pk=number)
     row.trial = request.trial
-    return _sheet([bag_label(row)], row.number)
+    return _of_stock(request, [bag_label(row)], row.number)
 
 
 @trial_page(see=P.SEE_TREATMENT)
@@ -30,7 +33,7 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
     bags = list(rows.select_related("lot").order_by("number"))
     for each in bags:
         each.trial = request.trial
-    return _sheet([bag_label(each) for each in bags], bags[0].lot.number if bags else "")
+    return _of_stock(request, [bag_label(each) for each in bags], bags[0].lot.number if bags else "")
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -39,26 +42,24 @@ def kit(request: TrialRequest, code: str, number: int) -> HttpResponse:
     row = infusion_of(request, code, number)
     found = get_object_or_404(Kit, infusion=row)
     found.trial, found.patient, found.infusion = request.trial, row.patient, row
-    return _sheet([kit_label(found)], found.shown)
+    return send_labels(request, [kit_label(found)], found.shown, patient_id=row.patient_id)
 
 
 @trial_page(see=P.SEE_TRIAL)
 def kits(request: TrialRequest) -> HttpResponse:
-    """Send the labels of the kits of all infusions to come. Not found without one."""
+    """Send the labels of the kits of all infusions to come; without one, show the page of the kits."""
     rows = Kit.objects.visible_to(request.user).filter(
         trial=request.trial, infusion__state=Infusion.State.PLANNED
     )
     found = list(rows.select_related("patient", "infusion").order_by("patient__number", "infusion__number"))
     for each in found:
         each.trial = request.trial
-    return _sheet([kit_label(each) for each in found], "kits")
+    if not found:
+        messages.info(request, _("No infusion to come has a kit: there is no label to print."))
+        return kits_page(request, slug=request.trial.slug)
+    return send_labels(request, [kit_label(each) for each in found], "kits")
 
 
-def _sheet(labels: Sequence[Label], name: str) -> HttpResponse:
-    if not labels:
-        raise Http404
-    response = HttpResponse(label_sheet(labels), content_type="application/pdf")
-    # A number of the stock may have signs that no file name has.
-    safe = re.sub(r"[^A-Za-z0-9-]", "_", name)
-    response["Content-Disposition"] = f'attachment; filename="labels-{safe}.pdf"'
-    return response
+def _of_stock(request: TrialRequest, labels: Sequence[Label], name: str) -> HttpResponse:
+    # In a masked trial a blinded reader must not learn which lots there are.
+    return send_labels(request, labels, name, see=str(P.SEE_TREATMENT) if request.trial.masked else "")

@@ -14,8 +14,8 @@ class Dictionary(models.Model):
     """One release of CTCAE or MedDRA, as it was loaded. A release is never changed."""
 
     class Kind(models.TextChoices):
-        CTCAE = "ctcae", "CTCAE"
-        MEDDRA = "meddra", "MedDRA"
+        CTCAE = "ctcae", _("CTCAE")
+        MEDDRA = "meddra", _("MedDRA")
 
     kind = models.CharField(_("Dictionary"), max_length=10, choices=Kind)
     version = models.CharField(_("Version"), max_length=20)

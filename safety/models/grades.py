@@ -46,8 +46,8 @@ class EventGrade(models.Model):
     history = Trail(
         patient="patient_id",
         trial="patient__trial_id",
-        signed_content=("grade", "since", "in_error_reason"),
         covered_by=("event", "patient"),
+        covered_content=("grade", "since", "in_error_reason"),
         locks=Locks(parents=("patient", "patient__trial"), freezes=False, unless="after_lock_reason"),
     )
 

@@ -233,13 +233,15 @@ WORK = [
     "Infusions",
     "Stock",
     "Adverse events",
+    "Laboratory results",
     "Deviations",
     "Holds",
     "Contacts",
     "Samples",
     "Shipments",
 ]
-WORK += ["Forms", "Queries", "Source verification", "To sign", "Data quality", "Documents"]
+WORK += ["Forms", "Queries", "Source verification", "To sign", "Safety outcomes", "Data quality", "Documents"]
+FIGURES = WORK.index("Data quality") + 1
 TRIAL = ["Protocol", "Laboratories", "People and roles", "Training", "Database lock", "Reported problems"]
 OPEN = [place for place in TRIAL if place != "People and roles"]
 
@@ -248,9 +250,20 @@ OPEN = [place for place in TRIAL if place != "People and roles"]
     ("role", "places"),
     [
         ("coordinator", [*WORK, "Export register", "Audit trail", *TRIAL]),
-        ("cell_laboratory", [*WORK, *OPEN]),
+        ("cell_laboratory", [*WORK[:7], "Instructions for treatment", *WORK[7:], *OPEN]),
         ("data_manager", [*WORK, "Exports", "Export register", "Audit trail", *TRIAL]),
-        ("statistician", [*WORK, "Exports", "Export register", "Audit trail", *OPEN]),
+        (
+            "statistician",
+            [
+                *WORK[:FIGURES],
+                "Closed report",
+                *WORK[FIGURES:],
+                "Exports",
+                "Export register",
+                "Audit trail",
+                *OPEN,
+            ],
+        ),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role, places, trial):

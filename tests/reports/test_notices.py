@@ -184,7 +184,7 @@ class TestRead:
             added(build.patient(trial=trial), nurse)
         assert number(ward, trial) == count
         for address in (page(trial), reverse("reports:notices-count", args=[trial.slug])):
-            with django_assert_num_queries(15):
+            with django_assert_num_queries(16):
                 ward.get(address)
 
     def test_each_leads_to_its_page_and_reading_stores_nothing(self, trial, nurse, ward):

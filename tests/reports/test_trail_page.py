@@ -206,7 +206,7 @@ def test_a_page_costs_the_same_whatever_its_length(trial, coordinator, count, dj
     browser = build.client(build.user("inspector", trial=trial))
     # New entries are indexed by whoever reads the trail first: some statements for each table that has any.
     building.refresh()
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         response = browser.get(url(trial))
 
     assert len({line.entry.source for line in response.context["listing"].lines}) >= 10

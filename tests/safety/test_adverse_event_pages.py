@@ -90,8 +90,8 @@ class TestReporting:
         [
             ("term", " ", "This field is required"),
             ("grade", "", "This field is required"),
-            ("grade", "6", "not one of the available choices"),
-            ("grade", "-1", "not one of the available choices"),
+            ("grade", "6", "CTCAE 5.0 has these grades of “Fever”: 1, 2, 3, 4, 5."),
+            ("grade", "-1", "CTCAE 5.0 has these grades of “Fever”: 1, 2, 3, 4, 5."),
             ("outcome", "better", "not one of the available choices"),
             ("aesi", "HEADACHE", "not one of the available choices"),
             ("seriousness", [], "This field is required"),

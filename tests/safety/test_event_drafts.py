@@ -265,7 +265,7 @@ def test_the_pages_cost_the_same_queries_with_one_draft_and_with_three(
     for number in range(3):
         with django_assert_num_queries(6):
             web.get(listing(patient.trial))
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             web.get(f"{new(patient)}?draft=1")
         keep(web, patient, save_key=f"page {number}", term="Cough")
 

@@ -330,9 +330,9 @@ class TestThePages:
     ):
         browser = build.client(monitor)
         browser.get(address(patient))
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             browser.get(address(patient))
         for term in ("Cough", "Chills"):
             build.event(patient=patient, term=term)
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             browser.get(address(patient))

@@ -16,8 +16,10 @@ from django.db import models
 
 from audit.stored_text import StoredText
 from dosing.models import Kit
+from protocol.ctcae.laboratory_terms import TABLES
 from protocol.document.document import Protocol
 from protocol.values.labels import unit_words
+from safety.terms.own_terms import TERMS
 from tests.support.translation.invented import CLOSES, OPENS
 
 VOID = frozenset(
@@ -43,6 +45,10 @@ READ_ALOUD = frozenset(
     ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "aria-roledescription",
      "aria-valuetext", "aria-placeholder", "data-tip", "data-offline", "data-more", "data-warn", "data-confirm-text"]
 )  # fmt: skip
+# Terms of a dictionary stay as its publisher wrote them, whatever the language; synonyms are of a language each.
+TERMS_OF_CTCAE = {name for term, own in TERMS.items() for name in (term, *own.others)} | {
+    term for table in TABLES.values() for term in table
+}
 NAMES = frozenset(
     [
         "Stroma",
@@ -107,7 +113,12 @@ class Data:
     """The texts of the database and of the protocol files that are no words of the application."""
 
     def __init__(self, protocols: Iterable[Protocol]) -> None:
-        result = {each for protocol in protocols for each in _texts_of(protocol)} | set(_stored()) | NAMES
+        result = (
+            {each for protocol in protocols for each in _texts_of(protocol)}
+            | set(_stored())
+            | NAMES
+            | TERMS_OF_CTCAE
+        )
         self._known = {tokens for each in result if _WORD.search(each) and (tokens := tuple(_tokens(each)))}
         self._said = [" ".join(each.split()) for each in result]
         self._lengths: dict[str, list[int]] = {}
