@@ -13,6 +13,7 @@ from patients.models import Visit
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from tests.support import build
+from tests.support.study import product_chain
 from tests.support.study.whole_patient import WholePatient
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
@@ -169,9 +170,8 @@ class Typing(WholePatient):
         hands.follow("The infusion at the bedside")
         hands.follow("Open the product")
         cells = "Placebo" not in hands.page.get_by_role("main").inner_text()
-        if cells:
-            hands.write(**{"Donor code": "D-17"})
-        hands.write(Lot=f"L-203-{number}")
+        bag = product_chain.bag(self.trial, f"B-203-{number}", of=f"L-203-{number}", cells=cells)
+        hands.write(bags=bag.number)
         if cells:
             answers = {
                 "Thawed at": f"{on} 13:30",
