@@ -371,6 +371,8 @@ TECHNICAL = {
     "bank",
     "donation",
     "donor",
+    # Where the file of a certificate is kept; its name and hash are exported.
+    "key",
 }
 
 
