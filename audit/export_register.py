@@ -34,6 +34,7 @@ class Channel(models.TextChoices):
     DRAWING = "drawing", _("Drawing of a patient")
     CALENDAR = "calendar", _("Calendar file")
     TEMPLATE = "template", _("File to fill in")
+    LABELS = "labels", _("Labels to print")
 
 
 class SendingStage(models.TextChoices):

@@ -30,7 +30,7 @@ LABELS: Mapping[str, str | Promise] = {
     "viability_percent": _("Viability (%)"),
     "drawn_ml": _("Volume drawn (mL)"),
     "final_ml": _("Volume of the product (mL)"),
-    "handed_to": _("Handed to"),
+    "handed_to": _("Received by"),
     "dose_reason": _("Reason for the dose"),
 }
 

@@ -1,11 +1,11 @@
-"""Tables of what holds or opens a trial: holds, their releases, holds of a treatment, the planned unblinding."""
+"""Tables of what holds or opens a trial: holds, releases, holds of a treatment, envelopes, the planned unblinding."""
 
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
-from dosing.models import AllocationCommitment, PlannedUnblinding
+from dosing.models import AllocationCommitment, Envelope, EnvelopeCheck, PlannedUnblinding
 from exports.tables.bedside import words
 from exports.tables.columns import PATIENT, TableColumn, col, computed
 from patients.models import TreatmentHold
@@ -54,6 +54,24 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("algorithm", "Algorithm"),
         col("published_at", "Published at (UTC)"),
     ),
+    "envelopes": (
+        col("envelope", "Number of the envelope", "number"),
+        PATIENT,
+        col("status", "Status", "state"),
+        col("made_by", "Printed by", "made_by__full_name", free_text=True),
+        col("made_at", "Printed at (UTC)"),
+        col("codes_by", "Code printed by", "codes_by__full_name", free_text=True),
+        col("codes_at", "Code printed at (UTC)"),
+    ),
+    "envelope_checks": (
+        col("envelope", "Number of the envelope", "envelope__number"),
+        PATIENT,
+        col("finding", "What was found or done"),
+        col("happened", "When"),
+        col("note", "Note", free_text=True),
+        col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
+        col("recorded_at", "Recorded at (UTC)"),
+    ),
     "planned_unblinding": (
         computed("opened_to", "Opened to the roles", words, "opened_to"),
         col("reason", "Reason", free_text=True),
@@ -66,6 +84,8 @@ TITLES = {
     "hold_releases": gettext_noop("Releases of the holds"),
     "treatment_holds": gettext_noop("Holds of the treatment"),
     "allocation_hash": gettext_noop("Hash of the allocation list"),
+    "envelopes": gettext_noop("Sealed envelopes"),
+    "envelope_checks": gettext_noop("Checks of the envelopes"),
     "planned_unblinding": gettext_noop("Planned unblinding"),
 }
 
@@ -81,5 +101,9 @@ def querysets(trial: Trial) -> dict[str, QuerySet[Any]]:
     }
     if trial.rules.allocation is not None:
         rows["allocation_hash"] = AllocationCommitment.objects.filter(trial=trial)
+        rows["envelopes"] = Envelope.objects.filter(trial=trial).order_by("number")
+        rows["envelope_checks"] = EnvelopeCheck.objects.filter(patient__trial=trial).order_by(
+            "envelope__number", "pk"
+        )
         rows["planned_unblinding"] = PlannedUnblinding.objects.filter(trial=trial)
     return rows

@@ -15,7 +15,8 @@ from patients.samples.expected import expected_samples, rules_of, with_overdue
 from patients.samples.filters import AliquotFilter
 from patients.samples.forms import place_key, place_title
 from patients.samples.identifiers import CodeRefused, normal_code, read_code
-from patients.samples.label_sheet import Label, label_sheet
+from patients.samples.label_sending import send_labels
+from patients.samples.label_sheet import Label
 from patients.samples.ledger import in_force_of
 from patients.samples.sample_deviations import minutes_to_freezing
 from patients.samples.shipment_forms import refused_words
@@ -126,10 +127,8 @@ def labels(request: TrialRequest, code: str, number: int) -> HttpResponse:
     tubes = list(row.aliquots.order_by("number"))
     if not tubes or row.struck_out:
         raise Http404
-    sheet = label_sheet([label_of(tube, row, patient) for tube in tubes])
-    response = HttpResponse(sheet, content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="labels-{row.code.replace("*", "_")}.pdf"'
-    return response
+    labels = [label_of(tube, row, patient) for tube in tubes]
+    return send_labels(request, labels, row.code, patient_id=patient.pk)
 
 
 def label_of(tube: Aliquot, row: Sample, patient: Patient) -> Label:

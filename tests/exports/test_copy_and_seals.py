@@ -192,7 +192,7 @@ def test_a_blinded_copy_is_tied_by_the_hash_of_each_row(tmp_path):
     assert "seals/parts.jsonl" not in names
     # The published hash of the list is no secret.
     hidden = [name for name in names if "preparation" in name or "allocation" in name]
-    assert hidden == ["seals/rows/dosing.allocationcommitment.jsonl"]
+    assert sorted(hidden) == ["seals/rows/dosing.allocationcommitment.jsonl", "tables/allocation_hash.csv"]
     problems = check(str(forged(file, RECORDS, lambda text: text.replace('"37.50"', '"38.50"')))).problems
     assert any("patients_historicalrecord" in each and "was altered" in each for each in problems)
 

@@ -5,7 +5,6 @@ from django.urls import reverse
 
 from audit.models import Signature
 from dosing.models import Donor, DonorDecision
-from dosing.stock.stopping import stops_of
 from tests.support import build
 from tests.support.pages.infusions import errors_of, text_of
 from tests.support.study import product_chain as chain
@@ -30,7 +29,7 @@ def at(name: str, donor: Donor, *more) -> str:
 
 
 def stops(bag, patient) -> set[str]:
-    return {each.stop.value for each in stops_of(bag, stored(patient, 1))}
+    return {each.stop.value for each in chain.stops_of(bag, stored(patient, 1))}
 
 
 def test_every_bag_of_an_unfit_donor_stops_and_the_decision_is_signed(bag, patient, laboratory):

@@ -8,7 +8,6 @@ from django.urls import reverse
 
 from audit.models import Signature
 from dosing.models import ExceptionalStep, ProductDeviation
-from dosing.stock.stopping import stops_of
 from tests.support import build
 from tests.support.pages.infusions import errors_of, page, text_of
 from tests.support.study import product_chain as chain
@@ -49,7 +48,7 @@ def at(patient, name: str, *more) -> str:
 
 
 def stops(bag, patient) -> set[str]:
-    return {each.stop.value for each in stops_of(bag, stored(patient, 1))}
+    return {each.stop.value for each in chain.stops_of(bag, stored(patient, 1))}
 
 
 def asked(physician, patient, bag, **changed):
@@ -69,7 +68,7 @@ def test_request_evaluation_and_decision_free_the_lot_for_that_infusion_alone(
 
     assert stops(bag, patient) == before - {"unreleased", "stock_short"}
     assert "unreleased" in stops(bag, other)
-    assert "unreleased" in {each.stop.value for each in stops_of(bag, stored(patient, 2))}
+    assert "unreleased" in {each.stop.value for each in chain.stops_of(bag, stored(patient, 2))}
     kinds = list(ExceptionalStep.objects.values_list("kind", flat=True))
     assert kinds == ["request", "evaluation", "decision"]
     assert Signature.objects.filter(target_type="dosing.exceptionalstep").count() == 3

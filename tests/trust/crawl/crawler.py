@@ -216,7 +216,7 @@ class Crawl:
         if not rights.offered(shape, method):
             return 405
         if rights.may(person.role, shape, method, masked=self.home.masked):
-            return None
+            return 404 if self.home.masked and shape in rights.OPEN_TRIAL_ONLY else None
         return 404 if shape in rights.HIDDEN else 403
 
     def _asked(self, method: str, path: str, person: Person) -> Answer:

@@ -38,6 +38,7 @@ from patients.models import (
     UnlockRequest,
     Visit,
 )
+from safety.laboratory.models import LaboratoryDecision
 from safety.models import AdverseEvent, CaseClock, EventDraft, EventGrade, EventLink
 from trials.models import (
     AccessReview,
@@ -178,6 +179,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "links:row": (_under_patient(EventLink, "pk"), (NO_NUMBER,)),
     "case:clock": (_under_patient(CaseClock, "pk"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
+    "laboratory-results:pk": (_under_patient(LaboratoryDecision, "pk"), (NO_NUMBER,)),
     "lots:number": (_of(Lot, "trial", "pk"), (NO_NUMBER,)),
     "product-history:kind/number": (
         lambda trial: (("lot", pk) for pk in Lot.objects.filter(trial=trial).values_list("pk", flat=True)),

@@ -31,6 +31,7 @@ NOBODY = ""
 # Hold the trial, and sign for the site or the sponsor that it goes on.
 HOLDS = "IPRV"
 DRUG_SAFETY = "V"
+CODES = "D"
 
 FORM = ("patients/*/visits/*/*/", "patients/*/logs/*/*/")
 INFUSION = "patients/*/infusions/*/"
@@ -226,6 +227,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
     "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
+    "patients/*/adverse-events/grades/": (SITE, NOBODY),
     EVENT: (ALL, DOCTORS),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
     f"{EVENT}reports/": (ALL, SITE),
@@ -234,6 +236,14 @@ RIGHTS: dict[str, tuple[str, str]] = {
         f"{EVENT}{end}": (SITE, SITE)
         for end in ("grade/", "link/", "grades/*/strike-out/", "links/*/strike-out/")
     },
+    # Codes of the dictionary: the data manager codes.
+    "coding/": (ALL, NOBODY),
+    f"{EVENT}coding/": (ALL, CODES),
+    # Laboratory results with a grade: an investigator decides on them, the site reports the event.
+    "laboratory-results/": (ALL, NOBODY),
+    "laboratory-results/decide/": (DOCTORS, DOCTORS),
+    "patients/*/laboratory-results/": (ALL, NOBODY),
+    "patients/*/laboratory-results/*/event/": (SITE, SITE),
     # What comes of a case only drug safety knows.
     "adverse-events/cases/": (DRUG_SAFETY, NOBODY),
     **{
@@ -302,6 +312,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
 
 # Another person's document: who does not export does not learn that there is one.
 HIDDEN = {"documents/*/", "documents/*/file/"}
+
+# In a masked trial nobody is offered it: who has the right finds nothing.
+OPEN_TRIAL_ONLY = {f"{INFUSION}exceptional-use/{end}" for end in ("new/", "*/decision/")}
 
 # The sent form names what is meant, and an empty one names nothing: 404 is no refusal.
 NAMED_IN_THE_FORM = {"patients/*/verify/withdraw/", "patients/*/review/withdraw/"}

@@ -13,7 +13,7 @@ from accounts import password_keys
 from accounts.models import User
 from audit.context import acting
 from audit.redactions.redaction import ask_redaction
-from dosing.models import ProductDeviation
+from dosing.models import ExceptionalStep, ProductDeviation, TreatmentInstruction
 from dosing.stock.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
@@ -30,11 +30,12 @@ from reports.audit_trail.saved_views import save_view
 from safety.course.grade_changes import change_grade
 from safety.course.links import link_event
 from safety.drafts.event_drafts import keep_event_draft
+from safety.laboratory.models import LaboratoryDecision
 from safety.models import AdverseEvent
 from safety.sponsor.cases import judge_case
 from safety.sponsor.decisions import decide_case
 from tests.support import build
-from tests.support.study import product_chain, samples
+from tests.support.study import graded_results, product_chain, samples
 from tests.support.study.deviations import added
 from tests.support.study.file_samples import pdf
 from tests.support.study.reference_ranges import facts
@@ -82,6 +83,8 @@ def trial(slug: str) -> Trial:
     _contacted(patient, doctor, word)
     _sampled(patient, doctor, word)
     _stocked(found, word)
+    _recalled(patient, doctor, word)
+    _graded(patient, doctor)
     _documents(patient, doctor)
     _laboratory(found, word)
     _people(found, chief, word)
@@ -175,6 +178,36 @@ def _stocked(trial: Trial, word: str) -> None:
         )  # fmt: skip
         upload = SimpleUploadedFile("certificate.pdf", pdf(word), "application/pdf")
         attach(lot=bag.lot, title=f"Certificate {word}", upload=upload, by=by)
+
+
+def _recalled(patient: Patient, doctor: User, word: str) -> None:
+    """A recalled lot with an instruction for the patient, and a lot out of specification that was asked for.
+
+    The rows are stored as they are: the patient received nothing, and in a masked trial nobody asks for such a lot.
+    """
+    found = patient.trial
+    lot = product_chain.released(found, f"R-{found.slug[3:]}")
+    product_chain.decided(lot, "recall", f"Sterility {word}")
+    with acting(user=product_chain.technician(found), role="cell_laboratory"):
+        TreatmentInstruction.objects.create(
+            patient=patient, number=1, lot=lot, text=f"Blood cultures {word}", reason=word, save_key="page",
+            issued_by=product_chain.technician(found),
+        )  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        ExceptionalStep.objects.create(
+            patient=patient, infusion=patient.infusions.order_by("number")[0], kind="request", text=word,
+            lot=product_chain.lot(found, f"X-{found.slug[3:]}"), recorded_by=doctor,
+        )  # fmt: skip
+
+
+def _graded(patient: Patient, doctor: User) -> None:
+    """A laboratory result that was found significant, whose event is still to be reported."""
+    record = graded_results.result(patient, "12 08:00", potassium="6.2")
+    with acting(user=doctor, role="investigator"):
+        LaboratoryDecision.objects.create(
+            trial=patient.trial, patient=patient, record=record, item="potassium", term="Hyperkalemia", ctcae="5.0",
+            value="6.2", confirmed_grade=3, significance="significant",
+        )  # fmt: skip
 
 
 def _captured(patient: Patient, doctor: User, word: str) -> None:
