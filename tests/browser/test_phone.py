@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -20,8 +21,10 @@ from patients.review.marks import SeenVersion
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.pages.every_page import may_open, page_of, patient_with_pages, trial_patterns
+from tests.support.study import product_chain
 from tests.support.study.locking import hold
 from tests.support.study.reference_ranges import central, given
+from tests.support.study.samples import clock
 from trials.incidents import report_problem
 from trials.roles import ROLES
 
@@ -38,7 +41,7 @@ LISTINGS = {
         "patients:prescreening", "reports:quality", "reports:treatment-known", "safety:listing", "dosing:listing",
         "patients:consents", "patients:decisions", "reports:first-procedure", "reports:consent-due",
         "reports:entry-delay", "patients:samples", "patients:shipments", "reports:edit-checks",
-        "dosing:stock", "dosing:movements",
+        "dosing:stock", "dosing:movements", "safety:coding", "safety:laboratory",
     },
     "investigator": {"patients:to-sign"},
     "monitor": {
@@ -46,7 +49,7 @@ LISTINGS = {
         "reports:redactions", "reports:erasures", "reports:problems",
     },
     "data_manager": {"patients:locks", "laboratories:ranges"},
-    "cell_laboratory": {"dosing:allocation", "dosing:product-deviations"},
+    "cell_laboratory": {"dosing:allocation", "dosing:masked-results", "dosing:product-deviations"},
 }  # fmt: skip
 # Of the first card: every deciding cell, and whether any is outside the screen.
 DECIDING = """() => [...document.querySelectorAll('.cards tbody tr:first-child .decides')].map((cell) => {
@@ -70,7 +73,10 @@ def patient() -> Patient:
     trial = patient.trial
     nurse, monitor = (build.user(role, trial=trial) for role in ("coordinator", "monitor"))
     build.record(patient, "vitals", {"hr": "185"}, visit="INF1", draft=True, by=nurse)
-    build.user("cell_laboratory", trial=trial)
+    taken = {"sampled_at": clock(patient, patient.visits.get(code="INF1").held_on).iso}
+    build.record(patient, "biochemistry", {**taken, "alt": "250"}, visit="INF1", draft=True, by=nurse)
+    build.record(patient, "hla_antibodies", taken, visit="INF1", draft=True, by=nurse)
+    product_chain.bag(trial)
     demography = patient.records.get(form="demography")
     seen = [SeenVersion(demography.pk, demography.version, ("age",))]
     with acting(user=monitor, role="monitor"):
@@ -87,14 +93,16 @@ def patient() -> Patient:
         report_problem(trial=trial, text="A date is wrong", page="", request="", role="coordinator", by=nurse)
     concerning_a_person(patient, build.user("investigator", trial=trial))
     build.client(monitor).get(reverse("reports:quality", args=[trial.slug]), {"format": "csv"}).getvalue()
-    given(central(trial))
+    laboratory = central(trial)
+    given(laboratory)
+    given(laboratory, "biochemistry.alt", unit="U/L", upper=Decimal(40))
     hold("freeze", "record", demography, build.user("data_manager", trial=trial))
     return patient
 
 
 def concerning_a_person(patient: Patient, doctor: User) -> None:
     """A text of an event to be masked, and a request for erasure."""
-    entry = AdverseEvent.objects.get(patient=patient).history.get()
+    entry = AdverseEvent.objects.get(patient=patient).history.earliest()
     text = free_texts(AdverseEvent, entry)[0]
     with acting(user=doctor, role="investigator"):
         ask_redaction(
