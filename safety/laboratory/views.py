@@ -83,7 +83,7 @@ def _page(request: TrialRequest, found: CandidateList, patient: Patient | None =
             request.GET, queryset=none, lines=found.candidates, of_patient=patient is not None
         ),
         row_url=partial(result_address, slug),
-        name=f"laboratory-results-{patient.code}" if patient else "laboratory-results",
+        name="laboratory-results",
         empty=gettext_lazy("No laboratory result has a grade."),
         every=found.candidates,
         keep=that_pass,
