@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
@@ -46,7 +47,7 @@ def kit(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def kits(request: TrialRequest) -> HttpResponse:
+def kits(request: TrialRequest) -> HttpResponseBase:
     """Send the labels of the kits of all infusions to come; without one, show the page of the kits."""
     rows = Kit.objects.visible_to(request.user).filter(
         trial=request.trial, infusion__state=Infusion.State.PLANNED
