@@ -96,13 +96,13 @@ def everything(trial: Trial, person: User, addresses: list[str]) -> dict[str, by
     client, home = Client(), f"/trials/{trial.slug}/"
     with acting(system="blind_check"):
         client.force_login(person, backend="accounts.backends.PersonBackend")
+    # Before the walk: a casebook prints who took a file of the patient, with a session that is drawn anew each time.
+    files = _files(client, home)
     with _statements() as asked:
         found = walk(client, home, within=home, also=addresses, show=asked.around(shown))
     found |= asked.found(list(found))
     found["POST exports"] = shown(client.post(f"{home}exports/", {"purpose": "Check"}))
-    found |= _files(client, home)
-    found |= _mails(person)
-    return found
+    return found | files | _mails(person)
 
 
 class _Asked:
