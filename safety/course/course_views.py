@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from patients.models import Patient
@@ -38,7 +39,9 @@ def strike_grade(request: TrialRequest, code: str, number: int, row: int) -> Htt
     """Mark a grade as entered in error."""
     patient = patient_of(request, code)
     event = event_of(request, patient, number)
-    found = get_object_or_404(EventGrade.objects.in_force(), event=event, pk=row)
+    found = get_object_or_404(EventGrade, event=event, pk=row)
+    if found.in_error_reason:
+        return _struck_out_before(request, event)
     found.event = event
 
     def do(form: StrikeOutForm) -> bool:
@@ -54,6 +57,12 @@ def strike_grade(request: TrialRequest, code: str, number: int, row: int) -> Htt
     return _page(
         request, patient, event, StrikeOutForm, "safety/strike_part.html", do, part=grade_words(found)
     )
+
+
+def _struck_out_before(request: TrialRequest, event: AdverseEvent) -> HttpResponse:
+    """Lead back to the event: a second click, or somebody else, was faster."""
+    messages.info(request, _("This was marked as entered in error already."))
+    return redirect(event_address(event))
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
@@ -73,7 +82,9 @@ def strike_link(request: TrialRequest, code: str, number: int, row: int) -> Http
     """Mark a link as entered in error."""
     patient = patient_of(request, code)
     event = event_of(request, patient, number)
-    found = get_object_or_404(EventLink.objects.in_force(), event=event, pk=row)
+    found = get_object_or_404(EventLink, event=event, pk=row)
+    if found.in_error_reason:
+        return _struck_out_before(request, event)
     found.event = event
 
     def do(form: StrikeOutForm) -> bool:

@@ -21,7 +21,7 @@ SIGN_IN = ("/accounts/login/", "/accounts/factors/")
 REFUSED = {403, 404, 405}
 SLUG = "trials:slug"
 # Wrong input, and a change that meets that of another person.
-MISTAKEN = frozenset({409, 422})
+MISTAKEN = frozenset({400, 409, 422})
 
 
 @dataclass(frozen=True)

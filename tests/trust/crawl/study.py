@@ -133,10 +133,12 @@ def _followed(event: AdverseEvent, doctor: User, learned: Moment) -> None:
     record = event.patient.records.order_by("pk")[0]
     officer = build.user("sponsor_safety", trial=event.patient.trial)
     with acting(user=doctor, role="investigator"):
-        change_grade(event=event, grade=2, since=learned, by=doctor, version=1)
-        event = AdverseEvent.objects.get(pk=event.pk)
+        # The first event: the crawl takes the first row of everything.
+        first = event.patient.adverse_events.order_by("number")[0]
+        change_grade(event=first, grade=2, since=learned, by=doctor, version=first.version)
+        first = AdverseEvent.objects.get(pk=first.pk)
         link_event(
-            event=event, target=f"record-{record.pk}", role="evidence", by=doctor, version=event.version
+            event=first, target=f"record-{record.pk}", role="evidence", by=doctor, version=first.version
         )
     with acting(user=officer, role="sponsor_safety"):
         judge_case(
