@@ -39,7 +39,7 @@ class DosingConfig(AppConfig):
 
         also_stored.append(stored_keys)
         register(TEXTS)
-        row_titles.register(titles.TITLES)
+        row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(

@@ -11,6 +11,7 @@ from audit.trail_reading.row_titles import TitleMaker
 from dosing.bedside.gaps import checklist_words
 from dosing.models import Infusion, InfusionStep, ProductDeviation, WorksheetStep
 from dosing.stock.trail_titles import TITLES as OF_THE_STOCK
+from dosing.worksheet.screen import value_title
 from patients.casebook.row_titles import deviation_words
 
 
@@ -74,3 +75,4 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.unblinding": lambda row, reader: _("Unblinding"),
     "dosing.worksheetstep": _worksheet_step,
 }
+PARTS = {("dosing.worksheetstep", "values"): value_title}

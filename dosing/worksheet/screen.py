@@ -50,6 +50,15 @@ VERDICTS: Mapping[str, str | Promise] = {
     "above": gettext_lazy("above the limit"),
 }
 
+VALUE_TITLES: Mapping[str, str | Promise] = {
+    "subject": gettext_lazy("Subject code"),
+    "bag": gettext_lazy("Bag"),
+    "lot": gettext_lazy("Lot"),
+    "bags": gettext_lazy("Bags"),
+    "kit": gettext_lazy("Kit number"),
+    "second_identifier": gettext_lazy("Second identifier"),
+    **LABELS,
+}
 
 @dataclass(frozen=True, slots=True)
 class ShownStep:
@@ -157,17 +166,13 @@ def shown_line(line: CalculationLine) -> ShownLine:
     return _shown(line, "", "")
 
 
+def value_title(name: str) -> str:
+    """Return what a value of a step is called."""
+    return str(VALUE_TITLES[name])
+
+
 def _values(row: WorksheetStep) -> tuple[tuple[str, str], ...]:
-    titles: dict[str, str] = {
-        "subject": _("Subject code"),
-        "bag": _("Bag"),
-        "lot": _("Lot"),
-        "bags": _("Bags"),
-        "kit": _("Kit number"),
-        "second_identifier": _("Second identifier"),
-        **{name: str(label) for name, label in LABELS.items()},
-    }
-    return tuple((titles[name], _value(name, value)) for name, value in row.values.items() if value)
+    return tuple((value_title(name), _value(name, value)) for name, value in row.values.items() if value)
 
 
 def _value(name: str, value: Any) -> str:
