@@ -4,8 +4,8 @@ from typing import Any, NoReturn
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from audit.stored_text import StoredTextField
 from audit.trail import FactMarks, Locks, Trail, facts_of_columns
@@ -116,7 +116,7 @@ class Infusion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"infusion {self.number}"
+        return gettext("infusion %(number)s") % {"number": self.number}
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise TypeError: an infusion is marked as not given, with a reason, never deleted."""

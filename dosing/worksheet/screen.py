@@ -60,6 +60,7 @@ VALUE_TITLES: Mapping[str, str | Promise] = {
     **LABELS,
 }
 
+
 @dataclass(frozen=True, slots=True)
 class ShownStep:
     """A step as a row: who, when, values, and what came later. row: None while it is not recorded."""
