@@ -6,7 +6,7 @@ as far as chance allows. Calculated items are left to the server. No Django.
 """
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
@@ -255,7 +255,20 @@ class _Search:
             score += result.allows is True
             if result.allows is not True:
                 against += [path for path in result.inputs if path.partition(".")[0] in self.makers]
-        return score, records, [path for path in against if path not in self.how.fixed]
+        entered = [path for each in against for path in self._entered(each)]
+        return score, records, [path for path in entered if path not in self.how.fixed]
+
+    def _entered(self, path: str) -> Iterator[str]:
+        """Yield a path, or those from which its value is calculated: drawing a calculated item draws nothing."""
+        code, _, name = path.partition(".")
+        maker = self.makers.get(code)
+        if maker is None:
+            return
+        if not maker.form.item(name).is_calculated:
+            yield path
+            return
+        for each in sorted(maker.rules.entered_inputs(name)):
+            yield from self._entered(each if "." in each else f"{code}.{each}")
 
     def _completed(self, records: dict[str, Answers]) -> dict[str, Answers]:
         """Return the records found and those of forms that no criterion reads, without calculated values."""

@@ -163,6 +163,20 @@ def test_criteria_that_nobody_meets_are_reported() -> None:
         simulated_eligible(protocol(LIEGE), Random(1), SUBJECT, simulation=replace(how, blank_rate=0.0))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_an_eligible_patient_is_found_where_a_check_reads_a_calculated_item(seed: int) -> None:
+    """A body mass index out of bounds is no answer to draw again: weight and height are."""
+    rules = load((ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"))
+    records = simulated_eligible(rules, Random(seed), SUBJECT, simulation=Simulation(blank_rate=0.1))
+    body = Scope(records["body"], records, SUBJECT, form="body")
+    assert (
+        rules_of(rules)
+        .form("body")
+        .fired(body.with_values(rules_of(rules).form("body").with_calculated(body)))
+        == []
+    )
+
+
 def test_an_invented_trial_is_simulated_like_the_shipped_ones() -> None:
     rules = load((ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"))
     assert simulated_eligible(rules, Random(1), SUBJECT)["body"]["sex"] in ("F", "M")
