@@ -171,4 +171,8 @@ def _text(data: bytes) -> bytes:
 
 
 def _bytes(text: bytes) -> bytes:
-    return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    # The last sign has spare bits, which decoding ignores: a changed one would pass unseen. The format forbids it too.
+    if _text(data) != text:
+        raise ValueError("not written as base64 is")
+    return data

@@ -53,6 +53,16 @@ def test_a_changed_bit_anywhere_is_refused(place, bit):
         opened(bytes(whole))
 
 
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_a_spare_bit_at_the_end_of_a_line_of_the_header_is_refused(line):
+    """The last sign of a base64 text holds bits that no byte needs; the format wants them to be zero."""
+    lines = b"".join(encrypted([b"a" * 150], KEY)).split(b"\n", 4)
+    signs = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    lines[line] = lines[line][:-1] + signs[signs.index(lines[line][-1:]) + 1 :][:1]
+    with pytest.raises(NotDecrypted):
+        opened(b"\n".join(lines))
+
+
 @pytest.mark.parametrize("kept", [1, CHUNK_BYTES + 16, 2 * (CHUNK_BYTES + 16)])
 def test_a_file_without_its_end_is_refused(kept):
     whole = b"".join(encrypted([bytes(3 * CHUNK_BYTES)], KEY))
