@@ -168,8 +168,8 @@ def shown_line(line: CalculationLine) -> ShownLine:
 
 
 def value_title(name: str) -> str:
-    """Return what a value of a step is called."""
-    return str(VALUE_TITLES[name])
+    """Return what a value of a step is called. A value of an earlier release keeps its stored name, in words."""
+    return str(VALUE_TITLES.get(name, name.replace("_", " ")))
 
 
 def _values(row: WorksheetStep) -> tuple[tuple[str, str], ...]:
