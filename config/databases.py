@@ -30,13 +30,14 @@ def postgresql(url: str) -> dict[str, Any]:
     """Return PostgreSQL settings for `postgresql://user:password@host:port/name`.
 
     JIT compilation is off: compiling a query takes longer than answering any of our pages. A wait for a lock ends after
-    ten seconds, so that a page says that the system is being upgraded or busy.
+    twenty seconds, as on SQLite, so that a page says that the system is being upgraded or busy: fifty investigators who
+    sign at once wait for one allocation after the other, the last of them more than ten seconds on a busy machine.
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     # A database machine that was switched off does not refuse: without a limit a page would wait for minutes.
     query.setdefault("connect_timeout", "5")
-    query["options"] = f"-c jit=off -c lock_timeout=10s {query.get('options', '')}".strip()
+    query["options"] = f"-c jit=off -c lock_timeout=20s {query.get('options', '')}".strip()
     return {
         "ENGINE": "audit.backends.postgresql",
         "NAME": unquote(parts.path.removeprefix("/")),

@@ -80,7 +80,7 @@ def test_postgresql_runs_queries_without_compiling_them_and_keeps_what_the_addre
     found = databases.from_url("postgresql://st@db/study?options=-c%20work_mem%3D64MB", Path("unused"))
     assert found["OPTIONS"] == {
         "connect_timeout": "5",
-        "options": "-c jit=off -c lock_timeout=10s -c work_mem=64MB",
+        "options": "-c jit=off -c lock_timeout=20s -c work_mem=64MB",
     }
 
 
