@@ -6,7 +6,8 @@ from django.utils.translation import gettext_noop
 
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.forms import FOLDER
-from exports.tables.study import COLUMNS, TITLES, querysets
+from exports.tables.study import querysets
+from exports.tables.study_columns import COLUMNS, TITLES
 from protocol.checking import dictionary
 from trials.models import Trial
 

@@ -4,20 +4,19 @@ Whoever saves a form, consents for a patient or gives an infusion changes what t
 queries open and close in the same transaction and name the changed value. Neither the form nor its signature changes.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from accounts.models import User
-from audit.stored_text import StoredText, system_text
 from patients.casebook.birth_dates import BIRTH_DATE, birth_date_findings
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.casebook_queries import parsed_values
-from patients.casebook.dated_items import ComparedDates, Key, KnownMoments, checks_of
-from patients.casebook.edit_checks import CHECK, contradictions
-from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
-from patients.models import Patient, Query, Record, Visit
+from patients.casebook.dated_items import ComparedDates, KnownMoments, checks_of
+from patients.casebook.edit_checks import contradictions
+from patients.entry.check_queries import QueryChanges
+from patients.entry.dependent_notes import DependentNotes
+from patients.models import Patient, Record, Visit
 from patients.participation.eligibility_decisions.decision_review import reads_any, review_decision
 from patients.participation.eligibility_decisions.eligibility_data import is_before_inclusion
 from patients.signals import BORN_ON
@@ -28,7 +27,6 @@ from protocol.values.parsing import CheckFinding
 Names = Collection[str]
 Judged = Mapping[str, Mapping[tuple[str, str], CheckFinding | None]]
 """By changed name: what its readers found, by item and check."""
-OpenQueries = dict[Key, Query]
 """Queries of checks on one form that are not closed, by item, row, column and check."""
 # What the comparison of the age with the date of birth reads besides the age.
 AGE_FACTS = frozenset({BORN_ON, "subject.screened_on", "subject.first_consent_at", "subject.consent_at"})
@@ -211,7 +209,7 @@ def judge(found: Dependents, casebook: Casebook, changes: QueryChanges, by: User
     """Note which queries on the forms open and close. One query for the values that were not read yet."""
     kinds = {id(each): each for each, _record in found}.values()
     casebook.read_values({form for each in kinds for form in (each.place.form.code, *each.reads)})
-    notes, scopes = _Notes(changes, by), _Scopes(casebook)
+    notes, scopes = DependentNotes(changes, by), _Scopes(casebook)
     known: dict[Hashable, Judged] = {}
     for each, row in found:
         open_here, key = notes.open_now.get(row.id), each.alike(row)
@@ -275,7 +273,7 @@ def judge_dates(
         kind: [(name, ComparedDates.of(moments, place, of_name)) for name, of_name in checks.items()]
         for kind, place in places.items()
     }
-    notes = _Notes(changes, by)
+    notes = DependentNotes(changes, by)
     for kind, row in rows:
         values, open_here = parsed_values(row), notes.open_now.get(row.id)
         for name, compared in dates[kind]:
@@ -352,7 +350,7 @@ def _judge_age(
     """Compare the age in a form with the date of birth again, after one of the days of `AGE_FACTS` changed."""
     item = (place.protocol.rules.profile.age or "").partition(".")[2]
     found = next(birth_date_findings(casebook, place, parsed_values(record)), None)
-    _Notes(changes, by).add(record, place.rules, name, {(item, "", "", BIRTH_DATE): found})
+    DependentNotes(changes, by).add(record, place.rules, name, {(item, "", "", BIRTH_DATE): found})
 
 
 def judge_announced(
@@ -366,62 +364,3 @@ def _place(casebook: Casebook, record: Record, visits: Mapping[int, Visit]) -> F
     version = casebook.version(record.protocol_id)
     visit = visits[record.visit_id] if record.visit_id else None
     return FormPlace(casebook.patient, visit, version, version.rules.form(record.form), record.repeat)
-
-
-class _Notes:
-    """Notes in the changes of a save which queries open and close, and which are open meanwhile."""
-
-    def __init__(self, changes: QueryChanges, by: User) -> None:
-        self.changes, self.by = changes, by
-        self.open_now: defaultdict[int, OpenQueries] = defaultdict(dict)
-        """The queries of checks that are not closed, by the key of their form."""
-        # Many rows of a log may ask the same.
-        self.texts: dict[tuple[int, str, str], StoredText] = {}
-        for query in changes.standing:
-            if query.state != Query.State.CLOSED and query.record_id is not None:
-                key = query.item, query.row, query.column, query.check_id
-                self.open_now[query.record_id][key] = query
-
-    def add(
-        self, record: Record, rules: FormRules, name: str, judged: Mapping[Key, CheckFinding | None]
-    ) -> None:
-        """Note what opens and closes on a form because the value with this name changed."""
-        open_here = self.open_now[record.id]
-        for key, finding in judged.items():
-            if finding is not None and key not in open_here:
-                text = self._text(finding, name, rules)
-                open_here[key] = query_of_check(record, key, text, "", self.by)
-                self.changes.opened.append(open_here[key])
-            elif finding is None and key in open_here:
-                settled = closed(open_here.pop(key), _because("query.agrees", name, rules))
-                self.changes.settled.append(settled)
-
-    def _text(self, finding: CheckFinding, name: str, rules: FormRules) -> StoredText:
-        key = id(rules), name, finding.check
-        if key not in self.texts:
-            said = _finding_text(finding, rules)
-            self.texts[key] = _because("query.contradicts", name, rules, finding=said)
-        return self.texts[key]
-
-
-def _finding_text(finding: CheckFinding, rules: FormRules) -> StoredText:
-    if finding.check.startswith(CHECK):
-        return question(finding, rules.form)
-    return system_text(f"query.{finding.check}")
-
-
-def _because(code: str, name: str, rules: FormRules, **parameters: Any) -> StoredText:
-    """Return the sentence with the changed value: item and form, or a fact about the patient or the visit."""
-    form, _dot, item = name.partition(".")
-    protocol = rules.protocol
-    if form == "logs":
-        return system_text(f"{code}_log", form=_label(protocol.form(item).title.root), **parameters)
-    if form in protocol.forms:
-        label, title = protocol.item(name).label.root, protocol.form(form).title.root
-        return system_text(code, item=_label(label), form=_label(title), **parameters)
-    fact = f"fact.{item}" if form == "subject" else f"fact.{form}_{item}"
-    return system_text(f"{code}_fact", fact=system_text(fact), **parameters)
-
-
-def _label(templates: Mapping[str, str]) -> StoredText:
-    return StoredText("protocol.label", templates)

@@ -12,7 +12,8 @@ from django.utils.translation import ngettext
 from accounts.addresses import address
 from patients.models import Patient
 from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
-from reports.home.workload import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Workload
+from reports.home.work_counts import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS
+from reports.home.workload import Workload
 from safety.clocks import span
 from safety.labels import duration_text
 from trials.reader import shown_day

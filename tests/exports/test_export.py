@@ -17,7 +17,8 @@ from audit.context import acting, set_user
 from audit.models import AccessEvent
 from audit.sealing.seal_files import SealBroken
 from exports.tables.cells import as_typed, safe_free_text
-from exports.tables.study import COLUMNS, querysets
+from exports.tables.study import querysets
+from exports.tables.study_columns import COLUMNS
 from exports.tables.trail import COLUMNS as COLUMNS_OF_TRAIL
 from exports.tables.trail import trail_table
 from patients.models import Patient, Query, Record

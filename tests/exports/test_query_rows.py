@@ -11,7 +11,7 @@ from accounts.models import User
 from audit.context import acting
 from exports.tables.columns import reader_of
 from exports.tables.queries import queries_with_rows
-from exports.tables.study import COLUMNS
+from exports.tables.study_columns import COLUMNS
 from patients.casebook.facts import KINDS, Fact
 from patients.models import Patient
 from patients.participation.disposition import end_study

@@ -8,7 +8,7 @@ from audit.context import acting
 from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from exports.exporting import tables_of
-from exports.tables import study
+from exports.tables import study_columns
 from exports.tables.columns import PATIENT, col, computed
 from patients.models import Visit
 from patients.participation.visits import hold_visit, miss_visit
@@ -68,7 +68,7 @@ def test_a_column_may_be_computed_from_several_stored_values(trial, monkeypatch)
         computed("was_held", "Held", lambda held: held is not None, "held_on"),
         col("visit", "Visit", "code"),
     )
-    monkeypatch.setitem(study.COLUMNS, "visits", made)
+    monkeypatch.setitem(study_columns.COLUMNS, "visits", made)
     rows = rows_of(trial, "visits")
     assert rows[0] == {"patient": patient.code, "days": 3, "was_held": "N", "visit": "SCR"}
     assert {row["days"] for row in rows[1:]} == {""}
