@@ -10,7 +10,8 @@ from demo.preparation import LASTS, bags_needed, compare, enter_as_given, prepar
 from demo.stock import bags_for
 from demo.stories import Story
 from demo.team import TrialTeam
-from dosing.infusions.administration import Bedside, record_infusion, record_weight
+from dosing.infusions.administration import record_infusion, record_weight
+from dosing.infusions.infusion_checks import Bedside
 from dosing.infusions.weights import last_weight
 from dosing.models import AllocationSlot, Infusion
 from dosing.patient_dose import planned_for

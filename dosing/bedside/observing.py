@@ -13,7 +13,7 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from dosing.bedside.ledger import Ledger, ledger_of, locked_row, refuse_moment, sent_before
 from dosing.bedside.tablet_clock import Tap
-from dosing.infusions.administration import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import BedsideObservation, Infusion, InfusionEventCheck, StopDecision
 from dosing.models.bedside import BedsideRow
 from protocol.document.items import Item

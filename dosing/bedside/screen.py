@@ -18,7 +18,7 @@ from dosing.bedside.ledger import Ledger, ledger_of
 from dosing.bedside.observing import checklist_opens
 from dosing.bedside.posted import ANSWER, NOTE, OBSERVED
 from dosing.dose import MILLION
-from dosing.infusions.administration import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import (
     BedsideGap,
     BedsideObservation,

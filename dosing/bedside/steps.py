@@ -19,7 +19,8 @@ from dosing.bedside.ledger import (
     sent_before,
 )
 from dosing.bedside.tablet_clock import Tap
-from dosing.infusions.administration import MOST_ML, Bedside, record_infusion, start_errors
+from dosing.infusions.administration import record_infusion
+from dosing.infusions.infusion_checks import MOST_ML, Bedside, start_errors
 from dosing.models import Infusion, InfusionStep
 from dosing.patient_dose import asks_weight
 from patients.models import Patient

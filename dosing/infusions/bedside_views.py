@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dosing.conflicts import StaleInfusion
-from dosing.infusions.administration import infusion_obstacle
 from dosing.infusions.bedside_forms import BedsideForm, NotGivenForm, WeightForm
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.labels import bedside_facts, infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Kit, Preparation, TreatmentInstruction
 from dosing.patient_dose import asks_weight

@@ -1,9 +1,7 @@
 """The steps of a preparation, recorded at the bench or transcribed from paper. Hard stops hold at each use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -29,28 +27,16 @@ from dosing.stock.words import stop_words
 from dosing.worksheet import give_before
 from dosing.worksheet.made_product import record_product
 from dosing.worksheet.overriding import overridden
-from dosing.worksheet.plan import SCANNED, SIGNED, Asked, BenchStep, asked, last, may_follow
+from dosing.worksheet.plan import SCANNED, SIGNED, BenchStep, last, may_follow
 from dosing.worksheet.sheet import BenchSheet, read_sheet, signed
+from dosing.worksheet.step_values import NOW, When, cleaned, moment_of
 from dosing.worksheet.treatment_stops import treatment_stops
 from patients.participation.treatment_holds import refuse_treatment_held
 from protocol.values.refusals import ValueRefused
 from trials.holds import refuse_held
-from trials.reader import shown_moment, shown_sentence
+from trials.reader import shown_sentence
 
 Kind = WorksheetStep.Kind
-MOST = Decimal(100_000)
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """When a step happened: now if `at` is None. source, written_at: of a step transcribed from paper."""
-
-    at: datetime | None = None
-    source: str = ""
-    written_at: datetime | None = None
-
-
-NOW = When()
 
 
 @transaction.atomic
@@ -88,8 +74,8 @@ def record_step(
     # A scan or a second person's signature completes the others: never a form without them.
     if step in SCANNED | SIGNED or not may_follow(step, sheet.done):
         raise ValidationError(_("This step is not the next one: go on from the page as it is now."))
-    kept = _cleaned(sheet, step, values)
-    at = _moment(sheet, when)
+    kept = cleaned(sheet, step, values)
+    at = moment_of(sheet, when)
     if step == BenchStep.THAW_BEGUN:
         _thaw(row, sheet, at, by)
     if step == BenchStep.DISPENSED:
@@ -326,7 +312,7 @@ def _undo(sheet: BenchSheet, step: BenchStep, reason: str, by: User) -> None:
 def _record(
     sheet: BenchSheet, step: BenchStep, values: dict[str, Any], by: User, when: When, bag: Bag | None = None
 ) -> WorksheetStep:
-    at = _moment(sheet, when)
+    at = moment_of(sheet, when)
     return WorksheetStep.objects.create(
         infusion=sheet.infusion,
         patient=sheet.infusion.patient,
@@ -338,73 +324,3 @@ def _record(
         source=when.source.strip(),
         written_at=when.written_at if when.source.strip() else None,
     )
-
-
-def _moment(sheet: BenchSheet, when: When) -> datetime:
-    """Return when a step happened. Raises ValidationError by field for a moment that cannot be."""
-    errors = {}
-    at, now = when.at or timezone.now(), timezone.now()
-    if at > now:
-        errors["at"] = _("This time has not come yet. Check the date.")
-    before = max((row.at for row in sheet.rows), default=None)
-    if before is not None and at < before:
-        zone = sheet.infusion.patient.trial.zone
-        errors["at"] = _("The step before was at %(before)s.") % {"before": shown_moment(before, zone)}
-    if when.source.strip() and when.at is None:
-        errors["at"] = _("Enter when it happened: it is transcribed.")
-    if when.source.strip() and when.written_at is None:
-        errors["written_at"] = _("Enter when it was written on paper.")
-    if when.written_at is not None and not when.source.strip():
-        errors["source"] = _("Name the paper that it is transcribed from.")
-    if when.written_at is not None and when.written_at > now:
-        errors["written_at"] = _("This time has not come yet. Check the date.")
-    if errors:
-        raise ValidationError(errors)
-    return at
-
-
-def _cleaned(sheet: BenchSheet, step: BenchStep, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a step as text. Raises ValidationError by field."""
-    errors: dict[str, str] = {}
-    kept: dict[str, Any] = {}
-    for each in asked(step, cells=sheet.cells):
-        value = values.get(each.name)
-        if problem := _problem(each, value):
-            errors[each.name] = problem
-        else:
-            kept[each.name] = f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
-    errors |= _volumes(sheet, step, values)
-    if step == BenchStep.DISPENSED and str(values.get("dose_reason") or "").strip():
-        kept["dose_reason"] = str(values["dose_reason"]).strip()
-    if errors:
-        raise ValidationError(errors)
-    return kept
-
-
-def _problem(each: Asked, value: Any) -> str:
-    if each.kind == "text":
-        return "" if str(value or "").strip() else _("Answer this.")
-    if each.kind == "yes_no":
-        return "" if value in {"Y", "N"} else _("Answer this.")
-    if not isinstance(value, Decimal):
-        return _("Type a number.")
-    if each.unit == "%" and not 0 <= value <= 100:
-        return _("Viability lies between 0 and 100 %.")
-    if each.unit != "%" and not 0 < value < MOST:
-        return _("The number must be above zero.")
-    return ""
-
-
-def _volumes(sheet: BenchSheet, step: BenchStep, values: Mapping[str, Any]) -> dict[str, str]:
-    drawn, final, there = (
-        values.get("drawn_ml"),
-        values.get("final_ml"),
-        sheet.number(BenchStep.DILUTION, "suspension_ml"),
-    )
-    if step != BenchStep.DRAWN or not isinstance(drawn, Decimal):
-        return {}
-    if there is not None and drawn > there:
-        return {"drawn_ml": _("There are only %(there)s mL of the suspension.") % {"there": f"{there:f}"}}
-    if isinstance(final, Decimal) and final < drawn:
-        return {"final_ml": _("The product has at least the volume that was drawn.")}
-    return {}

@@ -13,12 +13,12 @@ from dosing.fields import MeasureField
 from dosing.models import Infusion
 from dosing.versioned_forms import LineField, YesNoField
 from dosing.worksheet import bench
-from dosing.worksheet.bench import When
 from dosing.worksheet.dispensed import sign_late
 from dosing.worksheet.kit_checks import check_kit, sign_check
 from dosing.worksheet.overriding import WORDS, allowed, override
 from dosing.worksheet.plan import Asked, BenchStep, asked
 from dosing.worksheet.second_person import sign_step
+from dosing.worksheet.step_values import When
 from trials.date_fields import MomentField
 from trials.forms import VerbForm
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.infusions.administration import infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import mark_not_given, record_weight
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import Infusion
 from patients.models import EligibilityDecision, Patient, Visit
 from patients.participation.consents.consent import record_capacity

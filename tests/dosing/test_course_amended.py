@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.infusions.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import StaleInfusion, mark_not_given, record_weight
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.review.locks import freeze, lock

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dosing.infusions import administration
-from dosing.infusions.administration import Bedside, infusion_obstacle, record_infusion
+from dosing.infusions.administration import record_infusion
+from dosing.infusions.infusion_checks import Bedside, infusion_obstacle
 from dosing.models import Infusion
 from dosing.signals import infusion_given
 from patients.models import Patient

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from audit.context import acting
-from dosing.infusions.administration import infusion_obstacle, mark_not_given, record_weight
+from dosing.infusions.administration import mark_not_given, record_weight
+from dosing.infusions.infusion_checks import infusion_obstacle
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build

@@ -10,7 +10,8 @@ from audit.context import acting
 from dosing.allocation.lists import generate_list
 from dosing.allocation.slots import arm_of
 from dosing.conflicts import StaleInfusion
-from dosing.infusions.administration import Bedside, mark_not_given, record_infusion, record_weight
+from dosing.infusions.administration import mark_not_given, record_infusion, record_weight
+from dosing.infusions.infusion_checks import Bedside
 from dosing.models import AllocationSlot, Infusion, Preparation
 from dosing.products.preparing import Product, record_preparation
 from dosing.products.thaw import stored_contradiction

@@ -7,7 +7,8 @@ import pytest
 
 from audit.context import acting
 from dosing.allocation.slots import arm_of
-from dosing.infusions.administration import Bedside, record_infusion
+from dosing.infusions.administration import record_infusion
+from dosing.infusions.infusion_checks import Bedside
 from dosing.models import Preparation
 from dosing.products.preparing import Product, record_preparation
 from protocol.checking.mistakes import ProtocolMistakes

@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import User
 from audit.context import acting
 from audit.models import Signature
-from dosing.infusions.administration import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import AllocationSlot, Infusion
 from patients.entry.saving import Entry, complete
 from patients.models import Deviation, EligibilityDecision, Patient, Record, Visit

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from dosing.infusions.administration import Bedside, record_infusion
+from dosing.infusions.administration import record_infusion
+from dosing.infusions.infusion_checks import Bedside
 from dosing.models import Infusion
 from patients.models import Patient
 from tests.support.build import moment

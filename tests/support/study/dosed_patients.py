@@ -7,7 +7,8 @@ from typing import Any
 from audit.context import acting
 from dosing.allocation.randomisation import permuted_blocks
 from dosing.allocation.slots import generate_list
-from dosing.infusions.administration import Bedside, record_infusion
+from dosing.infusions.administration import record_infusion
+from dosing.infusions.infusion_checks import Bedside
 from dosing.models import Infusion, Preparation
 from dosing.products.preparing import record_preparation
 from patients.models import Patient

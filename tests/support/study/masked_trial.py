@@ -8,7 +8,8 @@ from django.urls import reverse
 from audit.context import acting
 from dosing.allocation.lists import generate_list
 from dosing.allocation.slots import arm_of
-from dosing.infusions.administration import Bedside, record_infusion, record_weight
+from dosing.infusions.administration import record_infusion, record_weight
+from dosing.infusions.infusion_checks import Bedside
 from dosing.masked.results import masked_form, record_results
 from dosing.models import Infusion, ProductDeviation
 from dosing.products.preparing import record_preparation
