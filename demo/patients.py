@@ -13,9 +13,7 @@ from demo.stock import fill_stock, recall_given
 from demo.stories import STORIES, Story
 from demo.team import TrialTeam
 from demo.treatment import infuse
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import Casebook, FormPlace, forms_of
 from patients.entry import saving
 from patients.models import Consent, Patient, Visit
 from patients.participation.consents.consent import record_capacity, record_consent

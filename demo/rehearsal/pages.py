@@ -11,8 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, ProductDeviation
+from patients.casebook.casebook import forms_of
 from patients.casebook.facts import KINDS
-from patients.casebook.visit_forms import forms_of
 from patients.models import Deviation, Patient, Query
 from safety.models import AdverseEvent
 from trials.models import Delegation, Laboratory, ProtocolVersion, Trial

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
 from dosing.models import Infusion
-from patients.casebook.form_place import day_of
+from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
 from protocol.values.moments import Moment
 from protocol.values.parsing import decimal

@@ -15,8 +15,8 @@ from accounts.models import User
 from dosing.masked.forms import ResultsForm
 from dosing.masked.results import MaskedForm, masked_codes, masked_form
 from dosing.models import MaskedResult
+from patients.casebook.casebook import has_form
 from patients.casebook.form_content import form_title, line
-from patients.casebook.visit_forms import has_form
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Record
 from patients.views.participation import patient_of

@@ -31,10 +31,10 @@ from exports.paper.contacts import contact_parts
 from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
+from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.facts import facts_asked
 from patients.casebook.form_history import ChangedValue, histories_of
 from patients.casebook.range_flags import readings_of
-from patients.casebook.visit_forms import forms_of, visit_title
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.participation.eligibility_decisions.eligibility_data import input_words, value_words
 from protocol.values.reference_ranges import Readings

@@ -6,8 +6,7 @@ The finding says that they disagree, and nothing of the date of birth.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.system_texts import AGE_DISAGREES
 from protocol.document.items import path
 from protocol.values.moments import Moment, years_between

@@ -5,9 +5,12 @@ casebook for it under the lock (`Casebook.for_save`): every record, but values o
 them, because a patient has some two hundred records.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import date
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, TypeVar, cast
 
 from django.utils import timezone
 
@@ -26,18 +29,90 @@ from patients.casebook.casebook_queries import (
     has_values,
     parsed_values,
 )
-from patients.casebook.form_place import FormPlace, day_of
-from patients.casebook.visit_forms import forms_of, has_form, in_order, version_at
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation.consents.consent import consents_of
 from patients.participation.consents.reconsent import version_to_sign
 from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
-from protocol.document.design import VisitForm
+from protocol.document.design import UNSCHEDULED, VisitForm
+from protocol.document.items import Form
+from protocol.expressions.rules import FormRules, rules_of
 from protocol.expressions.scope import Scope
+from protocol.values.parsing import Clock
 from trials.models import ProtocolVersion, Trial
+from trials.reader import reader_language
 
 PATIENT_OF_VISIT: Any = Visit._meta.get_field("patient")
 VERSION_OF_VISIT: Any = Visit._meta.get_field("protocol")
+
+
+V = TypeVar("V", bound=Any)
+
+
+@dataclass(frozen=True)
+class FormPlace:
+    """The location of a form in a casebook: at a visit or as a numbered row of a log, under one protocol version."""
+
+    patient: Patient
+    visit: Visit | None
+    protocol: ProtocolVersion
+    form: Form
+    repeat: int = 1
+
+    @property
+    def key(self) -> str:
+        """Return the key of the location, unique for the patient: `D28/vitals`, or `medication/3` for a log row."""
+        return f"{self.visit.key}/{self.form.code}" if self.visit else f"{self.form.code}/{self.repeat}"
+
+    @property
+    def day(self) -> date | None:
+        """Return the day of the visit, held or else planned; None if it is not known, or in a log."""
+        return day_of(self.visit) if self.visit else None
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Return the codes of the forms with whose captured values its rules and its dates are checked."""
+        if self.date_of_death:
+            # A date of death is compared with every date.
+            forms = self.protocol.rules.forms
+            return self.rules.reads | {code for code, form in forms.items() if form.has_dates}
+        death = (self.protocol.rules.profile.died_on or "").partition(".")[0]
+        return self.rules.reads | {death} if death and self.form.has_dates else self.rules.reads
+
+    @property
+    def date_of_death(self) -> str:
+        """Return the item of the form that states the date of death; empty if another form does, or none."""
+        form, _dot, item = (self.protocol.rules.profile.died_on or "").partition(".")
+        return item if form == self.form.code else ""
+
+    @property
+    def rules(self) -> FormRules:
+        """The compiled rules of the form, under the protocol version of the location."""
+        return rules_of(self.protocol.rules).form(self.form.code)
+
+    @property
+    def read_elsewhere(self) -> frozenset[str]:
+        """All names, of any form, with which other forms, criteria or dates are checked."""
+        rules = self.protocol.rules
+        return rules_of(rules).read_elsewhere | {rules.profile.died_on or ""}
+
+    @property
+    def clock(self) -> Clock:
+        """The clock on which dates and times of the form are read, with the language of the reader."""
+        return Clock(self.protocol.rules.trial.site.time_zone, self.day, language=reader_language())
+
+    def holds(self, record: Record) -> bool:
+        """Return True if the record was captured at this location, struck out or not."""
+        # At a visit `repeat` does not count: a struck-out form keeps its number, the next one gets another.
+        if record.form != self.form.code:
+            return False
+        if self.visit is None:
+            return record.visit_id is None and record.repeat == self.repeat
+        return record.visit_id == self.visit.pk
+
+
+def day_of(visit: Visit) -> date | None:
+    """Return the day on which a visit was held, else the day for which it is planned, else None."""
+    return visit.held_on or visit.planned_on
 
 
 @dataclass
@@ -323,6 +398,21 @@ class Casebook:
         return {"visit": visit, "infusion": infusion, "logs": FormValues(logs)}
 
 
+def in_order(visits: Iterable[V]) -> list[V]:
+    """Return visits in the order in which they take place; one without a date follows its predecessor.
+
+    visits: rows of `Visit`, or tuples with its id, position, number and days.
+    """
+    planned = sorted(visits, key=attrgetter("position", "number"))
+    days: dict[int, date] = {}
+    latest = date.min
+    # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
+    for visit in planned:
+        latest = visit.held_on or visit.planned_on or latest
+        days[visit.id] = latest
+    return sorted(planned, key=lambda visit: (days[visit.id], visit.position, visit.number))
+
+
 def _records_for_save(place: FormPlace) -> list[Record]:
     """Return every record of the patient; values that the rules of the location do not read stay in the database."""
     # A row of a log has no visit by which the query could find it: the values of its whole log are read.
@@ -343,3 +433,34 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
+
+
+def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
+    """Return the forms that a visit asks for, by the version it was held under, else by `protocol`."""
+    rules = version_at(protocol, visit).rules
+    try:
+        return rules.visit(visit.code).forms
+    except KeyError:
+        return rules.unscheduled.forms if visit.code == UNSCHEDULED else ()
+
+
+def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
+    """Return the version a visit was held under, else `protocol`. Reads visit.protocol if it is another."""
+    has_own_version = visit.protocol_id is not None and visit.protocol_id != protocol.pk
+    return cast(ProtocolVersion, visit.protocol) if has_own_version else protocol
+
+
+def has_form(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
+    if form not in version.rules.forms:
+        return False
+    if visit is None:
+        return form in version.rules.logs
+    return form in {entry.form for entry in forms_of(version, visit)}
+
+
+def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
+    """Return the title of a visit in the protocol; for an unscheduled visit `unscheduled` and its number."""
+    try:
+        return version_at(protocol, visit).rules.visit(visit.code).title.in_language(language)
+    except KeyError:
+        return f"{unscheduled} {visit.number}" if visit.code == UNSCHEDULED else visit.key

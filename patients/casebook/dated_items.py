@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CONSENTS, compared_items, date_facts
-from patients.casebook.form_place import FormPlace
 from patients.signals import ENDED_ON
 from protocol.document.document import Protocol
 from protocol.values.compared_dates import (

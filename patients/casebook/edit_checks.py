@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from patients.casebook.birth_dates import birth_date_findings
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.casebook_queries import parsed_values
-from patients.casebook.form_place import FormPlace
 from patients.models import Patient, Record
 from patients.signals import ENDED_ON
 from protocol.document.items import Form, Item, path

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace, day_of
+from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Record
 from protocol.document.items import Item
 from protocol.values.intervals import comparator_of

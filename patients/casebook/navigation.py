@@ -8,9 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address
 from patients.casebook.asked_forms import asked_forms
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace, day_of
-from patients.casebook.visit_forms import visit_title
+from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
 from patients.models import Patient, Record, Visit
 from patients.participation.visit_status import (
     NOT_STARTED,

@@ -9,9 +9,8 @@ from typing import Any
 
 from django.db.models import Prefetch
 
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import checked
-from patients.casebook.form_place import FormPlace
 from patients.models import Patient, Record
 from patients.participation.consents.consent import consents_of
 from protocol.document.items import Form, Item

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace, day_of
+from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.casebook.signed_ranges import with_signed_readings
 from patients.models import Patient, Record
 from protocol.document.document import Protocol

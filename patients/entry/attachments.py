@@ -22,8 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.trail import history_model
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Attachment, Consent, Draft, Patient, Record
 from patients.models.attachments import also_stored, attachment_storage

@@ -10,11 +10,10 @@ from typing import Any
 
 from accounts.models import User
 from patients.casebook.birth_dates import BIRTH_DATE, birth_date_findings
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.casebook_queries import parsed_values
 from patients.casebook.dated_items import ComparedDates, KnownMoments, checks_of
 from patients.casebook.edit_checks import contradictions
-from patients.casebook.form_place import FormPlace
 from patients.entry.check_queries import QueryChanges
 from patients.entry.dependent_notes import DependentNotes
 from patients.models import Patient, Record, Visit

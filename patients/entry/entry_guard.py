@@ -5,9 +5,7 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace, day_of
-from patients.casebook.visit_forms import forms_of, version_at
+from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, version_at
 from patients.models import Patient, Record, Visit
 from patients.participation.consents import reconsent
 from patients.participation.lifecycle import refuse_closed_form, refuse_when_closed

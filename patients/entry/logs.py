@@ -4,9 +4,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import line
-from patients.casebook.form_place import FormPlace
 from patients.casebook.navigation import form_address, navigation, stage_of
 from patients.entry.entry_guard import entry_obstacle
 from patients.entry.form_page.page import EntryPage

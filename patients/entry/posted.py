@@ -12,8 +12,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from audit.stored_text import Text, system_text
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import answers, attachments, conflicts
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS

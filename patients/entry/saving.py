@@ -17,9 +17,8 @@ from accounts.models import User
 from audit.compiled_changes import CompiledUpdate
 from audit.context import because
 from audit.stored_text import Text, trimmed
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.casebook.form_place import FormPlace
 from patients.entry import answers, attachments, check_queries, dependent_checks, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from accounts.models import User
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import ReadLine
-from patients.casebook.form_place import FormPlace
 from patients.entry import attachments, conflicts, drafts
 from patients.entry.posted import PostedPage, kept_page
 from patients.entry.version_mapping import mapped_inputs, stored_answers

@@ -9,9 +9,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from patients.casebook.casebook import Casebook
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import ReadLine, line
-from patients.casebook.form_place import FormPlace
 from patients.entry import answers
 from patients.entry.answers import PLAIN, REMOVE
 from patients.entry.controls import CONTROLS

@@ -8,7 +8,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from patients.casebook.visit_forms import visit_title
+from patients.casebook.casebook import visit_title
 from patients.models import Aliquot, Patient, Sample, Visit
 from patients.participation.forms import StepForm
 from patients.participation.logs.prescreening_forms import RowReasonForm

@@ -13,8 +13,7 @@ from django.utils.translation import ngettext
 
 from accounts.kept_forms import kept_data
 from patients.casebook import edit_checks
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
 from patients.entry import all_no, conflicts, drafts, not_done, saving
 from patients.entry.entry_guard import entry_obstacle

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from patients.casebook.casebook import visit_title
 from patients.casebook.navigation import form_address
-from patients.casebook.visit_forms import visit_title
 from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
 from patients.queries.filters import NOT_CLOSED
 from patients.review import locks as data_locks

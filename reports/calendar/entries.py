@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address
 from accounts.models import User
 from dosing.models import Infusion
-from patients.casebook.visit_forms import visit_title
+from patients.casebook.casebook import visit_title
 from patients.models import Patient, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import OPEN_PATIENTS

@@ -13,8 +13,7 @@ from django.utils import timezone
 from audit.compiled_queries import CompiledQuery
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import day_of
+from patients.casebook.casebook import Casebook, day_of
 from patients.casebook.navigation import Navigation, navigation
 from patients.casebook.range_flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit

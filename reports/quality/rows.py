@@ -19,7 +19,7 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from patients.casebook.form_place import day_of
+from patients.casebook.casebook import day_of
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import EligibilityDecision, Query, Record, Visit

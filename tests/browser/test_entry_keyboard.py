@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import Query, Record
 from tests.browser.pages import day, field, group, sign_in, tab_to
 from tests.support import build

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import Visit
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import Visit
 from protocol.document.items import Form, Item
 from protocol.values.labels import is_missing, typed

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_versions import item_of, path_label
 from patients.casebook.item_history import ItemChange, add_threads, changes_of
 from patients.casebook.navigation import address_of

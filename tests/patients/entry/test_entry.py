@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import FormPlace
 from patients.entry import drafts
 from patients.entry.saving import (
     Entry,

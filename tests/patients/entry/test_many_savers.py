@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import User
 from audit.trail import history_model
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import FormPlace
 from patients.entry.saving import StaleRecord
 from patients.models import Patient, Record
 from tests.support import build

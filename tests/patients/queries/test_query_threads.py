@@ -11,8 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from audit.trail import history_model
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import saving
 from patients.models import Draft, Patient, Query, QueryMessage, Record
 from patients.queries import threads

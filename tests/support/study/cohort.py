@@ -7,7 +7,7 @@ from typing import Any
 from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, Preparation
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import Consent, Patient, Query, Record, Visit
 from protocol.document.schedule import planned_visits
 from safety.models import CRITERIA, AdverseEvent

@@ -7,8 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.casebook import Casebook
-from patients.casebook.form_place import FormPlace
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.saving import Entry, Saved, save_draft
 from patients.models import Patient, Visit
 

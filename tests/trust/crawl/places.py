@@ -19,7 +19,7 @@ from dosing.models import (
     TreatmentInstruction,
 )
 from exports.models import Document
-from patients.casebook.visit_forms import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import (
     Attachment,
     Consent,
