@@ -41,7 +41,7 @@ LISTINGS = {
         "patients:prescreening", "reports:quality", "reports:treatment-known", "safety:listing", "dosing:listing",
         "patients:consents", "patients:decisions", "reports:first-procedure", "reports:consent-due",
         "reports:entry-delay", "patients:samples", "patients:shipments", "reports:edit-checks",
-        "dosing:stock", "dosing:movements", "safety:coding", "safety:laboratory",
+        "safety:coding", "safety:laboratory",
     },
     "investigator": {"patients:to-sign"},
     "monitor": {
@@ -49,7 +49,9 @@ LISTINGS = {
         "reports:redactions", "reports:erasures", "reports:problems",
     },
     "data_manager": {"patients:locks", "laboratories:ranges"},
-    "cell_laboratory": {"dosing:allocation", "dosing:masked-results", "dosing:product-deviations"},
+    "cell_laboratory": {
+        "dosing:allocation", "dosing:masked-results", "dosing:product-deviations", "dosing:stock", "dosing:movements",
+    },
 }  # fmt: skip
 # Of the first card: every deciding cell, and whether any is outside the screen.
 DECIDING = """() => [...document.querySelectorAll('.cards tbody tr:first-child .decides')].map((cell) => {
