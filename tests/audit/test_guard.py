@@ -85,6 +85,38 @@ def test_a_rollback_takes_the_knowledge_of_the_guard_back():
         create("after")
 
 
+@sqlite
+def test_the_triggers_are_not_compared_again_after_a_rollback_of_rows():
+    """A refused save costs the next one nothing: comparing takes longer than many a save."""
+    create("before")
+    statements: list[str] = []
+    connection.connection.set_trace_callback(statements.append)
+    try:
+        with transaction.atomic():
+            create("inside")
+            transaction.set_rollback(True)
+        create("after")
+    finally:
+        connection.connection.set_trace_callback(None)
+    assert [text for text in statements if "sqlite_master" in text] == []
+
+
+@sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_the_schema_that_is_rolled_back_and_made_again_is_noticed():
+    """Each has the number of the other; only a number that was committed is trusted after a rollback."""
+    create("before")
+    with transaction.atomic():
+        run("CREATE TABLE other (id integer)")
+        create("inside")
+        transaction.set_rollback(True)
+    run("DROP TRIGGER stroma_trials_trial_insert")
+    with pytest.raises(OperationalError, match=UNGUARDED):
+        create("after")
+    triggers.install()
+    assert create("after").history.count() == 1
+
+
 def test_a_rollback_that_brings_the_triggers_back_brings_the_guard_back_too():
     """The connection that removed them writes with their history again."""
     with transaction.atomic():

@@ -7,11 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, migrations, transaction
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 from django.db.models.signals import post_migrate, pre_migrate
 
 from audit import triggers
 from audit.context import acting, current_actor
 from audit.integrity import migrating, replay
+from audit.management.commands.migrate import models_rendered_alone
 from audit.models import AccessEvent
 from audit.sealing import sealed_rows, seals
 from audit.sealing.verification import Tally, findings
@@ -286,3 +288,35 @@ def test_rows_made_by_introspection_are_explained_by_their_history():
     differences = [d for table in existing_tables(connection) for d in replay.differences(connection, table)]
 
     assert differences == []
+
+
+def described(state: ProjectState) -> dict[str, set[tuple[str, str, str]]]:
+    """Return of every model of a state: fields with what they refer to, what refers to it, constraints and indexes."""
+    return {
+        model._meta.label: {
+            (
+                field.name or "",
+                type(field).__name__,
+                field.related_model._meta.label if field.is_relation else "",
+            )
+            for field in model._meta.get_fields(include_hidden=True)
+        }
+        | {
+            (each.name, type(each).__name__, repr(each))
+            for each in (*model._meta.constraints, *model._meta.indexes)
+        }
+        for model in state.apps.get_models(include_auto_created=True)
+    }
+
+
+def test_models_rendered_one_by_one_are_those_that_django_renders_together():
+    """REL-01: a first installation renders each model once, and makes the same tables."""
+    loader = MigrationLoader(connection)
+    leaves = [node for node in loader.graph.leaf_nodes() if node[0] in {"accounts", "audit", "trials"}]
+    together, alone = loader.project_state(leaves), ProjectState()
+    assert alone.apps
+    with models_rendered_alone():
+        for node in loader.graph._generate_plan(leaves, at_end=True):
+            loader.graph.nodes[node].mutate_state(alone, preserve=False)
+    assert described(alone) == described(together)
+    assert any(model._meta.constraints for model in alone.apps.get_models())

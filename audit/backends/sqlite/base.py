@@ -61,7 +61,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     # True while this connection has removed the triggers itself: during a migration.
     trail_lifted = False
+    # Number of the schema whose triggers were compared.
     _guarded_version: int | None = None
+    # Number of the schema when the transaction began: of a committed schema.
+    _committed_version: int | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection on which triggers can ask for the actor.
@@ -74,7 +77,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection.create_function("stroma_only_masks", 2, only_masks, deterministic=True)
         connection.execute("PRAGMA trusted_schema = ON")
         connection.execute("PRAGMA recursive_triggers = ON")
-        self._guarded_version = None
+        self._guarded_version = self._committed_version = None
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
@@ -87,12 +90,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Raise OperationalError if the triggers are not as they were installed."""
         if self.trail_lifted:
             return
-        version = self.connection.execute("PRAGMA schema_version").fetchone()[0]
+        version = self._schema_version()
         if version == self._guarded_version:
             return
         if not sqlite_guarded(self.connection):
             raise OperationalError(UNGUARDED)
         self._guarded_version = version
+
+    def _schema_version(self) -> int:
+        return int(self.connection.execute("PRAGMA schema_version").fetchone()[0])
+
+    def _start_transaction_under_autocommit(self) -> None:
+        super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        self._committed_version = self._schema_version()
 
     def _rollback(self) -> None:
         super()._rollback()  # type: ignore[misc]
@@ -103,8 +113,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._after_rollback()
 
     def _after_rollback(self) -> None:
-        # The number of the schema was taken back: the next change may have the same number again.
-        self._guarded_version = None
+        # A change of the schema was taken back with its number: the next change may have the same number again. A
+        # committed number never returns, so what was compared under it still holds.
+        if self._guarded_version != self._committed_version:
+            self._guarded_version = None
         if self.trail_lifted:
             self.trail_lifted = not sqlite_has_guard(self.connection)
 
