@@ -108,6 +108,9 @@ def test_a_form_that_was_not_done_has_the_code_of_each_item(trial, doctor):
     assert {name: row[f"{name}__missing"] for name in asked} == dict.fromkeys(asked, "ND")
 
 
+LIMIT_PARTS = ("__comparator", "__limit", "__unit", "__entered", "__entered_unit")
+
+
 def test_a_result_beyond_a_limit_of_detection_is_never_exported_as_the_limit(trial, doctor):
     """DAT-02: comparator and limit have columns of their own, and the dictionary describes them."""
     patient = build.enrolled(trial=trial, investigator=doctor)
@@ -123,8 +126,8 @@ def test_a_result_beyond_a_limit_of_detection_is_never_exported_as_the_limit(tri
         "0.6",
         "<0.6",
     ]
-    assert [row[f"ferritin{part}"] for part in ("", "__comparator", "__limit", "__unit", "__entered")] == [
-        "", ">", "2000", "ng/mL", ">2000",
+    assert [row[f"ferritin{part}"] for part in ("", *LIMIT_PARTS)] == [
+        "", ">", "2000", "ug/L", ">2000", "ng/mL",
     ]  # fmt: skip
     described = [row for row in rows_of(trial, "data_dictionary") if row["table"] == "forms/biochemistry"]
     (crp,) = [row for row in described if row["item"] == "crp"]
