@@ -120,9 +120,7 @@ def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
     for table in layouts.values():
         for item in table.items:
             for name in table.columns_of(item):
-                free = (item.type in ("text", "file") and name == item.name) or name.endswith(
-                    "__missing_reason"
-                )
+                free = (item.type in ("text", "file") and name == item.name) or name.endswith("__reason")
                 found.setdefault(name, TableColumn(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 

@@ -33,6 +33,8 @@ DAY_COLUMNS: Final[dict[str, str]] = {
     "days_since_inclusion": "Days since inclusion (0 on that day)",
 }
 """Label by name of the columns that count from an anchor, in every table of captured values."""
+LONGEST_COLUMN: Final = 32
+"""Characters of a name that SAS (XPORT v8) and Stata read at least."""
 INFUSION_DAYS: Final = "days_since_infusion_"
 """Start of the names of the columns that count from an infusion: its number follows."""
 ARM_COLUMN: Final = "arm"
@@ -63,6 +65,8 @@ def _clashes(path: str, table: FormTable) -> Iterator[Problem]:
     keys = {**keys_of(table), ARM_COLUMN: ""}
     taken = {name.casefold(): name for name in keys}
     for place, column in _named(table):
+        if len(column) > LONGEST_COLUMN:
+            yield Problem(f"{path}.{place}", _too_long(column))
         folded = column.casefold()
         other = folded if folded.startswith(INFUSION_DAYS) else taken.get(folded)
         if other is None:
@@ -74,6 +78,13 @@ def _clashes(path: str, table: FormTable) -> Iterator[Problem]:
         else:
             told = f"the column {column!r} would have the name of the column {other!r}: use another code"
             yield Problem(f"{path}.{place}", told)
+
+
+def _too_long(column: str) -> str:
+    return (
+        f"the column {column!r} of the data file has {len(column)} characters, but statistics programs read only"
+        f" {LONGEST_COLUMN}: use a shorter name"
+    )
 
 
 def _named(table: FormTable) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ missing code in the table of the form. The columns:
   month, day or minute.
 - ``name__comparator``, ``name__limit`` of a number that may lie beyond a limit of detection: ``<``, ``<=``, ``>`` or
   ``>=``, and the limit in the item's unit. ``name`` is then blank: the limit is never the result.
-- ``name__missing``, ``name__missing_reason``: missing code and its reason. "Not applicable" is ``NAP`` in every file:
+- ``name__missing``, ``name__reason``: missing code and its reason. "Not applicable" is ``NAP`` in every file:
   R and pandas read ``NA`` as an empty cell.
 - ``name__<code>``, one per code of a multiple choice: 1 or 0, blank if not answered (DAT-02, DAT-10).
 - ``name__ref_low``, ``name__ref_high``, ``name__flag`` of a laboratory number: the reference range that applied, in
@@ -37,7 +37,7 @@ LIMIT_PARTS = ("comparator", "limit")
 UNIT_PARTS = ("unit", "entered", "entered_unit")
 MINUTE_PARTS = ("utc", "zone", "precision")
 PARTIAL_DATE_PARTS = ("precision",)
-MISSING_PARTS = ("missing", "missing_reason")
+MISSING_PARTS = ("missing", "reason")
 REFERENCE_PARTS = ("ref_low", "ref_high", "flag")
 FILE_PARTS = ("file", "sha256", "bytes")
 FILE_FOLDER = "files/"

@@ -86,13 +86,13 @@ def test_a_table_of_rows_that_was_not_done_is_in_the_table_of_its_form(trial, do
     build.record(
         patient, "infusion_monitoring", {"series": [{"hr": "81"}]}, visit="INF2", draft=True, by=doctor
     )
-    columns = ("visit", "series__missing", "series__missing_reason")
+    columns = ("visit", "series__missing", "series__reason")
     found = [tuple(row[name] for name in columns) for row in rows_of(trial, "forms/infusion_monitoring")]
     assert found == [("INF1", "ND", "'=monitor broken"), ("INF2", "", "")]
     assert [row["visit"] for row in rows_of(trial, "forms/infusion_monitoring__series")] == ["INF2"]
     (described,) = [row for row in rows_of(trial, "data_dictionary") if row["item"] == "series"]
     assert described["table"] == "forms/infusion_monitoring"
-    assert described["columns"] == "series__missing series__missing_reason"
+    assert described["columns"] == "series__missing series__reason"
     assert described["missing_codes"] == "ND"
 
 

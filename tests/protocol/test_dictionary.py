@@ -20,19 +20,19 @@ def test_an_item_has_a_column_for_each_part_of_its_value() -> None:
     assert columns(SMALL.form("body")) == [
         "sex",
         "sex__missing",
-        "sex__missing_reason",
+        "sex__reason",
         "pregnant",
         "pregnant__missing",
-        "pregnant__missing_reason",
+        "pregnant__reason",
         "weight",
         "weight__unit",
         "weight__entered",
         "weight__entered_unit",
         "weight__missing",
-        "weight__missing_reason",
+        "weight__reason",
         "height",
         "height__missing",
-        "height__missing_reason",
+        "height__reason",
         "bmi",
     ]
 
@@ -46,7 +46,7 @@ def test_repeating_rows_are_a_table_of_their_own() -> None:
 def test_repeating_rows_that_are_not_done_have_their_code_in_the_table_of_the_form() -> None:
     """DAT-02: a table without rows is not the same as one that was not done."""
     form, rows_of_doses = tables(SMALL)[1:]
-    assert form.columns[:2] == ("doses__missing", "doses__missing_reason")
+    assert form.columns[:2] == ("doses__missing", "doses__reason")
     told = {"doses": {"missing": "ND", "reason": "pump away"}, "remark": "later"}
     assert form.cells(told)[:3] == ["ND", "pump away", "later"]
     assert form.cells({"doses": [{"mg": "5"}]})[:2] == ["", ""]
@@ -54,7 +54,7 @@ def test_repeating_rows_that_are_not_done_have_their_code_in_the_table_of_the_fo
     described = {row.table: row for row in rows(SMALL) if row.item == "doses"}
     assert list(described) == ["notes"]
     row = described["notes"]
-    assert (row.columns, row.type) == ("doses__missing doses__missing_reason", "rows")
+    assert (row.columns, row.type) == ("doses__missing doses__reason", "rows")
     assert row.missing_codes == "ND; UNK; NAP"
     assert rows_of_doses.columns[0] == "on"
 
@@ -81,7 +81,7 @@ def test_the_dictionary_says_all_of_an_item() -> None:
     assert dict(zip(HEADER, row.as_text(), strict=True)) == {
         "table": "body",
         "item": "weight",
-        "columns": "weight weight__unit weight__entered weight__entered_unit weight__missing weight__missing_reason",
+        "columns": "weight weight__unit weight__entered weight__entered_unit weight__missing weight__reason",
         "form_title": "Body",
         "label": "Weight",
         "type": "decimal",
