@@ -20,6 +20,7 @@ NOTES = {
     " under “damaged_files”, and “complete” is false",
     "times": "instants are UTC; a date or time as it was entered is local and ISO 8601 without offset, with its instant"
     " in “…__utc” and the name of the time zone in “…__zone”; a partial date says in “…__precision” what is known",
+    "long_texts": "a text of more than 32,767 characters is a file under “texts/”: the cell holds its path",
     "missing": "missing codes: ND not done, UNK unknown, NAP not applicable, ASKU asked but unknown",
 }
 
