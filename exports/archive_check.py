@@ -23,6 +23,8 @@ MANIFEST, SEALS, LINES = "manifest.json", "seals/seals.csv", "seals/seals.log"
 # parts are held, the hash of each row.
 ROWS, PARTS, MASKED, HASHES = "seals/rows/", "seals/parts.jsonl", "seals/masked.csv", "seals/row_hashes.csv"
 TRAIL = "tables/audit_trail.csv"
+# Texts that are too long for a cell, each a file; the cell holds its path.
+TEXTS = "texts/"
 PART_FIELDS = ("table", "columns", "first_id", "last_id", "rows", "root", "ids", "leaves")
 PREFIX_BYTES = 16
 HEAD_FIELDS = ("number", "sealed_at", "reason", "rows", "root", "previous_head")
@@ -108,7 +110,6 @@ def _file(archive: zipfile.ZipFile, facts: dict[str, Any], found: Checked) -> No
 
 
 def _csv(file: IO[bytes]) -> Iterator[list[str]]:
-    csv.field_size_limit(1 << 30)
     return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
 
 
@@ -267,10 +268,19 @@ def _trail(archive: zipfile.ZipFile, manifest: dict[str, Any], found: Checked) -
                     found.problems.append(f"{TRAIL}: the copy has no sealed rows of {table}")
                 continue
             for number, entries in groupby(own, key=lambda line: line["sequence"]):
-                _entry(table, int(number), list(entries), changes, found)
+                whole = [_with_texts(archive, line) for line in entries]
+                _entry(table, int(number), whole, changes, found)
     _leftovers(current, changes, found)
     for table in left:
         _leftovers(table, _changes(archive, tables[table], sealed, found), found)
+
+
+def _with_texts(archive: zipfile.ZipFile, line: dict[str, str]) -> dict[str, str]:
+    """Return a line with the long texts that it names as files."""
+    for name in ("old", "new"):
+        if line[name].startswith(TEXTS) and line[name] in archive.NameToInfo:
+            line[name] = archive.read(line[name]).decode("utf-8")
+    return line
 
 
 Changes = dict[str, tuple[Any, Any]]

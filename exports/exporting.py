@@ -32,7 +32,7 @@ from trials.unblinded_files import LINE
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
     """Yield all tables of the export in archive order."""
     yield from study_tables(trial, sees_treatment=sees_treatment)
-    yield from form_tables(trial, sees_files=sees_files)
+    yield from form_tables(trial, sees_files=sees_files, sees_treatment=sees_treatment)
     yield trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files)
     yield dictionary_table(trial, sees_treatment=sees_treatment)
 

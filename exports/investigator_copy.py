@@ -27,6 +27,7 @@ from exports.paper.casebook import write_casebook
 from exports.paper.typesetting import Making
 from exports.sealed_copy import SealedCopy, write_sealed_rows
 from exports.tables.cells import csv_chunks
+from exports.tables.long_texts import LongTexts
 from exports.tables.manifest import NOTES, DamagedFile
 from exports.tables.snapshot import snapshot
 from trials.unblinded_files import LINE, marked_name
@@ -125,10 +126,16 @@ def _casebooks(
 
 def _tables(writer: _Writer, audience: Audience) -> None:
     tables = tables_of(audience.trial, sees_treatment=audience.sees_treatment, sees_files=audience.sees_files)
+    written = set()
     for table in tables:
-        count = [0]
-        facts = writer.add(f"tables/{table.file}", csv_chunks(table.header, table.rows(), count))
+        count, long_texts = [0], LongTexts()
+        chunks = csv_chunks(table.header, table.rows(), count, long_texts)
+        facts = writer.add(f"tables/{table.file}", chunks)
         facts["rows"] = count[0]
+        for name, content in long_texts.taken():
+            if name not in written:
+                written.add(name)
+                writer.add(name, [content])
 
 
 def _seals(writer: _Writer, audience: Audience) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from exports.tables.cells import csv_chunks
 from exports.tables.columns import StudyTable
+from exports.tables.long_texts import LongTexts
 
 
 class _Pipe(io.RawIOBase):
@@ -72,10 +73,7 @@ class Archive:
                 for piece in self._add(archive, pipe, table):
                     whole.update(piece)
                     yield piece
-            for name, content in attached:
-                archive.writestr(self._entry(name), content)
-                self.files.append(FileSummary(name, 0, hashlib.sha256(content).hexdigest(), len(content)))
-                piece = pipe.take()
+            for piece in self._beside(archive, pipe, attached):
                 whole.update(piece)
                 yield piece
             name, data = last(self.files)
@@ -86,16 +84,26 @@ class Archive:
         yield piece
 
     def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: StudyTable) -> Iterator[bytes]:
-        digest, count, size = hashlib.sha256(), [0], 0
+        digest, count, size, long_texts = hashlib.sha256(), [0], 0, LongTexts()
         # The size is unknown until the table is written, so the entry must allow for more than 2 GiB.
         with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
-            for chunk in csv_chunks(table.header, table.rows(), count):
+            for chunk in csv_chunks(table.header, table.rows(), count, long_texts):
                 digest.update(chunk)
                 size += len(chunk)
                 entry.write(chunk)
                 if pipe.parts:
                     yield pipe.take()
         self.files.append(FileSummary(table.file, count[0], digest.hexdigest(), size))
+        yield from self._beside(archive, pipe, long_texts.taken())
+
+    def _beside(self, archive: zipfile.ZipFile, pipe: _Pipe, contents: Iterable[Attached]) -> Iterator[bytes]:
+        """Write files that are held whole. Two tables may name the same long text: it is written once."""
+        written = {file.name for file in self.files}
+        for name, content in contents:
+            if name not in written:
+                archive.writestr(self._entry(name), content)
+                self.files.append(FileSummary(name, 0, hashlib.sha256(content).hexdigest(), len(content)))
+                yield pipe.take()
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         entry = zipfile.ZipInfo(name, self.written_at.astimezone(UTC).timetuple()[:6])

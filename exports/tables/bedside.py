@@ -22,6 +22,7 @@ from dosing.models import (
     StopDecision,
 )
 from exports.tables.columns import PATIENT, TableColumn, col, computed, several
+from protocol.checking.dictionary import missing_in_files
 from trials.models import Trial
 
 OF_PATIENT = col("patient", "Subject code", "infusion__patient__code")
@@ -58,7 +59,8 @@ def texts_of(values: Any) -> list[str]:
 def _part(part: str) -> Any:
     def parts(values: Any) -> list[str]:
         found = (values[name] for name in names_of(values))
-        return [str(each.get(part, "")) if isinstance(each, dict) else "" for each in found]
+        texts = [str(each.get(part, "")) if isinstance(each, dict) else "" for each in found]
+        return [missing_in_files(text) for text in texts] if part == "missing" else texts
 
     return parts
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from audit.stored_text import Text, english
+from exports.tables.long_texts import LongTexts
+from trials.listing.lines import MOST_CHARACTERS
 
 # First characters that make a spreadsheet read a cell as a formula (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
@@ -60,15 +62,23 @@ class _Lines:
         return data
 
 
-def csv_chunks(header: Sequence[str], rows: Iterable[Sequence[Any]], count: list[int]) -> Iterator[bytes]:
-    """Yield the file (RFC 4180, UTF-8) in pieces of 500 rows, and set `count[0]` to the number of rows."""
+def csv_chunks(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], count: list[int], long_texts: LongTexts
+) -> Iterator[bytes]:
+    """Yield the file (RFC 4180, UTF-8) in pieces of 500 rows, and set `count[0]` to the number of rows.
+
+    long_texts: takes what no cell of a spreadsheet holds.
+    """
     lines = _Lines()
     writer = csv.writer(lines)
     writer.writerow(header)
     write = writer.writerow
     number = 0
     for row in rows:
-        write(row)
+        # Asked of the line, not of each cell: hardly any line is that long, and this runs for millions.
+        if write(row) > MOST_CHARACTERS:
+            lines.parts.pop()
+            write([long_texts.cell(each) for each in row])
         number += 1
         if number % CHUNK_ROWS == 0:
             yield lines.take()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, cast
 
 from django.db.models import BooleanField, DateTimeField, DecimalField, Field, Model, QuerySet
 
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
+from protocol.values.moment_parts import moment_parts
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,31 @@ def several(
 ) -> TableColumn:
     """Return a column of which a stored row gives a list. All such columns of a table give lists of one length."""
     return TableColumn(name, "", label, free_text, sources, function, several=True)
+
+
+def moment(name: str, label: str, source: str = "", *, partial: bool = False) -> tuple[TableColumn, ...]:
+    """Return the columns of a moment that a person entered: local date and time, instant, time zone.
+
+    partial: it may be less than a minute, so its precision stands in a column too.
+    """
+    path = source or name
+    parts = [
+        (name, label, "local"),
+        (f"{name}__utc", f"{label}: instant (UTC)", "utc"),
+        (f"{name}__zone", f"{label}: time zone", "zone"),
+    ]
+    if partial:
+        parts.append((f"{name}__precision", f"{label}: known to the year, month, day or minute", "precision"))
+    return tuple(computed(column, words, _part_of_moment(part), path) for column, words, part in parts)
+
+
+def _part_of_moment(part: str) -> Callable[[str | None], str | None]:
+    read = attrgetter(part)
+
+    def cell_of(stored: str | None) -> str | None:
+        return read(moment_parts(stored)) if stored else None
+
+    return cell_of
 
 
 PATIENT = col("patient", "Subject code", "patient__code")

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_noop
 
 from exports.tables.columns import StudyTable, TableColumn
-from exports.tables.forms import FOLDER
+from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
+from exports.tables.row_context import RowContext
 from exports.tables.study import querysets
 from exports.tables.study_columns import COLUMNS, TITLES
 from protocol.checking import dictionary
 from trials.models import Trial
 
+EVERY_FORM = f"{FOLDER}*"
+"""Name of the table under which the dictionary describes the key columns of every form."""
 VERSIONS = "protocol_versions"
 """Name of the column that lists the protocol versions with the same definition of an item."""
 
@@ -25,6 +28,9 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
             for column in COLUMNS[name]:
                 yield _row(name, column)
         versions = trial.versions.order_by("effective_from", "pk")
+        context = RowContext(trial, list(versions), sees_treatment=sees_treatment)
+        for column in (*KEYS, *context.columns, *ROW_KEYS):
+            yield _row(EVERY_FORM, column)
         for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
             yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
 
@@ -32,11 +38,12 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
 
 
 def _row(table: str, column: TableColumn) -> tuple[str, ...]:
+    title = TITLES.get(table, "")
     known = {
         "table": table,
         "item": column.name,
         "columns": column.name,
-        "form_title": TITLES[table],
+        "form_title": title,
         "label": column.label,
         "type": "text" if column.free_text else "",
     }

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
-from exports.tables.columns import PATIENT, TableColumn, col
+from exports.tables.columns import PATIENT, TableColumn, col, moment
 from safety.models import AdverseEvent, CaseClock, EventGrade, EventLink
 from trials.models import Trial
 
@@ -18,9 +18,9 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         col("term", "Term as reported", free_text=True),
         col("description", "Description", free_text=True),
         col("infusion", "Number of the infusion at which it began"),
-        col("onset", "Onset (ISO 8601 prefix, or date and time with zone)"),
+        *moment("onset", "Onset", partial=True),
         col("ongoing", "Ongoing (Y/N)"),
-        col("end", "End"),
+        *moment("end", "End", partial=True),
         col("grade", "CTCAE grade"),
         col("serious", "Serious (derived)"),
         col("results_in_death", "Results in death"),
@@ -40,14 +40,14 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         col("outcome", "Outcome"),
         col("action_taken", "Action taken with the product"),
         col("aesi", "Category of special interest"),
-        col("aware", "Site aware at"),
-        col("serious_aware", "Site aware that it is serious at"),
+        *moment("aware", "Site aware at"),
+        *moment("serious_aware", "Site aware that it is serious at"),
         col("draft_clock_at", "Clock started by the draft at (UTC)"),
         col("due_at", "Report to the sponsor due at (UTC)"),
-        col("reported", "Reported to the sponsor at"),
+        *moment("reported", "Reported to the sponsor at"),
         col("reported_entered_at", "Report to the sponsor entered at (UTC)"),
         col("late_reason", "Reason for a late report", free_text=True),
-        col("sponsor_aware", "Sponsor aware at"),
+        *moment("sponsor_aware", "Sponsor aware at"),
         col("sponsor_causality", "Causality (sponsor)"),
         col("sponsor_causality_infusion", "Causality of the infusion procedure (sponsor)"),
         col("sponsor_causality_premedication", "Causality of the premedication (sponsor)"),
@@ -66,7 +66,7 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         EVENT,
         col("number", "Number of the grade"),
         col("grade", "CTCAE grade"),
-        col("since", "Since (ISO 8601 prefix, or date and time with zone)"),
+        *moment("since", "Since", partial=True),
         col("in_error_reason", "Entered in error because", free_text=True),
         col("after_lock_reason", "Reported after the lock because", free_text=True),
         col("recorded_at", "Recorded at (UTC)"),

@@ -2,23 +2,30 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
+
+from django.db.models import Exists, F, Q
+from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
+from exports.tables.row_context import RowContext
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
 from patients.models.attachments import OF_FILES
+from patients.participation.visit_status import VALID_SIGNATURE
 from protocol.checking import column_names, dictionary
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-# Path of the stored field by key column. Number and id of a row come from the list of rows.
-SOURCES = {
+LOCKS = ("locked_at", "visit__locked_at", "patient__locked_at", "patient__trial__locked_at")
+# Path of the stored field by key column, or its expression. Number and id of a row come from the list of rows.
+SOURCES: dict[str, Any] = {
     "patient": "patient__code",
     "visit": "visit__code",
     "visit_number": "visit__number",
@@ -27,8 +34,13 @@ SOURCES = {
     "protocol_version": "protocol__version",
     "entered_at": "created_at",
     "completed_at": "completed_at",
+    "visit_date": "visit__held_on",
+    "patient_group": "patient__group",
+    "is_verified": IsNull(F("verified_at"), False),
+    "is_signed": Exists(VALID_SIGNATURE),
+    "is_locked": reduce(or_, (Q(**{f"{path}__isnull": False}) for path in LOCKS)),
 }
-KEYS = tuple(TableColumn(name, SOURCES[name], label) for name, label in column_names.KEY_COLUMNS.items())
+KEYS = tuple(TableColumn(name, name, label) for name, label in column_names.KEY_COLUMNS.items())
 ROW_KEYS = tuple(TableColumn(name, "", label) for name, label in column_names.ROW_KEY_COLUMNS.items())
 # A form may have any name. In a folder of its own, its table cannot collide with a table of the study.
 FOLDER = "forms/"
@@ -65,7 +77,9 @@ class RangeReadings:
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
 
-def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[StudyTable]:
+def form_tables(
+    trial: Trial, *, sees_files: bool = False, sees_treatment: bool = False
+) -> Iterator[StudyTable]:
     """Yield the tables of every form. Columns of items that an amendment removed are kept. One query for the versions.
 
     Only users who may read files get the hash of a file and its path in the archive.
@@ -76,22 +90,27 @@ def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[StudyTabl
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
     judge = RangeReadings(trial)
+    context = RowContext(trial, versions, sees_treatment=sees_treatment)
     for name, layouts in by_name.items():
-        yield _table(judge, name, layouts, () if sees_files else OF_FILES.parts)
+        yield _table(judge, context, name, layouts, () if sees_files else OF_FILES.parts)
 
 
 def _table(
-    judge: RangeReadings, name: str, layouts: dict[str, dictionary.FormTable], hidden: Collection[str]
+    judge: RangeReadings,
+    context: RowContext,
+    name: str,
+    layouts: dict[str, dictionary.FormTable],
+    hidden: Collection[str],
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
-    keys = (*KEYS, *ROW_KEYS) if newest.rows_of else KEYS
+    keys = (*KEYS, *context.columns, *(ROW_KEYS if newest.rows_of else ()))
     escaped = tuple(column.name for column in columns if column.free_text)
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
     return StudyTable(
-        FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns, hidden), escaped
+        FOLDER + name, title, (*keys, *columns), _reader(judge, context, layouts, columns, hidden), escaped
     )
 
 
@@ -101,15 +120,14 @@ def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
     for table in layouts.values():
         for item in table.items:
             for name in table.columns_of(item):
-                free = (item.type in ("text", "file") and name == item.name) or name.endswith(
-                    "__missing_reason"
-                )
+                free = (item.type in ("text", "file") and name == item.name) or name.endswith("__reason")
                 found.setdefault(name, TableColumn(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 
 
 def _reader(
     judge: RangeReadings,
+    context: RowContext,
     layouts: dict[str, dictionary.FormTable],
     columns: list[TableColumn],
     hidden: Collection[str],
@@ -130,7 +148,8 @@ def _reader(
         for *sources, values in _records(judge.trial, newest.form.code):
             keys, patient_columns = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed.get(keys[5], last)
-            key_cells = [cell(key) for key in keys]
+            patient, held_on, _planned_on = patient_columns
+            key_cells = [*(cell(key) for key in keys), *context.cells(patient, held_on)]
             readings = judge.readings(table, values, patient_columns)
             for number, answers in _answers(without_entries(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
@@ -169,7 +188,7 @@ def _fill(
 def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     rows = Record.objects.filter(patient__trial=trial, form=form)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
-    sources = [*(column.source for column in KEYS), *ASKED]
+    sources = [*SOURCES.values(), *ASKED]
     # Small chunks: a row holds all answers of a form.
     return rows.values_list(*sources, "values").iterator(chunk_size=200)
 

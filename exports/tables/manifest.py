@@ -18,7 +18,10 @@ NOTES = {
     "files": "a file attached to a form stands under its name in the column “…__file”, with its hash; files are left"
     " out of an export by somebody who may not read them, and one that is damaged is never sent: it stands"
     " under “damaged_files”, and “complete” is false",
-    "times": "instants are UTC; dates and times as they were entered are ISO 8601 prefixes or RFC 9557 with the zone",
+    "times": "instants are UTC; a date or time as it was entered is local and ISO 8601 without offset, with its instant"
+    " in “…__utc” and the name of the time zone in “…__zone”; a partial date says in “…__precision” what is known",
+    "long_texts": "a text of more than 32,767 characters is a file under “texts/”: the cell holds its path",
+    "missing": "missing codes: ND not done, UNK unknown, NAP not applicable, ASKU asked but unknown",
 }
 
 

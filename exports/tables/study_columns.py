@@ -6,9 +6,10 @@ from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
 from exports.tables import bedside, holds, product
-from exports.tables.columns import PATIENT, TableColumn, col, computed
+from exports.tables.columns import PATIENT, TableColumn, col, computed, moment
 from exports.tables.events import EVENT_TABLES, EVENT_TITLES
 from patients.queries.asked_values import day_of_query, value_of_query
+from protocol.checking.dictionary import missing_in_files
 
 
 def block_of(block: int, locked_at: Any) -> int | None:
@@ -73,7 +74,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         PATIENT,
         col("given_by", "Consent given by", "type"),
         col("version", "Version of the consent form"),
-        col("given", "Date and time of consent"),
+        *moment("given", "Date and time of consent"),
         col("capacity_regained_on", "Day on which the patient could decide again"),
         col("obtained_by", "Consent obtained by", free_text=True),
         col("representative_relation", "Relation of the representative", free_text=True),
@@ -116,10 +117,10 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("window_closes_at", "Window closes at (UTC), if it is in hours"),
         col("weight_asked", "Weight asked (the dose depends on it)"),
         col("weight_kg", "Weight of the day (kg)"),
-        col("weight_measured", "Weight measured at"),
+        *moment("weight_measured", "Weight measured at"),
         col("weight_confirmation", "How an unlikely weight was made sure of", free_text=True),
-        col("started", "Start"),
-        col("ended", "End"),
+        *moment("started", "Start"),
+        *moment("ended", "End"),
         col("volume_ml", "Volume infused (mL)"),
         col("interrupted", "Interrupted (Y/N)"),
         col("interruption_reason", "Reason for the interruption", free_text=True),
@@ -137,7 +138,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("bag", "Bags", free_text=True),
         col("viable_cells", "Viable cells given"),
         col("viability_percent", "Viability (%)"),
-        col("thawed", "Thawed at"),
+        *moment("thawed", "Thawed at"),
         col("dose_basis", "Basis of the dose"),
         col("dose_measure", "Kg or m² of the basis; 1 for a fixed number of cells"),
         col("cells_per_kg", "Viable cells per kg"),
@@ -176,7 +177,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("visit_number", "Number of an unscheduled visit", "visit__number"),
         col("kind", "Kind of sample in the protocol", "plan"),
         col("specimen", "Specimen (BSSPEC)"),
-        col("collected", "Collected (BEDTC)"),
+        *moment("collected", "Collected (BEDTC)"),
         col("collected_at", "Collected at (UTC)"),
         col("collected_by", "Collected by", free_text=True),
         col("not_collected_reason", "Not collected because", free_text=True),
@@ -198,7 +199,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("event", "Id of the event", "id"),
         col("aliquot", "Code of the aliquot (BEREFID)", "aliquot__code"),
         col("kind", "What was done (BETERM)"),
-        col("moment", "Date and time (BESTDTC)"),
+        *moment("moment", "Date and time (BESTDTC)"),
         col("at", "At (UTC)"),
         col("place", "Place (BELOC)", free_text=True),
         col("done_by", "By whom (BEPARTY)", free_text=True),
@@ -215,10 +216,10 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("consignment", "Number of the consignment", free_text=True),
         col("packing", "Packing"),
         col("logger", "Temperature logger", free_text=True),
-        col("sent", "Sent"),
+        *moment("sent", "Sent"),
         col("sent_at", "Sent at (UTC)"),
         col("sent_by", "Sent by", free_text=True),
-        col("received", "Received"),
+        *moment("received", "Received"),
         col("received_at", "Received at (UTC)"),
         col("received_by", "Received by", free_text=True),
         col("receipt_note", "Note on the receipt", free_text=True),
@@ -278,7 +279,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("learned", "What became known"),
         col("known_to", "Person who knows", "known_to__full_name", free_text=True),
         col("known_to_name", "Somebody without an account who knows", free_text=True),
-        col("known_since", "Known since"),
+        *moment("known_since", "Known since"),
         col("reason", "Reason, or how it became known", free_text=True),
         col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
         col("recorded_at", "Recorded at (UTC)"),
@@ -290,7 +291,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("form", "Form"),
         col("item", "Item"),
         col("value", "Result", free_text=True),
-        col("missing", "Missing because"),
+        computed("missing", "Missing because", missing_in_files, "missing"),
         col("entered_by", "Entered by", "entered_by__full_name", free_text=True),
         col("entered_at", "Entered at (UTC)"),
     ),

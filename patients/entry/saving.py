@@ -308,6 +308,8 @@ def _stored(write: _Write, casebook: Casebook) -> Record:
             repeat=_free_number(casebook, place),
             state=write.state,
             values=write.values,
+            # One moment of a save: a form completed at once is not completed before it was entered.
+            created_at=now,
             completed_at=now if write.state == State.COMPLETE else None,
             save_key=write.entry.key,
         )

@@ -21,8 +21,24 @@ KEY_COLUMNS: Final[dict[str, str]] = {
     "protocol_version": "Protocol version it was captured under",
     "entered_at": "First saved at (UTC)",
     "completed_at": "Completed at (UTC)",
+    "visit_date": "Day of the visit",
+    "patient_group": "Group of the patient",
+    "is_verified": "Verified against the source (Y/N)",
+    "is_signed": "Signed by an investigator, and not changed since (Y/N)",
+    "is_locked": "Locked (Y/N)",
 }
 """Label by name of the columns before the items, in every table of captured values."""
+DAY_COLUMNS: Final[dict[str, str]] = {
+    "days_since_screening": "Days since screening (0 on that day)",
+    "days_since_inclusion": "Days since inclusion (0 on that day)",
+}
+"""Label by name of the columns that count from an anchor, in every table of captured values."""
+LONGEST_COLUMN: Final = 32
+"""Characters of a name that SAS (XPORT v8) and Stata read at least."""
+INFUSION_DAYS: Final = "days_since_infusion_"
+"""Start of the names of the columns that count from an infusion: its number follows."""
+ARM_COLUMN: Final = "arm"
+"""Name of the column that only those get who may know the arm."""
 ROW_KEY_COLUMNS: Final[dict[str, str]] = {
     "row": "Row of the repeating table",
     "row_id": "Id of the row, which it keeps when rows above it are removed",
@@ -32,7 +48,7 @@ ROW_KEY_COLUMNS: Final[dict[str, str]] = {
 
 def keys_of(table: FormTable) -> dict[str, str]:
     """Return the key columns of a table, label by name."""
-    return KEY_COLUMNS | ROW_KEY_COLUMNS if table.rows_of else KEY_COLUMNS
+    return KEY_COLUMNS | DAY_COLUMNS | (ROW_KEY_COLUMNS if table.rows_of else {})
 
 
 def name_problems(form: Form) -> Iterator[Problem]:
@@ -46,19 +62,29 @@ def name_problems(form: Form) -> Iterator[Problem]:
 
 def _clashes(path: str, table: FormTable) -> Iterator[Problem]:
     """Yield a problem for each item or choice whose column has the name of another column, whatever the case."""
-    keys = keys_of(table)
+    keys = {**keys_of(table), ARM_COLUMN: ""}
     taken = {name.casefold(): name for name in keys}
     for place, column in _named(table):
-        other = taken.get(column.casefold())
+        if len(column) > LONGEST_COLUMN:
+            yield Problem(f"{path}.{place}", _too_long(column))
+        folded = column.casefold()
+        other = folded if folded.startswith(INFUSION_DAYS) else taken.get(folded)
         if other is None:
-            taken[column.casefold()] = column
-        elif other in keys:
+            taken[folded] = column
+        elif other in keys or other.startswith(INFUSION_DAYS):
             yield Problem(
                 f"{path}.{place}", f"every row of the data file has a column {other!r}: use another name"
             )
         else:
             told = f"the column {column!r} would have the name of the column {other!r}: use another code"
             yield Problem(f"{path}.{place}", told)
+
+
+def _too_long(column: str) -> str:
+    return (
+        f"the column {column!r} of the data file has {len(column)} characters, but statistics programs read only"
+        f" {LONGEST_COLUMN}: use a shorter name"
+    )
 
 
 def _named(table: FormTable) -> Iterator[tuple[str, str]]:

@@ -4,11 +4,16 @@ Each form is one table; each item with repeating rows is a table of its own (``f
 column, plus further columns where its value has more parts. Repeating rows that are missing as a whole have their
 missing code in the table of the form. The columns:
 
-- ``name__unit``, ``name__entered``: unit and value as entered (``<0.06`` for a result beyond a limit); ``name`` holds
-  the value in the item's unit.
+- ``name__unit`` of a number that may be entered in several units: the unit of ``name``, ``name__limit`` and the
+  reference range. ``name__entered``, ``name__entered_unit``: text and unit as entered (``<0.06`` for a result beyond a
+  limit).
+- ``name__utc``, ``name__zone`` of a date with a time: the instant and the name of the time zone; ``name`` holds the
+  local date and time, ISO 8601 without offset. ``name__precision`` of these and of a date that may be partial: year,
+  month, day or minute.
 - ``name__comparator``, ``name__limit`` of a number that may lie beyond a limit of detection: ``<``, ``<=``, ``>`` or
   ``>=``, and the limit in the item's unit. ``name`` is then blank: the limit is never the result.
-- ``name__missing``, ``name__missing_reason``: missing code and its reason.
+- ``name__missing``, ``name__reason``: missing code and its reason. "Not applicable" is ``NAP`` in every file:
+  R and pandas read ``NA`` as an empty cell.
 - ``name__<code>``, one per code of a multiple choice: 1 or 0, blank if not answered (DAT-02, DAT-10).
 - ``name__ref_low``, ``name__ref_high``, ``name__flag`` of a laboratory number: the reference range that applied, in
   the item's unit (blank where it is open), and low, normal, high, undecided (a result beyond a limit that may lie
@@ -25,28 +30,19 @@ from typing import Any
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item, Limits
 from protocol.values.file_kinds import EXTENSIONS
+from protocol.values.moment_parts import moment_parts
 from protocol.values.reference_ranges import RangeReading, Readings, Side, laboratory_items
 
-PARTS = (
-    "comparator",
-    "limit",
-    "unit",
-    "entered",
-    "missing",
-    "missing_reason",
-    "ref_low",
-    "ref_high",
-    "flag",
-    "file",
-    "sha256",
-    "bytes",
-)
-"""Suffixes that may follow ``name__``, besides the codes of a multiple choice."""
-LIMIT_PARTS = PARTS[:2]
-MISSING_PARTS = PARTS[4:6]
-REFERENCE_PARTS = PARTS[6:9]
-FILE_PARTS = PARTS[9:]
+LIMIT_PARTS = ("comparator", "limit")
+UNIT_PARTS = ("unit", "entered", "entered_unit")
+MINUTE_PARTS = ("utc", "zone", "precision")
+PARTIAL_DATE_PARTS = ("precision",)
+MISSING_PARTS = ("missing", "reason")
+REFERENCE_PARTS = ("ref_low", "ref_high", "flag")
+FILE_PARTS = ("file", "sha256", "bytes")
 FILE_FOLDER = "files/"
+# In files only: what is stored and shown keeps the code.
+MISSING_IN_FILES = {"NA": "NAP"}
 
 
 @dataclass(frozen=True)
@@ -175,8 +171,11 @@ def columns_of(item: Item) -> Iterator[str]:
     if item.comparators:
         yield from (f"{item.name}__{part}" for part in LIMIT_PARTS)
     if item.units:
-        yield f"{item.name}__unit"
-        yield f"{item.name}__entered"
+        yield from (f"{item.name}__{part}" for part in UNIT_PARTS)
+    if item.type == "datetime":
+        yield from (f"{item.name}__{part}" for part in MINUTE_PARTS)
+    if item.type == "partial_date":
+        yield from (f"{item.name}__{part}" for part in PARTIAL_DATE_PARTS)
     if _may_be_missing(item):
         yield from (f"{item.name}__{part}" for part in MISSING_PARTS)
 
@@ -191,7 +190,9 @@ def cells_of(item: Item, value: Any) -> list[str]:
         cells += [parts.get("comparator", ""), parts.get("limit", "")]
     if item.units:
         entered = f"{parts.get('comparator', '')}{parts.get('entered', own)}"
-        cells += [parts.get("unit", item.unit or "" if own else ""), entered]
+        unit = item.unit or "" if own else ""
+        cells += [unit, entered, parts.get("unit", unit)]
+    cells += _moment_cells(item, plain)
     if item.type == "file":
         cells += [
             file_path(parts) if "file" in parts else "",
@@ -199,14 +200,30 @@ def cells_of(item: Item, value: Any) -> list[str]:
             _text(parts.get("size")),
         ]
     if _may_be_missing(item):
-        cells += [parts.get("missing", ""), parts.get("reason", "")]
+        cells += [missing_in_files(parts.get("missing", "")), parts.get("reason", "")]
     return cells
+
+
+def missing_in_files(code: str) -> str:
+    """Return a missing code as it stands in data files."""
+    return MISSING_IN_FILES.get(code, code)
 
 
 def _value_cells(item: Item, value: Any) -> list[str]:
     if item.type == "choices":
         return _chosen(item, value)
+    if item.type == "datetime" and value is not None:
+        return [moment_parts(value).local]
     return [] if item.type == "rows" else [_text(value)]
+
+
+def _moment_cells(item: Item, value: Any) -> list[str]:
+    if item.type not in ("datetime", "partial_date"):
+        return []
+    parts = moment_parts(_text(value))
+    if item.type == "datetime":
+        return [parts.utc, parts.zone, parts.precision]
+    return [parts.precision]
 
 
 def _range_cells(reading: RangeReading | None) -> list[str]:
@@ -252,7 +269,7 @@ def _row(table: FormTable, item: Item, language: str) -> DictionaryRow:
         required=_required(item),
         shown_when=_one_line(item.shown_when),
         calculate=_one_line(item.calculate),
-        missing_codes=_joined(item.missing if _may_be_missing(item) else ()),
+        missing_codes=_joined(map(missing_in_files, item.missing) if _may_be_missing(item) else ()),
         cdisc_domain=table.form.cdisc_domain or "",
         cdisc=item.cdisc or "",
         loinc=item.loinc or "",

@@ -18,7 +18,7 @@ from audit.trail_reading.reading import TrailEntry
 from patients.models import Patient
 from reports.audit_trail.lines import details
 from reports.audit_trail.page import TrailPage
-from trials.listing.lines import BYTE_ORDER_MARK, FORMULA_SIGNS
+from trials.listing.lines import BYTE_ORDER_MARK, FORMULA_SIGNS, held_by_a_cell
 from trials.reader import FILE_LANGUAGE
 from trials.unblinded_files import marked_rows
 
@@ -89,5 +89,6 @@ def cell(text: str) -> str:
 
 
 def typed(text: str) -> str:
-    """Return a text that may have been typed as a cell that no spreadsheet takes for a formula (SEC-15)."""
+    """Return a text that may have been typed as a cell that no spreadsheet takes for a formula or cuts (SEC-15)."""
+    text = held_by_a_cell(text)
     return cell(f"'{text}" if text.startswith(FORMULA_SIGNS) else text)

@@ -16,6 +16,7 @@ def main() -> None:
     django.setup()
     from exports.tables.cells import csv_chunks
     from exports.tables.forms import form_tables
+    from exports.tables.long_texts import LongTexts
     from exports.tables.study import study_tables
     from safety.models import AdverseEvent
     from trials.models import Trial
@@ -24,7 +25,7 @@ def main() -> None:
     table = next(each for each in study_tables(trial, sees_treatment=False) if each.name == "adverse_events")
     count = [0]
     begun = time.perf_counter()
-    size = sum(len(chunk) for chunk in csv_chunks(table.header, table.rows(), count))
+    size = sum(len(chunk) for chunk in csv_chunks(table.header, table.rows(), count, LongTexts()))
     print(
         f"{count[0]:,} events as CSV by the export: {time.perf_counter() - begun:.2f} s, {size / 1e6:.1f} MB"
     )
@@ -35,7 +36,7 @@ def main() -> None:
     print(f"the same rows by values_list, 12 columns: {time.perf_counter() - begun:.2f} s")
     begun = time.perf_counter()
     form = next(iter(form_tables(trial)))
-    size = sum(len(chunk) for chunk in csv_chunks(form.header, form.rows(), count))
+    size = sum(len(chunk) for chunk in csv_chunks(form.header, form.rows(), count, LongTexts()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{count[0] * 30:,} item values as CSV: {time.perf_counter() - begun:.1f} s, peak {peak:.0f} MB")
 

@@ -86,13 +86,13 @@ def test_a_table_of_rows_that_was_not_done_is_in_the_table_of_its_form(trial, do
     build.record(
         patient, "infusion_monitoring", {"series": [{"hr": "81"}]}, visit="INF2", draft=True, by=doctor
     )
-    columns = ("visit", "series__missing", "series__missing_reason")
+    columns = ("visit", "series__missing", "series__reason")
     found = [tuple(row[name] for name in columns) for row in rows_of(trial, "forms/infusion_monitoring")]
     assert found == [("INF1", "ND", "'=monitor broken"), ("INF2", "", "")]
     assert [row["visit"] for row in rows_of(trial, "forms/infusion_monitoring__series")] == ["INF2"]
     (described,) = [row for row in rows_of(trial, "data_dictionary") if row["item"] == "series"]
     assert described["table"] == "forms/infusion_monitoring"
-    assert described["columns"] == "series__missing series__missing_reason"
+    assert described["columns"] == "series__missing series__reason"
     assert described["missing_codes"] == "ND"
 
 
@@ -106,6 +106,9 @@ def test_a_form_that_was_not_done_has_the_code_of_each_item(trial, doctor):
     (row,) = [row for row in rows_of(trial, "forms/haematology") if row["visit"] == "D7"]
     assert asked
     assert {name: row[f"{name}__missing"] for name in asked} == dict.fromkeys(asked, "ND")
+
+
+LIMIT_PARTS = ("__comparator", "__limit", "__unit", "__entered", "__entered_unit")
 
 
 def test_a_result_beyond_a_limit_of_detection_is_never_exported_as_the_limit(trial, doctor):
@@ -123,8 +126,8 @@ def test_a_result_beyond_a_limit_of_detection_is_never_exported_as_the_limit(tri
         "0.6",
         "<0.6",
     ]
-    assert [row[f"ferritin{part}"] for part in ("", "__comparator", "__limit", "__unit", "__entered")] == [
-        "", ">", "2000", "ng/mL", ">2000",
+    assert [row[f"ferritin{part}"] for part in ("", *LIMIT_PARTS)] == [
+        "", ">", "2000", "ug/L", ">2000", "ng/mL",
     ]  # fmt: skip
     described = [row for row in rows_of(trial, "data_dictionary") if row["table"] == "forms/biochemistry"]
     (crp,) = [row for row in described if row["item"] == "crp"]

@@ -16,7 +16,7 @@ from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, proto
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 ITEM = '  { name = "height", type'
 RISKS = '  { name = "risks", type = "choices", label = { en = "Risks" }, choices = [%s] },\n'
-CODES = ["A", "a", "MISSING", "missing", "Missing_Reason", "missing_reason", "unit", "B", "b"]
+CODES = ["A", "a", "MISSING", "missing", "Reason", "reason", "unit", "B", "b"]
 
 
 def with_item(name: str) -> str:
@@ -62,7 +62,7 @@ def test_only_a_table_of_rows_keeps_the_name_of_its_row_number():
     assert said(with_item("row")) == []
 
 
-@pytest.mark.parametrize("code", ["missing", "MISSING", "Missing_reason"])
+@pytest.mark.parametrize("code", ["missing", "MISSING", "Reason"])
 def test_a_choice_cannot_have_the_code_of_the_column_of_the_missing_code(code):
     """Not even where no value may be missing: an amendment may allow it."""
     other = f"risks__{code.lower()}"
@@ -107,6 +107,16 @@ def test_a_form_cannot_have_the_name_of_a_device(name):
     assert said(text % item) == [f"forms.{name}: {sentence}"]
 
 
+@pytest.mark.parametrize(("length", "refused"), [(23, []), (24, ["missing"]), (25, ["missing", "reason"])])
+def test_no_column_is_longer_than_statistics_programs_read(length, refused):
+    """EXP-01: 32 characters, with the suffix of the missing code and of its reason."""
+    name = "x" * length
+    assert [sentence.split("'")[1] for sentence in said(with_item(name))] == [
+        f"{name}__{part}" for part in refused
+    ]
+    assert all("read only 32: use a shorter name" in sentence for sentence in said(with_item(name)))
+
+
 def test_the_devices_are_those_of_windows():
     assert {"con", "prn", "aux", "nul", "com1", "com9", "lpt1", "lpt9"} <= DEVICE_NAMES
     assert len(DEVICE_NAMES) == 22
@@ -119,7 +129,7 @@ def test_every_multiple_choice_is_refused_or_has_columns_that_differ(codes):
         assert doubled(load(text)) == {}
     else:
         parts = [code.casefold() for code in codes]
-        assert len(parts) > len(set(parts)) or {"missing", "missing_reason"} & set(parts)
+        assert len(parts) > len(set(parts)) or {"missing", "reason"} & set(parts)
 
 
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV, THIRD, "walk-1.0", "walk-1.1", "small"])

@@ -6,7 +6,9 @@ import pytest
 
 from protocol.checking.dictionary import HEADER, cells_of, columns, columns_of, rows, tables
 from protocol.checking.loading import load
+from protocol.document.items import Item
 from protocol.simulation.answers import Simulation, simulated_values
+from protocol.values.moment_parts import moment_parts
 from protocol.values.units import UCUM, ucum
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
@@ -18,18 +20,19 @@ def test_an_item_has_a_column_for_each_part_of_its_value() -> None:
     assert columns(SMALL.form("body")) == [
         "sex",
         "sex__missing",
-        "sex__missing_reason",
+        "sex__reason",
         "pregnant",
         "pregnant__missing",
-        "pregnant__missing_reason",
+        "pregnant__reason",
         "weight",
         "weight__unit",
         "weight__entered",
+        "weight__entered_unit",
         "weight__missing",
-        "weight__missing_reason",
+        "weight__reason",
         "height",
         "height__missing",
-        "height__missing_reason",
+        "height__reason",
         "bmi",
     ]
 
@@ -37,13 +40,13 @@ def test_an_item_has_a_column_for_each_part_of_its_value() -> None:
 def test_repeating_rows_are_a_table_of_their_own() -> None:
     assert [table.name for table in tables(SMALL)] == ["body", "notes", "notes__doses"]
     assert "doses" not in columns(SMALL.form("notes"))
-    assert tables(SMALL)[2].columns[:2] == ("on", "on__missing")
+    assert tables(SMALL)[2].columns[:2] == ("on", "on__precision")
 
 
 def test_repeating_rows_that_are_not_done_have_their_code_in_the_table_of_the_form() -> None:
     """DAT-02: a table without rows is not the same as one that was not done."""
     form, rows_of_doses = tables(SMALL)[1:]
-    assert form.columns[:2] == ("doses__missing", "doses__missing_reason")
+    assert form.columns[:2] == ("doses__missing", "doses__reason")
     told = {"doses": {"missing": "ND", "reason": "pump away"}, "remark": "later"}
     assert form.cells(told)[:3] == ["ND", "pump away", "later"]
     assert form.cells({"doses": [{"mg": "5"}]})[:2] == ["", ""]
@@ -51,18 +54,18 @@ def test_repeating_rows_that_are_not_done_have_their_code_in_the_table_of_the_fo
     described = {row.table: row for row in rows(SMALL) if row.item == "doses"}
     assert list(described) == ["notes"]
     row = described["notes"]
-    assert (row.columns, row.type) == ("doses__missing doses__missing_reason", "rows")
-    assert row.missing_codes == "ND; UNK; NA"
+    assert (row.columns, row.type) == ("doses__missing doses__reason", "rows")
+    assert row.missing_codes == "ND; UNK; NAP"
     assert rows_of_doses.columns[0] == "on"
 
 
 def test_a_value_entered_in_pounds_keeps_what_was_entered() -> None:
     weight = SMALL.item("body.weight")
     entered = {"value": "81.64656600", "entered": "180", "unit": "lb"}
-    assert cells_of(weight, entered) == ["81.64656600", "lb", "180", "", ""]
-    assert cells_of(weight, "81.6") == ["81.6", "kg", "81.6", "", ""]
-    assert cells_of(weight, {"missing": "ND", "reason": "bed-bound"}) == ["", "", "", "ND", "bed-bound"]
-    assert cells_of(weight, None) == ["", "", "", "", ""]
+    assert cells_of(weight, entered) == ["81.64656600", "kg", "180", "lb", "", ""]
+    assert cells_of(weight, "81.6") == ["81.6", "kg", "81.6", "kg", "", ""]
+    assert cells_of(weight, {"missing": "ND", "reason": "bed-bound"}) == ["", "", "", "", "ND", "bed-bound"]
+    assert cells_of(weight, None) == ["", "", "", "", "", ""]
 
 
 def test_several_answers_are_one_column_per_code_and_blank_is_not_no() -> None:
@@ -78,7 +81,7 @@ def test_the_dictionary_says_all_of_an_item() -> None:
     assert dict(zip(HEADER, row.as_text(), strict=True)) == {
         "table": "body",
         "item": "weight",
-        "columns": "weight weight__unit weight__entered weight__missing weight__missing_reason",
+        "columns": "weight weight__unit weight__entered weight__entered_unit weight__missing weight__reason",
         "form_title": "Body",
         "label": "Weight",
         "type": "decimal",
@@ -91,7 +94,7 @@ def test_the_dictionary_says_all_of_an_item() -> None:
         "required": "yes",
         "shown_when": "",
         "calculate": "",
-        "missing_codes": "ND; UNK; NA",
+        "missing_codes": "ND; UNK; NAP",
         "cdisc_domain": "VS",
         "cdisc": "",
         "loinc": "29463-7",
@@ -127,9 +130,36 @@ def test_cells_are_under_their_columns_and_lose_nothing(slug: str) -> None:
         for item in table.items:
             value = values.get(item.name)
             if isinstance(value, str):
-                assert cells[item.name] == value
+                assert cells[item.name] == (moment_parts(value).local if item.type == "datetime" else value)
             if isinstance(value, dict) and "missing" in value:
-                assert cells[f"{item.name}__missing"] == value["missing"]
+                assert cells[f"{item.name}__missing"] == value["missing"].replace("NA", "NAP")
+
+
+def test_a_date_with_a_time_is_local_time_instant_and_zone() -> None:
+    """DAT-10: R cuts `2026-08-02T09:41+02:00[Europe/Madrid]` to midnight without a word."""
+    at = next(item for item in protocol(LIEGE).form("vitals").items if item.name == "measured_at")
+    cells = cells_of(at, "2026-10-25T02:30+01:00[Europe/Brussels]")
+    columns = list(columns_of(at))
+    assert columns[:4] == ["measured_at", *(f"measured_at__{part}" for part in ("utc", "zone", "precision"))]
+    assert cells[:4] == ["2026-10-25T02:30", "2026-10-25T01:30:00Z", "Europe/Brussels", "minute"]
+    assert cells_of(at, "2026-10-25")[:4] == ["2026-10-25", "", "", "day"]
+    assert cells_of(at, None) == [""] * len(columns)
+
+
+def test_a_partial_date_says_what_is_known() -> None:
+    """DAT-05: a year is not the first of January."""
+    item = Item.model_validate({"name": "on", "type": "partial_date", "label": {"en": "Day"}})
+    assert list(columns_of(item))[:2] == ["on", "on__precision"]
+    for stored, precision in (("2021", "year"), ("2021-01", "month"), ("2021-01-05", "day"), (None, "")):
+        assert cells_of(item, stored)[:2] == [stored or "", precision]
+
+
+def test_not_applicable_is_not_the_code_that_r_and_pandas_read_as_empty() -> None:
+    """DAT-02: `NA` in a file is an empty cell for both; the others keep their code."""
+    weight = SMALL.item("body.weight")
+    assert [cells_of(weight, {"missing": code})[4] for code in ("NA", "ND", "UNK", "ASKU")] == [
+        "NAP", "ND", "UNK", "ASKU",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.checking.dictionary import cells_of, columns_of
+from protocol.checking.dictionary import LIMIT_PARTS, UNIT_PARTS, cells_of, columns_of
 from protocol.checking.loading import load
 from protocol.checking.succession import succession_problems
 from protocol.document.items import Form, Item
@@ -170,9 +170,9 @@ def test_an_interval_ends_at_the_hard_limits_of_its_item() -> None:
 
 def test_the_export_has_comparator_and_limit_in_columns_of_their_own() -> None:
     columns = list(columns_of(CRP))
-    assert columns[:5] == ["crp", "crp__comparator", "crp__limit", "crp__unit", "crp__entered"]
+    assert columns[:6] == ["crp", *(f"crp__{part}" for part in (*LIMIT_PARTS, *UNIT_PARTS))]
     converted = {"comparator": "<", "limit": "0.60", "entered": "0.06", "unit": "mg/dL"}
-    assert cells_of(CRP, converted)[:5] == ["", "<", "0.60", "mg/dL", "<0.06"]
-    assert cells_of(CRP, BELOW)[:5] == ["", "<", "0.6", "mg/L", "<0.6"]
-    assert cells_of(CRP, "4.2")[:5] == ["4.2", "", "", "mg/L", "4.2"]
-    assert cells_of(CRP, None)[:5] == [""] * 5
+    assert cells_of(CRP, converted)[:6] == ["", "<", "0.60", "mg/L", "<0.06", "mg/dL"]
+    assert cells_of(CRP, BELOW)[:6] == ["", "<", "0.6", "mg/L", "<0.6", "mg/L"]
+    assert cells_of(CRP, "4.2")[:6] == ["4.2", "", "", "mg/L", "4.2", "mg/L"]
+    assert cells_of(CRP, None)[:6] == [""] * 6

@@ -34,7 +34,7 @@ def facts(*parts: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 SCAN = {
-    "eligibility.ct_extensive_interstitial": "Y",
+    "eligibility.ct_interstitial": "Y",
     "eligibility.ct_viral": "Y",
     "chest_imaging.ct_done": "Y",
     "chest_imaging.ct_on": day(2),
@@ -137,7 +137,7 @@ LIEGE_CASES = [
     ("I2a", facts(SCAN, chest_imaging__ct_on=day(0)), MET),
     ("I2a", facts(SCAN, chest_imaging__ct_on=day(-1)), NOT_MET),
     ("I2a", facts(SCAN, eligibility__ct_viral="N"), NOT_MET),
-    ("I2a", facts(SCAN, chest_imaging__ct_on=None, eligibility__ct_extensive_interstitial="N"), NOT_MET),
+    ("I2a", facts(SCAN, chest_imaging__ct_on=None, eligibility__ct_interstitial="N"), NOT_MET),
     ("I2a", facts(SCAN, chest_imaging__ct_on=None), OPEN),
     ("I2b", facts(PCR), MET),
     ("I2b", facts(PCR, virology__pcr_on=day(14)), MET),
@@ -206,7 +206,7 @@ LIEGE_CASES = [
     ("E8", facts(CANCER, eligibility__malignancy_on=None), OPEN),
     *exclusion("E2", "ecmo", "respiratory_support"),
     *exclusion("E3", "care_limited"),
-    *exclusion("E4", "life_expectancy_under_24h"),
+    *exclusion("E4", "life_expectancy_24h"),
     *exclusion("E5", "allergy_to_product"),
     *exclusion("E7", "secondary_infection"),
     *exclusion("E9", "thromboembolic_disease"),

@@ -1,6 +1,7 @@
 """CSV output of listings: one format per kind of value, lines streamed one by one."""
 
 import csv
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
@@ -10,6 +11,19 @@ from audit.stored_text import english
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 # Without it, spreadsheets read the file in an 8-bit encoding and break every accent.
 BYTE_ORDER_MARK = "\ufeff"
+MOST_CHARACTERS = 32_767
+"""Characters that a cell of a spreadsheet holds: it cuts a longer text without a word."""
+
+
+def held_by_a_cell(text: str) -> str:
+    """Return a text that a cell holds; of a longer one how long it is, its hash, and where it stands whole.
+
+    This file stands alone: the export of the study has such a text as a file under its hash.
+    """
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return f"A text of {len(text)} characters, in the export of the study as texts/{digest}.txt"
 
 
 class Echo:
@@ -43,5 +57,5 @@ def csv_text(value: Any, *, free_text: bool = False) -> str:
         return "Y" if value else "N"
     if isinstance(value, date | datetime):
         return value.isoformat()
-    text = str(english(value))
+    text = held_by_a_cell(str(english(value)))
     return f"'{text}" if free_text and text.startswith(FORMULA_SIGNS) else text

@@ -200,7 +200,7 @@ LIEGE = {
     "E1": WOMAN | {"pregnancy_test": FERTILE | {"result": "NEG", "contraception": "N"}},
     "E2": {"respiratory_support": {"ecmo": "Y"}},
     "E3": {"eligibility": {"care_limited": "Y"}},
-    "E4": {"eligibility": {"life_expectancy_under_24h": "Y"}},
+    "E4": {"eligibility": {"life_expectancy_24h": "Y"}},
     "E5": {"eligibility": {"allergy_to_product": "Y"}},
     "E6": {"eligibility": {"immunosuppressed_before": "Y"}},
     "E7": {"eligibility": {"secondary_infection": "Y"}},

@@ -20,7 +20,7 @@ def liege(day: date) -> dict[str, dict[str, Any]]:
     """Return the answers of a man of 54 on a ward with oxygen: group A."""
     reasons = [
         "care_limited",
-        "life_expectancy_under_24h",
+        "life_expectancy_24h",
         "allergy_to_product",
         "bone_marrow_transplant",
         "immunosuppressed_before",
@@ -61,7 +61,7 @@ def liege(day: date) -> dict[str, dict[str, Any]]:
             "assessed_at": at(day, "10:30", zone),
             "study_procedure_done": "N",
             "patient_can_consent": "Y",
-            "ct_extensive_interstitial": "Y",
+            "ct_interstitial": "Y",
             "ct_viral": "Y",
             "ward": "STANDARD",
             "oxygen_required": "Y",

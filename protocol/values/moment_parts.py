@@ -1,0 +1,41 @@
+"""A stored moment as the columns of a data file: local date and time, instant in UTC, time zone, precision.
+
+Programs that read data files know ISO 8601 and no zone in brackets: R cuts such a text to midnight without a word. So
+the local date and time stands alone, the instant beside it, and the name of the zone in a column of its own. No Django.
+"""
+
+import datetime as dt
+from functools import lru_cache
+from typing import NamedTuple
+
+from protocol.values.moments import Moment
+
+
+class MomentParts(NamedTuple):
+    """The cells of one moment, each as text; all blank for a moment that nobody entered.
+
+    local: ISO 8601 prefix without offset (`2021`, `2021-01`, `2021-01-05`, `2021-01-05T14:30`), at the site.
+    utc: the instant (`2021-01-05T13:30:00Z`), blank unless the minute is known. zone: its IANA name, blank likewise.
+    precision: year, month, day or minute.
+    """
+
+    local: str
+    utc: str
+    zone: str
+    precision: str
+
+
+NOTHING = MomentParts("", "", "", "")
+
+
+# The same moments stand in many rows: the start of a visit, of an infusion.
+@lru_cache(maxsize=65_536)
+def moment_parts(stored: str) -> MomentParts:
+    """Return the cells of a stored moment (`Moment.iso`). Raises ValueError for another text."""
+    if not stored:
+        return NOTHING
+    moment = Moment.from_iso(stored)
+    if moment.hour is None:
+        return MomentParts(moment.iso, "", "", moment.precision)
+    utc = moment.earliest.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return MomentParts(moment.wall.isoformat(timespec="minutes"), utc, moment.zone or "", moment.precision)
