@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 from demo.adverse_events import report
@@ -15,15 +16,16 @@ from demo.team import TrialTeam
 from demo.treatment import infuse
 from patients.casebook.casebook import Casebook, FormPlace, forms_of
 from patients.entry import saving
-from patients.models import Consent, Patient, Visit
+from patients.models import Consent, Identity, Patient, Visit
 from patients.participation.consents.consent import record_capacity, record_consent
 from patients.participation.consents.consent_withdrawal import withdraw_consent
 from patients.participation.disposition import end_study
 from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
+from patients.participation.identity import IDENTITY_FIELDS
 from patients.participation.questions import Questioned
-from patients.participation.screening import fail_screening, screen
+from patients.participation.screening import correct_identity, fail_screening, screen
 from patients.participation.visits import add_unscheduled, hold_visit
 from patients.review import fact_marks, fact_verification, source_verification
 from patients.review.marks import SeenVersion
@@ -37,6 +39,7 @@ OF_THE_PAST = frozenset({"medical_history", "covid_diagnosis", "pregnancy_test"}
 AVAILABLE = 0.25
 """Probability that a form is entered which is asked only when available."""
 VERIFIED_FACTS = ("consent", "eligibility")
+BORN = "Date of birth from the hospital record"
 
 
 class Populator(TrialTeam):
@@ -128,6 +131,21 @@ class Populator(TrialTeam):
             for code in codes[: len(codes) // 2] if drafts else codes:
                 place = casebook.place(code, visit.code)
                 self.save(casebook, place, answers[code], draft=drafts and code == codes[1])
+        self.born(patient, day)
+
+    def born(self, patient: Patient, day: date) -> None:
+        """Record a date of birth that fits the recorded age: the laboratory compares its year before each thaw."""
+        form, _dot, item = (patient.protocol.rules.profile.age or "").partition(".")
+        typed = patient.records.filter(form=form).values_list(f"values__{item}", flat=True).first()
+        if not isinstance(typed, str) or not typed.isdigit():
+            return
+        # A generator of its own: with it no other invented value changes.
+        days = Random(f"born {patient.code}").randint(1, 300)
+        on = day.replace(year=day.year - int(typed), day=min(day.day, 28)) - timedelta(days=days)
+        row = Identity.objects.get(patient=patient)
+        identity = {name: getattr(row, name) for name in IDENTITY_FIELDS} | {"birth_date": on.isoformat()}
+        with self.as_role("coordinator") as by:
+            correct_identity(patient=patient, identity=identity, reason=BORN, by=by)
 
     def failed(self, patient: Patient, day: date) -> None:
         """Record a screen failure."""

@@ -29,6 +29,7 @@ from dosing.models import (
     StopDecision,
 )
 from dosing.products.thaw import LONG_BEFORE
+from dosing.worksheet.dispensed import needs_reason
 from dosing.worksheet.give_before import newest_times
 from patients.participation.infusion_links import events_at
 from protocol.document.items import Item
@@ -135,6 +136,8 @@ def _obstacles(row: Infusion, ledger: Ledger, may_record: bool) -> dict[str, Any
     return {
         "obstacle": obstacle,
         "weight_missing": waits and not obstacle and row.weight_asked and row.weight_kg is None,
+        # The same statements in both arms: what was dispensed is not read here.
+        "kit_missing": waits and may_record and not obstacle and needs_reason(row),
         "weight": shown_number(row.weight_kg) if row.weight_kg is not None else "",
         "not_given": row.state == Infusion.State.NOT_GIVEN,
         "may_step": may_record and not obstacle and row.state == Infusion.State.PLANNED,

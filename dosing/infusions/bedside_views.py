@@ -21,7 +21,7 @@ from dosing.versioned_forms import RowForm
 from dosing.worksheet.dispensed import asks_kit
 from dosing.worksheet.overriding import allowed
 from patients.entry.form_page.page_drafts import PageDraft, finished
-from patients.models import Query
+from patients.models import Patient, Query
 from patients.participation.eligibility_decisions.decision_review import resting_on_changes
 from patients.participation.infusion_links import events_at
 from patients.views.fact_links import links_of
@@ -138,18 +138,18 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "editing": open_now and (not recorded or "change" in request.GET),
         "may_report": row.tolerated == "N" and request.access.may(P.REPORT_EVENT),
         "events": events_at(row.patient, row.number),
-        "instructions": _waiting_instructions(request, row),
+        "instructions": waiting_instructions(request, row.patient),
         "not_tolerated": row.tolerated == "N",
     }
     return {**context, **product_card(request, row)} if request.access.sees_treatment else context
 
 
-def _waiting_instructions(request: TrialRequest, row: Infusion) -> list[str]:
+def waiting_instructions(request: TrialRequest, patient: Patient) -> list[str]:
     """Return the addresses of the instructions for this patient that nobody opened, for who may open them."""
     if not request.access.may(P.UNBLIND):
         return []
-    rows = TreatmentInstruction.objects.filter(patient=row.patient, opened_at=None).order_by("number")
-    place = [row.patient.trial.slug, row.patient.code]
+    rows = TreatmentInstruction.objects.filter(patient=patient, opened_at=None).order_by("number")
+    place = [request.trial.slug, patient.code]
     return [
         reverse("dosing:instruction", args=[*place, number])
         for number in rows.values_list("number", flat=True)

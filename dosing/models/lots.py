@@ -112,6 +112,18 @@ class Lot(ChainRow):
         return Decimal(self.volume_ul) / 1000
 
     @property
+    def tone(self) -> str:
+        """How loud the status is shown."""
+        if self.status in {self.Status.RELEASED, self.Status.CONDITIONAL}:
+            return "done" if self.status == self.Status.RELEASED else "due"
+        return "draft" if self.status == self.Status.WAITING else "late"
+
+    @property
+    def million_cells_per_bag(self) -> Decimal | None:
+        """Viable cells of each bag at filling, in millions; None without cells."""
+        return None if self.cells_per_bag is None else self.cells_per_bag / 1_000_000
+
+    @property
     def is_frozen(self) -> bool:
         """True if the bags are thawed before use."""
         return self.frozen_on is not None

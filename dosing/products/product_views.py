@@ -8,6 +8,7 @@ from dosing.infusions.bedside_views import infusion_address, infusion_of, produc
 from dosing.models import Infusion
 from dosing.products.product_forms import PreparationForm, typed_dose
 from dosing.products.product_limits import product_lines
+from dosing.worksheet.dispensed import asks_kit, is_dispensed
 from dosing.worksheet.screen import shown_line
 from patients.entry.form_page.page_drafts import PageDraft
 from trials.access import TrialRequest, trial_page
@@ -30,8 +31,13 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
             shown_line(line) for line in product_lines(row, context["product"]) if line.judged
         ]
     context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
-    context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
+    planned, chain = row.state == Infusion.State.PLANNED, asks_kit(row.patient)
+    # Before the infusion only the worksheet makes the product: a form here could not be saved.
+    context["by_worksheet"] = may_prepare and chain and planned and not recorded
+    asked = not recorded and not context["by_worksheet"]
+    context["editing"] = may_prepare and not context["skipped"] and (asked or "change" in request.GET)
     context["may_change"] = may_prepare and recorded
+    context["may_hand_over"] = may_prepare and recorded and planned and not chain and not is_dispensed(row)
     if context["may_change"] and not context["editing"]:
         context["editing"] = PageDraft(request, row.patient).stored() is not None
     context["may_prepare"] = may_prepare

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dosing.exceptional.exceptional_steps import uses_of
@@ -27,6 +28,7 @@ from dosing.stock.release import newest_results, product_of, verdict_of
 from dosing.stock.stock_views import address_of, sent_on, step
 from dosing.stock.words import place_words
 from patients.views.files import send_file
+from protocol.document.design import EligibilityCriterion
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -50,6 +52,8 @@ TITLES = {
     "donor": gettext_lazy("Record a donor"),
     "dispense": gettext_lazy("Hand over to the ward"),
 }
+
+FINDING_TONES = {"": "draft", "pending": "draft", "passed": "done", "failed": "late", "informative": "none"}
 
 
 @trial_page(see=P.SEE_TREATMENT)
@@ -102,19 +106,33 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
     results = newest_results(row)
     product, language = product_of(row), reader_language()
     tests = [
-        (test.title.in_language(language), test.limit, results.get(test.code))
+        (
+            test.title.in_language(language),
+            test.limit,
+            result,
+            FINDING_TONES[result.finding if result else ""],
+        )
         for test in (product.tests if product else ())
+        for result in [results.get(test.code)]
     ]
+    titles = {test.code: test.title.in_language(language) for test in (product.tests if product else ())}
+    decisions = LotDecision.objects.filter(lot=row).select_related("recorded_by").order_by("-pk")
+    late = [each for each in results.values() if each.late and each.finding == "failed"]
+    is_affected = bool(late) or row.status == Lot.Status.RECALLED
     context = {
         "lot": row,
         "tests": tests,
         "verdict": verdict_of(row, results),
-        "decisions": LotDecision.objects.filter(lot=row).select_related("recorded_by").order_by("-pk"),
+        "product_title": product.title.in_language(language) if product else "",
+        "decisions": [(each, [titles.get(code, code) for code in each.pending]) for each in decisions],
         "bags": Bag.objects.filter(lot=row).order_by("number"),
         "recipients": recipients_of(lot=row),
         "certificates": LotCertificate.objects.filter(lot=row).select_related("recorded_by").order_by("-pk"),
         "exceptional": uses_of(lot=row),
-        "late": [each for each in results.values() if each.late and each.finding == "failed"],
+        "late": [(titles.get(each.test, each.test), each.value) for each in late],
+        "instruct": reverse("dosing:recipients", args=[request.trial.slug, row.pk])
+        if is_affected and request.access.may(P.INSTRUCT)
+        else "",
         "steps": _steps(request, "dosing:lot-step", row, stock_forms.STEPS_OF_LOT),
     }
     return render(request, "dosing/stock/lot.html", context)
@@ -160,10 +178,10 @@ def donor(request: TrialRequest, number: int) -> HttpResponse:
     """Show a donor: criteria, donations, banks, lots, and every patient who received the cells (ATM-03)."""
     row = _of_trial(request, Donor, number)
     plan, language = request.trial.rules.donors, reader_language()
-    texts = {each.id: each.text.in_language(language) for each in plan.criteria} if plan else {}
+    criteria = {each.id: each for each in plan.criteria} if plan else {}
     context = {
         "donor": row,
-        "findings": [(texts.get(each["id"], each["id"]), each["allows"]) for each in row.findings],
+        "findings": [_finding(each, criteria.get(each["id"]), language) for each in row.findings],
         "donations": Donation.objects.filter(donor=row),
         "decisions": DonorDecision.objects.filter(donor=row).select_related("recorded_by").order_by("-pk"),
         "banks": CellBank.objects.filter(donation__donor=row).select_related("donation"),
@@ -189,6 +207,25 @@ def dispense(request: TrialRequest, code: str, number: int) -> HttpResponse:
     return step(
         request, form, title=str(TITLES["dispense"]), back=back, about=row.patient.code, patient=row.patient
     )
+
+
+def _finding(
+    stored: dict[str, Any], criterion: EligibilityCriterion | None, language: str
+) -> tuple[str, str, str]:
+    """Return a criterion of a donor with its finding in words and its tone, as those of a patient are worded.
+
+    criterion: None if an amendment dropped it; the finding says then what it means for the donor.
+    """
+    allows = stored["allows"]
+    if allows is None:
+        words, tone = _("Undetermined"), "draft"
+    elif criterion is None:
+        words, tone = (_("Allows the donor"), "done") if allows else (_("Forbids the donor"), "late")
+    elif criterion.kind == "inclusion":
+        words, tone = (_("Met"), "done") if allows else (_("Not met"), "late")
+    else:
+        words, tone = (_("Absent"), "done") if allows else (_("Present"), "late")
+    return criterion.text.in_language(language) if criterion else stored["id"], words, tone
 
 
 def _of_trial(request: TrialRequest, model: Any, number: int, *related: str) -> Any:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from dosing.fields import MeasureField
 from dosing.models import Donation, Donor, DonorDecision
 from dosing.stock import chain, donor_decisions
-from dosing.stock.stock_forms import StockForm
+from dosing.stock.stock_forms import CHOOSE, StockForm
 from dosing.versioned_forms import LineField
 from trials.date_fields import DayField
 from trials.reader import reader_language
@@ -71,7 +71,9 @@ class DonationForm(StockForm):
 class BankForm(StockForm):
     """A bank of cells from a donation of a donor."""
 
-    donation = forms.ModelChoiceField(label=gettext_lazy("Donation"), queryset=Donation.objects.none())
+    donation = forms.ModelChoiceField(
+        label=gettext_lazy("Donation"), queryset=Donation.objects.none(), empty_label=CHOOSE[1]
+    )
     code = LineField(label=gettext_lazy("Cell bank"), max_length=60)
     passage = forms.IntegerField(
         label=gettext_lazy("Passage"), min_value=0, widget=forms.TextInput(attrs={"inputmode": "numeric"})

@@ -211,8 +211,10 @@ def _refusal(lot: Lot, found: Verdict, kind: str) -> str:
     if found.passages or found.doublings:
         return _("Lot %(lot)s cannot be released: it has more passages or doublings than allowed.") % known
     if kind == Decision.CONDITIONAL:
-        return _("Lot %(lot)s has no result pending: release it without a condition.") % known
-    text = _("Lot %(lot)s has results pending, of %(tests)s: release it under that condition.")
+        return _("Lot %(lot)s waits for no result: choose “Release”.") % known
+    text = _(
+        "Lot %(lot)s still waits for results of: %(tests)s. Choose “Release with results pending”, or wait."
+    )
     return text % {**known, "tests": _titles(lot, found.pending)}
 
 

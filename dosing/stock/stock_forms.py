@@ -29,6 +29,9 @@ class StockForm(StepForm):
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         self.row = row
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, MeasureField | forms.IntegerField) and not field.widget.is_hidden:
+                field.widget.attrs["class"] = "w-short"
 
     def save(self, *, by: User) -> bool:
         """Store the form and return True if it was stored."""
@@ -63,7 +66,10 @@ class LotForm(StockForm):
     product = forms.ChoiceField(label=gettext_lazy("Product"))
     number = LineField(label=gettext_lazy("Lot"), max_length=20)
     bank = forms.ModelChoiceField(
-        label=gettext_lazy("Cell bank"), queryset=CellBank.objects.none(), required=False
+        label=gettext_lazy("Cell bank"),
+        queryset=CellBank.objects.none(),
+        required=False,
+        empty_label=CHOOSE[1],
     )
     passage = forms.IntegerField(
         label=gettext_lazy("Passage"),

@@ -140,7 +140,9 @@ def step(
         return kept
     if request.method == "POST":
         if form.is_valid() and form.save(by=request.user):
-            messages.success(request, _("Saved: %(what)s.") % {"what": title})
+            what = about or str(form.result or "")
+            text = _("It is recorded: %(what)s.") % {"what": what} if what else _("It is recorded.")
+            messages.success(request, text)
             return finished(typed, done(form.result) if done else back)
         typed.keep(form)
     typed.show(form)

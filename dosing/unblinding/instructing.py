@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,15 +28,19 @@ from trials.sponsor_notices import tell_sponsor
 Recipients = list[tuple[Patient, list[int], list[str]]]
 
 
-def affected_lots(trial: Trial) -> list[Lot]:
-    """Return the lots that were recalled, or with a late result out of specification. Two queries.
+def affected(trial: Trial) -> QuerySet[Lot]:
+    """Return the lots that were recalled, or with a late result out of specification, as a query.
 
     Not only those that somebody received: for a blinded reader the list must not depend on it.
     """
     late = LotResult.objects.filter(trial=trial, late=True, finding=LotResult.Finding.FAILED)
-    keys = set(late.values_list("lot", flat=True))
     rows = Lot.objects.filter(trial=trial).order_by("pk")
-    return [row for row in rows if row.status == Lot.Status.RECALLED or row.pk in keys]
+    return rows.filter(Q(status=Lot.Status.RECALLED) | Q(pk__in=late.values("lot")))
+
+
+def affected_lots(trial: Trial) -> list[Lot]:
+    """Return the lots that were recalled, or with a late result out of specification. One query."""
+    return list(affected(trial))
 
 
 @transaction.atomic

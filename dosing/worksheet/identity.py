@@ -32,6 +32,11 @@ def compared(patient: Patient, *, subject: str, second: str, sees_identity: bool
     return found
 
 
+def is_year_unknown(patient: Patient) -> bool:
+    """Return True if no date of birth is recorded: the laboratory has no second identifier to compare. One query."""
+    return not Identity.objects.filter(patient=patient).exclude(birth_date="").exists()
+
+
 def _second(patient: Patient, typed: str, *, sees_identity: bool) -> Identifier | None:
     # Asked of the database, not read: nobody learns an identifier by comparing it.
     rows = Identity.objects.filter(patient=patient)
@@ -56,7 +61,7 @@ def _refusal(patient: Patient, typed: str, *, sees_identity: bool) -> str:
             if sees_identity
             else _("Type the year of birth, with four digits.")
         )
-    if not Identity.objects.filter(patient=patient).exclude(birth_date="").exists() and not sees_identity:
+    if not sees_identity and is_year_unknown(patient):
         return _("No date of birth is recorded for this patient: ask the ward to record it.")
     return _("This does not fit patient %(patient)s. Stop here and compare order and patient.") % {
         "patient": patient.code

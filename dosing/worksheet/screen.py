@@ -21,6 +21,7 @@ from dosing.stock.words import stop_words
 from dosing.worksheet.bench import stops_now
 from dosing.worksheet.calculation import PLACES, CalculationLine
 from dosing.worksheet.forms import LABELS
+from dosing.worksheet.identity import is_year_unknown
 from dosing.worksheet.plan import SCANNED, SIGNED, BenchStep
 from dosing.worksheet.sheet import BenchSheet, signed
 from trials.reader import shown_moment, shown_number
@@ -158,6 +159,7 @@ def worksheet_context(sheet: BenchSheet) -> dict[str, Any]:
         "next_title": title_of(step, cells=sheet.cells) if step else "",
         "takes_scan": step in SCANNED or (step == BenchStep.IDENTITY and bool(sheet.bags)),
         "is_signed": step in SIGNED,
+        "year_unknown": not sheet.done >= SIGNED and is_year_unknown(patient),
         "printed_at": shown_moment(now, patient.trial.zone),
     }
 

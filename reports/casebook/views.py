@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from accounts.addresses import address
 from audit.export_register import Channel, Sending, sent
+from dosing.infusions.bedside_views import waiting_instructions
 from patients.casebook.navigation import FormLink, Navigation, VisitLink
 from patients.casebook.navigation import navigation as places
 from patients.models import Record
@@ -77,6 +78,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
         "expected": expected,
         "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
         "to_sign": _to_sign(dossier.casebook.records) if access.may(P.SIGN) else 0,
+        "instructions": waiting_instructions(request, dossier.patient),
     }
     return render(request, "reports/casebook.html", context)
 

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
 from audit.export_register import failed_copy
-from dosing.models import Infusion, ProductDeviation, TreatmentInstruction
+from dosing.models import Infusion, Lot, ProductDeviation, TreatmentInstruction
+from dosing.unblinding.instructing import affected
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.logs.contacts import contacts_due
@@ -183,6 +184,21 @@ def _instructions(access: Access) -> Iterator[tuple[str, str, str]]:
         yield f"{code}.{number}", code, address("dosing:instruction", access.trial.slug, code, number)
 
 
+def _lots(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the lots that were recalled or failed late (ATM-02): for who instructs the recipients, else the lot."""
+    page = "dosing:recipients" if access.may(P.INSTRUCT) else "dosing:lot"
+    # Only columns: drug safety is blinded.
+    for pk, status in affected(access.trial).values_list("pk", "status")[:MOST]:
+        stage = "recalled" if status == Lot.Status.RECALLED else "late"
+        yield f"{pk}.{stage}", str(access.trial), address(page, access.trial.slug, pk)
+
+
+def _lots_seen(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the same to the others who are near the patients and know the treatment."""
+    if not access.may(P.INSTRUCT):
+        yield from _lots(access)
+
+
 def _consents(access: Access) -> Iterator[tuple[str, str, str]]:
     rows = Patient.objects.visible_to(access.user).filter(trial=access.trial)
     due = reconsent_due(rows, access.trial.today).order_by("number").values_list("code", "consent_version")
@@ -244,6 +260,7 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
         yield day, str(access.trial), address("documents:listing", access.trial.slug)
 
 
+LOT_AFFECTED = _("A lot was recalled or failed a test after it was given: see who received it")
 STAGES_OF_REPORT: dict[str, str | Promise] = {
     Stage.HALF: _("A report to the sponsor is due: half of the time has passed"),
     Stage.CLOSE: _("A report to the sponsor is due: 80 % of the time has passed"),
@@ -261,6 +278,8 @@ STAGES_OF_CASE: dict[str, str | Promise] = {
 }
 KINDS: dict[str, NoticeKind] = {
     "instruction": NoticeKind(_("An instruction for treatment waits"), (P.UNBLIND,), _instructions),
+    "lot": NoticeKind(LOT_AFFECTED, (P.INSTRUCT,), _lots),
+    "lot_seen": NoticeKind(LOT_AFFECTED, (P.SEE_TREATMENT, P.REPORT_EXPOSURE), _lots_seen),
     "report": NoticeKind(_("A report to the sponsor is due"), (P.REPORT_EVENT,), _reports, STAGES_OF_REPORT),
     "case": NoticeKind(_("A serious event waits for drug safety"), (P.JUDGE_CASE,), _without_case),
     "authority": NoticeKind(

@@ -28,7 +28,9 @@ NOT_CHOSEN = [("", "---------")]
 class ErasureForm(VerbForm):
     """Whose request, when it came, and what was asked."""
 
-    patient: Any = forms.ModelChoiceField(label=gettext_lazy("Patient"), queryset=None, to_field_name="code")
+    patient: Any = forms.ModelChoiceField(
+        label=gettext_lazy("Patient"), queryset=None, to_field_name="code", empty_label=gettext_lazy("Choose")
+    )
     received_on = DayField(label=gettext_lazy("Received on"))
     wish = forms.CharField(
         label=gettext_lazy("What was asked"),

@@ -67,7 +67,7 @@ def test_a_result_that_fails_after_an_infusion_is_marked_late_and_the_sponsor_is
         row = record_result(lot=lot, test="sterility", value="positive", reported_on=INCLUDED, by=by)
     assert (row.late, row.finding) == (True, "failed")
     shown = text_of(laboratory.get(reverse("dosing:lot", args=[trial.slug, lot.pk])))
-    assert "Out of specification after an infusion was given: sterility positive" in shown
+    assert "Out of specification after an infusion was given: Sterility, positive" in shown
     assert treated[0].code in shown
     assert SponsorNotice.objects.filter(what="late_result").count() == 1
 

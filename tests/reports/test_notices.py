@@ -19,6 +19,7 @@ from reports.notices.mail import send_notices
 from safety.drafts.event_drafts import discard_event_draft, keep_event_draft
 from tests.support import build
 from tests.support.pages.infusions import text_of
+from tests.support.study import product_chain as chain
 from tests.support.study.bedside import NOW
 from tests.support.study.deviations import added, classified
 from tests.support.study.raised_queries import begin_form, make_query
@@ -123,6 +124,37 @@ class TestWhatIsShown:
         after = {role: kinds(build.user(role, trial=trial), trial) for role in ROLES}
         assert {role for role in ROLES if before[role] != after[role]} == {"cell_laboratory", "pharmacist"}
 
+    @pytest.mark.parametrize(
+        ("slug", "told"),
+        [
+            (MASKED, {"cell_laboratory", "pharmacist", "unblinded_monitor", "sponsor_safety"}),
+            (
+                "nct04445454",
+                {
+                    "coordinator", "investigator", "principal_investigator", "cell_laboratory", "pharmacist",
+                    "monitor", "unblinded_monitor", "data_manager", "sponsor_safety",
+                },
+            ),
+        ],
+    )  # fmt: skip
+    def test_a_recalled_lot_alerts_who_may_know_it_and_leads_to_its_recipients(self, db, slug, told):
+        """ATM-02, BLD-01: in a masked trial nobody who is blinded but drug safety, who learns of no arm."""
+        trial = build.trial(slug)
+        lot = chain.released(trial)
+        people = {role: build.user(role, trial=trial) for role in ROLES}
+        subject = str(trial)
+        assert not any({"lot", "lot_seen"} & dict(kinds(one, trial)).keys() for one in people.values())
+        chain.decided(lot, "recall", "Sterility")
+        found = {
+            role: [each for each in notices_of(access_to(user=one, slug=slug)) if each.kind.startswith("lot")]
+            for role, one in people.items()
+        }
+        assert {role for role, notices in found.items() if notices} == told
+        for role in told:
+            (notice,) = found[role]
+            assert (notice.subject, notice.key.partition(":")[2]) == (subject, f"{lot.pk}.recalled")
+            assert build.client(people[role]).get(notice.url).status_code == 200
+
     def test_product_data_of_an_open_trial_also_to_who_classifies(self, trial):
         patient = build.patient(trial=trial)
         laboratory = build.user("cell_laboratory", trial=trial)
@@ -184,7 +216,7 @@ class TestRead:
             added(build.patient(trial=trial), nurse)
         assert number(ward, trial) == count
         for address in (page(trial), reverse("reports:notices-count", args=[trial.slug])):
-            with django_assert_num_queries(16):
+            with django_assert_num_queries(17):
                 ward.get(address)
 
     def test_each_leads_to_its_page_and_reading_stores_nothing(self, trial, nurse, ward):

@@ -149,7 +149,7 @@ class TestALot:
             ({"mycoplasma": ""}, "Lot L-1 cannot be released: results are missing of Mycoplasma."),
             (
                 {"sterility": ""},
-                "Lot L-1 has results pending, of Sterility: release it under that condition.",
+                "Lot L-1 still waits for results of: Sterility. Choose “Release with results pending”, or wait.",
             ),
         ],
     )

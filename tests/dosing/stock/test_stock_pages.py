@@ -60,6 +60,7 @@ class TestFromDonorToBag:
         )
         giver = Donor.objects.get()
         assert made.url == at("donor", trial, giver.pk)
+        assert "It is recorded: D-7." in text_of(laboratory.get(made.url))
         assert giver.fit is True
         laboratory.post(
             at("donor-step", trial, giver.pk, "donation"),
@@ -82,6 +83,11 @@ class TestFromDonorToBag:
         shown = text_of(laboratory.get(at("lot", trial, lot.pk)))
         for words in ("Released", "D-7", "A999918123457", "MCB-7", "L-9/2", "Within the specification"):
             assert words in shown
+
+    def test_no_choice_of_a_form_is_a_row_of_dashes(self, trial, laboratory):
+        giver = chain.bank(trial).donation.donor
+        for address in (at("lot-new", trial), at("donor-step", trial, giver.pk, "bank")):
+            assert "---------" not in laboratory.get(address).content.decode()
 
     def test_a_number_with_a_wrong_check_character_is_refused_beside_its_field(self, trial, laboratory):
         """CEL-03: 422, nothing stored, nothing typed lost."""
@@ -115,6 +121,38 @@ class TestTheStock:
         assert "B-1 L-1 Released Store Tank 1" in shown
         assert "adds up" in shown
         assert "Rejected" in shown
+
+    def test_a_lot_says_its_numbers_in_the_units_of_its_form(self, trial, laboratory, bag):
+        shown = text_of(laboratory.get(at("lot", trial, bag.lot_id)))
+        product = trial.rules.known_products[0].title.in_language("en")
+        for words in (
+            "Cells per bag (×10⁶) 130", "DMSO (%) 10 ", "Viability at freezing (%) 95 ", f"Product {product} (1)",
+        ):  # fmt: skip
+            assert words in shown
+
+    def test_a_conditional_release_names_its_pending_tests_by_their_titles(self, trial, laboratory):
+        """CEL-05."""
+        lot = chain.with_results(chain.lot(trial), sterility="")
+        chain.decided(lot, "conditional")
+        assert "(pending: Sterility)" in text_of(laboratory.get(at("lot", trial, lot.pk)))
+
+    def test_a_criterion_of_a_donor_is_worded_as_those_of_a_patient(self, trial, laboratory):
+        """An allergy that is absent does not read as if it allowed the donor."""
+        giver = chain.donor(trial, answers={**chain.FIT, "age": "17"})
+        shown = text_of(laboratory.get(at("donor", trial, giver.pk)))
+        for words in ("Older than 18 years: Not met", "Gave consent: Met", "Allergy to lidocaine: Absent"):
+            assert words in shown
+
+    def test_a_recalled_lot_leads_to_the_instructions_for_its_recipients(self, trial, laboratory, bag):
+        """ATM-02: only who may issue them; the page says what the recall means."""
+        address, leads = at("lot", trial, bag.lot_id), at("recipients", trial, bag.lot_id)
+        assert leads not in laboratory.get(address).content.decode()
+        chain.decided(bag.lot, "recall", "Sterility")
+        shown = laboratory.get(address)
+        assert leads in shown.content.decode()
+        assert "This lot was recalled: no bag of it may be used." in text_of(shown)
+        monitor = build.client(build.user("unblinded_monitor", trial=trial))
+        assert leads not in monitor.get(address).content.decode()
 
     def test_a_scan_leads_to_the_page_of_what_was_scanned(self, trial, laboratory, bag):
         """CEL-02: one field, anywhere in the chain."""
@@ -172,8 +210,10 @@ class TestTheWayToThePatient:
         ward.post(page(patient, "weight"), weighed())
         laboratory.post(page(patient, "preparation"), product())
         bag = Bag.objects.get(number="L-1/1")
-        handed = {"at": "10-Mar-2026 09:30", "handed_to": "Nurse Ada"}
-        assert laboratory.post(page(patient, "dispense"), handed).status_code == 302
+        handed, hand_over = {"at": "10-Mar-2026 09:30", "handed_to": "Nurse Ada"}, page(patient, "dispense")
+        assert hand_over in laboratory.get(page(patient, "preparation")).content.decode()
+        assert laboratory.post(hand_over, handed).status_code == 302
+        assert hand_over not in laboratory.get(page(patient, "preparation")).content.decode()
         infused = {"at": "10-Mar-2026 11:00", "volume_ml": "15"}
         laboratory.post(at("bag-step", trial, bag.pk, "infused"), infused)
         laboratory.post(at("bag-step", trial, bag.pk, "return"), {"at": "10-Mar-2026 11:30"})

@@ -1,5 +1,7 @@
 """The stock of the training installation: a product for every infusion, releases, a quarantine and a recall."""
 
+from datetime import date
+
 import pytest
 from django.db import transaction
 from django.db.models import Sum
@@ -20,7 +22,7 @@ from dosing.stock.balance import balances_of
 from dosing.stock.moving import read_bags
 from dosing.worksheet.plan import BenchStep
 from dosing.worksheet.sheet import read_sheet
-from patients.models import Patient
+from patients.models import Identity, Patient
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from trials.models import Trial
@@ -128,3 +130,14 @@ def test_the_recall_leads_to_who_received_the_lot(training):
     )
     for patient in trial.patients.filter(number__in=set(codes)):
         assert patient.code in shown
+
+
+def test_the_year_of_birth_of_every_patient_can_be_compared(training):
+    """CEL-13: without it no worksheet of the training installation gets beyond the second person."""
+    trial, _maker = training
+    form, _dot, item = trial.rules.profile.age.partition(".")
+    for patient in Patient.objects.filter(trial=trial):
+        born = date.fromisoformat(Identity.objects.get(patient=patient).birth_date)
+        on = patient.screened_on
+        age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        assert str(age) == patient.records.get(form=form).values[item]

@@ -14,6 +14,7 @@ from dosing.infusions.administration import record_infusion
 from dosing.models import Lot, RecipientsOpening, TreatmentInstruction, Unblinding
 from dosing.products.preparing import record_preparation
 from dosing.stock.release import record_result
+from patients.views.participation import casebook_of
 from reports.treatment_knowledge.roads import known_by
 from tests.support import build
 from tests.support.pages.infusions import text_of
@@ -206,6 +207,9 @@ def test_the_investigator_opens_it_with_the_password_and_is_recorded_as_knowing(
     assert "An instruction for treatment waits" in notices
     for words in (lot.number, "D-17", TEXT, *(arm.title.in_language("en") for arm in lot.trial.rules.arms)):
         assert words not in notices
+    waits, casebook = "An instruction for the treatment of this patient waits", casebook_of(cells)
+    assert waits in text_of(build.client(doctor).get(casebook))
+    assert waits not in text_of(build.client(people["coordinator"]).get(casebook))
     closed = text_of(build.client(doctor).get(at("instruction", lot.trial, cells.code, 1)))
     assert TEXT not in closed
     assert TEXT not in text_of(open_it(doctor, cells, password="wrong"))
@@ -219,6 +223,7 @@ def test_the_investigator_opens_it_with_the_password_and_is_recorded_as_knowing(
     assert (found.opened_by, found.opened_at is not None) == (doctor, True)
     after = text_of(build.client(doctor).get(reverse("reports:notices", args=[lot.trial.slug])))
     assert "An instruction for treatment waits" not in after
+    assert waits not in text_of(build.client(doctor).get(casebook))
     assert TEXT not in text_of(build.client(doctor).get(at("instruction", lot.trial, cells.code, 1)))
 
 

@@ -6,7 +6,7 @@ from audit.models import Signature
 from dosing.models import Infusion, KitCheck, LateInfusion
 from patients.models import Deviation
 from tests.support import build
-from tests.support.pages.infusions import page
+from tests.support.pages.infusions import page, text_of
 from tests.support.study.worksheets import BORN, Bench
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
@@ -47,6 +47,24 @@ def test_kit_and_patient_are_compared_and_a_second_person_signs(both_arms):
     assert Signature.objects.filter(target_type="dosing.kitcheck", target_id=check.pk).count() == 1
     assert one.post(page(patient), given(patient)).status_code == 302
     assert not Deviation.objects.filter(category="not_dispensed").exists()
+
+
+def test_kit_and_bedside_lead_to_each_other(both_arms):
+    """CEL-13, CEL-15: the bedside says that the kit comes first and where; from there a link leads back."""
+    words = "No kit is dispensed and compared yet."
+    for patient in both_arms.values():
+        shown = nurses(patient)[0].get(page(patient, "bedside"))
+        assert words in text_of(shown)
+        assert page(patient, "kit-check") in shown.content.decode()
+    patient = both_arms["S-1"]
+    bench, (one, two) = Bench(patient), nurses(patient)
+    bench.dispensed("S-1", cells=False)
+    compare(one, patient, bench.kit)
+    kit, bedside = page(patient, "kit-check"), page(patient, "bedside")
+    assert words in text_of(one.get(bedside))
+    two.post(kit, {"do": "sign-kit", "password": build.PASSWORD})
+    assert words not in text_of(one.get(bedside))
+    assert bedside in one.get(kit).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,19 @@ def test_the_worksheet_is_linked_from_the_infusion_and_the_product(open_patient)
         assert bench.address in bench.first.get(page(open_patient, name)).content.decode()
 
 
+def test_the_page_of_the_product_leads_to_the_worksheet_and_offers_no_step_that_is_refused(open_patient):
+    """CEL-09: no form that cannot be saved before the thaw, and no hand-over beside the worksheet's."""
+    bench, address = Bench(open_patient), page(open_patient, "preparation")
+    words = "The product of this infusion is made on its worksheet, where a second person signs."
+    before = bench.first.get(address)
+    assert words in text_of(before)
+    assert "Save the product" not in text_of(before)
+    bench.dispensed("B-1", "B-2")
+    after = bench.first.get(address)
+    assert words not in text_of(after)
+    assert page(open_patient, "dispense") not in after.content.decode()
+
+
 @pytest.mark.parametrize("bags", [1, 2])
 def test_a_worksheet_needs_as_many_queries_whatever_it_holds(
     open_patient, bags, django_assert_max_num_queries

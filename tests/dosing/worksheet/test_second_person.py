@@ -2,9 +2,12 @@
 
 import pytest
 
+from audit.context import acting
 from audit.models import Signature
 from dosing.models import BagMovement, WorksheetStep
+from patients.models import Identity
 from tests.support import build
+from tests.support.pages.infusions import text_of
 from tests.support.study.worksheets import Bench
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
@@ -50,6 +53,19 @@ def test_what_does_not_fit_is_a_hard_stop(bench, typed, field):
     assert not WorksheetStep.objects.filter(kind="identity").exists()
     assert bench.step().status_code == 422
     assert not BagMovement.objects.filter(kind="thaw").exists()
+
+
+def test_a_missing_date_of_birth_is_said_before_anything_is_thawed(bench):
+    """CEL-09, CEL-13: it is missed when the order is read, not when the second person stands at the bench."""
+    words = (
+        "No date of birth is recorded for this patient. The second person compares its year before the thaw"
+    )
+    assert words not in text_of(bench.first.get(bench.address))
+    with acting(system="test"):
+        Identity.objects.filter(patient=bench.patient).update(birth_date="")
+
+    assert words in text_of(bench.first.get(bench.address))
+    assert "ask the ward to record it" in text_of(bench.sign())
 
 
 def test_who_prepares_cannot_sign_as_the_second_person(bench):
