@@ -13,6 +13,7 @@ class DosingConfig(AppConfig):
         from audit.trail_reading import row_titles
         from dosing import row_titles as titles
         from dosing.allocation import slots as allocation
+        from dosing.bedside import recorded
         from dosing.infusions import (
             after_death,
             milestones,
@@ -22,6 +23,7 @@ class DosingConfig(AppConfig):
             signature_scope,
         )
         from dosing.levels import escalation
+        from dosing.product_queries import kinds as product_kinds
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
         from dosing.stock.certificates import stored_keys
@@ -36,11 +38,13 @@ class DosingConfig(AppConfig):
             never_given_providers,
             providers,
         )
+        from patients.review import signed_parts
 
         also_stored.append(stored_keys)
         register(TEXTS)
         row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
+        facts.register_restricted(*product_kinds.KINDS.values())
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(
             schedule.on_patient_enrolled, dispatch_uid="dosing.infusions.schedule"
@@ -59,6 +63,7 @@ class DosingConfig(AppConfig):
         )
         self._follow_corrections(participation)
         arm_knowledge.providers.append(knowledge.known_since)
+        signed_parts.providers.append(recorded.signed_infusions)
         providers.append(milestones.infusions_given)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
         infusion_times_providers.append(milestones.times_at_visit)

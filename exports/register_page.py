@@ -69,6 +69,8 @@ LISTINGS = {
     "shipments": _("Shipments"),
     "problems": _("Reported problems"),
     "product-deviations": _("Product deviations"),
+    "product-queries": _("Product queries"),
+    "product-verification": _("Source verification of the product"),
     "queries": _("Queries"),
     "redactions": _("Masked personal data"),
     "stock": _("Stock"),

@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
 from audit.sealing.seal_times import Waiting, waiting
 from dosing.bedside.gaps import open_gaps
-from dosing.models import Infusion, Preparation, ProductDeviation
+from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery
 from patients.models import Aliquot, Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
@@ -387,6 +387,13 @@ class Workload:
         if not self.access.sees_treatment:
             return 0
         rows = ProductDeviation.objects.filter(patient__trial=self.trial).waiting()
+        return rows.visible_to(self.user).count()
+
+    def product_queries(self, state: str) -> int:
+        """Return the number of queries on the product in a state; zero for who may not know the treatment."""
+        if not self.access.sees_treatment:
+            return 0
+        rows = ProductQuery.objects.filter(patient__trial=self.trial, state=state)
         return rows.visible_to(self.user).count()
 
     @cached_property

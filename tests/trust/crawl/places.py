@@ -15,7 +15,9 @@ from dosing.models import (
     Infusion,
     Lot,
     LotCertificate,
+    Preparation,
     ProductDeviation,
+    ProductQuery,
     TreatmentInstruction,
 )
 from exports.models import Document
@@ -202,6 +204,11 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
         ("consent", NO_NUMBER, "version"),
     ),
     "ask:target": (lambda trial: iter([("adverse_event",)]), (NO_CODE,)),
+    "product-facts:target/key/item": (
+        lambda trial: (("preparation", pk, "lot") for (pk,) in _under_patient(Preparation, "pk")(trial)),
+        ("preparation", NO_NUMBER, "lot"),
+    ),
+    "product-queries:number": (_of(ProductQuery, "patient__trial", "pk"), (NO_NUMBER,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),
