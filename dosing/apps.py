@@ -30,7 +30,7 @@ class DosingConfig(AppConfig):
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
         from patients import signals
-        from patients.casebook import facts
+        from patients.casebook import facts, signed_parts
         from patients.models.attachments import also_stored
         from patients.participation import arm_knowledge, infusion_links
         from patients.participation.milestones import (
@@ -38,7 +38,6 @@ class DosingConfig(AppConfig):
             never_given_providers,
             providers,
         )
-        from patients.review import signed_parts
 
         also_stored.append(stored_keys)
         register(TEXTS)

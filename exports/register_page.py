@@ -67,6 +67,7 @@ LISTINGS = {
     "prescreening": _("Pre-screening"),
     "samples": _("Samples"),
     "shipments": _("Shipments"),
+    "storage-excursions": _("Temperature excursions"),
     "problems": _("Reported problems"),
     "product-deviations": _("Product deviations"),
     "product-queries": _("Product queries"),

@@ -287,6 +287,14 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        ("patients:storage-excursions patients:storage-excursion patients:storage-excursion-new "
+        "patients:storage-excursion-evaluate"),
+        _(
+            "A freezer failed, or a room was too warm: say where, from when to when, and how warm or cold it got. The "
+            "tubes that were there are listed; somebody evaluates once whether they may be used."
+        ),
+    ),
+    (
         "patients:shipment patients:shipment-new patients:shipment-receive",
         _(
             "Several tubes travel in one shipment. At the receipt say of each tube how it arrived: one that is "

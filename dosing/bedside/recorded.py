@@ -26,8 +26,8 @@ from dosing.models import (
     StopDecision,
 )
 from dosing.models.bedside import BedsideRow
+from patients.casebook.signed_parts import SignedPart, SignedTable
 from patients.models import Patient
-from patients.review.signed_parts import SignedPart, SignedTable
 from protocol.values.labels import headed
 from trials.reader import reader_language, shown_moment, shown_number
 

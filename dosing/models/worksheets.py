@@ -22,10 +22,16 @@ from dosing.worksheet.plan import VALUES
 from patients.models import OfPatient, Patient
 
 LOCKS = Locks(parents=("patient", "patient__trial"))
-# The facts of a step that queries and marks name: its moment, and the values of `dosing.worksheet.plan`.
-STEP_FACTS = (
-    "at", "bag", "source", *(value.name for values in VALUES.values() for value in values),
-)  # fmt: skip
+# The facts of a step that queries and marks name: its moment, what was scanned or signed, and the values of
+# `dosing.worksheet.plan`.
+STEP_FACTS = tuple(
+    dict.fromkeys(
+        [
+            *("at", "source", "subject", "bag", "lot", "bags", "kit", "second_identifier", "dose_reason"),
+            *(value.name for values in VALUES.values() for value in values),
+        ]
+    )
+)
 SIGNED_OF_STEP = ("infusion_id", "kind", "bag_id", "at", "values")
 SIGNED_OF_CHECK = ("infusion_id", "kit", "second_identifier", "checked_at", "checked_by_id")
 SIGNED_OF_LATE = ("infusion_id", "reason", "recorded_at", "recorded_by_id")

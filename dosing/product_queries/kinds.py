@@ -10,6 +10,7 @@ from dosing.labels import named_product_facts
 from dosing.masked.results import value_of
 from dosing.models import BagMovement, MaskedResult, Preparation, ProductMark, ProductQuery, WorksheetStep
 from dosing.models.product_queries import ProductTarget
+from dosing.models.worksheets import STEP_FACTS
 from dosing.worksheet.screen import shown_values
 from patients.casebook.facts import FactKind, Words
 from protocol.document.items import Form, Item
@@ -39,7 +40,7 @@ def _page_of_infusion(name: str) -> Any:
 
 
 def _of_step(row: WorksheetStep) -> Facts:
-    values = {name: (label, value) for name, label, value in shown_values(row)}
+    values = {name: (label, value) for name, label, value in shown_values(row) if name in STEP_FACTS}
     return {
         "at": (_("At"), shown_moment(row.at, row.patient.trial.zone)),
         **({"bag": (_("Bag"), row.bag.number)} if row.bag else {}),
@@ -98,7 +99,8 @@ def _asked_item(row: MaskedResult) -> tuple[Form, Item] | None:
     """Return form and item of a result; None if the version of the visit has them no more."""
     rules = (row.visit.protocol or row.patient.protocol).rules
     form = rules.forms.get(row.form)
-    return (form, form.item(row.item)) if form is not None and row.item in form else None
+    items = form.masked_items if form is not None else ()
+    return next(((form, item) for item in items if item.name == row.item and form is not None), None)
 
 
 def _of_result(row: MaskedResult) -> Facts:

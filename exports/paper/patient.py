@@ -31,6 +31,7 @@ from exports.paper.captured import (
 from exports.paper.contacts import contact_parts
 from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
+from exports.paper.samples import sample_parts
 from exports.paper.trail import trail_part
 from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.facts import facts_asked
@@ -70,6 +71,7 @@ class PatientPaper:
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
             "queries": self._queries_on_facts(),
+            "samples": sample_parts(self.patient, self.audience, self._past),
             "contacts": contact_parts(self.patient, self.audience, self._past),
             "deviations": deviation_parts(self.patient, self.audience, self._past),
             "signatures": [part for _signature, part in self.signatures],

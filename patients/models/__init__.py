@@ -25,6 +25,7 @@ from patients.models.marks import Mark, MarkQuerySet, MarkRow
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
 from patients.models.prescreening import PrescreeningQuerySet, PrescreeningRow
 from patients.models.samples import Aliquot, Sample, SampleMovement, Shipment
+from patients.models.storage import StorageExcursion
 from patients.models.treatment_holds import TreatmentHold
 from patients.models.visibility import OfPatient, VisibleToMembers
 
@@ -60,6 +61,7 @@ __all__ = [
     "Sample",
     "SampleMovement",
     "Shipment",
+    "StorageExcursion",
     "TreatmentHold",
     "UnlockRequest",
     "VisibleToMembers",

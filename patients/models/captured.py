@@ -321,6 +321,7 @@ class Query(QueryRow):
         ELIGIBILITY = "eligibility", _("Eligibility")
         DISPOSITION = "disposition", _("End of study")
         CONTACT = "contact", _("Contact")
+        SAMPLE = "sample", _("Sample")
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries", verbose_name=_("Patient"))
     target = models.CharField(_("About"), max_length=20, choices=Target, default=Target.RECORD)

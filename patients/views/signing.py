@@ -14,10 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from audit.signatures import content_hash
 from patients.casebook.navigation import form_address
+from patients.casebook.signed_parts import parts_of
 from patients.models import Patient, Record
 from patients.review import signatures
 from patients.review.signature_content import SignForm, SignWholeForm, visits_to_sign
-from patients.review.signed_parts import parts_of
 from patients.review.unsigned import (
     TO_SIGN_COLUMNS,
     ToSignFilter,

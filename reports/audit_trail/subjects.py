@@ -151,6 +151,7 @@ PAGES: dict[str, Finder] = {
     "patients.sample": _of_patient("patients:sample", "number"),
     "patients.aliquot": _of_patient("patients:patient-samples"),
     "patients.samplemovement": _of_patient("patients:patient-samples"),
+    "patients.storageexcursion": lambda places, row: places.address("patients:storage-excursion", row.number),
     "patients.shipment": lambda places, row: places.address("patients:shipment", row.number),
     "dosing.infusion": _of_patient("dosing:infusion", "number"),
     "dosing.allocationcommitment": lambda places, row: places.address("dosing:allocation-commitment"),

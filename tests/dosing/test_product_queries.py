@@ -8,8 +8,10 @@ from django.urls import reverse
 
 from audit.context import acting
 from dosing.models import BagMovement, MaskedResult, Preparation, ProductMark, ProductQuery, WorksheetStep
+from dosing.models.worksheets import STEP_FACTS
 from dosing.product_queries import verification
 from dosing.product_queries.kinds import KINDS
+from dosing.worksheet.screen import VALUE_TITLES
 from patients.casebook.facts import KINDS as GENERAL
 from patients.casebook.facts import Fact
 from patients.models import Query
@@ -109,12 +111,12 @@ class TestTheThread:
             ("preparation", Preparation, "viability_percent", "Viability"),
             ("worksheet_step", WorksheetStep, "at", "At"),
             ("bag_movement", BagMovement, "volume_ul", "Volume"),
-            ("masked_result", MaskedResult, "value", "Class I"),
+            ("masked_result", MaskedResult, "value", "Specificities"),
         ],
     )
     def test_is_about_any_row_of_the_product_of_a_patient(self, patient, monitor, target, model, item, shown):
         """CEL-01, BLD-07: products, worksheet steps, movements of bags and masked results."""
-        row = model.objects.filter(patient=patient).first()
+        row = model.objects.filter(patient=patient).order_by("-pk").first()
         asked(row, monitor, item, target)
         page = words(build.client(monitor).get(address(row, item, target)))
         assert shown in page
@@ -161,7 +163,7 @@ class TestTheThread:
         """LCK-01."""
         manager = build.user("data_manager", trial=trial)
         with acting(user=manager, role="data_manager"):
-            locks.lock(target=product.patient, kind="lock", reason="End", by=manager)
+            locks.lock(target=product.patient, reason="End", by=manager)
         with pytest.raises(ValidationError, match="locked"):
             asked(product, monitor)
 
@@ -220,9 +222,9 @@ class TestVerification:
         assert number > 8
         assert verification.blocks(patient) == []
         with acting(user=laboratory, role="cell_laboratory", reason="Misread"):
-            Preparation.objects.filter(pk=product.pk).update(viability_percent=91)
+            Preparation.objects.filter(pk=product.pk).update(lot="L-OTHER")
         undone = ProductMark.objects.get(undone_at__isnull=False)
-        assert (undone.item, undone.undone["by"]) == ("viability_percent", laboratory.full_name)
+        assert (undone.item, undone.undone["by"]) == ("lot", laboratory.full_name)
         assert ProductMark.objects.valid().count() == number - 1
         assert "Misread" in words(client.get(page))
 
@@ -239,7 +241,7 @@ class TestVerification:
     def test_a_fact_that_changed_since_it_was_read_is_not_marked(self, product, monitor, laboratory):
         rows = verification.blocks(product.patient)
         with acting(user=laboratory, role="cell_laboratory"):
-            Preparation.objects.filter(pk=product.pk).update(viability_percent=91)
+            Preparation.objects.filter(pk=product.pk).update(lot="L-OTHER")
         page = reverse("dosing:product-verify", args=[product.patient.trial.slug, product.patient.code])
         answer = build.client(monitor).post(page, {"fact": [rows[0].value]})
         assert answer.status_code == 422
@@ -258,6 +260,11 @@ class TestVerification:
         client.post(f"{address(product, 'lot')}withdraw/", {"reason": "Wrong paper"})
         assert not ProductMark.objects.valid().filter(item="lot", target="preparation").exists()
         assert "Wrong paper" in words(client.get(address(product, "lot")))
+
+
+def test_every_value_of_a_step_is_a_fact_whose_mark_is_undone():
+    """CEL-09: what the worksheet shows of a step can be asked about and verified."""
+    assert {*VALUE_TITLES} <= {*STEP_FACTS}
 
 
 class TestTheBlind:
