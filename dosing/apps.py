@@ -13,6 +13,7 @@ class DosingConfig(AppConfig):
         from audit.trail_reading import row_titles
         from dosing import row_titles as titles
         from dosing.allocation import slots as allocation
+        from dosing.bedside import recorded
         from dosing.infusions import (
             after_death,
             milestones,
@@ -22,13 +23,14 @@ class DosingConfig(AppConfig):
             signature_scope,
         )
         from dosing.levels import escalation
+        from dosing.product_queries import kinds as product_kinds
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
         from dosing.stock.certificates import stored_keys
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
         from patients import signals
-        from patients.casebook import facts
+        from patients.casebook import facts, signed_parts
         from patients.models.attachments import also_stored
         from patients.participation import arm_knowledge, infusion_links
         from patients.participation.milestones import (
@@ -41,6 +43,7 @@ class DosingConfig(AppConfig):
         register(TEXTS)
         row_titles.register(titles.TITLES, parts=titles.PARTS)
         facts.register(query_facts.KIND)
+        facts.register_restricted(*product_kinds.KINDS.values())
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(
             schedule.on_patient_enrolled, dispatch_uid="dosing.infusions.schedule"
@@ -59,6 +62,7 @@ class DosingConfig(AppConfig):
         )
         self._follow_corrections(participation)
         arm_knowledge.providers.append(knowledge.known_since)
+        signed_parts.providers.append(recorded.signed_infusions)
         providers.append(milestones.infusions_given)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
         infusion_times_providers.append(milestones.times_at_visit)

@@ -91,22 +91,34 @@ def infusion_facts(row: Infusion) -> list[Fact]:
     return [(label, value) for _column, label, value in bedside_facts(row) if value]
 
 
+def named_product_facts(product: Preparation) -> list[tuple[str, str, object]]:
+    """Return the facts of the product as (name, label, text), with the empty ones. Never for a blinded reader."""
+    return [
+        ("donor_code", _("Donor"), product.donor_code),
+        ("donor_deviation_reason", _("Reason for another donor"), product.donor_deviation_reason),
+        ("lot", _("Lot"), product.lot),
+        ("bag", _("Bags"), product.bag),
+        ("viable_cells", _("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
+        ("viability_percent", _("Viability"), _measure(product.viability_percent, "%")),
+        ("thawed", _("Thawed"), shown_moment(product.thawed)),
+        ("dose_basis", _("Basis of the dose"), basis_words(product)),
+        ("dose_finding", _("Dose"), product.get_dose_finding_display()),
+        ("dose_deviation_reason", _("Reason for the dose"), product.dose_deviation_reason),
+    ]
+
+
 def product_facts(product: Preparation) -> list[Fact]:
     """Return the facts of the product as (label, text), without empty ones. Never for a blinded reader."""
-    facts: list[Fact] = [
-        (_("Donor"), product.donor_code),
-        (_("Reason for another donor"), product.donor_deviation_reason),
-        (_("Lot"), product.lot),
-        (_("Bags"), product.bag),
-        (_("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
-        (_("Viability"), _measure(product.viability_percent, "%")),
-        (_("Thawed"), shown_moment(product.thawed)),
-        (_("Basis of the dose"), basis_words(product)),
-        (_("Dose"), "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)),
-        (_("Reason for the dose"), product.dose_deviation_reason),
-        (_("Prepared by"), product.prepared_by),
-    ]
-    return [(label, value) for label, value in facts if value]
+    return [(label, value) for _name, label, value in product_lines_of(product)]
+
+
+def product_lines_of(product: Preparation) -> list[tuple[str, str, object]]:
+    """Return the facts of the product as (name, label, text), without empty ones, the dose only outside its range."""
+    tags = {
+        "dose_finding": "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)
+    }
+    found = [(name, label, tags.get(name, value)) for name, label, value in named_product_facts(product)]
+    return [line for line in (*found, ("prepared_by", _("Prepared by"), product.prepared_by)) if line[2]]
 
 
 def _measure(number: Decimal | None, unit: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.trail_reading.change_labels import Reader
-from audit.trail_reading.row_titles import TitleMaker
+from audit.trail_reading.row_titles import SEPARATOR, TitleMaker, title
 from dosing.bedside.gaps import checklist_words
-from dosing.models import Infusion, InfusionStep, ProductDeviation, WorksheetStep
+from dosing.models import Infusion, InfusionStep, ProductDeviation, ProductQuery, WorksheetStep
+from dosing.product_queries.kinds import KINDS
 from dosing.stock.trail_titles import TITLES as OF_THE_STOCK
-from dosing.worksheet.screen import value_title
-from patients.casebook.row_titles import deviation_words
+from dosing.worksheet.screen import VALUE_TITLES, value_title
+from patients.casebook.row_titles import deviation_words, fact_label
 
 
 def _preparation(row: Any, reader: Reader) -> str:
@@ -46,6 +47,23 @@ def _worksheet_step(row: Any, reader: Reader) -> str:
     return _("Worksheet: %(step)s") % {"step": WorksheetStep.Kind(row.kind).label}
 
 
+def _fact(row: Any, reader: Reader) -> str:
+    """Return what a query or a mark on the product is about: the fact, and the row that it is of."""
+    kind = KINDS[row.target]
+    found = reader.find(kind.model, row.target_id)
+    named = title(kind.model, found, reader) if found is not None else str(kind.name)
+    words = VALUE_TITLES.get(row.item) if kind.model is WorksheetStep else None
+    label = str(words) if words else fact_label(kind.model, row.item)
+    return f"{label}{SEPARATOR}{named}" if row.item else named
+
+
+def _message(row: Any, reader: Reader) -> str:
+    query = reader.find(ProductQuery, row.query_id)
+    if query is None:
+        return _("Message in a query")
+    return _("Message in the query on %(item)s") % {"item": _fact(query, reader)}
+
+
 TITLES: dict[str, TitleMaker] = {
     **OF_THE_STOCK,
     "dosing.allocationcommitment": lambda row, reader: _("Hash of the allocation list"),
@@ -68,6 +86,11 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.levelopening": lambda row, reader: _("Opening of dose level %(level)s") % {"level": row.level},
     "dosing.levelpatient": lambda row, reader: _("Dose level %(level)s") % {"level": row.level},
     "dosing.preparation": _preparation,
+    "dosing.productmark": lambda row, reader: (
+        _("Source verification of %(what)s") % {"what": _fact(row, reader)}
+    ),
+    "dosing.productquery": lambda row, reader: _("Query on %(item)s") % {"item": _fact(row, reader)},
+    "dosing.productquerymessage": _message,
     "dosing.productdeviation": partial(deviation_words, ProductDeviation),
     "dosing.recipientsopening": lambda row, reader: _("Opening of the recipients of a lot"),
     "dosing.stopoverride": lambda row, reader: _("Hard stop overridden"),

@@ -10,6 +10,7 @@ from dosing.exceptional import exceptional_views
 from dosing.infusions import bedside_views as views
 from dosing.levels import level_views
 from dosing.masked import views as masked_views
+from dosing.product_queries import views as query_views
 from dosing.products import deviation_views, product_views
 from dosing.stock import chain_views, label_views, stock_views
 from dosing.unblinding import instruction_views
@@ -18,6 +19,8 @@ from dosing.worksheet import views as worksheet_views
 
 INFUSION = "patients/<str:code>/infusions/<number:number>/"
 EXCEPTIONAL = f"{INFUSION}exceptional-use/<number:lot>/"
+QUERY = "product-queries/<number:number>/"
+FACT = "patients/<str:code>/product-facts/<str:target>/<number:key>/<str:item>/"
 DEVIATION = "patients/<str:code>/product-deviations/<number:number>/"
 
 STOCK = "stock/"
@@ -73,6 +76,17 @@ urlpatterns = [
     path(f"{EXCEPTIONAL}evaluation/", exceptional_views.evaluation, name="exceptional-evaluation"),
     path(f"{EXCEPTIONAL}decision/", exceptional_views.decision, name="exceptional-decision"),
     path(f"{EXCEPTIONAL}notice/", exceptional_views.notice, name="exceptional-notice"),
+    path("product-queries/", query_views.queries, name="product-queries"),
+    path("product-queries/close/", query_views.close_many, name="product-queries-close"),
+    path("product-queries/ask/<str:target>/", query_views.ask, name="product-queries-ask"),
+    path(QUERY, query_views.query, name="product-query"),
+    path(f"{QUERY}answer/", query_views.answer, name="product-query-answer"),
+    path(f"{QUERY}close/", query_views.close, name="product-query-close"),
+    path(f"{QUERY}reopen/", query_views.reopen, name="product-query-reopen"),
+    path(FACT, query_views.fact, name="product-fact"),
+    path(f"{FACT}withdraw/", query_views.withdraw, name="product-fact-withdraw"),
+    path("product-verification/", query_views.verification, name="product-verification"),
+    path("patients/<str:code>/product-verification/", query_views.verify, name="product-verify"),
     path("product-deviations/", deviation_views.listing, name="product-deviations"),
     path("patients/<str:code>/product-deviations/new/", deviation_views.new, name="product-deviation-new"),
     path(DEVIATION, deviation_views.deviation, name="product-deviation"),

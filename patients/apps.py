@@ -12,10 +12,11 @@ class PatientsConfig(AppConfig):
         from audit.stored_text import register
         from audit.trail_reading import row_titles
         from patients import signals
-        from patients.casebook import fact_kinds, facts
+        from patients.casebook import fact_kinds, facts, signed_parts
         from patients.casebook import row_titles as titles
         from patients.entry import dependent_checks, drafts, held_files
         from patients.entry.form_page.page_drafts import PageDraft
+        from patients.samples import signed
         from patients.system_texts import TEXTS
         from trials import typed_input
 
@@ -23,6 +24,7 @@ class PatientsConfig(AppConfig):
         register(TEXTS)
         row_titles.register(titles.TITLES, titles.NEEDS)
         facts.register(*fact_kinds.KINDS)
+        signed_parts.providers.append(signed.signed_samples)
         signals.facts_changed.connect(dependent_checks.judge_announced, dispatch_uid="dependent_checks")
         verification.register(held_files.findings)
         text_copies.register(

@@ -31,6 +31,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 IN_OPEN_TRIAL = {
     Permission.SEE_TREATMENT: Permission.SEE_TRIAL,
     Permission.CLASSIFY_PRODUCT: Permission.ASSESS_EVENT,
+    Permission.ASK_PRODUCT: Permission.RAISE_QUERY,
+    Permission.VERIFY_PRODUCT: Permission.VERIFY,
 }
 OFFERED = SAFE | {"POST"}
 DELEGATION = CompiledQuery(
@@ -67,7 +69,8 @@ class Access:
         """Return True if the role has the permission, and the task that opens it is delegated (SIG-05).
 
         After a planned unblinding the roles that the protocol named know the treatment. In an open trial every role
-        sees the treatment, and who classifies deviations classifies those of the product.
+        sees the treatment, who classifies deviations classifies those of the product, and who raises queries and
+        verifies does so on the product.
         """
         if permission == Permission.SEE_TREATMENT and self.role.code in (self.trial.opened_to or ()):
             return True

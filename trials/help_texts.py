@@ -224,8 +224,17 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
     (
         ("patients:queries patients:query patients:fact patients:facts-ask patients:queries-close "
         "patients:query-answer patients:query-close patients:query-reopen patients:forms-ask patients:form-"
-        "query patients:log-query"),
+        "query patients:log-query dosing:product-queries dosing:product-query dosing:product-fact "
+        "dosing:product-queries-ask dosing:product-queries-close dosing:product-query-answer "
+        "dosing:product-query-close dosing:product-query-reopen"),
         _ASKING,
+    ),
+    (
+        "dosing:product-verification dosing:product-verify",
+        _(
+            "What the laboratory recorded of products, preparations, bags and masked results is compared with its "
+            "source here, fact by fact. Blinded people see neither these marks nor the queries on the product."
+        ),
     ),
     (
         ("patients:protocol patients:protocol-difference patients:protocol-move patients:protocol-approve "
@@ -275,6 +284,14 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
             "What the protocol asks for by visit, what was collected, and each step of each tube. Nothing is "
             "erased: a wrong step is reversed with a reason. Tubes of a patient who withdrew consent for samples "
             "are only destroyed."
+        ),
+    ),
+    (
+        ("patients:storage-excursions patients:storage-excursion patients:storage-excursion-new "
+        "patients:storage-excursion-evaluate"),
+        _(
+            "A freezer failed, or a room was too warm: say where, from when to when, and how warm or cold it got. The "
+            "tubes that were there are listed; somebody evaluates once whether they may be used."
         ),
     ),
     (

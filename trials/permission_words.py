@@ -21,6 +21,8 @@ WORDS: dict[P, Promise] = {
     P.RECORD_INFUSION: _("record infusions"),
     P.PREPARE_PRODUCT: _("record the product"),
     P.CLASSIFY_PRODUCT: _("classify deviations of the product"),
+    P.ASK_PRODUCT: _("raise and close queries on the product"),
+    P.VERIFY_PRODUCT: _("verify the product against its source"),
     P.SEE_TREATMENT: _("know the treatment"),
     P.SEE_CLOSED_REPORT: _("read the closed report, with figures of each arm"),
     P.UPLOAD_ALLOCATION: _("upload a sealed allocation list"),

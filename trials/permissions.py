@@ -19,6 +19,8 @@ class Permission(StrEnum):
     RECORD_INFUSION = "record_infusion"
     PREPARE_PRODUCT = "prepare_product"
     CLASSIFY_PRODUCT = "classify_product"
+    ASK_PRODUCT = "ask_product"
+    VERIFY_PRODUCT = "verify_product"
     SEE_TREATMENT = "see_treatment"
     SEE_CLOSED_REPORT = "see_closed_report"
     UPLOAD_ALLOCATION = "upload_allocation"

@@ -109,7 +109,17 @@ class UnblindedMonitor(Role):
     description = _(
         "Compares the product and the allocation with their source; asks nothing about clinical data."
     )
-    permissions = frozenset({P.SEE_TRIAL, P.SEE_TREATMENT, P.SEE_TRAIL, P.SEE_PEOPLE, P.REPORT_EXPOSURE})
+    permissions = frozenset(
+        {
+            P.SEE_TRIAL,
+            P.SEE_TREATMENT,
+            P.ASK_PRODUCT,
+            P.VERIFY_PRODUCT,
+            P.SEE_TRAIL,
+            P.SEE_PEOPLE,
+            P.REPORT_EXPOSURE,
+        }
+    )
 
 
 class DataManager(Role):

@@ -1,6 +1,6 @@
 """What is recorded of an infusion at the bedside, read once: steps, observations, checklists, decisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,29 @@ def ledger_of(row: Infusion) -> Ledger:
         course=course_of(map(as_course_step, steps)),
         died=death.moment.latest if death else None,
     )
+
+
+def ledgers_of(
+    patient: Patient, infusions: Iterable[Infusion], every: Mapping[Any, Mapping[int, list[Any]]]
+) -> dict[int, Ledger]:
+    """Return by infusion what is recorded, of rows that were read. One query at most, for a death."""
+    death, found = death_of(patient), {}
+    for row in infusions:
+        row.patient = patient
+        kept = {
+            model: [each for each in rows[row.pk] if not each.struck_out] for model, rows in every.items()
+        }
+        found[row.pk] = Ledger(
+            infusion=row,
+            plan=patient.protocol.rules.bedside,
+            steps=kept[InfusionStep],
+            observations=kept[BedsideObservation],
+            checks=kept[InfusionEventCheck],
+            settled=frozenset(gap.gap for gap in kept[BedsideGap]),
+            course=course_of(map(as_course_step, kept[InfusionStep])),
+            died=death.moment.latest if death else None,
+        )
+    return found
 
 
 def _rows(model: type[BedsideRow], row: Infusion) -> list[Any]:

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from dosing.bedside import deciding, observing, steps
 from dosing.bedside.tablet_clock import Tap, tap_of
-from dosing.fields import MeasureField
 from dosing.models import BedsideObservation, Infusion, InfusionEventCheck, InfusionStep, StopDecision
 from protocol.values.moments import parse_minute
 from protocol.values.refusals import ValueRefused
+from trials.measure_fields import MeasureField
 from trials.reader import shown_sentence
 
 OBSERVED, ANSWER, NOTE = "o-", "e-", "n-"

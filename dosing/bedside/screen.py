@@ -215,7 +215,7 @@ def _values(row: BedsideObservation | None, ledger: Ledger) -> dict[str, Any]:
     shown = []
     for item in ledger.plan.items:
         value = row.values.get(item.name)
-        words = _words(value, item, language) if value is not None else ""
+        words = shown_value(value, item, language) if value is not None else ""
         label = item.label.in_language(language)
         shown.append((label, words, "draft" if value is not None and flag(value, item) else ""))
     return {
@@ -227,7 +227,7 @@ def _values(row: BedsideObservation | None, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _words(value: Any, item: Item, language: str) -> str:
+def shown_value(value: Any, item: Item, language: str) -> str:
     """Return a value without its unit, which stands in the head of the table."""
     if item.is_numeric and not is_missing(value):
         return own_number(value, item, language)

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from dosing.fields import MeasureField
 from dosing.infusions import administration
 from dosing.infusions.course import planned_volume
 from dosing.infusions.weights import last_weight
@@ -20,6 +19,7 @@ from dosing.versioned_forms import LineField, RowForm, YesNoField
 from dosing.worksheet.dispensed import asks_kit
 from patients.participation.answer_layout import answer, boxes, section
 from trials.date_fields import MomentField
+from trials.measure_fields import MeasureField
 from trials.reader import shown_moment, shown_number
 
 State = Infusion.State

@@ -15,6 +15,8 @@ from accounts.models import User
 from dosing.masked.forms import ResultsForm
 from dosing.masked.results import MaskedForm, masked_codes, masked_form
 from dosing.models import MaskedResult
+from dosing.product_queries.kinds import Target
+from dosing.product_queries.log import product_links
 from patients.casebook.casebook import has_form
 from patients.casebook.form_content import form_title, line
 from patients.entry.form_page.page_drafts import PageDraft, finished
@@ -80,7 +82,7 @@ def results(request: TrialRequest, code: str, visit: str, form: str) -> HttpResp
     masked, obstacle = _masked_at(request, patient, visit, form)
     status = 422 if request.method == "POST" else 200
     if masked is None or not request.access.may(P.PREPARE_PRODUCT):
-        context = {"patient": patient, "visit_key": visit, "obstacle": obstacle, **_context(masked)}
+        context = {"patient": patient, "visit_key": visit, "obstacle": obstacle, **_context(request, masked)}
         return render(request, "dosing/masked_result.html", context, status=status)
     typed = PageDraft(request, patient)
     filled = ResultsForm(typed.sent, masked=masked)
@@ -92,7 +94,7 @@ def results(request: TrialRequest, code: str, visit: str, form: str) -> HttpResp
             return finished(typed, _address(request, masked.record))
         typed.keep(filled)
     typed.show(filled)
-    context = {"patient": patient, "visit_key": visit, "form": filled, **_context(masked)}
+    context = {"patient": patient, "visit_key": visit, "form": filled, **_context(request, masked)}
     return render(request, "dosing/masked_result.html", context, status=status)
 
 
@@ -115,12 +117,18 @@ def _masked_at(
     return masked, "" if masked else _("The protocol masks no result of this form.")
 
 
-def _context(masked: MaskedForm | None) -> dict[str, Any]:
+def _context(request: TrialRequest, masked: MaskedForm | None) -> dict[str, Any]:
     if masked is None:
         return {}
     language = reader_language()
-    lines = [line(item, masked.value(item), language) for item in masked.form.masked_items]
+    keys = {item: row.pk for item, row in masked.rows.items()}
+    links = product_links(request.access, Target.MASKED_RESULT, keys.values())
+    lines = [(item, line(item, masked.value(item), language)) for item in masked.form.masked_items]
     return {
         "sample": masked.form.title.in_language(language),
-        "facts": [(each.label, each.words) for each in lines if each.words],
+        "facts": [
+            (each.label, each.words, links.get(keys.get(item.name, 0), {}).get("value"))
+            for item, each in lines
+            if each.words
+        ],
     }

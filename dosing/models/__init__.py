@@ -20,6 +20,7 @@ from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
 from dosing.models.lots import Lot, LotDecision, LotResult
 from dosing.models.masked import MaskedResult
+from dosing.models.product_queries import ProductMark, ProductQuery, ProductQueryMessage, ProductTarget
 from dosing.models.products import Preparation, ProductDeviation
 from dosing.models.treatments import SlotQuerySet, TreatmentQuerySet
 from dosing.models.unblinding import PlannedUnblinding, Unblinding
@@ -59,6 +60,10 @@ __all__ = [
     "PlannedUnblinding",
     "Preparation",
     "ProductDeviation",
+    "ProductMark",
+    "ProductQuery",
+    "ProductQueryMessage",
+    "ProductTarget",
     "RecipientsOpening",
     "SlotQuerySet",
     "StopDecision",

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from audit.trail import Trail
+from audit.trail import FactMarks, Trail
 from dosing.models.donors import ChainRow
 from dosing.models.infusions import Infusion
 from dosing.models.lots import Lot
@@ -15,6 +15,9 @@ from dosing.models.treatments import SlotQuerySet
 from dosing.stock import ledger
 from patients.models import Patient
 from trials.models import Trial
+
+# The facts of a movement that queries and marks name.
+MOVEMENT_FACTS = ("kind", "bag", "lot", "donor", "volume_ul", "at", "place", "carrier", "logger", "note")
 
 
 class Bag(ChainRow):
@@ -134,7 +137,16 @@ class BagMovement(ChainRow):
     )
 
     objects = SlotQuerySet.as_manager()
-    history = Trail(patient="patient_id", trial="trial_id", see="see_treatment", final=True)
+    history = Trail(
+        patient="patient_id",
+        trial="trial_id",
+        see="see_treatment",
+        final=True,
+        # A movement never changes: only its reversal undoes what was compared with its source.
+        fact_marks=FactMarks(
+            "dosing.ProductMark", "bag_movement", dict.fromkeys(MOVEMENT_FACTS, ("reversed_by",))
+        ),
+    )
 
     class Meta:
         verbose_name = _("Movement of a bag")

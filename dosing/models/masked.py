@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.restricted_reads import RestrictedRow
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from dosing.models.treatments import TreatmentQuerySet
 from patients.models import Patient, Visit
 
@@ -40,6 +40,9 @@ class MaskedResult(RestrictedRow):
         patient="patient_id",
         trial="patient__trial_id",
         see="see_treatment",
+        fact_marks=FactMarks(
+            "dosing.ProductMark", "masked_result", facts_of_columns(value=("value", "missing"))
+        ),
         locks=Locks(parents=("visit", "patient", "patient__trial")),
     )
 

@@ -9,11 +9,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.restricted_reads import RestrictedRow
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from dosing.models.infusions import Infusion
 from dosing.models.treatments import TreatmentQuerySet
 from patients.models import DeviationQuerySet, DeviationRow, Patient
 from patients.models.deviations import UNDER_PATIENT_LOCK
+
+# The facts of a product that queries and marks name, and the columns of each.
+PRODUCT_FACTS = facts_of_columns(
+    "donor_code", "donor_deviation_reason", "lot", "bag", "viable_cells", "viability_percent", "thawed",
+    "dose_finding", "dose_deviation_reason", dose_basis=("dose_basis", "dose_measure"),
+)  # fmt: skip
 
 
 class Preparation(RestrictedRow):
@@ -66,6 +72,7 @@ class Preparation(RestrictedRow):
         patient="patient_id",
         trial="patient__trial_id",
         see="see_treatment",
+        fact_marks=FactMarks("dosing.ProductMark", "preparation", PRODUCT_FACTS),
         locks=Locks(parents=("patient", "patient__trial")),
     )
 

@@ -14,13 +14,24 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.restricted_reads import RestrictedRow
 from audit.stored_text import StoredTextField
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail
 from dosing.models.bags import Bag
 from dosing.models.infusions import Infusion
 from dosing.models.treatments import TreatmentQuerySet
+from dosing.worksheet.plan import VALUES
 from patients.models import OfPatient, Patient
 
 LOCKS = Locks(parents=("patient", "patient__trial"))
+# The facts of a step that queries and marks name: its moment, what was scanned or signed, and the values of
+# `dosing.worksheet.plan`.
+STEP_FACTS = tuple(
+    dict.fromkeys(
+        [
+            *("at", "source", "subject", "bag", "lot", "bags", "kit", "second_identifier", "dose_reason"),
+            *(value.name for values in VALUES.values() for value in values),
+        ]
+    )
+)
 SIGNED_OF_STEP = ("infusion_id", "kind", "bag_id", "at", "values")
 SIGNED_OF_CHECK = ("infusion_id", "kit", "second_identifier", "checked_at", "checked_by_id")
 SIGNED_OF_LATE = ("infusion_id", "reason", "recorded_at", "recorded_by_id")
@@ -90,6 +101,10 @@ class WorksheetStep(KeptRow, RestrictedRow):
         see="see_treatment",
         final=True,
         signed_content=SIGNED_OF_STEP,
+        # A step never changes: only striking it out undoes what was compared with its source.
+        fact_marks=FactMarks(
+            "dosing.ProductMark", "worksheet_step", dict.fromkeys(STEP_FACTS, ("struck_out_reason",))
+        ),
         locks=LOCKS,
     )
 

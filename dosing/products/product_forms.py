@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dosing.dose import MILLION
-from dosing.fields import MeasureField
 from dosing.labels import millions
 from dosing.models import Bag, Infusion, Preparation
 from dosing.products import preparing as preparing
@@ -19,6 +18,7 @@ from dosing.versioned_forms import LineField, RowForm
 from patients.participation.answer_layout import answer, section
 from protocol.document.design import Arm
 from trials.date_fields import MomentField
+from trials.measure_fields import MeasureField
 from trials.reader import shown_moment, shown_number
 
 LIVE_DOSE = "{% include 'dosing/_live_dose.html' %}"

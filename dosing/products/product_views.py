@@ -5,12 +5,16 @@ from django.shortcuts import render
 
 from dosing.allocation.slots import arm_of
 from dosing.infusions.bedside_views import infusion_address, infusion_of, product_card, row_page
-from dosing.models import Infusion
+from dosing.labels import product_lines_of
+from dosing.models import Infusion, Preparation
+from dosing.product_queries.kinds import Target
+from dosing.product_queries.log import product_links
 from dosing.products.product_forms import PreparationForm, typed_dose
 from dosing.products.product_limits import product_lines
 from dosing.worksheet.dispensed import asks_kit, is_dispensed
 from dosing.worksheet.screen import shown_line
 from patients.entry.form_page.page_drafts import PageDraft
+from patients.views.fact_links import FactLink
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -41,6 +45,8 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
     if context["may_change"] and not context["editing"]:
         context["editing"] = PageDraft(request, row.patient).stored() is not None
     context["may_prepare"] = may_prepare
+    if context["product"] is not None and not context["editing"]:
+        context["product_lines"] = _asked_lines(request, context["product"])
     if request.method != "POST" and not context["editing"]:
         return render(
             request, "dosing/preparation.html", {"infusion": row, "patient": row.patient, **context}
@@ -53,6 +59,12 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
         done=infusion_address(row, "dosing:preparation"),
         context_of=lambda _row: {**context, "editing": True},
     )
+
+
+def _asked_lines(request: TrialRequest, product: Preparation) -> list[tuple[str, object, FactLink | None]]:
+    """Return label, text and bubble of each fact of the product."""
+    links = product_links(request.access, Target.PREPARATION, [product.pk]).get(product.pk, {})
+    return [(label, value, links.get(name)) for name, label, value in product_lines_of(product)]
 
 
 @trial_page(see=None, change=P.PREPARE_PRODUCT)

@@ -21,6 +21,8 @@ from dosing.models import (
     LotCertificate,
     LotDecision,
 )  # fmt: skip
+from dosing.product_queries.kinds import Target
+from dosing.product_queries.log import product_links
 from dosing.stock import donor_forms, ledger, stock_forms
 from dosing.stock.balance import recipients_of
 from dosing.stock.moving import read_bags
@@ -64,9 +66,12 @@ def bag(request: TrialRequest, number: int) -> HttpResponse:
     standing = ledger.in_force(held.movements)
     last = standing[-1].target if standing else ledger.Account.SUPPLIER
     rest = held.rest
+    links = product_links(
+        request.access, Target.BAG_MOVEMENT, [each.pk for each in held.rows if each.patient_id]
+    )
     context = {
         "bag": held.bag,
-        "rows": held.rows,
+        "rows": [(each, links.get(each.pk, {})) for each in held.rows],
         "zone": request.trial.zone,
         "place": place_words(held.bag, rest[0] if rest else last, held.place),
         "rest": f"{rest[1] / 1000:g}" if rest else "",

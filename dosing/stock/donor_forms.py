@@ -7,12 +7,12 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dosing.fields import MeasureField
 from dosing.models import Donation, Donor, DonorDecision
 from dosing.stock import chain, donor_decisions
 from dosing.stock.stock_forms import CHOOSE, StockForm
 from dosing.versioned_forms import LineField
 from trials.date_fields import DayField
+from trials.measure_fields import MeasureField
 from trials.reader import reader_language
 
 SCHEMES = [

@@ -17,6 +17,7 @@ from dosing.models import Bag, BagMovement, Infusion, Lot
 from dosing.stock import ledger
 from dosing.stock.ledger import Account, MovementKind
 from dosing.stock.words import movement_words, place_words
+from patients.samples.temperatures import temperature_errors
 
 
 @dataclass
@@ -171,11 +172,7 @@ def record_excursion(
 
     Raises ValidationError without a temperature and a duration.
     """
-    errors: dict[str, str] = {}
-    if highest_c is None:
-        errors["highest_c"] = _("Enter the highest temperature.")
-    elif lowest_c is not None and lowest_c > highest_c:
-        errors["lowest_c"] = _("The lowest temperature is above the highest.")
+    errors = temperature_errors(lowest_c, highest_c)
     if minutes is None or minutes <= 0:
         errors["minutes"] = _("Enter how many minutes it lasted.")
     if not note.strip():

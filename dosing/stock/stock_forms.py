@@ -9,7 +9,6 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from dosing.fields import MeasureField
 from dosing.models import BagMovement, CellBank, LotDecision
 from dosing.products.hand_over import hand_over
 from dosing.stock import certificates, chain, moving, receiving, release, use
@@ -17,6 +16,7 @@ from dosing.stock.ledger import Account
 from dosing.versioned_forms import LineField
 from patients.participation.forms import StepForm
 from trials.date_fields import DayField, MomentField
+from trials.measure_fields import MeasureField
 from trials.reader import reader_language
 
 MICROLITRES = 1000

@@ -22,7 +22,7 @@ from dosing.stock.stock_forms import LotForm, StockForm
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient
 from trials.access import TrialRequest, trial_page
-from trials.listing import Listing
+from trials.listing import Listing, Selection
 from trials.permissions import Permission as P
 
 
@@ -75,6 +75,11 @@ def _stock(request: TrialRequest) -> HttpResponseBase:
 def movements(request: TrialRequest) -> HttpResponseBase:
     """List every movement of every bag: the accountability log, on paper and as CSV (CEL-08)."""
     rows = BagMovement.objects.visible_to(request.user).filter(trial=request.trial)
+    asking = Selection(
+        url=reverse("dosing:product-queries-ask", args=[request.trial.slug, "bag_movement"]),
+        label=gettext_lazy("Raise queries"),
+        allowed=lambda row: row.patient_id is not None,
+    )
     page = Listing(
         request,
         queryset=rows.select_related("bag", "lot", "patient", "infusion", "recorded_by"),
@@ -82,6 +87,7 @@ def movements(request: TrialRequest) -> HttpResponseBase:
         sort="-written",
         filterset=MovementFilter(request.GET, queryset=rows),
         row_url=lambda row: reverse("dosing:bag", args=[request.trial.slug, row.bag_id]),
+        selection=asking if request.access.may(P.ASK_PRODUCT) else None,
         name="accountability-log",
         empty=gettext_lazy("No bag was moved yet."),
     )

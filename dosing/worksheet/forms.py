@@ -9,7 +9,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from dosing.fields import MeasureField
 from dosing.models import Infusion
 from dosing.versioned_forms import LineField, YesNoField
 from dosing.worksheet import bench
@@ -21,6 +20,7 @@ from dosing.worksheet.second_person import sign_step
 from dosing.worksheet.step_values import When
 from trials.date_fields import MomentField
 from trials.forms import VerbForm
+from trials.measure_fields import MeasureField
 
 LABELS: Mapping[str, str | Promise] = {
     "washed": _("Washed"),

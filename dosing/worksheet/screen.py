@@ -1,7 +1,7 @@
 """The worksheet as the page and the paper show it: its steps, the calculation written out, and what stops it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -64,7 +64,10 @@ VALUE_TITLES: Mapping[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class ShownStep:
-    """A step as a row: who, when, values, and what came later. row: None while it is not recorded."""
+    """A step as a row: who, when, values, and what came later. row: None while it is not recorded.
+
+    links: the bubbles of its queries by fact, on the page.
+    """
 
     number: int
     title: str
@@ -74,6 +77,13 @@ class ShownStep:
     entered_late: str = ""
     signature: Signature | None = None
     is_next: bool = False
+    links: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[tuple[str, str, Any]]:
+        """Return label, text and bubble of each value."""
+        lines = shown_values(self.row) if self.row else []
+        return [(label, text, self.links.get(name)) for name, label, text in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +184,13 @@ def value_title(name: str) -> str:
     return str(VALUE_TITLES.get(name, name.replace("_", " ")))
 
 
+def shown_values(row: WorksheetStep) -> list[tuple[str, str, str]]:
+    """Return the values of a step as (name, label, text), without empty ones."""
+    return [(name, value_title(name), _value(name, value)) for name, value in row.values.items() if value]
+
+
 def _values(row: WorksheetStep) -> tuple[tuple[str, str], ...]:
-    return tuple((value_title(name), _value(name, value)) for name, value in row.values.items() if value)
+    return tuple((label, text) for _name, label, text in shown_values(row))
 
 
 def _value(name: str, value: Any) -> str:

@@ -1,5 +1,6 @@
 """Pages of the worksheet, of the kit at the bedside, and of an override."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from audit.models import Signature
 from dosing.infusions.bedside_views import infusion_address, infusion_of
 from dosing.models import Infusion, KitCheck, LateInfusion, StopOverride
+from dosing.product_queries.kinds import Target
+from dosing.product_queries.log import product_links
 from dosing.worksheet.forms import (
     KitForm,
     OverrideForm,
@@ -28,7 +31,7 @@ from dosing.worksheet.forms import (
 from dosing.worksheet.give_before import newest_times
 from dosing.worksheet.overriding import WORDS, allowed
 from dosing.worksheet.plan import last
-from dosing.worksheet.screen import worksheet_context
+from dosing.worksheet.screen import ShownStep, worksheet_context
 from dosing.worksheet.second_person import preparers
 from dosing.worksheet.sheet import BenchSheet, read_sheet
 from trials.access import TrialRequest, trial_page
@@ -62,9 +65,17 @@ def worksheet(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "is_preparer": request.user.pk in preparers(sheet),
         "sent": sent,
         **{f"{name}_form": form for name, form in forms.items()},
-        **worksheet_context(sheet),
+        **(shown := worksheet_context(sheet)),
+        "steps": _with_links(request, shown["steps"]),
     }
     return render(request, "dosing/worksheet.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _with_links(request: TrialRequest, steps: list[ShownStep]) -> list[ShownStep]:
+    """Return the steps with the bubbles of their queries."""
+    keys = [step.row.pk for step in steps if step.row]
+    links = product_links(request.access, Target.WORKSHEET_STEP, keys)
+    return [replace(step, links=links.get(step.row.pk, {})) if step.row else step for step in steps]
 
 
 def _forms_of(request: TrialRequest, sheet: BenchSheet) -> Forms:

@@ -96,6 +96,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "queries": _("Queries on entries outside forms"),
     "deviations": _("Protocol deviations"),
     "contacts": _("Contacts"),
+    "samples": _("Samples"),
     "signatures": _("Signatures"),
     "nothing_signed": _("Nothing was signed."),
     "name": _("Printed name"),

@@ -1,7 +1,7 @@
 """The casebook of one patient for paper: records, queries, signatures and all changes (P11-02)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from django.utils.translation import pgettext
 from audit.trail_reading.change_labels import column_changes
 from audit.trail_reading.row_titles import title_of_target
 from audit.trail_reading.sources import hidden_signatures
+from dosing.bedside.recorded import tables_of
 from dosing.labels import dose_amount, infusion_facts, product_facts
 from dosing.models import Infusion, Preparation
 from exports.paper import original_entries
@@ -30,6 +31,7 @@ from exports.paper.captured import (
 from exports.paper.contacts import contact_parts
 from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
+from exports.paper.samples import sample_parts
 from exports.paper.trail import trail_part
 from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.facts import facts_asked
@@ -69,6 +71,7 @@ class PatientPaper:
             "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
             "queries": self._queries_on_facts(),
+            "samples": sample_parts(self.patient, self.audience, self._past),
             "contacts": contact_parts(self.patient, self.audience, self._past),
             "deviations": deviation_parts(self.patient, self.audience, self._past),
             "signatures": [part for _signature, part in self.signatures],
@@ -308,6 +311,7 @@ class PatientPaper:
         """Return the infusions by visit."""
         products = self._products()
         changed = self._past(Infusion)
+        bedside = tables_of(self.patient, self.infusions)
         found: dict[int | None, list[Part]] = {}
         for row in self.infusions:
             row.patient = self.patient
@@ -318,6 +322,7 @@ class PatientPaper:
                     "state": str(row.get_state_display()),
                     "product": products.get(row.pk, {"facts": [], "past": []}),
                     **_with_changes(facts, changed.get(row.pk, [])),
+                    "bedside": [asdict(table) for table in bedside[row.pk]],
                     "signatures": self._signed(row),
                 }
             )

@@ -17,6 +17,9 @@ from dosing.models import (
     LotCertificate,
     LotDecision,
     LotResult,
+    ProductMark,
+    ProductQuery,
+    ProductQueryMessage,
     RecipientsOpening,
     StopOverride,
     TreatmentInstruction,
@@ -224,6 +227,39 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("opened_by", "Opened by", "opened_by__full_name", free_text=True),
         col("opened_at", "Opened at (UTC)"),
     ),
+    "product_queries": (
+        PATIENT,
+        col("query", "Number of the product query", "id"),
+        col("about", "Kind of row it is about", "target"),
+        col("about_row", "Key of the row", "target_id"),
+        col("item", "Fact of the row"),
+        col("status", "Status", "state"),
+        col("raised_by", "Raised by", "origin"),
+        col("raised_by_person", "Person who raised it", "opened_by__full_name", free_text=True),
+        col("question", "Question", "text", free_text=True),
+        col("opened_at", "Opened at (UTC)"),
+        col("closed_at", "Closed at (UTC)"),
+        col("closed_because", "Closed because", free_text=True),
+    ),
+    "product_query_messages": (
+        col("patient", "Subject code", "query__patient__code"),
+        col("query", "Number of the product query", "query_id"),
+        col("at", "Said at (UTC)"),
+        col("said_by", "Author", "author__full_name", free_text=True),
+        col("role", "Role at that time", "author_role"),
+        col("text", "Message", free_text=True),
+    ),
+    "product_marks": (
+        PATIENT,
+        col("about", "Kind of row it is on", "target"),
+        col("about_row", "Key of the row", "target_id"),
+        col("item", "Fact of the row"),
+        col("mark", "Mark", "kind"),
+        col("marked_by", "Marked by", "by__full_name", free_text=True),
+        col("role", "Role at that time"),
+        col("marked_at", "Marked at (UTC)", "at"),
+        col("undone_at", "Undone at (UTC)"),
+    ),
     "stop_overrides": (
         PATIENT,
         INFUSION,
@@ -251,6 +287,9 @@ TITLES = {
     "worksheet_values": gettext_noop("Values of the preparations"),
     "instructions": gettext_noop("Instructions for treatment"),
     "recipient_openings": gettext_noop("Openings of the recipients of a lot"),
+    "product_queries": gettext_noop("Queries on the product"),
+    "product_query_messages": gettext_noop("Messages of the queries on the product"),
+    "product_marks": gettext_noop("Source verification of the product"),
     "stop_overrides": gettext_noop("Hard stops that were overridden"),
 }
 
@@ -282,6 +321,13 @@ def querysets(trial: Trial) -> dict[str, QuerySet[Any]]:
             "patient__number", "number"
         ),
         "recipient_openings": RecipientsOpening.objects.filter(trial=trial).order_by("pk"),
+        "product_queries": ProductQuery.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "pk"
+        ),
+        "product_query_messages": ProductQueryMessage.objects.filter(query__patient__trial=trial).order_by(
+            "query__patient__number", "query_id", "pk"
+        ),
+        "product_marks": ProductMark.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
         "stop_overrides": StopOverride.objects.filter(patient__trial=trial).order_by(
             "patient__number", "infusion__number", "pk"
         ),

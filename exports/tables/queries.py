@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce, JSONObject
 
 from dosing.models import Infusion
 from patients.casebook.facts import KINDS
-from patients.models import ContactAttempt, Query
+from patients.models import ContactAttempt, Query, Sample
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -15,6 +15,7 @@ NUMBERED = {
     Query.Target.ADVERSE_EVENT: AdverseEvent,
     Query.Target.INFUSION: Infusion,
     Query.Target.CONTACT: ContactAttempt,
+    Query.Target.SAMPLE: Sample,
 }
 
 

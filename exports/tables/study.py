@@ -23,6 +23,7 @@ from patients.models import (
     Sample,
     SampleMovement,
     Shipment,
+    StorageExcursion,
     Visit,
 )
 from trials.models import Trial
@@ -51,6 +52,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
             "patient__number", "pk"
         ),
         "shipments": Shipment.objects.filter(trial=trial).order_by("number"),
+        "storage_excursions": StorageExcursion.objects.filter(trial=trial).order_by("number"),
         "prescreening": PrescreeningRow.objects.filter(trial=trial).order_by("number"),
         "unblindings": Unblinding.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
         "queries": queries_with_rows(trial).order_by("patient__number", "pk"),

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients.casebook.facts import FactKind, Words, patient_of_row
-from patients.models import Consent, ContactAttempt, EligibilityDecision, Patient, Query
-from trials.reader import reader_language, shown_day
+from patients.models import Consent, ContactAttempt, EligibilityDecision, Patient, Query, Sample
+from trials.reader import reader_language, shown_day, shown_moment
 
 Facts = Mapping[str, Words]
 
@@ -82,6 +82,23 @@ def _of_contact(row: ContactAttempt) -> Facts:
     }
 
 
+def _of_sample(row: Sample) -> Facts:
+    return {
+        "collected": (_("Collected"), shown_moment(row.collected) if row.collected else ""),
+        "collected_by": (_("Collected by"), row.collected_by),
+        "note": (_("Note"), row.note),
+        "not_collected_reason": (_("Not collected because"), row.not_collected_reason),
+    }
+
+
+def _sample_page(row: Sample) -> str:
+    return reverse("patients:sample", args=[row.patient.trial.slug, row.patient.code, row.number])
+
+
+def _sample_struck_out(row: Sample) -> str:
+    return _("This sample was entered in error and struck out.") if row.struck_out else ""
+
+
 def _contact_struck_out(row: ContactAttempt) -> str:
     return _("This attempt was entered in error and struck out.") if row.struck_out else ""
 
@@ -130,5 +147,16 @@ KINDS = (
         day=lambda row: row.tried_on.isoformat(),
         day_column="tried_on",
         obstacle=_contact_struck_out,
+    ),
+    FactKind(
+        target=Query.Target.SAMPLE,
+        model=Sample,
+        title=lambda row: f"{row.code} ({row.visit.key})",
+        facts=_of_sample,
+        page=_sample_page,
+        obstacle=_sample_struck_out,
+        joins=("visit",),
+        day=lambda row: row.collected,
+        day_column="collected",
     ),
 )

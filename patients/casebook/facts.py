@@ -1,12 +1,13 @@
 """The facts that a query may be about besides the items of forms: events, infusions, consents, decisions, the end.
 
-Each room registers its kinds of rows when it starts (`register`). A kind names only facts that every reader of queries
-may know: nothing of the product.
+Each room registers its kinds of rows when it starts. A kind of `KINDS` names only facts that every reader of queries
+may know; kinds of the product are in `RESTRICTED`, with queries and marks of their own, behind the right to know the
+treatment.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
 from functools import cached_property
@@ -21,7 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from audit.trail import trail_of
-from patients.models import Patient, Query
+from patients.models import Mark, MarkRow, Patient, Query, QueryRow
 from patients.participation.lifecycle import refuse_when_locked
 from trials.models import ProtocolVersion
 
@@ -55,7 +56,8 @@ class FactKind:
     the row is never verified or reviewed, though queries can be raised. groups: further groups of the verification plan
     that rows of this kind may belong to; group: returns those of a row. joins: further relations that facts read.
     raw: returns what is stored of a fact. day: returns the day of the row as it is stored, an ISO text, from its column
-    `day_column`.
+    `day_column`. only: condition of the rows that belong to a patient. queries, marks: the models of its queries and
+    marks. fact_page: name of the address of the page with the queries on a fact.
     """
 
     target: str
@@ -71,11 +73,16 @@ class FactKind:
     raw: Callable[[Any, str], object] = getattr
     day: Callable[[Any], str] = _nothing
     day_column: str = ""
+    only: Mapping[str, Any] = field(default_factory=dict)
+    queries: type[QueryRow] = Query
+    marks: type[MarkRow] = Mark
+    fact_page: str = "patients:fact"
 
     @property
     def name(self) -> str | Promise:
         """Return what such rows are called."""
-        return Query.Target(self.target).label
+        about: Any = self.queries._meta.get_field("target")  # type: ignore[misc]
+        return dict(about.flatchoices)[self.target]
 
     def plans(self, row: Any = None) -> tuple[str, ...]:
         """Return the groups of the verification plan that a row belongs to; without a row, those of any row."""
@@ -104,7 +111,7 @@ class FactKind:
 
     def _read(self, **which: Any) -> list[Any]:
         of_patient = "" if self.model is Patient else "patient__"
-        rows = self.model._default_manager.filter(**which)
+        rows = self.model._default_manager.filter(**which, **self.only)
         # Prefetched, not joined: a join would repeat the text of the protocol in every row.
         rows = rows.prefetch_related(f"{of_patient}trial", f"{of_patient}protocol", *self.joins)
         return list(rows.order_by(f"{of_patient}number" if of_patient else "number", "pk"))
@@ -120,36 +127,49 @@ class FactKind:
 
 def with_columns(row: Any, values: Mapping[str, Any]) -> Any:
     """Set columns of a row to values as JSON holds them, of the trail or of a query, and return the row."""
-    fields: dict[str, Any] = {field.column: field for field in row._meta.concrete_fields}
+    fields: dict[str, Any] = {each.column: each for each in row._meta.concrete_fields}
     for column, value in values.items():
         setattr(row, fields[column].attname, _read(fields[column], value))
     return row
 
 
-def _read(field: Any, value: Any) -> Any:
-    if isinstance(field, models.JSONField):
+def _read(column: Any, value: Any) -> Any:
+    if isinstance(column, models.JSONField):
         return json.loads(value) if isinstance(value, str) else value
-    if hasattr(field, "from_db_value"):
-        return field.from_db_value(value, None, None)
-    if isinstance(field, models.BooleanField):
+    if hasattr(column, "from_db_value"):
+        return column.from_db_value(value, None, None)
+    if isinstance(column, models.BooleanField):
         # A settlement stores the text of the database: 0, 1, false, true.
         return str(value).lower() in ("1", "true")
-    found = field.to_python(value)
-    if isinstance(field, models.DecimalField) and found is not None:
-        return found.quantize(Decimal(1).scaleb(-field.decimal_places))
+    found = column.to_python(value)
+    if isinstance(column, models.DecimalField) and found is not None:
+        return found.quantize(Decimal(1).scaleb(-column.decimal_places))
     # SQLite keeps instants in UTC, without an offset.
-    if isinstance(field, models.DateTimeField) and found is not None and timezone.is_naive(found):
+    if isinstance(column, models.DateTimeField) and found is not None and timezone.is_naive(found):
         return found.replace(tzinfo=UTC)
     return found
 
 
 KINDS: dict[str, FactKind] = {}
+# Kinds that only some readers may know of. Their names differ from those of `KINDS`.
+RESTRICTED: dict[str, FactKind] = {}
 
 
 def register(*kinds: FactKind) -> None:
     """Let queries be raised on more kinds of rows."""
     for kind in kinds:
         KINDS[kind.target] = kind
+
+
+def register_restricted(*kinds: FactKind) -> None:
+    """Let queries be raised on more kinds of rows, in a log that is behind a right."""
+    for kind in kinds:
+        RESTRICTED[kind.target] = kind
+
+
+def kind_of(target: str) -> FactKind | None:
+    """Return the kind of a row that is known to be visible to the reader, of either log; None for a form."""
+    return KINDS.get(target) or RESTRICTED.get(target)
 
 
 @dataclass(frozen=True)
@@ -232,7 +252,8 @@ def patient_of_row(row: Any) -> Any:
 
 def fact_address(patient: Patient, target: str, key: int, item: str) -> str:
     """Return the address of the page with the queries on a fact. Reads patient.trial."""
-    return reverse("patients:fact", args=[patient.trial.slug, patient.code, target, key, item])
+    page = RESTRICTED[target].fact_page if target in RESTRICTED else KINDS[target].fact_page
+    return reverse(page, args=[patient.trial.slug, patient.code, target, key, item])
 
 
 def facts_asked(queries: Iterable[OfFact]) -> dict[int, Fact]:
@@ -246,13 +267,13 @@ def facts_asked(queries: Iterable[OfFact]) -> dict[int, Fact]:
             by_target.setdefault(query.target, []).append(query)
     found = {}
     for target, asked in by_target.items():
-        kind = KINDS[target]
+        kind = KINDS.get(target) or RESTRICTED[target]
         rows = {row.pk: row for row in kind.rows({query.target_id for query in asked if query.target_id})}
         found.update({query.pk: Fact(kind, rows[query.target_id], query.item) for query in asked})
     return found
 
 
-def fact_asked(query: Query) -> Fact:
+def fact_asked(query: QueryRow) -> Fact:
     """Return the fact that a query is about. Three queries."""
     return facts_asked([query])[query.pk]
 
@@ -266,10 +287,10 @@ def refuse_to_ask(fact: Fact) -> None:
         raise ValidationError({"item": _("There is no such fact to ask about.")})
 
 
-def open_numbers(target: str, keys: Sequence[int]) -> dict[tuple[int, str], int]:
+def open_numbers(kind: FactKind, keys: Sequence[int]) -> dict[tuple[int, str], int]:
     """Return the number of queries not closed by row and item, 0 where all are closed. One query."""
     found: dict[tuple[int, str], int] = {}
-    rows = Query.objects.filter(target=target, target_id__in=list(keys)).order_by()
+    rows = kind.queries.objects.filter(target=kind.target, target_id__in=list(keys)).order_by()
     for key, item, state in rows.values_list("target_id", "item", "state"):
         found[key, item] = found.get((key, item), 0) + (state != Query.State.CLOSED)
     return found

@@ -1,6 +1,6 @@
 """The earlier values of one item and the threads of queries, as text to show (AUD-05)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from audit.system_texts import actor_words
 from patients.casebook.casebook import Casebook
 from patients.casebook.form_versions import item_of
 from patients.casebook.row_words import is_by_row, row_changes
-from patients.models import Query, QueryMessage, Record
+from patients.models import QueryRow, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import exact
 from protocol.values.parsing import display
@@ -106,10 +106,11 @@ def _row_changes(item: Item, before: Any, value: Any, language: str) -> Iterator
         yield old, new
 
 
-def add_threads(queries: list[Query], zone: str) -> None:
+def add_threads(queries: Sequence[QueryRow], zone: str) -> None:
     """Give each query its `thread`: who said what when. One query."""
     entries: dict[int, list[dict[str, Text]]] = {query.pk: [] for query in queries}
-    rows = QueryMessage.objects.filter(query__in=queries).select_related("author") if queries else ()
+    said = type(queries[0]).all_messages() if queries else None
+    rows = said.filter(query__in=queries).select_related("author") if said is not None else ()
     for row in rows:
         entry = _entry(
             row.author.full_name, role_words(row.author_role), moment_words(row.at, zone), row.text

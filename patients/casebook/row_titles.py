@@ -212,6 +212,9 @@ TITLES: dict[str, TitleMaker] = {
     "patients.record": record_words,
     "patients.sample": lambda row, reader: _("Sample %(number)s") % {"number": row.number},
     "patients.samplemovement": _movement,
+    "patients.storageexcursion": lambda row, reader: (
+        _("Temperature excursion %(number)s") % {"number": row.number}
+    ),
     "patients.shipment": lambda row, reader: _("Shipment %(number)s") % {"number": row.number},
     "patients.unlockrequest": _unlock,
     "patients.visit": lambda row, reader: _("Visit %(visit)s") % {"visit": visit_words(row, reader)},

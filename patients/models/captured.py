@@ -227,7 +227,86 @@ class Draft(models.Model):
         ]
 
 
-class Query(models.Model):
+CLOSED_HAS_A_TIME = models.CheckConstraint(
+    condition=Q(state="closed", closed_at__isnull=False) | (~Q(state="closed") & Q(closed_at=None)),
+    name="closed_%(class)s_has_a_time",
+)
+
+
+class QueryRow(models.Model):
+    """The columns of both logs of queries: the general one, and that of the product (`dosing.ProductQuery`).
+
+    pages: name of the address of a thread; `steps` are those of its steps. above: relations to the rows above the
+    target, which may be locked.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("status of a query", "Open")
+        ANSWERED = "answered", pgettext_lazy("status of a query", "Answered")
+        CLOSED = "closed", pgettext_lazy("status of a query", "Closed")
+
+    class Origin(models.TextChoices):
+        CHECK = "check", _("Check")
+        MONITOR = "monitor", _("Monitor")
+        DATA_MANAGER = "data_manager", _("Data manager")
+
+    OPEN_STATES = ("open", "answered")
+
+    item = models.CharField(_("Item"), max_length=80)
+    origin = models.CharField(_("Raised by"), max_length=20, choices=Origin)
+    state = models.CharField(_("Status"), max_length=10, choices=State)
+    text = StoredTextField(_("Question"))
+    opened_at = models.DateTimeField(_("Opened at"), default=timezone.now)
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Opened by")
+    )
+    closed_at = models.DateTimeField(_("Closed at"), null=True)
+    closed_because = StoredTextField(blank=True, verbose_name=_("Closed because"))
+    # Names the confirmation that raised several at once: a second click raises nothing.
+    batch = models.CharField(_("Batch"), max_length=32, blank=True)
+
+    # What the verbs read of either log: its model says where the rest is.
+    patient: Any
+    target: Any
+    target_id: Any
+    record: Any = None
+    record_id: Any = None
+    row: Any = ""
+    column: Any = ""
+    check_id: Any = ""
+    messages: Any
+    objects: Any
+    pages = ""
+    above: tuple[str, ...] = ()
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+    @classmethod
+    def all_messages(cls) -> Any:
+        """Return the messages in all threads of this log."""
+        messages: Any = cls._meta.get_field("messages")
+        return messages.related_model._default_manager.all()
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Return the names of the addresses at which a query is answered, closed and reopened."""
+        return {step: f"{self.pages}-{step}" for step in ("answer", "close", "reopen")}
+
+    @property
+    def by_check(self) -> bool:
+        """Return True if an edit check raised the query, not a person."""
+        return self.origin == self.Origin.CHECK
+
+    @property
+    def age_days(self) -> int:
+        """Return the age in whole days: from opening to closing, or to now while it is not closed."""
+        until: datetime = self.closed_at or timezone.now()
+        return (until - self.opened_at).days
+
+
+class Query(QueryRow):
     """One query: a question about one item of a captured form, or about one fact of another row of the patient.
 
     An edit check or a person raises it. Rows other than forms are named by `target` and their key `target_id`
@@ -242,18 +321,7 @@ class Query(models.Model):
         ELIGIBILITY = "eligibility", _("Eligibility")
         DISPOSITION = "disposition", _("End of study")
         CONTACT = "contact", _("Contact")
-
-    class State(models.TextChoices):
-        OPEN = "open", pgettext_lazy("status of a query", "Open")
-        ANSWERED = "answered", pgettext_lazy("status of a query", "Answered")
-        CLOSED = "closed", pgettext_lazy("status of a query", "Closed")
-
-    class Origin(models.TextChoices):
-        CHECK = "check", _("Check")
-        MONITOR = "monitor", _("Monitor")
-        DATA_MANAGER = "data_manager", _("Data manager")
-
-    OPEN_STATES = ("open", "answered")
+        SAMPLE = "sample", _("Sample")
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries", verbose_name=_("Patient"))
     target = models.CharField(_("About"), max_length=20, choices=Target, default=Target.RECORD)
@@ -261,30 +329,19 @@ class Query(models.Model):
         Record, models.PROTECT, null=True, related_name="queries", verbose_name=_("Record")
     )
     target_id = models.PositiveBigIntegerField(_("Row asked about"), null=True)
-    item = models.CharField(_("Item"), max_length=80)
     # The id of the row and the column, if the query is about a cell of a table. A row number would not do: rows above
     # it come and go.
     row = models.CharField(_("Row of a table"), max_length=20, blank=True)
     column = models.CharField(_("Column"), max_length=80, blank=True)
     check_id = models.CharField(_("Check"), max_length=40, blank=True)
-    origin = models.CharField(_("Raised by"), max_length=20, choices=Origin)
-    state = models.CharField(_("Status"), max_length=10, choices=State)
-    text = StoredTextField(_("Question"))
-    opened_at = models.DateTimeField(_("Opened at"), default=timezone.now)
-    opened_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Opened by")
-    )
-    closed_at = models.DateTimeField(_("Closed at"), null=True)
-    closed_because = StoredTextField(blank=True, verbose_name=_("Closed because"))
-    # Names the confirmation that raised several at once: a second click raises nothing.
-    batch = models.CharField(_("Batch"), max_length=32, blank=True)
 
+    pages = "patients:query"
+    above = ("record__visit",)
     objects = OfPatient.as_manager()
     history = Trail(patient="patient_id", trial="patient__trial_id", excluded=("batch",), locks=UNDER_RECORD)
 
-    class Meta:
+    class Meta(QueryRow.Meta):
         verbose_name = _("Query")
-        ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["record", "item", "row", "column", "check_id"],
@@ -308,35 +365,29 @@ class Query(models.Model):
                 ),
                 name="query_is_about_one_row",
             ),
-            models.CheckConstraint(
-                condition=Q(state="closed", closed_at__isnull=False)
-                | (~Q(state="closed") & Q(closed_at=None)),
-                name="closed_query_has_a_time",
-            ),
+            CLOSED_HAS_A_TIME,
         ]
 
-    @property
-    def by_check(self) -> bool:
-        """Return True if an edit check raised the query, not a person."""
-        return self.origin == self.Origin.CHECK
 
-    @property
-    def age_days(self) -> int:
-        """Return the age in whole days: from opening to closing, or to now while it is not closed."""
-        until: datetime = self.closed_at or timezone.now()
-        return (until - self.opened_at).days
+class MessageRow(models.Model):
+    """The columns of a message in a thread, of either log."""
 
-
-class QueryMessage(models.Model):
-    """One message in the thread of a query."""
-
-    query = models.ForeignKey(Query, models.PROTECT, related_name="messages", verbose_name=_("Query"))
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Author")
     )
     author_role = models.CharField(_("Author role"), max_length=40)
     at = models.DateTimeField(_("At"), default=timezone.now)
     text = StoredTextField(_("Text"))
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+
+class QueryMessage(MessageRow):
+    """One message in the thread of a query."""
+
+    query = models.ForeignKey(Query, models.PROTECT, related_name="messages", verbose_name=_("Query"))
 
     history = Trail(
         patient="query__patient_id",
@@ -347,6 +398,5 @@ class QueryMessage(models.Model):
         ),
     )
 
-    class Meta:
+    class Meta(MessageRow.Meta):
         verbose_name = _("Query message")
-        ordering = ["pk"]

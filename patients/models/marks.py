@@ -33,7 +33,48 @@ class MarkQuerySet(OfPatient):
         return self.filter(record=None)
 
 
-class Mark(models.Model):
+class MarkRow(models.Model):
+    """The columns of a mark on a fact, of the general marks and of those of the product (`dosing.ProductMark`).
+
+    Its model has the patient, `target` and `target_id`.
+    """
+
+    class Kind(models.TextChoices):
+        VERIFICATION = "verification", _("Source verification")
+        REVIEW = "review", _("Medical review")
+
+    item = models.CharField(_("Item"), max_length=80, blank=True)
+    kind = models.CharField(_("Mark"), max_length=12, choices=Kind)
+    at = models.DateTimeField(_("Marked at"), default=timezone.now)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Marked by")
+    )
+    role = models.CharField(_("Role"), max_length=40)
+    undone_at = models.DateTimeField(_("Undone at"), null=True)
+    undone = models.JSONField(_("Undone"), null=True)
+
+    target: Any
+    target_id: Any
+    objects: Any
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+    @property
+    def undone_detail(self) -> dict[str, Any]:
+        """Return who undid the mark, why, and the values before and after; empty while it stands."""
+        told: dict[str, Any] = self.undone or {}
+        return {**told, "by": actor_words(told["by"]), "because": read(told["because"])} if told else {}
+
+
+UNDONE_TELLS_WHY = models.CheckConstraint(
+    condition=Q(undone_at=None, undone=None) | Q(undone_at__isnull=False, undone__isnull=False),
+    name="undone_%(class)s_tells_why",
+)
+
+
+class Mark(MarkRow):
     """One person's mark on an item of a record, or on the whole record when `item` is empty.
 
     Outside the forms it is on a fact of an event, infusion, consent, decision, contact or end of study, or on the whole
@@ -42,26 +83,13 @@ class Mark(models.Model):
     before and after. An undone mark stays undone: the item gets a new mark.
     """
 
-    class Kind(models.TextChoices):
-        VERIFICATION = "verification", _("Source verification")
-        REVIEW = "review", _("Medical review")
-
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="marks", verbose_name=_("Patient"))
     target = models.CharField(_("About"), max_length=20, choices=Query.Target, default=Query.Target.RECORD)
     record = models.ForeignKey(
         Record, models.PROTECT, null=True, related_name="marks", verbose_name=_("Record")
     )
     target_id = models.PositiveBigIntegerField(_("Row marked"), null=True)
-    item = models.CharField(_("Item"), max_length=80, blank=True)
-    kind = models.CharField(_("Mark"), max_length=12, choices=Kind)
     version = models.PositiveIntegerField(_("Version of the form"), null=True)
-    at = models.DateTimeField(_("Marked at"), default=timezone.now)
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Marked by")
-    )
-    role = models.CharField(_("Role"), max_length=40)
-    undone_at = models.DateTimeField(_("Undone at"), null=True)
-    undone = models.JSONField(_("Undone"), null=True)
 
     objects = MarkQuerySet.as_manager()
     history = Trail(
@@ -74,9 +102,8 @@ class Mark(models.Model):
         describe="patients.casebook.record_changes.describe_mark",
     )
 
-    class Meta:
+    class Meta(MarkRow.Meta):
         verbose_name = _("Mark")
-        ordering = ["pk"]
         indexes = [models.Index(fields=["patient", "-undone_at"], name="marks_undone")]
         constraints = [
             models.UniqueConstraint(
@@ -92,14 +119,5 @@ class Mark(models.Model):
                 | (~Q(target="record") & Q(record=None, target_id__isnull=False, version=None)),
                 name="mark_is_on_one_row",
             ),
-            models.CheckConstraint(
-                condition=Q(undone_at=None, undone=None) | Q(undone_at__isnull=False, undone__isnull=False),
-                name="undone_mark_tells_why",
-            ),
+            UNDONE_TELLS_WHY,
         ]
-
-    @property
-    def undone_detail(self) -> dict[str, Any]:
-        """Return who undid the mark, why, and the values before and after; empty while it stands."""
-        told: dict[str, Any] = self.undone or {}
-        return {**told, "by": actor_words(told["by"]), "because": read(told["because"])} if told else {}

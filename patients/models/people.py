@@ -154,11 +154,12 @@ class Patient(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on the casebook covers: the patient and everything captured.
 
-        Reads the consents, visits, forms, logs, deviations and contacts, and what receivers of `casebook_content` add.
+        Reads consents, visits, forms, logs, deviations, contacts, samples, and what `casebook_content` adds.
         """
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
         logs = self.records.filter(visit=None).order_by("pk")
+        samples = [each.signed_content() for each in self.samples.order_by("number")]
         parts_of_rooms: list[tuple[Any, Any]] = casebook_content.send(sender=Patient, patient=self)
         return {
             **facts,
@@ -167,6 +168,8 @@ class Patient(models.Model):
             "logs": [record.signed_content() for record in logs],
             "deviations": [each.signed_content() for each in self.deviations.order_by("number")],
             "contacts": [each.signed_content() for each in self.contacts.order_by("number")],
+            # Only where there are any: a signature from before samples were covered still holds.
+            **({"samples": samples} if samples else {}),
             **{name: rows for _receiver, part in parts_of_rooms for name, rows in part.items()},
         }
 

@@ -4,6 +4,8 @@ Nothing here depends on the arm: both arms give the same samples. A freeze stops
 movements of their tubes; a lock stops both.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,13 +13,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from audit.trail import Locks, Trail
+from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models.captured import Visit
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient, VisibleToMembers
 from trials.models import Trial
 
 IN_FORCE = Q(struck_out_reason="")
+# What a casebook signature covers of a sample. Not the steps of its tubes: they go on after the signature.
+SAMPLE_SIGNED = (
+    "visit_id", "plan", "specimen", "code", "collected", "collected_by", "note", "not_collected_reason",
+    "struck_out_reason",
+)  # fmt: skip
+SAMPLE_FACTS = ("collected", "collected_by", "note", "not_collected_reason")
 # A freeze stops data entry; tubes are moved on until the lock.
 UNDER_LOCK = Locks(parents=("patient", "patient__trial"), freezes=False)
 
@@ -61,6 +69,11 @@ class Sample(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         excluded=("save_key",),
+        covered_by=("patient",),
+        covered_content=SAMPLE_SIGNED,
+        fact_marks=FactMarks(
+            "patients.Mark", "sample", facts_of_columns(*SAMPLE_FACTS), others=("struck_out_reason",)
+        ),
         locks=Locks(parents=("visit", "patient", "patient__trial")),
     )
 
@@ -96,6 +109,10 @@ class Sample(models.Model):
     def taken(self) -> bool:
         """Return whether the sample was collected."""
         return self.collected_at is not None
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return the part of this sample that a signature on the casebook covers."""
+        return {"number": self.number, **{name: getattr(self, name) for name in SAMPLE_SIGNED}}
 
 
 class Shipment(models.Model):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from patients.models import Patient, Query, QueryMessage, Record
+from patients.models import Patient, Query, QueryRow, Record
 from patients.participation.lifecycle import lock_patients
 from patients.queries.threads import message_text, refuse_locked_target, refuse_to_ask
 
@@ -104,13 +104,13 @@ def _locked_records(pks: set[int]) -> dict[int, Record]:
     return {record.pk: record for record in rows}
 
 
-def with_last_message(rows: Iterable[int]) -> dict[int, int]:
+def with_last_message(rows: Iterable[int], log: type[QueryRow] = Query) -> dict[int, int]:
     """Return the key of the last message by query key: it tells later whether the thread has changed since."""
-    found = QueryMessage.objects.filter(query__in=rows).order_by().values("query_id")
+    found = log.all_messages().filter(query__in=rows).order_by().values("query_id")
     return dict(found.annotate(last=Max("pk")).values_list("query_id", "last"))
 
 
-def not_closable(query: Query) -> str:
+def not_closable(query: QueryRow) -> str:
     """Return the message why a query cannot be closed in bulk, empty if it can: only answered ones can."""
     try:
         refuse_locked_target(query)
@@ -122,7 +122,9 @@ def not_closable(query: Query) -> str:
 
 
 @transaction.atomic
-def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) -> list[Query]:
+def close_queries(
+    *, seen: Mapping[int, int], text: str, by: User, role: str, log: type[QueryRow] = Query
+) -> list[QueryRow]:
     """Close answered queries with the same text. `seen`: by query key, the last message that the person read.
 
     Queries that are no longer answered, or have a newer message, are left out. Returns the closed queries, with those
@@ -133,25 +135,25 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     if not seen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(seen))
-    chosen = Query.objects.filter(pk__in=seen)
+    chosen = log.objects.filter(pk__in=seen)
     lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     # Read under the locks: the thread, the form or its visit may have changed since the page was shown.
-    queries = list(chosen.select_related("patient__trial", "record__visit").order_by("pk"))
-    last = with_last_message(seen)
+    queries = list(chosen.select_related("patient__trial", *log.above).order_by("pk"))
+    last = with_last_message(seen, log)
     closing = [
         query for query in queries if last.get(query.pk, 0) == seen[query.pk] and not not_closable(query)
     ]
     for query in closing:
         query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), words
-    Query.objects.bulk_update(closing, ["state", "closed_at", "closed_because"])
+    log.objects.bulk_update(closing, ["state", "closed_at", "closed_because"])
     add_messages(closing, words, by=by, role=role)
-    mine = QueryMessage.objects.filter(query__in=seen, author=by, text=words, query__state=State.CLOSED)
+    mine = log.all_messages().filter(query__in=seen, author=by, text=words, query__state=State.CLOSED)
     done = set(mine.values_list("query_id", flat=True))
     return [query for query in queries if query.pk in done]
 
 
-def add_messages(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
-    """Add the same message to several threads. One query."""
-    QueryMessage.objects.bulk_create(
-        QueryMessage(query=query, author=by, author_role=role, text=text) for query in queries
-    )
+def add_messages(queries: Sequence[QueryRow], text: str, *, by: User, role: str) -> None:
+    """Add the same message to several threads of one log. One query."""
+    if queries:
+        rows = type(queries[0]).all_messages()
+        rows.bulk_create(rows.model(query=query, author=by, author_role=role, text=text) for query in queries)

@@ -1,6 +1,7 @@
 """One question about the same fact of several rows, such as the causality of ten adverse events."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from patients.casebook.facts import Fact, FactKind, refuse_to_ask
-from patients.models import Patient, Query
+from patients.models import Patient, QueryRow
 from patients.participation.lifecycle import lock_patients
 from patients.queries.bulk import add_messages, refuse_too_many
 from patients.queries.threads import message_text
@@ -21,8 +22,9 @@ def ask_obstacles(facts: Sequence[Fact]) -> dict[int, str]:
     """
     open_now: set[int] = set()
     if facts:
-        of_kind = Query.objects.filter(
-            target=facts[0].kind.target, item=facts[0].item, state__in=Query.OPEN_STATES
+        log = facts[0].kind.queries
+        of_kind = log.objects.filter(
+            target=facts[0].kind.target, item=facts[0].item, state__in=log.OPEN_STATES
         )
         open_now = set(
             of_kind.filter(target_id__in=[fact.row.pk for fact in facts]).values_list("target_id", flat=True)
@@ -42,28 +44,29 @@ def _obstacle(fact: Fact, open_now: set[int]) -> str:
 @transaction.atomic
 def raise_fact_queries(
     *, kind: FactKind, keys: Iterable[int], item: str, text: str, origin: str, by: User, role: str, batch: str
-) -> list[Query]:
+) -> list[QueryRow]:
     """Raise a query with the same text on one fact of several rows, as `patients.queries.bulk.raise_queries` does.
 
     Raises ValidationError for an empty text, no row or more than AT_ONCE.
     """
     words, chosen = message_text(text), list(dict.fromkeys(keys))
+    log: Any = kind.queries
     if not chosen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(chosen))
     of_patients = [Fact(kind, row, item).patient.pk for row in kind.rows(chosen)]
     lock_patients(Patient.objects.filter(pk__in=of_patients))
     # Looked up under the locks, so that the second of two clicks finds the queries of the first.
-    if already := list(Query.objects.filter(opened_by=by, batch=batch)):
+    if already := list(log.objects.filter(opened_by=by, batch=batch)):
         return already
     facts = [Fact(kind, row, item) for row in kind.rows(chosen)]
     left_out = ask_obstacles(facts)
-    rows = Query.objects.bulk_create(
-        Query(
+    rows = log.objects.bulk_create(
+        log(
             patient=fact.patient,
             **fact.place,
             origin=origin,
-            state=Query.State.OPEN,
+            state=log.State.OPEN,
             text=words,
             opened_by=by,
             batch=batch,

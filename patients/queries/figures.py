@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.compiled_queries import CompiledValues
 from audit.trail import history_model
-from patients.models import Query
+from patients.models import Query, QueryRow
 from patients.queries.filters import OTHER
 from trials.models import Trial
 
@@ -20,10 +20,10 @@ from trials.models import Trial
 RECENT = 500
 
 
-def _first_answers(trial: int) -> Any:
+def _first_answers(trial: int, log: type[QueryRow] = Query) -> Any:
     """Return when each query was opened, and first answered or closed."""
     # Changes only (`~`): a query that was closed in the save that raised it has a single row of type `+`.
-    rows = history_model(Query)._default_manager.filter(
+    rows = history_model(log)._default_manager.filter(
         history_trial=trial, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
     )
     first = (
@@ -48,13 +48,12 @@ class QueryFigures:
     by_form: tuple[tuple[str, int], ...]
 
 
-def query_figures(*, user: User, trial: Trial) -> QueryFigures:
-    """Return the figures over the queries of a trial that the person may see."""
-    rows = Query.objects.visible_to(user).filter(patient__trial=trial, state__in=Query.OPEN_STATES).order_by()
+def query_figures(*, user: User, trial: Trial, log: type[QueryRow] = Query) -> QueryFigures:
+    """Return the figures over the queries of a trial, of one log, that the person may see."""
+    rows = log.objects.visible_to(user).filter(patient__trial=trial, state__in=log.OPEN_STATES).order_by()
+    other = Concat(Value(OTHER), "target", output_field=CharField())
     counted = list(
-        rows.annotate(
-            about=Coalesce("record__form", Concat(Value(OTHER), "target", output_field=CharField()))
-        )
+        rows.annotate(about=Coalesce("record__form", other) if log is Query else other)
         .values_list("about", "state")
         .annotate(number=Count("pk"), oldest=Min("opened_at"))
     )
@@ -68,15 +67,16 @@ def query_figures(*, user: User, trial: Trial) -> QueryFigures:
         open=by_state[Query.State.OPEN],
         answered=by_state[Query.State.ANSWERED],
         oldest_days=(timezone.now() - oldest).days if oldest else None,
-        days_to_answer=days_to_answer(trial),
+        days_to_answer=days_to_answer(trial, log),
         by_form=tuple(by_form.most_common()),
     )
 
 
-def days_to_answer(trial: Trial) -> float | None:
+def days_to_answer(trial: Trial, log: type[QueryRow] = Query) -> float | None:
     """Return the median days from raising a query to its first answer or closing, over the latest RECENT.
 
     A query of a check that was confirmed in the same save was never open and does not count.
     """
-    days = [(end - start).total_seconds() / 86_400 for start, end in FIRST_ANSWERS.rows(trial=trial.pk)]
+    rows = FIRST_ANSWERS.rows(trial=trial.pk) if log is Query else _first_answers(trial.pk, log)
+    days = [(end - start).total_seconds() / 86_400 for start, end in rows]
     return float(median(days)) if days else None

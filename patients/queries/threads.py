@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from patients.casebook import facts
 from patients.casebook.facts import Fact
-from patients.models import Patient, Query, QueryMessage, Record
+from patients.models import Patient, Query, QueryRow, Record
 from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
 from protocol.values.row_ids import by_id
 
@@ -56,7 +56,7 @@ def refuse_locked_record(record: Record) -> None:
         raise ValidationError(_("This form is locked: nothing can be changed."))
 
 
-def refuse_locked_target(query: Query) -> None:
+def refuse_locked_target(query: QueryRow) -> None:
     """Raise ValidationError if what a query is about is locked. Reads its patient, record and visit."""
     refuse_when_locked(query.patient)
     if query.record is not None:
@@ -85,12 +85,13 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     if item not in record.protocol.rules.form(record.form):
         raise ValidationError({"item": _("This form has no such item.")})
     place = {"target": Query.Target.RECORD, "record_id": record.pk, "item": item}
-    return _raised(record.patient, place, words, origin, by, role)
+    raised: Query = _raised(Query, record.patient, place, words, origin, by, role)
+    return raised
 
 
 @transaction.atomic
-def raise_fact_query(*, fact: Fact, text: str, origin: str, by: User, role: str) -> Query:
-    """Raise a query on a fact of an event, infusion, consent, decision or end of study, as `raise_query` does.
+def raise_fact_query(*, fact: Fact, text: str, origin: str, by: User, role: str) -> QueryRow:
+    """Raise a query on a fact of an event, infusion, consent, decision, end of study or product, as `raise_query`.
 
     Raises ValidationError for an empty text, a row that is locked or entered in error, and a fact that has an open
     thread already.
@@ -100,16 +101,19 @@ def raise_fact_query(*, fact: Fact, text: str, origin: str, by: User, role: str)
     # Read after the lock: the row may have been struck out meanwhile.
     (row,) = fact.kind.rows([fact.row.pk])
     facts.refuse_to_ask(Fact(fact.kind, row, fact.item))
-    return _raised(patient, fact.place, words, origin, by, role)
+    raised: QueryRow = _raised(fact.kind.queries, patient, fact.place, words, origin, by, role)
+    return raised
 
 
-def _raised(patient: Patient, place: dict[str, Any], words: str, origin: str, by: User, role: str) -> Query:
-    thread = _open_thread(place)
+def _raised(
+    log: type[QueryRow], patient: Patient, place: dict[str, Any], words: str, origin: str, by: User, role: str
+) -> Any:
+    thread = _open_thread(log, place)
     if thread is not None:
         if thread.text == words and thread.opened_by_id == by.pk:
             return thread
         raise ValidationError({"text": _("A query on this item is open already: continue in its thread.")})
-    query = Query.objects.create(
+    query: QueryRow = log.objects.create(
         patient=patient, **place, origin=origin, state=State.OPEN, text=words, opened_by=by
     )
     _add_message(query, words, by=by, role=role)
@@ -117,25 +121,25 @@ def _raised(patient: Patient, place: dict[str, Any], words: str, origin: str, by
 
 
 @transaction.atomic
-def answer_query(*, query: Query, text: str, by: User, role: str) -> Query:
+def answer_query(*, query: QueryRow, text: str, by: User, role: str) -> QueryRow:
     """Answer an open query, which then waits for the role that raised it. Raises ValidationError, see
     `_answer_thread`."""
     return _answer_thread(query, State.ANSWERED, text, by=by, role=role)
 
 
 @transaction.atomic
-def close_query(*, query: Query, text: str, by: User, role: str) -> Query:
+def close_query(*, query: QueryRow, text: str, by: User, role: str) -> QueryRow:
     """Close a query; the text is kept as its reason. Raises ValidationError, see `_answer_thread`."""
     return _answer_thread(query, State.CLOSED, text, by=by, role=role)
 
 
 @transaction.atomic
-def reopen_query(*, query: Query, text: str, by: User, role: str) -> Query:
+def reopen_query(*, query: QueryRow, text: str, by: User, role: str) -> QueryRow:
     """Reopen a query that was answered or closed. Raises ValidationError, see `_answer_thread`."""
     return _answer_thread(query, State.OPEN, text, by=by, role=role)
 
 
-def _answer_thread(query: Query, to: str, text: str, *, by: User, role: str) -> Query:
+def _answer_thread(query: QueryRow, to: str, text: str, *, by: User, role: str) -> QueryRow:
     """Add a message and set the state of the query; the second of two clicks changes nothing.
 
     Raises ValidationError for an empty text, a locked form, a transition that does not exist, and the reopening of a
@@ -147,7 +151,7 @@ def _answer_thread(query: Query, to: str, text: str, *, by: User, role: str) -> 
     else:
         refuse_locked_record(lock_record(query.record_id))
     # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
-    row: Query = Query.objects.select_for_update().get(pk=query.pk)
+    row: QueryRow = type(query).objects.select_for_update().get(pk=query.pk)
     if row.state == to and _is_last_message(row, words, by):
         return row
     _refuse_step(row, to)
@@ -159,7 +163,7 @@ def _answer_thread(query: Query, to: str, text: str, *, by: User, role: str) -> 
     return row
 
 
-def _refuse_step(row: Query, to: str) -> None:
+def _refuse_step(row: QueryRow, to: str) -> None:
     if to not in TRANSITIONS[row.state]:
         raise ValidationError(ALREADY[State(row.state)])
     if row.state == State.CLOSED and _has_open_replacement(row):
@@ -170,33 +174,34 @@ def _refuse_step(row: Query, to: str) -> None:
         raise ValidationError(_("The row of this query was removed. Raise a query on the table instead."))
 
 
-def _row_is_gone(row: Query) -> bool:
+def _row_is_gone(row: QueryRow) -> bool:
     """Return True for a query on a row that the table has no more. One query, under the lock of the patient."""
     if row.record is None:
         return False
     return bool(row.row) and row.row not in by_id(row.record.values.get(row.item))
 
 
-def _has_open_replacement(row: Query) -> bool:
+def _has_open_replacement(row: QueryRow) -> bool:
     """Return True if another query is open in place of a closed one: on the item, for a check's query by that check."""
     if row.origin != Origin.CHECK:
-        place = {"record_id": row.record_id, "target": row.target, "target_id": row.target_id}
-        return _open_thread({**place, "item": row.item}) is not None
+        place = {"target": row.target, "target_id": row.target_id, "item": row.item}
+        above = {"record_id": row.record_id} if row.record_id else {}
+        return _open_thread(type(row), {**place, **above}) is not None
     here = {"record_id": row.record_id, "item": row.item, "row": row.row, "column": row.column}
     others = Query.objects.filter(**here, check_id=row.check_id)
     return bool(others.filter(origin=Origin.CHECK, state__in=Query.OPEN_STATES).exists())
 
 
-def _open_thread(place: dict[str, Any]) -> Query | None:
-    rows = Query.objects.filter(**place, state__in=Query.OPEN_STATES)
-    found: Query | None = rows.exclude(origin=Origin.CHECK).first()
+def _open_thread(log: type[QueryRow], place: dict[str, Any]) -> QueryRow | None:
+    rows = log.objects.filter(**place, state__in=log.OPEN_STATES)
+    found: QueryRow | None = rows.exclude(origin=Origin.CHECK).first()
     return found
 
 
-def _is_last_message(row: Query, words: str, by: User) -> bool:
+def _is_last_message(row: QueryRow, words: str, by: User) -> bool:
     last = row.messages.order_by("-pk").first()
     return last is not None and (last.author_id, last.text) == (by.pk, words)
 
 
-def _add_message(query: Query, text: str, *, by: User, role: str) -> None:
-    QueryMessage.objects.create(query=query, author=by, author_role=role, text=text)
+def _add_message(query: QueryRow, text: str, *, by: User, role: str) -> None:
+    query.messages.create(author=by, author_role=role, text=text)

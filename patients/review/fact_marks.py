@@ -6,7 +6,7 @@ later change of what is marked undoes the mark in the same statement, and an und
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from patients.casebook.facts import KINDS, Fact, facts_asked
-from patients.models import Mark, Patient
+from patients.casebook.facts import KINDS, Fact, facts_asked, kind_of
+from patients.models import Mark, MarkRow, Patient
 from patients.participation.lifecycle import lock_patient, refuse_when_locked
 from patients.review.marks import WHOLE, end, withdrawal_reason
 from patients.review.undone_marks import UndoneMark
@@ -95,23 +95,23 @@ def at_visit(row: Any, visit: str) -> bool:
     return not visit or (getattr(row, "visit", None) is not None and row.visit.key == visit)
 
 
-def valid_places(kind: str, patients: Iterable[int]) -> set[Place]:
+def valid_places(kind: str, patients: Iterable[int], log: type[MarkRow] = Mark) -> set[Place]:
     """Return the places of the valid marks outside the forms. One query."""
-    rows = Mark.objects.filter(kind=kind, patient__in=list(patients)).valid().outside_forms()
+    rows = log.objects.filter(kind=kind, patient__in=list(patients)).valid().outside_forms()
     return set(rows.values_list("target", "target_id", "item"))
 
 
-def last_undone(patient: Patient, kind: str) -> Mapping[Place, Mark]:
+def last_undone(patient: Patient, kind: str, log: type[MarkRow] = Mark) -> Mapping[Place, MarkRow]:
     """Return by place the mark that was undone last. One query."""
-    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).outside_forms()
+    rows = log.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).outside_forms()
     return {(mark.target, mark.target_id or 0, mark.item): mark for mark in rows.order_by("pk")}
 
 
-def newest(fact: Fact, kind: str) -> Mark | None:
+def newest(fact: Fact, kind: str) -> MarkRow | None:
     """Return the newest mark of a kind on a fact: the valid one, or the one undone last. One query."""
     target, key, item = place_of(fact)
-    rows = Mark.objects.filter(kind=kind, target=target, target_id=key, item=item)
-    found: Mark | None = rows.select_related("by").order_by("pk").last()
+    rows = fact.kind.marks.objects.filter(kind=kind, target=target, target_id=key, item=item)
+    found: MarkRow | None = rows.select_related("by").order_by("pk").last()
     return found
 
 
@@ -122,19 +122,21 @@ def marked_rows(patient: Patient, kind: str) -> dict[tuple[str, int], tuple[str,
     return {place: (facts[mark.pk].title, numbers[place]) for mark in rows for place in [_row(mark)]}
 
 
-def _row(mark: Mark) -> tuple[str, int]:
+def _row(mark: MarkRow) -> tuple[str, int]:
     return mark.target, mark.target_id or 0
 
 
-def seen_in(sent: Sequence[str], rows: Sequence[RowToMark]) -> dict[Place, str]:
+def seen_in(
+    sent: Sequence[str], rows: Sequence[RowToMark], kinds: Collection[str] | None = None
+) -> dict[Place, str]:
     """Return the digests by place from the boxes of a page; the box of a row stands for its facts in `rows`.
 
-    Raises BadRequest for anything else.
+    kinds: of rows that the page shows, by default the general ones. Raises BadRequest for anything else.
     """
     shown = {row.value.rpartition(":")[0]: row for row in rows}
     found: dict[Place, str] = {}
     for text in sent[: MOST + 1]:
-        place, read = _parts(text)
+        place, read = _parts(text, KINDS if kinds is None else kinds)
         row = shown.get(text.rpartition(":")[0]) if place[2] == ALL else None
         if row is None and place[2] != ALL:
             found[place] = read
@@ -146,10 +148,10 @@ def seen_in(sent: Sequence[str], rows: Sequence[RowToMark]) -> dict[Place, str]:
     return found
 
 
-def _parts(text: str) -> tuple[Place, str]:
+def _parts(text: str, kinds: Collection[str]) -> tuple[Place, str]:
     target, key, item, read = (*text.split(":"), "", "", "", "")[:4]
     plain = key.isascii() and key.isdigit() and len(key) < 19
-    if text.count(":") != 3 or target not in KINDS or not plain:
+    if text.count(":") != 3 or target not in kinds or not plain:
         raise BadRequest(_("These are no entries of this page."))
     return (target, int(key), item), read
 
@@ -163,6 +165,7 @@ def mark_facts(
     waiting: Callable[[Patient], Iterable[Fact]],
     by: User,
     role: str,
+    log: Any = Mark,
 ) -> int:
     """Mark facts or whole rows and return their number. A mark that is valid already is kept.
 
@@ -175,7 +178,7 @@ def mark_facts(
     fresh = []
     for place, read in seen.items():
         fact = facts.get(place)
-        if fact is None and _is_marked(patient, place, kind):
+        if fact is None and _is_marked(patient, place, kind, log):
             continue
         if fact is None:
             raise ValidationError(_("An entry is not planned for this mark, or there is no such entry."))
@@ -185,14 +188,14 @@ def mark_facts(
             )
         target, key, item = place
         own = {"target": target, "target_id": key, "item": item}
-        fresh.append(Mark(patient=patient, **own, kind=kind, by=by, role=role))
-    Mark.objects.bulk_create(fresh)
+        fresh.append(log(patient=patient, **own, kind=kind, by=by, role=role))
+    log.objects.bulk_create(fresh)
     return len(fresh)
 
 
-def _is_marked(patient: Patient, place: Place, kind: str) -> bool:
+def _is_marked(patient: Patient, place: Place, kind: str, log: type[MarkRow]) -> bool:
     target, key, item = place
-    rows = Mark.objects.filter(patient=patient, kind=kind, target=target, target_id=key, item=item)
+    rows = log.objects.filter(patient=patient, kind=kind, target=target, target_id=key, item=item)
     return bool(rows.valid().exists())
 
 
@@ -206,7 +209,9 @@ def withdraw_facts(
     """
     words = withdrawal_reason(reason)
     refuse_when_locked(lock_patient(patient))
-    rows = Mark.objects.filter(patient=patient, target=target, target_id=key, kind=kind)
+    about = kind_of(target)
+    log: type[MarkRow] = about.marks if about else Mark
+    rows = log.objects.filter(patient=patient, target=target, target_id=key, kind=kind)
     done = end(rows.filter(item=item) if item else rows, reason=words, by=by)
     if not done:
         raise ValidationError(_("This entry has no mark: there is nothing to withdraw."))

@@ -124,14 +124,19 @@ def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by:
 
 
 @transaction.atomic
-def sign_casebook(*, patient: Patient, seen: Versions, meaning: str, password: str, by: User) -> Signature:
+def sign_casebook(
+    *, patient: Patient, seen: Versions, meaning: str, password: str, by: User, covers: str | None = None
+) -> Signature:
     """Sign the whole casebook of a patient. `seen`: by record key, the versions that were read.
 
-    Raises ValidationError for a form that is not complete or was changed, added or struck out since, and a wrong
-    password.
+    covers: `content_hash` of all that was read, forms and what is outside them; None: nothing was shown. Raises
+    ValidationError for a form that is not complete or was changed, added or struck out since, for anything else that
+    the signature covers and that changed since, and a wrong password.
     """
     patient = lock_patient(patient)
     refuse_when_locked(patient)
+    if covers is not None and covers != signatures.content_hash(patient):
+        raise ValidationError(_("Something that you sign was changed while you read: look at it again."))
     _sign_forms(patient, in_force(patient), seen, meaning, password, by)
     return _sign(patient, patient, meaning, password, by)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.stored_text import Text
 from patients.casebook.facts import Fact, Words, patient_of_row, with_columns
 from patients.casebook.item_history import moment_words
-from patients.models import Mark, Record
+from patients.models import Mark, MarkRow, Record
 from protocol.document.items import Form
 from protocol.values.parsing import display
 from trials.reader import reader_language
@@ -64,7 +64,7 @@ def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def undone_fact_words(mark: Mark | None, fact: Fact) -> UndoneMark | None:
+def undone_fact_words(mark: MarkRow | None, fact: Fact) -> UndoneMark | None:
     """Return why a mark outside the forms was undone, as text; None if it is valid. Reads patient and protocol."""
     if mark is None or mark.undone_at is None:
         return None

@@ -2,15 +2,20 @@
 
 from django.urls import path
 
-from patients.views import sample_steps, samples, shipments
+from patients.views import sample_steps, samples, shipments, storage
 
 OF_PATIENT = "patients/<str:code>/samples/"
 SAMPLE = f"{OF_PATIENT}<number:number>/"
+STORAGE = "samples/storage/"
 SHIPMENT = "shipments/<number:number>/"
 
 urlpatterns = [
     path("samples/", samples.samples, name="samples"),
     path("samples/scan/", samples.scan, name="sample-scan"),
+    path(STORAGE, storage.excursions, name="storage-excursions"),
+    path(f"{STORAGE}new/", storage.record, name="storage-excursion-new"),
+    path(f"{STORAGE}<number:number>/", storage.excursion, name="storage-excursion"),
+    path(f"{STORAGE}<number:number>/evaluate/", storage.evaluate, name="storage-excursion-evaluate"),
     path(OF_PATIENT, samples.of_patient, name="patient-samples"),
     path(f"{OF_PATIENT}new/", sample_steps.add, name="sample-new"),
     path(f"{OF_PATIENT}not-collected/", sample_steps.not_collected, name="sample-not-collected"),

@@ -9,24 +9,17 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from patients.casebook.facts import KINDS, Fact, FactKind, patient_of_row
+from patients.casebook.facts import Fact, FactKind, patient_of_row
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Query
 from patients.queries import fact_bulk
 from patients.queries.bulk import AT_ONCE
 from patients.queries.threads import ORIGINS
 from patients.views.bulk import AskForm, raised_words
+from patients.views.query_log import GENERAL, QueryLog
 from trials.access import TrialRequest, trial_page
 from trials.listing.selection import numbers_of
 from trials.permissions import Permission as P
-
-# The listing in which rows of a kind are ticked.
-LISTINGS = {
-    Query.Target.ADVERSE_EVENT: "safety:listing",
-    Query.Target.INFUSION: "dosing:listing",
-    Query.Target.CONSENT: "patients:consents",
-    Query.Target.ELIGIBILITY: "patients:decisions",
-}
 
 
 @dataclass(frozen=True)
@@ -94,8 +87,13 @@ def _rows(request: TrialRequest, kind: FactKind) -> list[Any]:
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def ask_about_facts(request: TrialRequest, target: str) -> HttpResponse:
     """Show the queries to raise on the ticked rows; raise them after the confirmation."""
-    kind = KINDS.get(target)
-    if kind is None or target not in LISTINGS:
+    return ask_about_ticked(request, GENERAL, target)
+
+
+def ask_about_ticked(request: TrialRequest, log: QueryLog, target: str) -> HttpResponse:
+    """Show the queries of one log to raise on the ticked rows; raise them after the confirmation."""
+    kind = log.kinds.get(target)
+    if kind is None or target not in log.listings:
         raise Http404
     rows = _rows(request, kind)
     items = {item: str(label) for row in rows for item, (label, _value) in kind.facts(row).items()}
@@ -106,7 +104,7 @@ def ask_about_facts(request: TrialRequest, target: str) -> HttpResponse:
     ready = form.is_valid()
     preview = _preview(kind, rows, form.cleaned_data.get("item", "") if ready else "")
     if ready and rows and "confirm" in request.POST and _raised(request, kind, rows, form):
-        return finished(typed, reverse(LISTINGS[Query.Target(target)], args=[request.trial.slug]))
+        return finished(typed, reverse(log.listings[target], args=[request.trial.slug]))
     if request.method == "POST":
         typed.keep(form)
     typed.show(form)
@@ -117,7 +115,7 @@ def ask_about_facts(request: TrialRequest, target: str) -> HttpResponse:
         "ready": ready,
         "most": AT_ONCE,
         "batch": uuid.uuid4().hex,
-        "back": LISTINGS[Query.Target(target)],
+        "back": log.listings[target],
     }
     refused = request.method == "POST" and not (ready and form.is_valid())
     return render(request, "patients/ask.html", context, status=422 if refused else 200)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from patients.casebook.facts import KINDS, fact_address, open_numbers, patient_of_row
+from patients.casebook.facts import KINDS, FactKind, fact_address, open_numbers, patient_of_row
 from trials.access import Access
 from trials.permissions import Permission as P
 
@@ -23,13 +23,19 @@ def fact_links(access: Access, target: str, rows: Sequence[Any]) -> dict[int, di
 
     A reader who raises no queries sees those of facts that were asked about.
     """
-    asked = open_numbers(target, [row.pk for row in rows]) if rows else {}
-    kind, found = KINDS[target], {}
+    return links_of_kind(access, KINDS[target], rows, P.RAISE_QUERY)
+
+
+def links_of_kind(
+    access: Access, kind: FactKind, rows: Sequence[Any], raises: P
+) -> dict[int, dict[str, FactLink]]:
+    """Return the bubbles like `fact_links`. raises: the right with which queries of this kind are raised. One query."""
+    asked, found = open_numbers(kind, [row.pk for row in rows]) if rows else {}, {}
     for row in rows:
-        patient, asks = patient_of_row(row), access.may(P.RAISE_QUERY) and not kind.obstacle(row)
+        patient, asks = patient_of_row(row), access.may(raises) and not kind.obstacle(row)
         found[row.pk] = {
             item: FactLink(
-                fact_address(patient, target, row.pk, item), str(label), asked.get((row.pk, item), 0)
+                fact_address(patient, kind.target, row.pk, item), str(label), asked.get((row.pk, item), 0)
             )
             for item, (label, _value) in kind.facts(row).items()
             if asks or (row.pk, item) in asked

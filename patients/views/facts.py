@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.casebook.facts import KINDS, Fact, patient_of_row
+from patients.casebook.facts import Fact, patient_of_row
 from patients.casebook.item_history import add_threads
 from patients.entry.form_page.page_drafts import attach_typed
 from patients.models import Patient, Query
@@ -19,6 +19,7 @@ from patients.queries.threads import ORIGINS
 from patients.review import fact_marks, fact_verification
 from patients.review.undone_marks import undone_fact_words
 from patients.views.participation import patient_of, step
+from patients.views.query_log import GENERAL, QueryLog
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -36,9 +37,9 @@ class FactPanel:
     refusal: str = ""
 
 
-def asked_fact(patient: Patient, target: str, key: int, item: str) -> Fact:
+def asked_fact(patient: Patient, target: str, key: int, item: str, log: QueryLog = GENERAL) -> Fact:
     """Return a fact of this patient that exists or was asked about. Raises Http404."""
-    kind = KINDS.get(target)
+    kind = log.kinds.get(target)
     rows = kind.rows([key]) if kind else []
     if kind is None or not rows or patient_of_row(rows[0]).pk != patient.pk:
         raise Http404
@@ -49,8 +50,13 @@ def asked_fact(patient: Patient, target: str, key: int, item: str) -> Fact:
 def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> HttpResponse:
     """Show the queries on one fact with its value; raise one."""
     patient = patient_of(request, code)
-    about = asked_fact(patient, target, key, item)
-    queries = list(Query.objects.filter(**about.place).select_related("opened_by").order_by("-pk"))
+    return show_fact(request, GENERAL, asked_fact(patient, target, key, item))
+
+
+def show_fact(request: TrialRequest, log: QueryLog, about: Fact) -> HttpResponse:
+    """Show the queries of a log on one fact with its value; raise one."""
+    patient = about.patient
+    queries = list(log.model.objects.filter(**about.place).select_related("opened_by").order_by("-pk"))
     if not about.exists and not queries:
         raise Http404
     add_threads(queries, patient.protocol.rules.trial.site.time_zone)
@@ -58,7 +64,7 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
         query.label = about.label
     attach_typed(queries, patient, request.user)
     is_open = any(query.state != Query.State.CLOSED for query in queries)
-    raises, obstacle = request.access.may(P.RAISE_QUERY), about.kind.obstacle(about.row)
+    raises, obstacle = request.access.may(log.raises), about.kind.obstacle(about.row)
 
     def do(form: QueryTextForm) -> bool:
         role = request.access.role.code
@@ -76,13 +82,13 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
         queries=queries,
         panel=FactPanel(
             may_close=raises,
-            may_answer=request.access.may(P.ANSWER_QUERY),
+            may_answer=request.access.may(log.answers),
             may_ask=raises and not is_open and not obstacle and about.exists,
         ),
         obstacle=obstacle if raises else "",
         mark=(mark := fact_marks.newest(about, fact_verification.KIND)),
         undone=undone_fact_words(mark, about),
-        may_verify=request.access.may(P.VERIFY),
+        may_verify=request.access.may(log.verifies),
         trail_url=trail_address(about) if request.access.may(P.SEE_TRAIL) else "",
     )
 
@@ -90,7 +96,11 @@ def fact(request: TrialRequest, code: str, target: str, key: int, item: str) -> 
 @trial_page(see=None, change=P.VERIFY)
 def withdraw(request: TrialRequest, code: str, target: str, key: int, item: str) -> HttpResponse:
     """Withdraw the source verification of a fact, with the reason."""
-    about = asked_fact(patient_of(request, code), target, key, item)
+    return withdraw_from(request, asked_fact(patient_of(request, code), target, key, item))
+
+
+def withdraw_from(request: TrialRequest, about: Fact) -> HttpResponse:
+    """Withdraw the source verification of a fact, and go to its page."""
     reason = request.POST.get("reason", "")[:2000]
     try:
         fact_verification.withdraw_fact(fact=about, reason=reason, by=request.user)

@@ -11,15 +11,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from patients.casebook.facts import OTHER_TARGETS
+from patients.casebook.facts import OTHER, OTHER_TARGETS
 from patients.casebook.item_history import add_threads
 from patients.entry.form_page.page_drafts import PageDraft, finished
-from patients.models import Query
+from patients.models import QueryRow
 from patients.participation.forms import QueryTextForm
 from patients.queries import bulk
 from patients.queries.bulk import AT_ONCE
 from patients.queries.figures import query_figures
 from patients.queries.filters import QueryFilter, form_choices
+from patients.views.query_log import GENERAL, QueryLog
 from patients.views.query_words import COLUMNS, field_address, query_words, with_values
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
@@ -28,50 +29,59 @@ from trials.permissions import Permission as P
 from trials.reader import shown_number
 
 
-def queries_of(request: TrialRequest) -> Any:
+def queries_of(request: TrialRequest, log: QueryLog = GENERAL) -> Any:
     """Return the queries of this trial, with the related rows that their columns need."""
-    rows = Query.objects.visible_to(request.user).filter(patient__trial=request.trial)
-    return rows.select_related("patient", "record__visit", "record__protocol").defer("record__values")
+    rows = log.model.objects.visible_to(request.user).filter(patient__trial=request.trial)
+    if not log.model.above:
+        return rows.select_related("patient", "opened_by")
+    rows = rows.select_related("patient", "record__visit", "record__protocol", "opened_by")
+    return rows.defer("record__values")
 
 
 @trial_page(see=P.SEE_TRIAL)
 def queries(request: TrialRequest) -> HttpResponseBase:
     """List the queries of the trial; roles that close queries can tick answered ones."""
-    rows, slug, access = queries_of(request), request.trial.slug, request.access
+    return list_queries(request, GENERAL, QueryFilter)
+
+
+def list_queries(request: TrialRequest, log: QueryLog, filters: type[QueryFilter]) -> HttpResponseBase:
+    """List the queries of one log."""
+    rows, slug, access = queries_of(request, log), request.trial.slug, request.access
     selection = Selection(
-        url=reverse("patients:queries-close", args=[slug]),
+        url=reverse(f"{log.listing}-close", args=[slug]),
         label=gettext_lazy("Close the ticked queries"),
         name="query",
-        allowed=lambda row: row.state == Query.State.ANSWERED,
+        allowed=lambda row: row.state == row.State.ANSWERED,
         every=gettext_lazy("Close all answered ones of this list"),
     )
     zone = request.trial.rules.trial.site.time_zone
 
-    def prepare(rows: Sequence[Query]) -> None:
+    def prepare(rows: Sequence[QueryRow]) -> None:
         with_values(rows)
-        add_threads(list(rows), zone)
+        add_threads(rows, zone)
 
     listing = Listing(
         request,
-        queryset=rows.select_related("patient", "record__visit", "record__protocol", "opened_by"),
+        queryset=rows,
         columns=COLUMNS,
         sort="opened_at",
-        filterset=QueryFilter(request.GET, queryset=rows, access=access),
-        row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
+        filterset=filters(request.GET, queryset=rows, access=access),
+        row_url=lambda row: opened_from_list(row, slug, answers=access.may(log.answers)),
         prepare=prepare,
-        selection=selection if access.may(P.RAISE_QUERY) else None,
-        name="queries",
+        selection=selection if access.may(log.raises) else None,
+        name=log.name,
         empty=gettext_lazy("There are no queries."),
     )
     if listing.wants_csv:
         return listing.csv()
-    return listing.response("patients/queries.html", figures(request))
+    return listing.response("patients/queries.html", {"title": log.title, **figures(request, log)})
 
 
-def figures(request: TrialRequest) -> dict[str, Any]:
+def figures(request: TrialRequest, log: QueryLog = GENERAL) -> dict[str, Any]:
     """Return the figures above the list as template context, the numbers by form with the titles of the forms."""
     titles = dict([*form_choices(request.trial), *OTHER_TARGETS])
-    found = query_figures(user=request.user, trial=request.trial)
+    titles |= {f"{OTHER}{kind.target}": str(kind.name) for kind in log.kinds.values()}
+    found = query_figures(user=request.user, trial=request.trial, log=log.model)
     median = "–" if found.days_to_answer is None else shown_number(f"{found.days_to_answer:.1f}")
     return {
         "figures": found,
@@ -80,22 +90,21 @@ def figures(request: TrialRequest) -> dict[str, Any]:
     }
 
 
-def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
+def opened_from_list(row: QueryRow, slug: str, *, answers: bool) -> str:
     """Return the address of a query's field; for a role that answers, of the answer box beside it."""
-    return field_address(
-        row, slug, at=f"answer-{row.pk}" if answers and row.state == Query.State.OPEN else ""
-    )
+    return field_address(row, slug, at=f"answer-{row.pk}" if answers and row.state == row.State.OPEN else "")
 
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def close_many(request: TrialRequest) -> HttpResponse:
     """Show the answers of the chosen queries; close them all with one text."""
-    seen, too_many = _seen(request)
-    rows = list(
-        queries_of(request)
-        .filter(pk__in=seen)
-        .select_related("patient__trial", "record__visit", "record__protocol", "opened_by")
-    )
+    return close_ticked(request, GENERAL, QueryFilter)
+
+
+def close_ticked(request: TrialRequest, log: QueryLog, filters: type[QueryFilter]) -> HttpResponse:
+    """Show the answers of the chosen queries of one log; close them all with one text."""
+    seen, too_many = _seen(request, log, filters)
+    rows = list(queries_of(request, log).filter(pk__in=seen).select_related("patient__trial"))
     with_values(rows)
     typed = PageDraft(request, None)
     form = QueryTextForm(typed.sent, trial=request.trial)
@@ -104,13 +113,13 @@ def close_many(request: TrialRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         own = {row.pk: seen[row.pk] for row in rows}
         arguments = {"text": form.cleaned_data["text"], "by": request.user, "role": request.access.role.code}
-        if form.run(bulk.close_queries, seen=own, **arguments):
+        if form.run(bulk.close_queries, seen=own, log=log.model, **arguments):
             messages.success(request, closed_words(len(form.result), len(own)))
-            return finished(typed, reverse("patients:queries", args=[request.trial.slug]))
+            return finished(typed, log.address(request.trial.slug))
     if request.method == "POST":
         typed.keep(form)
     typed.show(form)
-    return _closing_page(request, form, rows, too_many=too_many)
+    return _closing_page(request, log, form, rows, too_many=too_many)
 
 
 def closed_words(closed: int, chosen: int) -> str:
@@ -129,7 +138,7 @@ def closed_words(closed: int, chosen: int) -> str:
     return f"{message} {words % {'number': left}}"
 
 
-def _seen(request: TrialRequest) -> tuple[dict[int, int], bool]:
+def _seen(request: TrialRequest, log: QueryLog, filters: type[QueryFilter]) -> tuple[dict[int, int], bool]:
     """Return the chosen queries with the last message read of each, and whether more than AT_ONCE were chosen.
 
     The message is 0 before the page was shown.
@@ -138,18 +147,18 @@ def _seen(request: TrialRequest) -> tuple[dict[int, int], bool]:
         return pairs_of(request.POST.getlist("query")), False
     if "all" not in request.GET:
         return dict.fromkeys(numbers_of(request.GET.getlist("query")), 0), False
-    answered = queries_of(request).filter(state=Query.State.ANSWERED)
-    filterset = QueryFilter(request.GET, queryset=answered, access=request.access)
+    answered = queries_of(request, log).filter(state=log.model.State.ANSWERED)
+    filterset = filters(request.GET, queryset=answered, access=request.access)
     rows = filterset.qs if filterset.is_valid() else answered.none()
     found = list(rows.order_by("pk").values_list("pk", flat=True)[: AT_ONCE + 1])
     return dict.fromkeys(found[:AT_ONCE], 0), len(found) > AT_ONCE
 
 
 def _closing_page(
-    request: TrialRequest, form: QueryTextForm, rows: list[Query], *, too_many: bool
+    request: TrialRequest, log: QueryLog, form: QueryTextForm, rows: list[QueryRow], *, too_many: bool
 ) -> HttpResponse:
     add_threads(rows, request.trial.rules.trial.site.time_zone)
-    last = bulk.with_last_message(row.pk for row in rows) if rows else {}
+    last = bulk.with_last_message((row.pk for row in rows), log.model) if rows else {}
     shown = [(row, query_words(row), bulk.not_closable(row)) for row in rows]
     context = {
         "form": form,
@@ -158,6 +167,7 @@ def _closing_page(
         "too_many": too_many,
         "most": AT_ONCE,
         "title": _("Close queries"),
+        "back": log.address(request.trial.slug),
     }
     return render(
         request, "patients/close_queries.html", context, status=422 if request.method == "POST" else 200

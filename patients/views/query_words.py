@@ -10,22 +10,22 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from patients.casebook.facts import Fact, fact_asked, facts_asked
+from patients.casebook.facts import Fact, fact_asked, facts_asked, kind_of
 from patients.casebook.navigation import record_address
 from patients.casebook.row_words import cell_label
-from patients.models import Query, Record
+from patients.models import Query, QueryRow, Record
 from patients.queries.asked_values import value_asked
 from protocol.values.parsing import display
 from trials.listing import Column, choice_text
 from trials.reader import reader_language, shown_day, shown_moment
 
 
-def query_address(query: Query, slug: str) -> str:
+def query_address(query: QueryRow, slug: str) -> str:
     """Return the address of the query's own page."""
-    return reverse("patients:query", args=[slug, query.pk])
+    return reverse(query.pages, args=[slug, query.pk])
 
 
-def field_address(query: Query, slug: str, *, at: str = "") -> str:
+def field_address(query: QueryRow, slug: str, *, at: str = "") -> str:
     """Return the address of the query's field or fact, or of the query's own page if the form was struck out.
 
     at: id of the element to go to, by default the field.
@@ -33,19 +33,20 @@ def field_address(query: Query, slug: str, *, at: str = "") -> str:
     record = query.record
     if record is None:
         where = [slug, query.patient.code, query.target, query.target_id, query.item]
-        return reverse("patients:fact", args=where) + (f"#{at}" if at else "")
+        kind = kind_of(query.target)
+        return reverse(kind.fact_page if kind else "patients:fact", args=where) + (f"#{at}" if at else "")
     if record.state == Record.State.STRUCK_OUT:
         return query_address(query, slug)
     return f"{record_address(record, slug)}?field={query.item}#{at or query.item}"
 
 
-def fact_of(query: Query) -> Fact:
+def fact_of(query: QueryRow) -> Fact:
     """Return the fact of a query that is not about a form. Without `with_facts` before, three queries."""
     found: Fact = getattr(query, "fact", None) or fact_asked(query)
     return found
 
 
-def with_facts(rows: Sequence[Query]) -> None:
+def with_facts(rows: Sequence[QueryRow]) -> None:
     """Set `fact` on each query that is not about a form. Three queries for each kind of row, none without any."""
     found = facts_asked(rows)
     for row in rows:
@@ -53,7 +54,7 @@ def with_facts(rows: Sequence[Query]) -> None:
             row.fact = found[row.pk]  # type: ignore[attr-defined]
 
 
-def with_values(rows: Sequence[Query]) -> None:
+def with_values(rows: Sequence[QueryRow]) -> None:
     """Set patient and values on the record of each query, and the facts of the others. One query for the values."""
     asked = {row.record_id for row in rows if row.record_id}
     values = dict(Record.objects.filter(pk__in=asked).values_list("pk", "values")) if asked else {}
@@ -70,7 +71,7 @@ def item_words(record: Record, item: str) -> str:
     return f"{form.title.in_language(language)} – {label}"
 
 
-def query_words(query: Query) -> str:
+def query_words(query: QueryRow) -> str:
     """Return form title and item label of a query; for a query on a cell also its row and value.
 
     Reads query.record with its protocol, and its values for a query on a cell.
@@ -85,7 +86,7 @@ def query_words(query: Query) -> str:
     return f"{form.title.in_language(reader_language())} – {cell_label(item, values, query)}"
 
 
-def value_words(query: Query) -> str:
+def value_words(query: QueryRow) -> str:
     """Return the value asked about as it is now, as text; empty for a table, whose label names the cell."""
     record = query.record
     if record is None:
@@ -96,14 +97,14 @@ def value_words(query: Query) -> str:
     return display(record.values.get(query.item), form.item(query.item), reader_language(), _)
 
 
-def stored_value(query: Query) -> str:
+def stored_value(query: QueryRow) -> str:
     """Return the value asked about as it is stored now, the same for every reader."""
     if query.record is None:
         return fact_of(query).compared
     return value_asked(query.record.values, query.item, query.row, query.column)
 
 
-def row_number(query: Query) -> int | None:
+def row_number(query: QueryRow) -> int | None:
     """Return the number of the row of a log, of the event or of the infusion; None for what has none."""
     record = query.record
     if record is None:
@@ -112,46 +113,46 @@ def row_number(query: Query) -> int | None:
     return None if record.visit_id else record.repeat
 
 
-def _visit(query: Query, name: str) -> Any:
+def _visit(query: QueryRow, name: str) -> Any:
     """Return what a visit has under a name: the visit of the form or of the infusion."""
     visit = query.record.visit if query.record else getattr(fact_of(query).row, "visit", None)
     return getattr(visit, name) if visit else None
 
 
-def day_of_row(query: Query) -> str:
+def day_of_row(query: QueryRow) -> str:
     """Return the day of the event, infusion, consent, decision or end of study, as it is stored; empty for a form."""
     return "" if query.record_id else fact_of(query).kind.day(fact_of(query).row)
 
 
-def _day_words(query: Query) -> str:
+def _day_words(query: QueryRow) -> str:
     if query.record_id:
         return ""
     fact = fact_of(query)
-    day = getattr(fact.row, fact.kind.day_column)
+    day = getattr(fact.row, fact.kind.day_column) if fact.kind.day_column else ""
     if isinstance(day, str | datetime):
         return shown_moment(day, fact.patient.trial.zone)
     return shown_day(day) if day else ""
 
 
-def _visit_text(query: Query) -> str:
+def _visit_text(query: QueryRow) -> str:
     held = _visit(query, "held_on")
     words = shown_day(held) if held else _day_words(query)
     return " · ".join(filter(None, [_visit(query, "key") or "", words]))
 
 
-def _thread_lines(query: Query) -> list[str]:
+def _thread_lines(query: QueryRow) -> list[str]:
     """Return what was said after the question; empty unless `add_threads` was called."""
     said = getattr(query, "thread", [])[1:]
     return [f"{each['who']}, {each['when']}: {each['text']}" for each in said]
 
 
-def _question_text(query: Query) -> SafeString:
+def _question_text(query: QueryRow) -> SafeString:
     lines = format_html_join("", "<li>{}</li>", ((line,) for line in _thread_lines(query)))
     thread = format_html('<ol class="tiny quiet m-0 ps-3">{}</ol>', lines) if lines else ""
     return format_html("{}{}", query.text, thread)
 
 
-def _raiser_text(query: Query) -> str:
+def _raiser_text(query: QueryRow) -> str:
     kind = str(query.get_origin_display())
     return f"{kind} {query.check_id}".strip() if query.by_check else f"{kind}, {query.opened_by.full_name}"
 

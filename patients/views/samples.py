@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from patients.models import Aliquot, Patient, Sample, SampleMovement, Visit
+from patients.models import Aliquot, Patient, Query, Sample, SampleMovement, Visit
 from patients.review.source_verification import versions_of
 from patients.samples.expected import expected_samples, rules_of, with_overdue
 from patients.samples.filters import AliquotFilter
@@ -20,6 +20,8 @@ from patients.samples.label_sheet import Label
 from patients.samples.ledger import in_force_of
 from patients.samples.sample_deviations import minutes_to_freezing
 from patients.samples.shipment_forms import refused_words
+from patients.samples.storage import excursions_of
+from patients.views.fact_links import links_of
 from patients.views.participation import patient_of
 from patients.views.visits import title_of
 from trials.access import TrialRequest, trial_page
@@ -113,6 +115,8 @@ def sample(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "visit_title": title_of(row.visit, patient),
         "tubes": [(tube, minutes_to_freezing(row, ledger[tube.pk])) for tube in tubes],
         "movements": list(movements.order_by("-pk")),
+        "excursions": excursions_of(patient.trial, ledger),
+        "asked": links_of(request.access, Query.Target.SAMPLE, row),
         "last": last,
         "may": _may_enter(request, patient) and not row.struck_out,
         "may_handle": request.access.may(P.ENTER_DATA) and not row.struck_out and not patient.locked_at,

@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from audit.signatures import content_hash
 from patients.casebook.navigation import form_address
+from patients.casebook.signed_parts import parts_of
 from patients.models import Patient, Record
 from patients.review import signatures
 from patients.review.signature_content import SignForm, SignWholeForm, visits_to_sign
@@ -85,7 +87,17 @@ def sign_casebook(request: TrialRequest, code: str) -> HttpResponse:
     verb = partial(signatures.sign_casebook, patient=patient)
     title = _("Sign the casebook")
     records, after = signatures.in_force(patient), casebook_of(patient)
-    return _whole(request, patient, records, verb, title, after, contacts=with_links(request, patient))
+    return _whole(
+        request,
+        patient,
+        records,
+        verb,
+        title,
+        after,
+        contacts=with_links(request, patient),
+        parts=parts_of(patient),
+        covers=content_hash(patient),
+    )
 
 
 def _whole(
@@ -99,10 +111,11 @@ def _whole(
 ) -> HttpResponse:
     """Show the forms, and what else the signature covers, to be signed."""
     visits = visits_to_sign(records)
+    whole = {"covers": request.POST.get("covers", "")} if "covers" in covered else {}
 
     def do(form: SignWholeForm) -> bool:
         seen = form.cleaned_data["seen"]
-        done = form.run(verb, seen=seen, by=request.user, **_signature_arguments(form))
+        done = form.run(verb, seen=seen, by=request.user, **whole, **_signature_arguments(form))
         if done:
             messages.success(request, _("Signed, with every form in it."))
         return done

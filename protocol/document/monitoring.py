@@ -10,7 +10,7 @@ from protocol.document.written_values import Name
 
 Plan = Literal["all", "none"] | Annotated[tuple[Name, ...], Field(min_length=1)]
 FactGroup = Literal[
-    "adverse_event", "serious_event", "infusion", "consent", "eligibility", "disposition", "contact"
+    "adverse_event", "serious_event", "infusion", "consent", "eligibility", "disposition", "contact", "sample"
 ]
 
 # The facts with a source document. The result of a criterion has none: it is computed from the forms.
@@ -31,6 +31,7 @@ VERIFIABLE: dict[str, tuple[str, ...]] = {
     "eligibility": ("conclusion", "group", "inclusion_on"),
     "disposition": ("ended_on", "end_reason", "end_note"),
     "contact": ("tried_on", "way", "tried_by", "outcome", "note"),
+    "sample": ("collected", "collected_by", "note", "not_collected_reason"),
 }  # fmt: skip
 
 

@@ -87,6 +87,8 @@ POINTS = (
           False),
     Point("product_deviations", _("Product deviations not classified"), counts.product_deviations,
           "dosing:product-deviations", "state=waiting", False, of_product=True),
+    Point("product_queries", _("Product queries not closed"), counts.product_queries,
+          "dosing:product-queries", "state=not_closed", False, of_product=True),
     Point("samples_overdue", _("Required samples not recorded"), counts.samples_overdue, "patients:patient-samples"),
     Point("samples_to_destroy", _("Tubes to destroy: consent withdrawn"), counts.samples_to_destroy,
           "patients:samples", "destroy=yes", False),

@@ -18,7 +18,7 @@ from django.utils import timezone
 from audit.compiled_queries import CompiledValues
 from audit.models import Signature
 from dosing.bedside.gaps import Gap, open_gaps
-from dosing.models import Infusion, ProductDeviation
+from dosing.models import Infusion, ProductDeviation, ProductQuery
 from patients.casebook.outdated_scores import outdated_by_patient
 from patients.models import Aliquot, Deviation, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
@@ -304,7 +304,16 @@ def samples_to_destroy(standing: TrialRows) -> Counts:
 
 def product_deviations(standing: TrialRows) -> Counts:
     """Count product deviations that wait for a person; in a masked trial only for who may know the treatment."""
-    rows = ProductDeviation.objects.filter(patient__trial=standing.trial).waiting()
+    return _of_product(standing, ProductDeviation.objects.filter(patient__trial=standing.trial).waiting())
+
+
+def product_queries(standing: TrialRows) -> Counts:
+    """Count queries on the product that are not closed; in a masked trial only for who may know the treatment."""
+    rows = ProductQuery.objects.filter(patient__trial=standing.trial, state__in=Query.OPEN_STATES)
+    return _of_product(standing, rows)
+
+
+def _of_product(standing: TrialRows, rows: Any) -> Counts:
     if not standing.trial.masked:
         return dict(_by_patient(rows.order_by()))
     # The rows themselves, not their number: a count by patient tells the arm, so the reading is recorded (BLD-03).

@@ -178,6 +178,24 @@ def product_deviations(work: Workload) -> Tile:
     return Tile(name, count, _("dose, donor or another fact of the product"), "split", "late", url)
 
 
+def product_questions(work: Workload) -> Tile:
+    """Open queries on the product, for who prepares it."""
+    count = work.product_queries("open")
+    name = ngettext("Open product query", "Open product queries", count)
+    url = _list(work, "dosing:product-queries", state="open")
+    return Tile(
+        name, count, _("products, preparations, bags, masked results"), "message-square-text", "query", url
+    )
+
+
+def product_answers(work: Workload) -> Tile:
+    """Answered queries on the product, for who raised them."""
+    count = work.product_queries("answered")
+    name = ngettext("Answer on the product to review", "Answers on the product to review", count)
+    url = _list(work, "dosing:product-queries", state="answered")
+    return Tile(name, count, _("close or reopen the query"), "message-square-reply", "query", url)
+
+
 def forms_to_verify(work: Workload) -> Tile:
     """Complete forms and facts outside the forms that still need source data verification."""
     forms, facts = work.forms_to_verify, work.facts_to_verify
@@ -325,7 +343,14 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
         reconsents,
         deviations,
     ),
-    "cell_laboratory": (to_prepare, unrecorded_preparations, product_deviations, infusions_due, in_follow_up),
+    "cell_laboratory": (
+        to_prepare,
+        unrecorded_preparations,
+        product_deviations,
+        product_questions,
+        infusions_due,
+        in_follow_up,
+    ),
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
     "data_manager": (answered_queries, open_queries, drafts, overdue_visits),
     "statistician": (in_follow_up, drafts, open_queries, serious_reports),
@@ -340,8 +365,21 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
         reconsents,
         deviations,
     ),
-    "pharmacist": (to_prepare, unrecorded_preparations, product_deviations, infusions_due, in_follow_up),
-    "unblinded_monitor": (unrecorded_preparations, infusions_due, in_follow_up, serious_reports),
+    "pharmacist": (
+        to_prepare,
+        unrecorded_preparations,
+        product_deviations,
+        product_questions,
+        infusions_due,
+        in_follow_up,
+    ),
+    "unblinded_monitor": (
+        unrecorded_preparations,
+        product_answers,
+        infusions_due,
+        in_follow_up,
+        serious_reports,
+    ),
     "blinded_statistician": (in_follow_up, drafts, open_queries, serious_reports),
     "sponsor_representative": (serious_reports, open_queries, overdue_visits, in_follow_up),
     "sponsor_safety": (cases, serious_reports, answered_queries, open_queries, in_follow_up),
@@ -356,6 +394,8 @@ IF_ANY = frozenset(
     {
         deviations,
         product_deviations,
+        product_questions,
+        product_answers,
         decisions_to_make_again,
         event_drafts,
         missing_at_bedside,

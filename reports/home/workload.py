@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.sealing.seal_times import Waiting, waiting
 from dosing.bedside.gaps import open_gaps
-from dosing.models import Infusion, Preparation, ProductDeviation
+from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery
 from patients.models import Aliquot, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.logs.contacts import contacts_due
@@ -258,6 +258,13 @@ class Workload:
         if not self.access.sees_treatment:
             return 0
         rows = ProductDeviation.objects.filter(patient__trial=self.trial).waiting()
+        return rows.visible_to(self.user).count()
+
+    def product_queries(self, state: str) -> int:
+        """Return the number of queries on the product in a state; zero for who may not know the treatment."""
+        if not self.access.sees_treatment:
+            return 0
+        rows = ProductQuery.objects.filter(patient__trial=self.trial, state=state)
         return rows.visible_to(self.user).count()
 
     @cached_property

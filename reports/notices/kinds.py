@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
 from audit.export_register import failed_copy
-from dosing.models import Infusion, Lot, ProductDeviation, TreatmentInstruction
+from dosing.models import Infusion, Lot, ProductDeviation, ProductQuery, TreatmentInstruction
 from dosing.unblinding.instructing import affected
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
@@ -140,7 +140,7 @@ def _queries(access: Access, rows: Any) -> Iterator[tuple[str, str, str]]:
     # The last message is part of the key: a query that is answered or opened again is a new notice.
     found = rows.annotate(last=Max("messages__pk")).order_by("pk").values_list("pk", "patient__code", "last")
     for pk, code, last in found[:MOST]:
-        yield f"{pk}.{last or 0}", code, address("patients:query", access.trial.slug, pk)
+        yield f"{pk}.{last or 0}", code, address(rows.model.pages, access.trial.slug, pk)
 
 
 def _questions(access: Access) -> Iterator[tuple[str, str, str]]:
@@ -149,6 +149,15 @@ def _questions(access: Access) -> Iterator[tuple[str, str, str]]:
 
 def _answers(access: Access) -> Iterator[tuple[str, str, str]]:
     own = _mine(access, Query).filter(state=Query.State.ANSWERED, opened_by=access.user)
+    return _queries(access, own)
+
+
+def _product_questions(access: Access) -> Iterator[tuple[str, str, str]]:
+    return _queries(access, _mine(access, ProductQuery).filter(state=Query.State.OPEN))
+
+
+def _product_answers(access: Access) -> Iterator[tuple[str, str, str]]:
+    own = _mine(access, ProductQuery).filter(state=Query.State.ANSWERED, opened_by=access.user)
     return _queries(access, own)
 
 
@@ -302,6 +311,14 @@ KINDS: dict[str, NoticeKind] = {
         _("A deviation of the product has to be classified"),
         (P.CLASSIFY_PRODUCT, P.SEE_TREATMENT),
         _log_of(ProductDeviation, "dosing:product-deviation"),
+    ),
+    "product_query": NoticeKind(
+        _("A query on the product waits for an answer"),
+        (P.PREPARE_PRODUCT, P.SEE_TREATMENT),
+        _product_questions,
+    ),
+    "product_answer": NoticeKind(
+        _("Your query on the product was answered"), (P.ASK_PRODUCT, P.SEE_TREATMENT), _product_answers
     ),
     "approval": NoticeKind(_("A role waits for your approval"), (P.APPROVE,), _approvals),
     "access": NoticeKind(_("Access has to be reviewed"), (P.REVIEW_ACCESS,), _access_review),

@@ -1,4 +1,4 @@
-"""Search for patients, forms, visits, adverse events and deviations of the trial.
+"""Search for patients, forms, visits, adverse events, deviations and samples of the trial.
 
 Identities are searched apart (`reports.search.people`). Lots and donors are found only by readers who may know the
 treatment.
@@ -22,6 +22,7 @@ from reports.search.deviations import deviations
 from reports.search.log_rows import log_rows
 from reports.search.people import search_person
 from reports.search.places import MOST, Hit, casebook_url, places
+from reports.search.samples import samples
 from safety.models import AdverseEvent
 from trials.access import Access, TrialRequest, trial_page
 from trials.models import Trial
@@ -41,6 +42,7 @@ class Results:
     products: list[Hit] = field(default_factory=list)
     rows: list[Hit] = field(default_factory=list)
     deviations: list[Hit] = field(default_factory=list)
+    samples: list[Hit] = field(default_factory=list)
 
     @property
     def any(self) -> bool:
@@ -88,6 +90,7 @@ def find(access: Access, text: str) -> Results:
         products=_products(access, text),
         rows=log_rows(access, rest, patients),
         deviations=deviations(access, rest, patients),
+        samples=samples(access, rest, patients),
     )
 
 

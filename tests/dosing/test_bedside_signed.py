@@ -16,7 +16,10 @@ from dosing.models import (
     InfusionStep,
     StopDecision,
 )
+from exports.paper.audience import Audience
+from exports.paper.patient import PatientPaper
 from tests.support import build
+from tests.support.pages.entry_pages import words
 from tests.support.study.bedside import INCLUDED, NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
@@ -125,3 +128,69 @@ def test_until_when_a_kit_is_given_is_a_plan_and_ends_no_signature(two, doctor):
 
 def test_a_patient_without_bedside_rows_signs_what_was_signed_before_there_were_any(two):
     assert not {"infusion_steps", "observations", "checklists"} & two[0].signed_content().keys()
+
+
+def signing_page(patient) -> str:
+    return f"/trials/{patient.trial.slug}/patients/{patient.code}/sign/casebook/"
+
+
+def at_the_bedside(patient, doctor) -> None:
+    """Record each kind of row, a start that was observed late, and a step that was struck out."""
+    with acting(user=doctor, role="investigator"):
+        for make in MAKERS.values():
+            make(patient, doctor)
+        infusion = Infusion.objects.get(patient=patient, number=1)
+        mine = {"infusion": infusion, "recorded_by": doctor}
+        InfusionStep.objects.create(
+            kind="paused", at=NOW - timedelta(minutes=50), reason="Chills", save_key="p", **mine
+        )
+        wrong = InfusionStep.objects.create(kind="stopped", at=NOW, save_key="s", **mine)
+        InfusionStep.objects.filter(pk=wrong.pk).update(struck_out_reason="Another patient")
+
+
+class TestTheSignerSeesWhatIsSigned:
+    def test_on_the_page_that_signs_the_casebook(self, two, doctor):
+        """SIG-04, CEL-15: the ledger, the grid with what was missed, the checklist and the decisions."""
+        at_the_bedside(two[0], doctor)
+        page = words(build.client(doctor).get(signing_page(two[0])))
+        for told in (
+            "Infusion 1", "Course", "Paused", "Chills", "Observations", "At the start", "Missed",
+            "Checklist after 6 hours", "Decisions on proposed stops", "Rash", "Decisions on what is missing",
+            "On paper", "Struck out because", "Another patient",
+        ):  # fmt: skip
+            assert told in page, told
+        assert "Chills" not in words(build.client(doctor).get(signing_page(two[1])))
+
+    def test_in_the_casebook_on_paper(self, two, doctor):
+        """P11-02."""
+        at_the_bedside(two[0], doctor)
+        part = PatientPaper(two[0], Audience.nobody(two[0].trial)).content()
+        printed = [*part["infusions"], *(each for visit in part["visits"] for each in visit["infusions"])]
+        (first,) = [each for each in printed if each["title"] == "Infusion 1"]
+        tables = {table["title"]: table for table in first["bedside"]}
+        assert [row[1] for row in tables["Course"]["rows"]] == ["Started", "Paused"]
+        states = {row[0].partition(" (")[0]: row[1] for row in tables["Observations"]["rows"]}
+        assert states["At the start"] == "Taken"
+        assert "Missed" in states.values()
+        assert [row[2] for row in tables["Struck out"]["rows"]] == ["Another patient"]
+        assert all(len(row) == len(table["heads"]) for table in tables.values() for row in table["rows"])
+
+    def test_what_was_recorded_meanwhile_is_read_before_it_is_signed(self, two, doctor):
+        """SIG-02: also what is outside the forms; nothing is signed, and the page shows it."""
+        web, page = build.client(doctor), signing_page(two[0])
+        shown = web.get(page).context
+        visits = [visit.key for visit in shown["form"].visits]
+        sent = {
+            "seen": shown["form"].fingerprint, "covers": shown["covers"], "reviewed": visits,
+            "meaning": "approval", "password": build.PASSWORD,
+        }  # fmt: skip
+        at_the_bedside(two[0], doctor)
+        refused = web.post(page, sent)
+        assert refused.status_code == 422
+        assert "changed while you read" in words(refused)
+        assert "Chills" in words(refused)
+        without = {name: value for name, value in sent.items() if name != "covers"}
+        assert web.post(page, without).status_code == 422
+        assert not Signature.objects.filter(target_type="patients.patient").exists()
+        assert web.post(page, {**sent, "covers": refused.context["covers"]}).status_code == 302
+        assert Signature.objects.filter(target_type="patients.patient").count() == 1

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.kept_forms import kept_data
 from accounts.models import User
 from patients.entry import drafts
-from patients.models import Draft, Patient, Query
+from patients.models import Draft, Patient, QueryRow
 from trials.access import TrialRequest
 from trials.reader import shown_moment
 from trials.typed_input import KeepsInput
@@ -154,14 +154,19 @@ def filtered_page(request: TrialRequest, query: str) -> PageDraft:
     return PageDraft(request, None, place=place, keep_at=f"{request.path}?{query}" if query else request.path)
 
 
-def message_place(query: Query) -> PagePlace:
+def message_place(query: QueryRow) -> PagePlace:
     """Return the place of the draft of a message on a query, wherever it is typed."""
-    return PagePlace(query.patient, f"{Draft.PAGE}query/{query.pk}")
+    return PagePlace(query.patient, _place_of_message(query))
 
 
-def attach_typed(queries: Sequence[Query], patient: Patient, user: User) -> None:
+def _place_of_message(query: QueryRow) -> str:
+    # The logs number their queries each for itself.
+    return f"{Draft.PAGE}{query.pages.rpartition(':')[2]}/{query.pk}"
+
+
+def attach_typed(queries: Sequence[QueryRow], patient: Patient, user: User) -> None:
     """Set `typed` of each query to what the person typed there and did not send. One query, none without queries."""
-    places = {f"{Draft.PAGE}query/{query.pk}": query for query in queries}
+    places = {_place_of_message(query): query for query in queries}
     for query in queries:
         query.typed = ""  # type: ignore[attr-defined]
     rows = Draft.objects.filter(user=user, patient=patient, place__in=list(places)) if places else []

@@ -1,6 +1,7 @@
 """An investigator signs forms, visits and casebooks after reading the changes; a later change invalidates them."""
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -299,8 +300,11 @@ def test_forms_are_signed_in_bulk_only_with_a_tick_that_the_content_was_reviewed
 @pytest.mark.parametrize(("name", "more"), [("sign-visit", ["SCR"]), ("sign-casebook", [])])
 def test_a_whole_visit_or_casebook_is_signed_from_its_page(record, doctor, trial, patient, name, more):
     web, page = build.client(doctor), address(name, trial, patient.code, *more)
-    assert "Your signature covers 1 form" in web.get(page).content.decode()
-    sent = {"seen": f"{record.pk}:1", "meaning": "approval", "password": build.PASSWORD}
+    shown = web.get(page).content.decode()
+    assert "Your signature covers 1 form" in shown
+    covers = re.findall(r'name="covers" value="([0-9a-f]{64})"', shown)
+    assert len(covers) == (name == "sign-casebook")
+    sent = {"seen": f"{record.pk}:1", "meaning": "approval", "password": build.PASSWORD, "covers": covers}
     assert web.post(page, sent).status_code == 422
     assert web.post(page, {**sent, "reviewed": ["SCR"], "seen": "x"}).status_code == 422
     assert web.post(page, {**sent, "reviewed": ["SCR"], "seen": f"{record.pk}:9"}).status_code == 422

@@ -109,8 +109,9 @@ class TestAWholeCasebook:
         return f"/trials/{patient.trial.slug}/patients/{patient.code}/sign/casebook/"
 
     def whole(self, web, patient: Patient, reviewed: list[str]) -> dict:
-        seen = web.get(self.page(patient)).context["form"].fingerprint
-        return {"seen": seen, "reviewed": reviewed, "meaning": "approval", "password": build.PASSWORD}
+        shown = web.get(self.page(patient)).context
+        read = {"seen": shown["form"].fingerprint, "covers": shown["covers"]}
+        return {**read, "reviewed": reviewed, "meaning": "approval", "password": build.PASSWORD}
 
     def test_one_tick_stands_for_the_content_of_all_its_visits(self, web, patient):
         assert f"I reviewed the content of {patient.code}, all visits shown here" in words(

@@ -12,12 +12,16 @@ from dosing.infusions.administration import record_infusion, record_weight
 from dosing.infusions.infusion_checks import Bedside
 from dosing.masked.results import masked_form, record_results
 from dosing.models import Infusion, ProductDeviation
+from dosing.product_queries import verification
+from dosing.product_queries.kinds import KINDS
 from dosing.products.preparing import record_preparation
 from dosing.unblinding.exposure import record_exposure
 from dosing.unblinding.opening import unblind
 from dosing.worksheet import bench
+from patients.casebook.facts import Fact
 from patients.models import Patient
 from patients.participation.protocol_amendments.amendments import move
+from patients.queries import threads
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages import blinding
@@ -119,6 +123,7 @@ def masked_trial() -> SimpleNamespace:
     prepare(ready, laboratory)
     build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
     deviate(treated, ward, doctor, laboratory)
+    ask_about_products(treated[0], staff["unblinded_monitor"], laboratory)
     become_known(treated, ward, doctor)
     amend(trial, treated[1], staff["data_manager"])
     for role in ("cell_laboratory", "statistician"):
@@ -151,6 +156,30 @@ def deviate(treated: list[Patient], ward, doctor, laboratory) -> None:
     added(treated[0], laboratory, log=ProductDeviation, category="other", description="Label torn QXJ")
 
 
+def ask_about_products(patient: Patient, monitor, laboratory) -> None:
+    """Raise a query on the product and one on a masked result, answer the first, and verify the product."""
+    rows = {
+        "preparation": ("lot", patient.preparations.get()),
+        "masked_result": ("value", patient.masked_results.first()),
+    }
+    asked = []
+    for target, (item, row) in rows.items():
+        (fresh,) = KINDS[target].rows([row.pk])
+        fact = Fact(KINDS[target], fresh, item)
+        with acting(user=monitor, role="unblinded_monitor", origin="web"):
+            asked.append(
+                threads.raise_fact_query(
+                    fact=fact, text="Is it QXJ?", origin="monitor", by=monitor, role="unblinded_monitor"
+                )
+            )
+    with acting(user=laboratory, role="cell_laboratory", origin="web"):
+        threads.answer_query(query=asked[0], text="Yes QXJ", by=laboratory, role="cell_laboratory")
+    boxes = [block.value for block in verification.blocks(patient)]
+    seen = verification.seen_in(boxes, verification.blocks(patient))
+    with acting(user=monitor, role="unblinded_monitor", origin="web"):
+        verification.verify(patient=patient, seen=seen, by=monitor, role="unblinded_monitor")
+
+
 def amend(trial, patient: Patient, by) -> None:
     """Load an amendment and move a treated patient to it, so that its pages are read too."""
     text = build.protocol_text(build.COVID_MSV).replace('version = "1.0"', 'version = "1.1"', 1)
@@ -181,6 +210,7 @@ def also(trial) -> list[str]:
                "masked-results/INF1/hla_antibodies/", "visits/INF1/hla_antibodies/",
                "unblinding/", "unblinding/susar/", "unblinding/exposure/",
                "deviations/1/", "product-deviations/1/", "product-deviations/1/classify/", "product-deviations/new/",
+               "product-facts/preparation/1/lot/", "product-verification/",
                "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
     lists = [
         f"{name}/?format=csv"
@@ -205,6 +235,12 @@ def also(trial) -> list[str]:
     sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
     waiting = ["deviations/?state=waiting", "product-deviations/", "product-deviations/?state=waiting"]
     waiting += ["masked-results/", "masked-results/?format=csv"]
+    waiting += [
+        "product-queries/",
+        "product-queries/?format=csv",
+        "product-queries/1/",
+        "product-verification/",
+    ]
     waiting += ["unblindings/", "unblindings/open/"]
     pages = [*lists, *sought, *asked, *sorts, *waiting, "allocation/", "allocation/?format=csv"]
     codes = trial.patients.values_list("code", flat=True)

@@ -15,7 +15,9 @@ from dosing.models import (
     Infusion,
     Lot,
     LotCertificate,
+    Preparation,
     ProductDeviation,
+    ProductQuery,
     TreatmentInstruction,
 )
 from exports.models import Document
@@ -34,6 +36,7 @@ from patients.models import (
     Sample,
     SampleMovement,
     Shipment,
+    StorageExcursion,
     TreatmentHold,
     UnlockRequest,
     Visit,
@@ -172,6 +175,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "contacts:number": (_under_patient(ContactAttempt, "number"), (NO_NUMBER,)),
     "samples:number": (_under_patient(Sample, "number"), (NO_NUMBER,)),
     "movements:movement": (_under_patient(SampleMovement, "pk"), (NO_NUMBER,)),
+    "storage:number": (_of(StorageExcursion, "trial", "number"), (NO_NUMBER,)),
     "shipments:number": (_of(Shipment, "trial", "number"), (NO_NUMBER,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
@@ -202,6 +206,11 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
         ("consent", NO_NUMBER, "version"),
     ),
     "ask:target": (lambda trial: iter([("adverse_event",)]), (NO_CODE,)),
+    "product-facts:target/key/item": (
+        lambda trial: (("preparation", pk, "lot") for (pk,) in _under_patient(Preparation, "pk")(trial)),
+        ("preparation", NO_NUMBER, "lot"),
+    ),
+    "product-queries:number": (_of(ProductQuery, "patient__trial", "pk"), (NO_NUMBER,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),

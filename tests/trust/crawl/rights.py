@@ -26,6 +26,9 @@ UNBLINDED = "LSXHU"
 CLOSED_REPORT = "SXW"
 # Who makes the product decides on its deviations, in an open trial the investigators too.
 DECIDES_ON_PRODUCT = "LHIP of an open trial"
+# The unblinded monitor asks about the product and verifies it; in an open trial who does so with clinical data, too.
+ASKS_ABOUT_PRODUCT = "U, and MDV of an open trial"
+VERIFIES_PRODUCT = "U, and M of an open trial"
 EXPOSURES = "CIPLHMUDV"
 NOBODY = ""
 # Hold the trial, and sign for the site or the sponsor that it goes on.
@@ -205,6 +208,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     SAMPLE: (ALL, NOBODY),
     f"{SAMPLE}labels/": (ALL, NOBODY),
     **{f"{SAMPLE}{end}": (SITE, SITE) for end in ("correct/", "strike-out/", "handle/", "movements/*/reverse/")},
+    "samples/storage/": (ALL, NOBODY),
+    "samples/storage/new/": (SITE, SITE),
+    "samples/storage/*/": (ALL, NOBODY),
+    "samples/storage/*/evaluate/": (SITE, SITE),
     "shipments/": (ALL, NOBODY),
     "shipments/new/": (SITE, SITE),
     "shipments/*/": (ALL, NOBODY),
@@ -216,6 +223,17 @@ RIGHTS: dict[str, tuple[str, str]] = {
     DEVIATION: (ALL, NOBODY),
     f"{DEVIATION}classify/": (DOCTORS, DOCTORS),
     **{f"{DEVIATION}{end}": (SITE, SITE) for end in ("amend/", "strike-out/")},
+    "product-queries/": (UNBLINDED, NOBODY),
+    "product-queries/close/": (ASKS_ABOUT_PRODUCT, ASKS_ABOUT_PRODUCT),
+    "product-queries/ask/*/": (ASKS_ABOUT_PRODUCT, ASKS_ABOUT_PRODUCT),
+    "product-queries/*/": (UNBLINDED, NOBODY),
+    "product-queries/*/answer/": (PRODUCT, PRODUCT),
+    "product-queries/*/close/": (ASKS_ABOUT_PRODUCT, ASKS_ABOUT_PRODUCT),
+    "product-queries/*/reopen/": (ASKS_ABOUT_PRODUCT, ASKS_ABOUT_PRODUCT),
+    "patients/*/product-facts/*/*/*/": (UNBLINDED, ASKS_ABOUT_PRODUCT),
+    "patients/*/product-facts/*/*/*/withdraw/": (NOBODY, VERIFIES_PRODUCT),
+    "product-verification/": (UNBLINDED, NOBODY),
+    "patients/*/product-verification/": (UNBLINDED, VERIFIES_PRODUCT),
     "product-deviations/": (UNBLINDED, NOBODY),
     "patients/*/product-deviations/new/": (PRODUCT, PRODUCT),
     PRODUCT_DEVIATION: (UNBLINDED, NOBODY),
@@ -352,6 +370,10 @@ def may(letter: str, shape: str, method: str, *, masked: bool) -> bool:
         allowed = ALL
     if allowed == DECIDES_ON_PRODUCT:
         allowed = PRODUCT if masked else f"{PRODUCT}{DOCTORS}"
+    if allowed == ASKS_ABOUT_PRODUCT:
+        allowed = "U" if masked else f"U{QUERIES}"
+    if allowed == VERIFIES_PRODUCT:
+        allowed = "U" if masked else "UM"
     return letter in allowed
 
 
