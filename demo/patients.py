@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from demo.adverse_events import report
+from demo.cases import follow_cases
 from demo.logs import Course, log_rows
 from demo.samples import destroy_after_withdrawal, ship_samples, take_samples
 from demo.stock import fill_stock, recall_given
@@ -50,6 +51,7 @@ class Populator(TrialTeam):
         fill_stock(self)
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
             self.create(story)
+        follow_cases(self)
         recall_given(self)
         ship_samples(self)
 

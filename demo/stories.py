@@ -72,6 +72,11 @@ FRESH = Event(
     reported=False,
 )
 
+# Of a patient whom the story does not name: see `demo.cases`.
+ARRHYTHMIA = Event(
+    10, "Atrial fibrillation", 4, 3, frozenset({"life_threatening"}), causality="possible", aesi="ARRHYTHMIA"
+)
+
 STORIES = (
     Story(118, ends="completed", signed=True, events=(FEVER, HEADACHE)),
     Story(86, entered_until=58, signed=True, events=(ANAEMIA, PNEUMONIA)),

@@ -26,6 +26,7 @@ class DosingConfig(AppConfig):
         from dosing.product_queries import kinds as product_kinds
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
+        from dosing.stock import product_codes
         from dosing.stock.certificates import stored_keys
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
@@ -33,6 +34,7 @@ class DosingConfig(AppConfig):
         from patients.casebook import facts, signed_parts
         from patients.models.attachments import also_stored
         from patients.participation import arm_knowledge, infusion_links
+        from patients.participation import product_codes as codes_of_products
         from patients.participation.milestones import (
             infusion_times_providers,
             never_given_providers,
@@ -64,6 +66,7 @@ class DosingConfig(AppConfig):
         arm_knowledge.providers.append(knowledge.known_since)
         signed_parts.providers.append(recorded.signed_infusions)
         providers.append(milestones.infusions_given)
+        codes_of_products.code_providers.append(product_codes.codes_of)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
         infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)

@@ -14,7 +14,7 @@ from patients.participation.death import Death, deaths_of
 from patients.participation.questions import Question
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
-from safety.classification import EventFinding
+from safety.classification import EventFinding, is_fatal
 from safety.contradictions import Background, Contradiction, EventDates, contradictions
 from safety.event_checks import EventAnswers, assessment_of
 from safety.models import AdverseEvent
@@ -165,6 +165,18 @@ def questions_about(
     """
     found = contradictions(dates, known)
     return [_question(patient, each, dates, known) for each in found if not only or each in only]
+
+
+def death_to_record(patient: Patient, dates: EventDates, known: PatientBackground) -> list[Question]:
+    """Return the question of a fatal event of a patient whose death is not recorded; empty for any other.
+
+    It is asked while the event is saved, not listed afterwards: the death may become known in any order.
+    """
+    if known.death is not None or known.ended_alive or not is_fatal(dates.assessment):
+        return []
+    text = _("The event is fatal, but no death of this patient is recorded. Record the date of death too.")
+    address = ("patients:end", (patient.trial.slug, patient.code), "")
+    return [Question("event:no_death_recorded", text, address, _("Open the end of study"))]
 
 
 def _background(

@@ -1,6 +1,7 @@
 """Forms of adverse events. No clinical field has a default (DAT-01)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -55,10 +56,11 @@ class EventForm(StepForm):
         )
         term, version = str(sent or ""), rules.safety.ctcae
         grade: Any = self.fields["grade"]
-        grade.choices = picker.offered_grades(term, version)
-        grade.help_text = picker.grade_words(term, version)
-        grade.error_messages["invalid_choice"] = picker.missing_grade(term, version)
-        self.own_names = picker.own_names()
+        offered = picker.offered(term, version)
+        grade.choices, grade.help_text = offered.choices, offered.words
+        grade.error_messages["invalid_choice"] = offered.missing
+        # Read by the page alone: what is posted needs no suggestions.
+        self.own_names = partial(picker.names, version)
         if self.patient:
             where = reverse("safety:term-grades", args=[self.trial.slug, self.patient.code])
             asking = {

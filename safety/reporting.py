@@ -22,7 +22,14 @@ from safety.classification import NONE_OF_THESE
 from safety.clock_table import Reportable
 from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
-from safety.event_questions import KnownEvent, background_of, dates_in, known_events, questions_about
+from safety.event_questions import (
+    KnownEvent,
+    background_of,
+    dates_in,
+    death_to_record,
+    known_events,
+    questions_about,
+)
 from safety.late_reports import note_late_report
 from safety.models import FACTS, AdverseEvent
 from safety.sponsor.case_clocks import note_next_due, start_clocks
@@ -258,7 +265,8 @@ def _questions(
     """Return what the answers contradict. Reads the death, the first consent and the patient's other events."""
     answers = normalised(answers, patient.protocol.rules.trial.site.time_zone)
     found = background_of(patient, answers["term"], answers.get("onset"), number=number, events=known)
-    return questions_about(patient, dates_in(answers), found)
+    dates = dates_in(answers)
+    return [*questions_about(patient, dates, found), *death_to_record(patient, dates, found)]
 
 
 def _required_reason(reason: Text) -> Text:

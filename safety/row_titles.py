@@ -36,6 +36,24 @@ def _case_decision(row: Any, reader: Reader) -> str:
     return _("Decision on a case")
 
 
+def _authority_case(row: Any, reader: Reader) -> str:
+    return _("Case for the authority")
+
+
+def _case_term(row: Any, reader: Reader) -> str:
+    return _("Coded term of a case: %(term)s") % {"term": row.name}
+
+
+def _authority_report(row: Any, reader: Reader) -> str:
+    if row.number == 0:
+        return _("Initial report to the authority")
+    return _("Follow-up %(number)s to the authority") % {"number": row.number}
+
+
+def _authority_answer(row: Any, reader: Reader) -> str:
+    return _("Answer of the authority")
+
+
 def input_label(name: str) -> str:
     """Return what an input of a draft is called: as the column of the event, if there is one."""
     try:
@@ -63,5 +81,9 @@ TITLES: dict[str, TitleMaker] = {
     "safety.eventlink": _link,
     "safety.caseclock": _clock,
     "safety.casedecision": _case_decision,
+    "safety.authoritycase": _authority_case,
+    "safety.caseterm": _case_term,
+    "safety.authorityreport": _authority_report,
+    "safety.authorityanswer": _authority_answer,
 }
 PARTS = {("safety.eventdraft", "payload"): input_label}

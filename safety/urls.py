@@ -3,6 +3,7 @@
 from django.urls import path
 
 from safety import views
+from safety.authority import authority_views, file_views
 from safety.course import course_views
 from safety.dictionaries import views as dictionaries
 from safety.drafts import draft_views
@@ -51,4 +52,14 @@ urlpatterns = [
     path(f"{EVENT}case/", case_views.case, name="case"),
     path(f"{EVENT}case/<number:clock>/decide/", case_views.decide, name="case-decide"),
     path(f"{EVENT}case/<number:clock>/follow-up/", case_views.follow_up, name="case-follow-up"),
+    path(f"{EVENT}authority/", authority_views.authority, name="authority"),
+    path(f"{EVENT}authority/answers/", authority_views.answers, name="authority-answers"),
+    path(f"{EVENT}authority/terms/", authority_views.term, name="authority-term"),
+    path(
+        f"{EVENT}authority/terms/<number:row>/take-out/", authority_views.remove, name="authority-term-remove"
+    ),
+    path(f"{EVENT}authority/send/", authority_views.send, name="authority-send"),
+    path(f"{EVENT}authority/acknowledgement/", authority_views.answer, name="authority-answer"),
+    path(f"{EVENT}authority/sheet/", file_views.sheet, name="authority-sheet"),
+    path(f"{EVENT}authority/e2b/", file_views.e2b, name="authority-e2b"),
 ]

@@ -552,6 +552,26 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "safety:authority safety:authority-answers safety:authority-term safety:authority-term-remove",
+        _(
+            "Drug safety completes the case: the list names each missing element of E2B(R3) and the page where it is "
+            "entered. Terms come from the loaded release of MedDRA. Nobody else reads this."
+        ),
+    ),
+    (
+        "safety:authority-send safety:authority-answer",
+        _(
+            "A report is fixed once it is sent, and stops the clock. Send its own file to the authority, then record "
+            "the acknowledgement: it is matched by its numbers, and its errors are listed by element."
+        ),
+    ),
+    (
+        "safety:authority-sheet safety:authority-e2b exports:cioms",
+        _(
+            "The case as a sheet in the order of the authority's web form, as file E2B(R3), and as form CIOMS I."
+        ),
+    ),
+    (
         "safety:sponsor",
         _(
             "Record when and how the sponsor was told. A report after its deadline becomes a deviation."

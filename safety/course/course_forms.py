@@ -20,8 +20,9 @@ class GradeForm(EventStepForm):
     def add_fields(self, zone: str) -> None:
         grade: Any = self.fields["grade"]
         version = self.event.patient.trial.rules.safety.ctcae
-        grade.choices = picker.offered_grades(self.event.term, version)
-        grade.error_messages["invalid_choice"] = picker.missing_grade(self.event.term, version)
+        offered = picker.offered(self.event.term, version)
+        grade.choices = offered.choices
+        grade.error_messages["invalid_choice"] = offered.missing
         when = _("dd-MMM-yyyy hh:mm, or the part that is known")
         self.fields["since"] = MomentField(label=_("Since"), zone=zone, partial=True, help_text=when)
         self.fields["known"] = MomentField(

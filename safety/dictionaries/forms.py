@@ -25,7 +25,7 @@ class CodingForm(StepForm):
         self.fields["words"] = forms.CharField(widget=forms.HiddenInput, initial=self.words, max_length=200)
         self.fields["code"] = forms.ChoiceField(
             label=_("Term of the dictionary"),
-            choices=[(term.code, _label(term)) for term in self.terms],
+            choices=[(term.code, term_label(term)) for term in self.terms],
             widget=forms.RadioSelect,
         )
         if self.recoding:
@@ -39,7 +39,7 @@ class CodingForm(StepForm):
         return next(term for term in self.terms if term.code == self.cleaned_data["code"])
 
 
-def _label(term: DictionaryTerm) -> str:
+def term_label(term: DictionaryTerm) -> str:
     """Return a term with its code, its preferred term if that differs, and its class."""
     above = [name for name in (term.preferred, term.organ_class) if name and name != term.name]
     return f"{term.name} ({term.code})" + (f" – {', '.join(above)}" if above else "")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from safety.icsr.case import IndividualCase
@@ -22,17 +23,34 @@ SECTIONS = {
     "drugs": "G.k",
     "narrative": "H",
 }
+# Elements of free texts, so that a word is found again; of the others the section is enough.
+ELEMENT_OF = {
+    ("CaseNarrative", "text"): "H.1",
+    ("CaseNarrative", "reporter_comment"): "H.2",
+    ("CaseNarrative", "sender_comment"): "H.4",
+    ("CaseNarrative", "native_text"): "H.5.r.1a",
+    ("CasePatient", "history"): "D.7.2",
+    ("Reaction", "native_text"): "E.i.1.1a",
+    ("Reaction", "translation"): "E.i.1.2",
+    ("CaseTest", "comment"): "F.r.6",
+    ("CaseDrug", "further_text"): "G.k.11",
+    ("CaseStudy", "name"): "C.5.2",
+}
+STUDY_NAME = "C.5.2"
+LEAST_TO_SPACE = 4
+PARTS = re.compile(r"[^\W\d_]+|\d+")
 
 
 def check(case: IndividualCase, found: Findings, secrets: Collection[str] = ()) -> None:
     """Add texts that XML cannot carry and, if the case is blinded, everything that tells the treatment."""
-    hidden = [word.casefold() for word in secrets if word.strip()] if case.blinded else []
-    for section, text in _sections(case):
+    hidden = [word for word in secrets if word.strip()] if case.blinded else []
+    pattern = _pattern(tuple(sorted(hidden)))
+    for element, text in _texts_of_elements(case):
         if UNWRITABLE.search(text):
-            found.add(section, Flaw.UNPRINTABLE)
-        lower = text.casefold()
-        if any(_names(word, lower) for word in hidden):
-            found.add(section, Flaw.SHOWS_TREATMENT)
+            found.add(element, Flaw.UNPRINTABLE)
+        # The name of the study is public, and the same in every arm.
+        if pattern and element != STUDY_NAME and (named := pattern.search(text)):
+            found.add(element, Flaw.NAMES_TREATMENT, named.group())
     for here, drug in zip(found.each(case.drugs), case.drugs, strict=True):
         if not drug.blinded:
             continue
@@ -45,23 +63,40 @@ def check(case: IndividualCase, found: Findings, secrets: Collection[str] = ()) 
             here.add("G.k.4.r.1a", Flaw.SHOWS_TREATMENT)
 
 
-def _names(word: str, text: str) -> bool:
-    """Return whether a text holds the word by itself: lot `12` is not in `2012`."""
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+def named_in(text: str, words: Collection[str]) -> str:
+    """Return the first of the words that a text holds by itself, as it is written there; empty without one."""
+    pattern = _pattern(tuple(sorted(word for word in words if word.strip())))
+    found = pattern.search(text) if pattern else None
+    return found.group() if found else ""
 
 
-def _sections(case: IndividualCase) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=64)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Return what finds each word by itself: lot `12` is not in `2012`, and `MSV-allo` is also `msv allo`."""
+    found = [_spelt(word) for word in words]
+    alternatives = "|".join(sorted(filter(None, found), key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE) if alternatives else None
+
+
+def _spelt(word: str) -> str:
+    """Return how a word may be written. A short code is found as it is written alone: bag `B-1` is not vitamin B1."""
+    if sum(map(str.isalnum, word)) < LEAST_TO_SPACE:
+        return re.escape(word.strip())
+    return r"[\W_]{0,3}".join(map(re.escape, PARTS.findall(word)))
+
+
+def _texts_of_elements(case: IndividualCase) -> Iterator[tuple[str, str]]:
     for name, section in SECTIONS.items():
-        for text in _texts(getattr(case, name)):
-            yield section, text
+        yield from _texts(getattr(case, name), section)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, element: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        yield value
+        yield element, value
     elif is_dataclass(value):
         for each in fields(value):
-            yield from _texts(getattr(value, each.name))
+            known = ELEMENT_OF.get((type(value).__name__, each.name), element)
+            yield from _texts(getattr(value, each.name), known)
     elif isinstance(value, tuple | frozenset):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, element)

@@ -32,6 +32,7 @@ class Flaw(StrEnum):
     BOTH_GIVEN = "both_given"
     UNPRINTABLE = "unprintable"
     SHOWS_TREATMENT = "shows_treatment"
+    NAMES_TREATMENT = "names_treatment"
 
 
 SENTENCES: dict[Flaw, str] = {
@@ -57,7 +58,10 @@ SENTENCES: dict[Flaw, str] = {
     Flaw.BOTH_GIVEN: _("%(element)s %(name)s: give an end or a duration, not both."),
     Flaw.UNPRINTABLE: _("%(element)s: a text holds a sign that XML cannot carry. Type the text again."),
     Flaw.SHOWS_TREATMENT: _(
-        "%(element)s: the case is blinded, and this text names the treatment. Take it out."
+        "%(element)s %(name)s: the case is blinded, and this tells the treatment. Take it out."
+    ),
+    Flaw.NAMES_TREATMENT: _(
+        "%(element)s %(name)s: the case is blinded, and “%(word)s” names a treatment or its product. Take it out."
     ),
 }
 
@@ -69,6 +73,7 @@ class CaseFinding:
     element: str
     flaw: Flaw
     place: tuple[int, ...] = ()
+    word: str = ""
 
     @property
     def words(self) -> dict[str, object]:
@@ -79,6 +84,7 @@ class CaseFinding:
             "element": self.element + place,
             "name": known.name if known else "",
             "longest": known.longest if known else 0,
+            "word": self.word,
         }
 
 
@@ -108,9 +114,9 @@ class Findings:
         for number in range(1, len(rows) + 1):
             yield self.at(*self.place, number)
 
-    def add(self, element: str, flaw: Flaw) -> None:
+    def add(self, element: str, flaw: Flaw, word: str = "") -> None:
         """Add a finding at this place, once."""
-        finding = CaseFinding(element, flaw, self.place)
+        finding = CaseFinding(element, flaw, self.place, word)
         if finding not in self.found:
             self.found.append(finding)
 

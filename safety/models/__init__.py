@@ -1,5 +1,6 @@
 """Models of adverse events, their drafts, grades and links, and of the sponsor's cases."""
 
+from safety.authority.stored import AuthorityAnswer, AuthorityCase, AuthorityReport, CaseTerm
 from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding
 from safety.laboratory.models import LaboratoryDecision
 from safety.models.cases import CaseClock, CaseDecision
@@ -25,8 +26,12 @@ __all__ = [
     "SPONSOR_COLUMNS",
     "AdverseEvent",
     "AdverseEventQuerySet",
+    "AuthorityAnswer",
+    "AuthorityCase",
+    "AuthorityReport",
     "CaseClock",
     "CaseDecision",
+    "CaseTerm",
     "Dictionary",
     "DictionaryTerm",
     "EventCoding",

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from patients.participation.product_codes import LEAST_SIGNS, product_codes
+from protocol.document.document import Protocol
 from safety.icsr.case import IndividualCase
 from safety.icsr.checking import SENTENCES, CaseFinding
 from safety.icsr.conformance import findings
@@ -16,6 +18,16 @@ from safety.sae_reports.stored import SaeReport
 from safety.sae_reports.supplement import NOTHING, CaseSupplement
 from trials.models import Trial
 
+# What drug safety gives on its own pages, which the site does not read.
+OF_DRUG_SAFETY = (
+    "N.", "C.1.7", "D.7", "D.9.2", "D.9.3", "D.9.4", "E.i.2.1", "G.k.7", "H.3", "H.4",
+)  # fmt: skip
+# English, French and Spanish: a site may write in any of them.
+WORDS_FOR_ARMS = frozenset({
+    "placebo", "verum", "active arm", "active treatment", "control arm", "bras actif", "bras contrôle",
+    "traitement actif", "brazo activo", "brazo de control", "tratamiento activo",
+})  # fmt: skip
+
 
 @dataclass(frozen=True)
 class CheckedCase:
@@ -23,6 +35,11 @@ class CheckedCase:
 
     case: IndividualCase
     findings: tuple[CaseFinding, ...]
+
+    @property
+    def of_the_site(self) -> list[str]:
+        """Return what the site can add, whatever drug safety has added: the same in every arm."""
+        return [sentence_of(each) for each in self.findings if not each.element.startswith(OF_DRUG_SAFETY)]
 
     @property
     def sentences(self) -> list[str]:
@@ -52,15 +69,24 @@ def checked_case(
 
 
 def treatment_words(trial: Trial) -> set[str]:
-    """Return the words that name an arm of a masked trial, in every language of the site; none in an open one.
+    """Return what names an arm or a product of a masked trial, in every language; none in an open one. One query.
 
+    Titles and codes of arms and products with cells, the words for arms, and the codes of lots, bags, donors and kits.
     They are the same for every patient, so that a refusal tells nothing about this one.
     """
     if not trial.masked:
         return set()
-    languages = trial.rules.trial.site.languages
-    titles = {arm.title.in_language(each) for arm in trial.rules.arms for each in languages}
-    return titles | {arm.code for arm in trial.rules.arms}
+    rules = trial.rules
+    named = [*rules.arms, *(product for product in rules.products if product.code in _with_cells(rules))]
+    languages = {*rules.trial.site.languages, "en"}
+    titles = {each.title.in_language(language) for each in named for language in languages}
+    codes = {each.code for each in named if len(each.code) >= LEAST_SIGNS}
+    return titles | codes | WORDS_FOR_ARMS | product_codes(trial)
+
+
+def _with_cells(rules: Protocol) -> set[str]:
+    """Return the codes of the products that hold cells. The other may be a fluid that every ward gives."""
+    return {product.code for product in rules.products if product.cells}
 
 
 def sentence_of(finding: CaseFinding) -> str:

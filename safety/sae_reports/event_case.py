@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from patients.models import Patient, Record
-from patients.participation.death import death_of
+from patients.participation.death import Death, death_of
 from patients.participation.milestones import milestones
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
@@ -27,6 +27,7 @@ from safety.icsr.case import (
     DoseGiven,
     DrugEventRelation,
     IndividualCase,
+    PastCondition,
     PrimarySource,
     Reaction,
     StudyRegistration,
@@ -86,7 +87,11 @@ def case_of(
         patient=_patient(patient, rules, supplement),
         events=(_event(event, rules, supplement),),
         drugs=(_product(event, rules, supplement, blinded=blinded),),
-        narrative=CaseNarrative(text=reports[-1].narrative if reports else ""),
+        narrative=CaseNarrative(
+            text=reports[-1].narrative if reports else "",
+            diagnoses=supplement.diagnoses,
+            sender_comment=supplement.sender_comment,
+        ),
     )  # fmt: skip
 
 
@@ -100,7 +105,7 @@ def case_number(event: AdverseEvent) -> str:
 def _transmission(
     event: AdverseEvent, reports: Sequence[SaeReport], now: datetime, supplement: CaseSupplement
 ) -> Transmission:
-    label = label_of(reports[-1].number) if reports else "draft"
+    label = supplement.label or (label_of(reports[-1].number) if reports else "draft")
     return Transmission(
         batch_number=f"{case_number(event)}/{label}",
         batch_sender=supplement.sender,
@@ -171,8 +176,18 @@ def _patient(patient: Patient, rules: Protocol, supplement: CaseSupplement) -> C
         age=Amount(number=str(age), unit="a") if age != "" else Amount(),
         weight_kg=str(captured.get(rules.profile.weight, "")),
         sex=SEXES.get(str(captured.get(rules.profile.sex, "")), ""),
+        conditions=tuple(PastCondition(term=term) for term in supplement.conditions),
         history=supplement.history,
-        death=None if death is None else DeathOfCase(died=times.of_moment(death.moment)),
+        death=None if death is None else _death(death, supplement),
+    )
+
+
+def _death(death: Death, supplement: CaseSupplement) -> DeathOfCase:
+    return DeathOfCase(
+        died=times.of_moment(death.moment),
+        causes=supplement.causes,
+        autopsy=supplement.autopsy,
+        autopsy_causes=supplement.autopsy_causes,
     )
 
 
@@ -221,6 +236,7 @@ def _product(event: AdverseEvent, rules: Protocol, supplement: CaseSupplement, *
         doses=tuple(
             DoseGiven(start=times.of_moment(given.at), text=f"Infusion {given.number}") for given in infusions
         ),
+        indications=supplement.indications,
         action=ACTIONS[event.action_taken],
         relations=_relations(event, rules, supplement),
     )  # fmt: skip

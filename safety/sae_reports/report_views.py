@@ -77,14 +77,14 @@ def sheet(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "patient": patient,
         "event": event,
         "sheet": sheet_of(checked.case),
-        "missing": checked.sentences,
+        "missing": checked.of_the_site,
     }
     return render(request, "safety/sheet.html", context)
 
 
 def missing_of(event: AdverseEvent, sent: list[SaeReport]) -> list[str]:
-    """Return what the authority would miss, one sentence for each element."""
-    return checked_case(event=event, reports=sent).sentences
+    """Return what the authority would miss of the site, one sentence for each element."""
+    return checked_case(event=event, reports=sent).of_the_site
 
 
 def shown_reports(sent: list[SaeReport], patient: Patient) -> list[ShownReport]:

@@ -1,6 +1,5 @@
 """Send a report of a serious event to the sponsor: the initial one stops the clock, others are numbered (SAF-12)."""
 
-import re
 import uuid
 
 from django.core.exceptions import ValidationError
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients.participation.lifecycle import lock_patient
 from protocol.values.moments import Moment
+from safety.icsr.blinded import named_in
 from safety.labels import Wording
 from safety.models import AdverseEvent
 from safety.reporting import StaleEvent, report_to_sponsor
@@ -85,17 +85,14 @@ def _refuse(event: AdverseEvent, narrative: str, news: str, *, follow_up: bool) 
     if follow_up and not news:
         raise ValidationError({"news": _("Say what is new since the last report.")})
     for name, text in (("narrative", narrative), ("news", news)):
-        if names_the_treatment(event, text):
-            raise ValidationError(
-                {name: _("The trial is blinded, and this text names a treatment. Take it out: it would be guessed at.")}
-            )  # fmt: skip
+        if word := treatment_named(event, text):
+            words = _("The trial is blinded, and “%(word)s” names a treatment or its product. Take it out.")
+            raise ValidationError({name: words % {"word": word}})
 
 
-def names_the_treatment(event: AdverseEvent, text: str) -> bool:
-    """Return whether a text names an arm of a masked trial."""
-    lower = text.casefold()
-    words = (word.casefold() for word in treatment_words(event.patient.trial))
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", lower) for word in words)
+def treatment_named(event: AdverseEvent, text: str) -> str:
+    """Return the word of a text that names an arm or a product of a masked trial; empty without one."""
+    return named_in(text, treatment_words(event.patient.trial)) if text else ""
 
 
 def _stop_the_clock(event: AdverseEvent, late_reason: str, by: User) -> AdverseEvent:

@@ -10,6 +10,8 @@ from safety.icsr.case import (
     Absent,
     Amount,
     CaseDrug,
+    CodedTerm,
+    DeathOfCase,
     IndividualCase,
     PrimarySource,
     Reaction,
@@ -53,7 +55,7 @@ def sheet_of(case: IndividualCase) -> list[SheetSection]:
         (_("Patient"), _patient(case)),
         (_("Events"), (row for event in case.events for row in _event(event))),
         (_("Drugs"), (row for drug in case.drugs for row in _drug(drug))),
-        (_("Narrative"), [("H.1", case.narrative.text)]),
+        (_("Narrative"), _narrative(case)),
     ]
     made = [SheetSection(title, [_row(*pair) for pair in pairs if pair[1]]) for title, pairs in parts]
     return [section for section in made if section.rows]
@@ -77,11 +79,23 @@ def _report(case: IndividualCase) -> Pairs:
     yield "C.1.4", identity.first_received
     yield "C.1.5", identity.latest_information
     if identity.expedited is not None:
-        yield "C.1.7", _("yes") if identity.expedited else _("no")
+        yield "C.1.7", _yes_no(identity.expedited)
     yield "C.1.8.1", identity.worldwide_number
     yield "C.1.8.2", identity.first_sender
     yield "C.1.11.1", identity.change
     yield "C.1.11.2", identity.change_reason
+
+
+def _narrative(case: IndividualCase) -> Pairs:
+    yield "H.1", case.narrative.text
+    for term in case.narrative.diagnoses:
+        yield "H.3.r.1b", _term(term)
+    yield "H.4", case.narrative.sender_comment
+
+
+def _term(term: CodedTerm) -> str:
+    """Return code, words and release of a term, as the web form asks for them."""
+    return f"{term.code} {term.text} (MedDRA {term.version})" if term.code else ""
 
 
 def _source(source: PrimarySource) -> Pairs:
@@ -114,11 +128,25 @@ def _patient(case: IndividualCase) -> Pairs:
         yield "D.2.2a", patient.age
     yield "D.3", patient.weight_kg
     yield "D.5", patient.sex
+    for condition in patient.conditions:
+        yield "D.7.1.r.1b", _term(condition.term)
     yield "D.7.2", patient.history
     if patient.death is not None:
-        yield "D.9.1", patient.death.died
-        for cause in patient.death.causes:
-            yield "D.9.2.r.2", cause.text
+        yield from _death(patient.death)
+
+
+def _death(death: DeathOfCase) -> Pairs:
+    yield "D.9.1", death.died
+    for cause in death.causes:
+        yield "D.9.2.r.1b", _term(cause)
+    if death.autopsy is not None:
+        yield "D.9.3", death.autopsy if isinstance(death.autopsy, Absent) else _yes_no(death.autopsy)
+    for cause in death.autopsy_causes:
+        yield "D.9.4.r.1b", _term(cause)
+
+
+def _yes_no(answer: bool) -> str:
+    return _("yes") if answer else _("no")
 
 
 def _event(event: Reaction) -> Pairs:
@@ -142,6 +170,8 @@ def _drug(drug: CaseDrug) -> Pairs:
         yield "G.k.4.r.8", dose.text
         yield "G.k.4.r.4", dose.start
         yield "G.k.4.r.5", dose.end
+    for term in drug.indications:
+        yield "G.k.7.r.2b", _term(term)
     yield "G.k.8", drug.action
     for relation in drug.relations:
         for opinion in relation.opinions:

@@ -13,10 +13,11 @@ from audit.stored_text import Text, system_text, trimmed
 from patients.participation.lifecycle import lock_patient
 from protocol.values.moments import Moment, before
 from safety import choices
-from safety.classification import lowers
+from safety.classification import lowers, related_by_either
 from safety.models import SPONSOR_CAUSES, AdverseEvent, CaseDecision
 from safety.sponsor.case_clocks import note_next_due, restart_clocks, start_clocks
 from safety.sponsor.expectedness import in_force
+from safety.stopping.watching import lock_for_rules, watch
 
 
 class CaseJudgement(TypedDict, total=False):
@@ -53,9 +54,11 @@ def judge_case(
     """Open the case of an event (version 0), or judge it again with a reason; start the clocks that follow.
 
     The opinion of the site is not touched. known: when the sponsor learned of what changes the judgement; without it
-    clocks run from the awareness. Also below a lock: a serious event is reported after the end of the trial. Raises
+    clocks run from the awareness. An event that the sponsor alone holds for related may set a hold, as one of the
+    investigator's does. Also below a lock: a serious event is reported after the end of the trial. Raises
     StaleCase, and ValidationError with a message for each refused answer.
     """
+    lock_for_rules(event.patient)
     patient = lock_patient(event.patient)
     row = AdverseEvent.objects.select_for_update(of=("self",)).get(pk=event.pk)
     row.patient = patient
@@ -66,7 +69,12 @@ def judge_case(
     if all(getattr(row, name) == value for name, value in columns.items()):
         raise ValidationError(_("Nothing was changed: there is nothing to save."))
     words = _reason(reason) if version else system_text("case.opened")
-    return _stored(row, columns, known, words)
+    was = related_by_either(row.causality, row.sponsor_causality)
+    stored = _stored(row, columns, known, words)
+    # A rule that fired with this event before does not fire again because something else was judged.
+    if related_by_either(stored.causality, stored.sponsor_causality) and not was:
+        watch(stored, by)
+    return stored
 
 
 def _stored(row: AdverseEvent, columns: dict[str, Any], known: Moment | None, words: Text) -> AdverseEvent:

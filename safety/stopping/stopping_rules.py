@@ -13,8 +13,8 @@ from protocol.document.stopping import StoppingRule, WatchedEvents
 class WatchedEvent:
     """What a rule reads of an adverse event.
 
-    related: also while the causality is not assessed (SAF-04). minutes: for each infusion that was given, the least
-    and the most minutes from its start to the onset.
+    related: by the investigator or the sponsor, and while the causality is not assessed (SAF-04). minutes: for each
+    infusion that was given, the least and the most minutes from its start to the onset.
     """
 
     key: int

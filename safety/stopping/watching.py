@@ -13,7 +13,7 @@ from patients.participation.treatment_holds import hold_treatment
 from protocol.document.document import Protocol
 from protocol.document.stopping import StoppingRule
 from safety import timing
-from safety.classification import UNRELATED_CAUSALITIES
+from safety.classification import related_by_either
 from safety.models import AdverseEvent
 from safety.stopping.stopping_rules import WatchedEvent, firing, is_watched
 from trials.holds import hold_by_rule
@@ -73,7 +73,8 @@ def _watched(events: Sequence[AdverseEvent], rules: Iterable[StoppingRule]) -> l
         WatchedEvent(
             key=event.pk,
             patient=event.patient_id,
-            related=event.causality not in UNRELATED_CAUSALITIES,
+            # The stricter of both opinions counts: the sponsor does not lower the investigator's (SAF-03).
+            related=related_by_either(event.causality, event.sponsor_causality) is True,
             serious=event.serious,
             fatal=event.results_in_death,
             grade=event.grade,

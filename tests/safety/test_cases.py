@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit.context import acting
 from exports.tables.study import querysets
 from operation.blinding.readings import differences, shown, undone
+from patients.models import TreatmentHold
 from protocol.values.moments import Moment
 from reports.notices.kinds import notices_of
 from safety.classification import Class
@@ -96,6 +97,20 @@ class TestJudging:
         assert clock.due_at.astimezone(event.patient.trial.zone).date() == awares + timedelta(days=15)
         assert clock.site_due_at.astimezone(event.patient.trial.zone).date() == awares + timedelta(days=14)
         assert again(event).case_due_at == clock.due_at
+
+    def test_the_relation_that_the_sponsor_alone_sees_sets_the_hold_of_a_stopping_rule(
+        self, patient, doctor, officer
+    ):
+        """CEL-16, SAF-03: the stricter of both opinions; once, whatever is judged later."""
+        unrelated = build.event(
+            patient=patient, by=doctor, onset=ago(days=3, hours=1), causality="unlikely", grade=3,
+            seriousness=frozenset({"hospitalisation"}), aware=ago(days=3),
+        )  # fmt: skip
+        assert not TreatmentHold.objects.exists()
+        event = judged(unrelated, officer, sponsor_causality="possible")
+        assert TreatmentHold.objects.get().rule == "SR3"
+        judged(event, officer, sponsor_causality="possible", sponsor_comment="More", reason="Comment")
+        assert TreatmentHold.objects.count() == 1
 
     def test_an_expected_one_is_a_sesar_without_a_clock(self, event, officer):
         """SAF-05, SAF-06."""

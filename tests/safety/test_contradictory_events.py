@@ -9,7 +9,8 @@ from patients.models import Patient
 from patients.participation.questions import CONFIRMED, Questioned
 from protocol.values.moments import Moment
 from safety.classification import EventFinding
-from safety.event_questions import FINDINGS
+from safety.contradictions import contradictions
+from safety.event_questions import FINDINGS, background_of, dates_of
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_event
 from tests.support import build
@@ -118,9 +119,41 @@ class TestDeath:
         questions = asked(report_event, patient=dead, by=doctor, **{**fatal(), "ongoing": "Y", "end": None})
         assert questions == [FINDINGS[EventFinding.OUTCOME_DISAGREES_WITH_ONGOING]]
 
-    def test_a_fatal_event_of_a_patient_in_follow_up_asks_nothing(self, patient, doctor):
-        """The death is recorded in the order in which it becomes known: what is not there contradicts nothing."""
-        assert report_event(patient=patient, by=doctor, **fatal()).number == 1
+    @pytest.mark.parametrize(
+        "sign",
+        [{}, {"grade": 5, "outcome": "recovered", "seriousness": frozenset({"life_threatening"})}],
+        ids=["all three", "grade 5 alone"],
+    )
+    def test_a_fatal_event_without_a_recorded_death_asks_and_is_stored_on_confirmation(
+        self, patient, doctor, sign
+    ):
+        """SAF-02: the death may become known later, so it is asked about once and not listed afterwards."""
+        call = {"patient": patient, "by": doctor, **fatal(), **sign}
+        assert asked(report_event, **call)[-1].startswith("The event is fatal, but no death of this patient")
+        with pytest.raises(Questioned) as questioned:
+            report_event(**call)
+        assert questioned.value.questions[-1].url.endswith("/end/")
+        event = build.confirming(report_event, **call)
+        assert event.number == 1
+        assert "no death" not in " ".join(
+            map(str, contradictions(dates_of(event), background_of(patient, "", None)))
+        )
+
+    def test_a_recorded_death_asks_nothing_more(self, dead, doctor):
+        assert report_event(patient=dead, by=doctor, **fatal()).number == 1
+
+    def test_an_event_that_becomes_fatal_asks_for_the_death(self, patient, doctor):
+        """SAF-02: once; a later change of something else does not ask again."""
+        event = build.event(patient=patient, by=doctor, onset=moment("22-Aug-2026 10:00"))
+        worse = {
+            "grade": 5, "outcome": "fatal", "seriousness": frozenset({"results_in_death"}), "ongoing": "N",
+            "end": moment("24-Aug-2026"), "aware": moment(AWARE),
+        }  # fmt: skip
+        call = {"event": event, "changes": worse, "reason": "Died", "version": 1, "by": doctor}
+        assert any("no death of this patient" in text for text in asked(amend_event, **call))
+        event = build.confirming(amend_event, **call)
+        later = {"event": event, "changes": {"description": "x"}, "reason": "Words", "version": event.version}
+        assert amend_event(by=doctor, **later).description == "x"
 
     def test_a_confirmation_covers_only_what_was_shown(self, dead, doctor):
         call = {"patient": dead, "by": doctor, **answers(end=moment("25-Aug-2026"))}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from safety.icsr.blinded import named_in
 from safety.icsr.case import Absent, Amount, CaseTest, CodedTerm, IndividualCase, OtherCaseId, PastCondition
 from safety.icsr.checking import SENTENCES, CaseFinding, Flaw, LoadedDictionary
 from safety.icsr.conformance import findings
@@ -269,10 +270,10 @@ BLINDED = [
     ("drugs.0.doses.0.lot", "LOT-7", "G.k.4.r.7"),
     ("drugs.0.doses.0.dose", Amount(number="210", unit="10*6"), "G.k.4.r.1a"),
     ("drugs.0.cumulative", Amount(number="210", unit="10*6"), "G.k.4.r.1a"),
-    ("narrative.text", "The patient was given MSC-ALLO at noon", "H"),
-    ("narrative.sender_comment", "arm: placebo.", "H"),
-    ("events.0.native_text", "reaction to placebo", "E.i"),
-    ("patient.history", "in the placebo group", "D"),
+    ("narrative.text", "The patient was given MSC-ALLO at noon", "H.1"),
+    ("narrative.sender_comment", "arm: placebo.", "H.4"),
+    ("events.0.native_text", "reaction to placebo", "E.i.1.1a"),
+    ("patient.history", "in the placebo group", "D.7.2"),
 ]
 
 
@@ -283,12 +284,33 @@ def test_a_blinded_case_that_tells_the_treatment_is_refused(path, new, element):
     hidden = invented_case(12, blinded=True)
     assert flaws(hidden, secrets=secrets) == set()
     found = flaws(changed(hidden, path, new), secrets=secrets)
-    assert (element, Flaw.SHOWS_TREATMENT) in found
+    assert {(element, Flaw.SHOWS_TREATMENT), (element, Flaw.NAMES_TREATMENT)} & found
 
 
 def test_a_secret_word_inside_another_word_is_no_secret():
     hidden = changed(invented_case(12, blinded=True), "narrative.text", "placebos are not named, lot 2012")
     assert flaws(hidden, secrets=("placebo", "201")) == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("bag L-001", "L-001"),
+        ("lot l 001.", "l 001"),
+        ("L001", "L001"),
+        ("XL-001", ""),
+        ("L-0012", ""),
+        ("L, 9001", ""),
+    ],
+)
+def test_a_code_is_found_however_it_is_spaced_and_named(written, told):
+    """ICS-04."""
+    assert named_in(written, {"L-001", " "}) == told
+    hidden = changed(invented_case(12, blinded=True), "narrative.text", written)
+    found = [
+        each.word for each in findings(hidden, now=NOW, dictionary=TEST, production=False, secrets={"L-001"})
+    ]
+    assert found == [told] * bool(told)
 
 
 def test_an_open_case_may_name_its_treatment():
@@ -304,7 +326,11 @@ def test_every_text_of_a_case_is_looked_through_for_the_treatment():
     seen = 0
     for path in _text_paths(hidden):
         found = flaws(changed(hidden, path, "secretarm"), secrets=("secretarm",))
-        assert Flaw.SHOWS_TREATMENT in {flaw for _, flaw in found}, path
+        # The name of the study is public: a register shows it.
+        is_told = path != "study.name"
+        assert bool({Flaw.SHOWS_TREATMENT, Flaw.NAMES_TREATMENT} & {flaw for _, flaw in found}) is is_told, (
+            path
+        )
         seen += 1
     assert seen > 60
 

@@ -14,13 +14,14 @@ from patients.participation.treatment_holds import hold_treatment
 from protocol.values.moments import Moment
 from safety.course.grade_changes import change_grade
 from safety.course.links import link_event, targets_of
-from safety.models import AdverseEvent, CaseClock, EventGrade, EventLink
+from safety.models import AdverseEvent, CaseClock, CaseTerm, EventGrade, EventLink
 from safety.sponsor.cases import judge_case
 from safety.sponsor.decisions import decide_case
 from tests.support import build
 from tests.support.pages.access_matrix import TRIAL_PAGES, sample
 from tests.support.pages.event_forms import typed
 from tests.support.study import deviations, samples
+from tests.support.study.invented_dictionary import coded_case
 from trials.roles import ROLES
 
 # No page: a file, a figure to download, a number that the bell asks for.
@@ -36,6 +37,9 @@ FILES = {
     "dosing:kit-label",
     "dosing:kits-labels",
     "laboratories:template",
+    # The file E2B(R3) is refused for an incomplete case.
+    "safety:authority-e2b",
+    "exports:cioms",
 }
 
 
@@ -80,6 +84,7 @@ def followed_event(patient: Patient) -> AdverseEvent:
             event=event, version=0, by=officer, sponsor_aware=learned, sponsor_causality="possible",
             expectedness="unexpected", reference_version="1.0",
         )  # fmt: skip
+        coded_case(event)
         decide_case(clock=event.case_clocks.get(), result="sent", at=learned, by=officer)
     return event
 
@@ -104,6 +109,7 @@ def page_of(patient: Patient, name: str, pattern: URLPattern) -> str:
         "patients:consent-strike": {"number": consent},
         "patients:sample-reverse": {"movement": _last_movement(patient)},
         "safety:grade-strike": {"row": _last(EventGrade, patient)},
+        "safety:authority-term-remove": {"row": _last(CaseTerm, patient)},
         "safety:link-strike": {"row": _last(EventLink, patient)},
         **{
             key: {"clock": _last(CaseClock, patient)}
@@ -115,7 +121,7 @@ def page_of(patient: Patient, name: str, pattern: URLPattern) -> str:
     return reverse(name, kwargs={key: kwargs[key] for key in ("slug", *pattern.pattern.converters)})
 
 
-def _last(model: type[EventGrade | EventLink | CaseClock], patient: Patient) -> int:
+def _last(model: type[EventGrade | EventLink | CaseClock | CaseTerm], patient: Patient) -> int:
     """Return the key of the last row of the patient; that of none without one."""
     row = model.objects.filter(patient=patient).order_by("pk").last()
     return row.pk if row is not None else 1

@@ -42,7 +42,7 @@ from patients.models import (
     Visit,
 )
 from safety.laboratory.models import LaboratoryDecision
-from safety.models import AdverseEvent, CaseClock, EventDraft, EventGrade, EventLink
+from safety.models import AdverseEvent, CaseClock, CaseTerm, EventDraft, EventGrade, EventLink
 from trials.models import (
     AccessReview,
     Delegation,
@@ -181,6 +181,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
     "grades:row": (_under_patient(EventGrade, "pk"), (NO_NUMBER,)),
     "links:row": (_under_patient(EventLink, "pk"), (NO_NUMBER,)),
+    "terms:row": (_under_patient(CaseTerm, "pk"), (NO_NUMBER,)),
+    "cases:code/number": (_under_patient(AdverseEvent, "patient__code", "number"), (NO_CODE, NO_NUMBER)),
     "case:clock": (_under_patient(CaseClock, "pk"), (NO_NUMBER,)),
     "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
     "laboratory-results:pk": (_under_patient(LaboratoryDecision, "pk"), (NO_NUMBER,)),

@@ -268,6 +268,12 @@ RIGHTS: dict[str, tuple[str, str]] = {
         f"{EVENT}case/{end}": (DRUG_SAFETY, DRUG_SAFETY)
         for end in ("", "*/decide/", "*/follow-up/")
     },
+    **{f"{EVENT}authority/{end}": (DRUG_SAFETY, NOBODY) for end in ("", "sheet/", "e2b/")},
+    **{
+        f"{EVENT}authority/{end}": (DRUG_SAFETY, DRUG_SAFETY)
+        for end in ("answers/", "terms/", "terms/*/take-out/", "send/", "acknowledgement/")
+    },
+    "exports/cases/*/*/cioms/": (DRUG_SAFETY, NOBODY),
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),

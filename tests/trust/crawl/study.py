@@ -38,6 +38,7 @@ from tests.support import build
 from tests.support.study import graded_results, product_chain, samples
 from tests.support.study.deviations import added
 from tests.support.study.file_samples import pdf
+from tests.support.study.invented_dictionary import coded_case
 from tests.support.study.reference_ranges import facts
 from trials.delegations import factor_recovery, invitations
 from trials.delegations.access_review import review_access
@@ -145,6 +146,7 @@ def _followed(event: AdverseEvent, doctor: User, learned: Moment) -> None:
             event=event, version=0, by=officer, sponsor_aware=learned, sponsor_causality="possible",
             expectedness="unexpected", reference_version="1.0",
         )  # fmt: skip
+        coded_case(event)
         decide_case(clock=event.case_clocks.get(), result="sent", at=learned, by=officer)
 
 
