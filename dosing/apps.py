@@ -61,6 +61,7 @@ class DosingConfig(AppConfig):
         arm_knowledge.providers.append(knowledge.known_since)
         providers.append(milestones.infusions_given)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
+        infusion_links.onset_providers.append(milestones.onset_after_infusion)
         infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)
 
