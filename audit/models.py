@@ -156,14 +156,16 @@ class ClockTurn(models.Model):
 
 
 class TrailView(models.Model):
-    """Filters of the trail under a name, shared by the people of a trial; with a plan, a review that is due regularly.
+    """Filters under a name, shared by the people of a trial; with a plan, a review of the trail that is due regularly.
 
-    query: the filters as they stand in the address. every_days: how often it is to be reviewed, and by whom from which
-    day on; None without a plan. sample: how many entries a review draws; None for all of them. retired_at: the view is
-    no longer offered, its reviews stay.
+    listing: name of the listing that the filters belong to; empty for the trail, which alone has plans. query: the
+    filters as they stand in the address. every_days: how often it is to be reviewed, and by whom from which day on;
+    None without a plan. sample: how many entries a review draws; None for all of them. retired_at: the view is not
+    offered any more, its reviews stay.
     """
 
     trial_id = models.BigIntegerField(_("Trial id"))
+    listing = models.CharField(_("Listing"), max_length=40, blank=True)
     name = models.CharField(_("Name"), max_length=80)
     query = models.TextField(_("Filters"), blank=True)
     purpose = models.TextField(_("What to look for"), blank=True)
@@ -185,7 +187,7 @@ class TrailView(models.Model):
         ordering = ["name", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["trial_id", "name"],
+                fields=["trial_id", "listing", "name"],
                 condition=models.Q(retired_at=None),
                 name="one_view_of_a_name",
                 violation_error_message=_("Another view of this trial has this name."),
@@ -193,7 +195,7 @@ class TrailView(models.Model):
             models.CheckConstraint(condition=~models.Q(name=""), name="view_has_a_name"),
             models.CheckConstraint(
                 condition=models.Q(every_days=None, person_id=None, starts_on=None, sample=None)
-                | models.Q(every_days__gte=1, person_id__isnull=False, starts_on__isnull=False),
+                | models.Q(listing="", every_days__gte=1, person_id__isnull=False, starts_on__isnull=False),
                 name="plan_has_a_person_and_a_day",
                 violation_error_message=_("A plan names who reviews, how often, and the first day."),
             ),

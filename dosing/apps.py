@@ -68,6 +68,7 @@ class DosingConfig(AppConfig):
         providers.append(milestones.infusions_given)
         codes_of_products.code_providers.append(product_codes.codes_of)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
+        infusion_links.onset_providers.append(milestones.onset_after_infusion)
         infusion_times_providers.append(milestones.times_at_visit)
         never_given_providers.append(participation.never_given)
 

@@ -66,6 +66,10 @@ def _decision(row: Any, reader: Reader) -> str:
     return _("Decision on a laboratory result: %(term)s") % {"term": row.term}
 
 
+def _settlement(row: Any, reader: Reader) -> str:
+    return _("Settled finding of the reconciliation")
+
+
 def _coding(row: Any, reader: Reader) -> str:
     return _("Code of an adverse event: %(term)s") % {"term": row.name}
 
@@ -76,6 +80,8 @@ TITLES: dict[str, TitleMaker] = {
     "safety.laboratorydecision": _decision,
     "safety.dictionary": lambda row, reader: f"{row.get_kind_display()} {row.version}",
     "safety.eventcoding": _coding,
+    "safety.safetylist": lambda row, reader: row.name,
+    "safety.reconciliationsettlement": _settlement,
     "safety.saereport": _report,
     "safety.eventgrade": _grade,
     "safety.eventlink": _link,

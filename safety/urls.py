@@ -8,7 +8,8 @@ from safety.course import course_views
 from safety.dictionaries import views as dictionaries
 from safety.drafts import draft_views
 from safety.laboratory import views as laboratory
-from safety.listing import listing_views
+from safety.listing import listing_views, saving_views
+from safety.reconciliation import views as reconciliation
 from safety.sae_reports import report_views
 from safety.sponsor import case_views
 from safety.terms import views as terms
@@ -19,6 +20,8 @@ app_name = "safety"
 urlpatterns = [
     path("adverse-events/", listing_views.listing, name="listing"),
     path("adverse-events/cases/", case_views.cases, name="cases"),
+    path("adverse-events/views/new/", saving_views.save_view, name="view-new"),
+    path("adverse-events/views/<number:number>/retire/", saving_views.retire, name="view-retire"),
     path("adverse-events/sign/", listing_views.sign, name="sign"),
     path("patients/<str:code>/adverse-events/new/", views.report, name="report"),
     path("patients/<str:code>/adverse-events/new/keep/", draft_views.keep, name="report-keep"),
@@ -34,6 +37,9 @@ urlpatterns = [
     path("patients/<str:code>/adverse-events/grades/", terms.grades, name="term-grades"),
     path("coding/", dictionaries.listing, name="coding"),
     path(f"{EVENT}coding/", dictionaries.code, name="code-event"),
+    path("reconciliation/", reconciliation.listing, name="reconciliation"),
+    path("reconciliation/act/", reconciliation.act, name="reconciliation-act"),
+    path("reconciliation/list/", reconciliation.upload, name="reconciliation-list"),
     path("laboratory-results/", laboratory.listing, name="laboratory"),
     path("laboratory-results/decide/", laboratory.decide, name="laboratory-decide"),
     path("patients/<str:code>/laboratory-results/", laboratory.of_patient, name="patient-laboratory"),

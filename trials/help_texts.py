@@ -509,6 +509,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         _LISTING,
     ),
     (
+        "safety:view-new",
+        _(
+            "A view keeps filters, columns and order of the listing under a name, for all members of the trial. It "
+            "shows the events as they are when it is opened."
+        ),
+    ),
+    (
         "safety:laboratory safety:patient-laboratory safety:laboratory-decide",
         _(
             "Results whose number has a CTCAE grade, by the limits of the laboratory and the baseline. The grade is a "
@@ -582,6 +589,13 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         _(
             "The report of a serious event with its narrative. It is fixed once it is sent; what becomes known later "
             "is a numbered follow-up, with the differences shown. The list names what the authority would miss."
+        ),
+    ),
+    (
+        "safety:reconciliation safety:reconciliation-act safety:reconciliation-list",
+        _(
+            "Events, deaths, stays in hospital, medication, deviations, results and the sponsor’s list, compared with "
+            "each other. Ask about a finding or settle it with a reason; a changed value opens it again."
         ),
     ),
     (

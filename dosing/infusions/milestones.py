@@ -1,7 +1,9 @@
 """Given infusions as milestones of a patient, for rooms that must not import `dosing` (safety)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -20,6 +22,17 @@ def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
         yield Milestone(
             patient_id=row[0], kind="infusion", number=row[1], label=label, at=Moment.from_iso(row[2])
         )
+
+
+def onset_after_infusion(days: int) -> Q:
+    """Return the condition that an onset may lie at most so many times 24 hours after an infusion was started."""
+    given = Infusion.objects.filter(
+        patient=OuterRef("patient"),
+        state=Infusion.State.GIVEN,
+        started_at__lte=OuterRef("onset_latest"),
+        started_at__gte=OuterRef("onset_earliest") - timedelta(days=days),
+    )
+    return Q(Exists(given))
 
 
 def infusions_with_address(patient: Patient) -> Iterator[InfusionAddress]:

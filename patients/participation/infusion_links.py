@@ -7,6 +7,8 @@ other's rows by their address.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from patients.models import Patient
 
 
@@ -30,6 +32,19 @@ class EventAddress:
 
 infusion_providers: list[Callable[[Patient], Iterable[InfusionAddress]]] = []
 event_providers: list[Callable[[Patient, int], Iterable[EventAddress]]] = []
+# Returns the condition for rows of a patient with an onset: see `after_infusion`.
+onset_providers: list[Callable[[int], Q]] = []
+
+
+def after_infusion(days: int) -> Q:
+    """Return the condition that an event may have begun at most so many times 24 hours after an infusion was started.
+
+    For querysets with `patient`, `onset_earliest` and `onset_latest`.
+    """
+    condition = Q(pk__in=[])
+    for provider in onset_providers:
+        condition |= provider(days)
+    return condition
 
 
 def infusions_of(patient: Patient) -> list[InfusionAddress]:

@@ -71,7 +71,7 @@ def views_with_due(trial: Trial, *, person: int | None = None) -> list[tuple[Tra
 
     person: only views that this person has to review.
     """
-    rows = TrailView.objects.filter(trial_id=trial.pk, retired_at=None)
+    rows = TrailView.objects.filter(trial_id=trial.pk, listing="", retired_at=None)
     views = list(rows if person is None else rows.filter(person_id=person))
     planned = [view.pk for view in views if view.every_days]
     last: dict[int, Any] = (
@@ -136,17 +136,6 @@ def change_plan(*, view: TrailView, purpose: str, plan: dict[str, Any]) -> Trail
     kept.validate_constraints()
     kept.save()
     return kept
-
-
-@transaction.atomic
-def retire_view(*, view: TrailView) -> None:
-    """Offer a view no longer. Its reviews stay in the trail."""
-    kept = TrailView.objects.select_for_update().get(pk=view.pk)
-    if kept.retired_at is None:
-        kept.retired_at, kept.version = timezone.now(), kept.version + 1
-        kept.every_days = kept.sample = kept.person_id = kept.starts_on = None
-        kept.person_name = ""
-        kept.save()
 
 
 def _set_plan(view: TrailView, plan: dict[str, Any]) -> None:

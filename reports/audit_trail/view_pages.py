@@ -15,9 +15,10 @@ from reports.audit_trail import sampling
 from reports.audit_trail.lines import seen_words
 from reports.audit_trail.page import TrailPage
 from reports.audit_trail.reviewing import record_review
-from reports.audit_trail.saved_views import change_plan, due_on, retire_view, save_view
+from reports.audit_trail.saved_views import change_plan, due_on, save_view
 from reports.audit_trail.view_forms import PlanForm, SampleReviewForm, ViewForm
 from trials.access import TrialRequest, trial_page
+from trials.listing.saved_views import retire_view
 from trials.permissions import Permission as P
 
 
@@ -140,4 +141,4 @@ def sample(request: TrialRequest, key: int) -> HttpResponse:
 
 
 def _view(request: TrialRequest, key: int) -> TrailView:
-    return get_object_or_404(TrailView, pk=key, trial_id=request.trial.pk, retired_at=None)
+    return get_object_or_404(TrailView, pk=key, trial_id=request.trial.pk, listing="", retired_at=None)

@@ -5,13 +5,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from safety import labels
+from safety.listing.infusion_days import since_infusions
 from safety.listing.reviews import TONES, review_state
 from safety.models import AdverseEvent
 from trials.listing import Column, choice_text
 
 
 def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
-    """Return the columns in the wording of one trial. Rows need `patient` and `attach_reviews`."""
+    """Return the columns in the wording of one trial. Rows need `patient` and `attach_related`."""
     return (
         *_event_columns(wording),
         *_severity_columns(),
@@ -61,6 +62,8 @@ def _time_columns(wording: labels.Wording) -> tuple[Column, ...]:
                sort=("onset_earliest",)),
         Column(name="onset_day", label=gettext_lazy("Study day of onset"), on_page=False,
                value=lambda row: wording.study_day(row.onset_moment, row.patient)),
+        Column(name="since_infusions", label=gettext_lazy("Days from each infusion"), on_page=False,
+               value=lambda row: since_infusions(row, wording.zone)),
         Column(name="ongoing", label=gettext_lazy("Ongoing"), value=lambda row: row.ongoing, on_page=False),
         Column(name="end", label=gettext_lazy("End"), value=lambda row: row.end, on_page=False),
         Column(name="outcome", label=gettext_lazy("Outcome"), value=lambda row: row.outcome,

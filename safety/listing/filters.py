@@ -1,6 +1,7 @@
 """Filters of the adverse event listing."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from patients.models import Patient
+from patients.participation.infusion_links import after_infusion
 from protocol.values.moments import Moment
 from safety import choices
 from safety.models import AdverseEvent, AdverseEventQuerySet
@@ -20,6 +22,7 @@ YES_NO = [("yes", _("Yes")), ("no", _("No"))]
 CLOCKS = [("open", _("Report due")), ("overdue", _("Overdue")), ("reported", _("Reported"))]
 SPECIAL = ("any", _("Any category"))
 ANY = _("Any")
+MOST_DAYS = 3650
 
 
 class DayFilter(django_filters.Filter):
@@ -47,7 +50,11 @@ class AdverseEventFilter(django_filters.FilterSet):
     )
     signed = django_filters.ChoiceFilter(
         label=_("Review"),
-        choices=[("no", _("Not signed")), ("yes", pgettext_lazy("status", "Signed"))],
+        choices=[
+            ("no", _("Not signed")),
+            ("yes", pgettext_lazy("status", "Signed")),
+            ("since", _("Reported or changed since the last review")),
+        ],
         method="signed_or_not",
         empty_label=ANY,
     )
@@ -55,6 +62,14 @@ class AdverseEventFilter(django_filters.FilterSet):
         label=_("Report to the sponsor"), choices=CLOCKS, method="by_clock", empty_label=ANY
     )
     since = DayFilter(label=_("Onset since"), method="onset_since", zone="UTC", help_text="")
+
+    within = django_filters.NumberFilter(
+        label=_("Days after an infusion, at most"),
+        method="within_days",
+        min_value=0,
+        max_value=MOST_DAYS,
+        decimal_places=0,
+    )
 
     class Meta:
         model = AdverseEvent
@@ -85,7 +100,13 @@ class AdverseEventFilter(django_filters.FilterSet):
 
     def signed_or_not(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
         """Keep events with a valid signature, or events that still need one."""
+        if value == "since":
+            return rows.not_in_error().since_last_review(self.trial)
         return rows.signed() if value == "yes" else rows.not_in_error().signed(yes=False)
+
+    def within_days(self, rows: AdverseEventQuerySet, name: str, value: Decimal) -> QuerySet[Any]:
+        """Keep events that may have begun at most so many times 24 hours after an infusion was started."""
+        return rows.filter(after_infusion(int(value)))
 
     def by_clock(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
         """Keep events whose report is due, overdue or made."""

@@ -1,5 +1,6 @@
 """The adverse event listing, and the page that signs the review of several events."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -21,10 +22,14 @@ from safety.forms import EventReviewForm
 from safety.labels import Wording, draft_clock_tag, event_count_text, finding_words
 from safety.listing.columns import event_columns
 from safety.listing.filters import AdverseEventFilter
+from safety.listing.infusion_days import attach_infusions
 from safety.listing.reviews import TONES, attach_reviews, review_state
+from safety.listing.saving_views import LISTING
 from safety.models import AdverseEvent
 from trials.access import TrialRequest, trial_page
-from trials.listing import Listing, Selection
+from trials.listing import Selection
+from trials.listing.chosen import ChosenListing
+from trials.listing.saved_views import saved_views
 from trials.permissions import Permission as P
 from trials.reader import shown_moment
 
@@ -53,15 +58,15 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         label=gettext_lazy("Raise queries"),
         allowed=lambda event: not event.in_error,
     )
-    page = Listing(
+    page = ChosenListing(
         request,
         queryset=rows,
         columns=event_columns(Wording(request.trial.rules)),
         sort="-onset",
         filterset=AdverseEventFilter(request.GET, queryset=rows, trial=request.trial),
-        name="adverse-events",
+        name=LISTING,
         row_url=lambda event: reverse("safety:event", args=[slug, event.patient.code, event.number]),
-        prepare=attach_reviews,
+        prepare=attach_related,
         selection=chosen_selection(request, selection, asking),
         empty=gettext_lazy(
             "No adverse event is reported yet. Events are reported from a patient's casebook."
@@ -71,8 +76,18 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         (draft, draft_clock_tag(draft), shown_moment(draft.first_saved_at, request.trial.zone))
         for draft in open_drafts(request.trial)
     ]
-    context = {"drafts": drafts, "may_report": request.access.may(P.REPORT_EVENT)}
+    context = {
+        "drafts": drafts,
+        "may_report": request.access.may(P.REPORT_EVENT),
+        "views": saved_views(request.trial, LISTING),
+    }
     return page.response("safety/listing.html", context)
+
+
+def attach_related(events: Sequence[AdverseEvent]) -> None:
+    """Set the signatures of each event, and the infusions of its patient. Two queries for all of them."""
+    attach_reviews(events)
+    attach_infusions(events)
 
 
 def chosen_selection(request: TrialRequest, signing: Selection, asking: Selection) -> Selection | None:

@@ -15,6 +15,7 @@ from safety.models.events import (
 from safety.models.grades import EventGrade
 from safety.models.links import EventLink
 from safety.models.opinions import CAUSES, SPONSOR_CAUSES, SPONSOR_COLUMNS
+from safety.reconciliation.models import ReconciliationSettlement, SafetyList
 from safety.sae_reports.stored import SaeReport
 
 __all__ = [
@@ -39,5 +40,7 @@ __all__ = [
     "EventGrade",
     "EventLink",
     "LaboratoryDecision",
+    "ReconciliationSettlement",
     "SaeReport",
+    "SafetyList",
 ]

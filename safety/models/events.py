@@ -6,13 +6,14 @@ from operator import or_
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
 from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models import Patient, VisibleToMembers
+from patients.participation.milestones import Milestone
 from protocol.values.moments import Moment
 from safety import clocks
 from safety.classification import (
@@ -77,6 +78,14 @@ class AdverseEventQuerySet(VisibleToMembers):
     def without_case(self) -> "AdverseEventQuerySet":
         """Keep events with a clock of which drug safety has opened no case."""
         return self.not_in_error().filter(due_at__isnull=False, case_version=0)
+
+    def since_last_review(self, trial: Trial) -> "AdverseEventQuerySet":
+        """Keep events reported, or whose signature ended, after the last signature on an event of the trial."""
+        signatures = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, trial_id=trial.pk)
+        last = signatures.order_by("-signed_at").values("signed_at")[:1]
+        ended = signatures.filter(target_id=OuterRef("pk"), invalidated_at__gt=Subquery(last))
+        never = ~Exists(signatures)
+        return self.filter(never | Q(created_at__gt=Subquery(last)) | Exists(ended))
 
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
         """Keep events with (or without) a valid review signature."""
@@ -193,6 +202,8 @@ class AdverseEvent(CauseColumns, SponsorColumns):
 
     # Set by safety.listing.reviews.attach_reviews, in one query for all events of a page.
     signatures: list[Signature]
+    # Set by safety.listing.infusion_days.attach_infusions likewise.
+    infusions_given: list[Milestone]
 
     objects = AdverseEventQuerySet.as_manager()
     history = Trail(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.core.exceptions import BadRequest, ImproperlyConfigured
@@ -253,7 +253,7 @@ class Listing:
     def _heading(self, column: Column) -> Heading:
         if not column.sort:
             return Heading(column, "", "")
-        if column is not self.sorted_by:
+        if column.name != self.sorted_by.name:
             return Heading(column, self.url(sort=column.name), "")
         turned = column.name if self.descending else f"-{column.name}"
         return Heading(column, self.url(sort=turned), "descending" if self.descending else "ascending")
@@ -286,35 +286,25 @@ class Listing:
     def csv_rows(self) -> Iterator[list[str]]:
         """Yield the header and every filtered row as text, read in parts so that memory use stays constant."""
         yield [column.name for column in self.columns]
-        part: list[Any] = []
-        for row in self.ordered().iterator(chunk_size=CSV_CHUNK):
-            part.append(row)
-            if len(part) == CSV_CHUNK:
-                yield from self._csv_part(part)
-                part = []
-        yield from self._csv_part(part)
+        for part in self.parts():
+            with override("en"):
+                lines = [
+                    [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+                    for row in part
+                ]
+            yield from lines
 
-    def _csv_part(self, part: list[Any]) -> Iterator[list[str]]:
-        if self.prepare and part:
-            self.prepare(part)
-        with override("en"):
-            lines = [
-                [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
-                for row in part
-            ]
-        yield from lines
+    def parts(self) -> Iterator[list[Any]]:
+        """Yield the filtered rows in parts, with their related data, so that memory use stays constant."""
+        rows = self.ordered().iterator(chunk_size=CSV_CHUNK)
+        while part := list(islice(rows, CSV_CHUNK)):
+            if self.prepare:
+                self.prepare(part)
+            yield part
 
-    def csv(self) -> StreamingHttpResponse:
-        """Return every filtered row as CSV, in English. Registers the download with user and filters (AUD-08)."""
-        access: Access = self.request.access  # type: ignore[attr-defined]
-        counts = {"rows": 0}
-        marked = holds_treatment(access)
-        rows = _counted(in_english(self.csv_rows), counts)
-        lines = csv_lines(chain(marked_rows(marked=marked), rows))
-        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        name = marked_name(f"{self.name}.csv", marked=marked)
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        sending = Sending(
+    def sending(self, access: Access, counts: dict[str, int]) -> Sending:
+        """Return the entry of the export register for a file of this listing."""
+        return Sending(
             channel=Channel.LISTING,
             trial_id=access.trial.pk,
             treatment=access.sees_treatment,
@@ -326,7 +316,18 @@ class Listing:
             },
             counts=counts,
         )
-        return sent(response, sending, request=self.request)
+
+    def csv(self) -> StreamingHttpResponse:
+        """Return every filtered row as CSV, in English. Registers the download with user and filters (AUD-08)."""
+        access: Access = self.request.access  # type: ignore[attr-defined]
+        counts = {"rows": 0}
+        marked = holds_treatment(access)
+        rows = counted(in_english(self.csv_rows), counts)
+        lines = csv_lines(chain(marked_rows(marked=marked), rows))
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+        name = marked_name(f"{self.name}.csv", marked=marked)
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return sent(response, self.sending(access, counts), request=self.request)
 
     @property
     def wants_csv(self) -> bool:
@@ -341,7 +342,7 @@ class Listing:
         return render(self.request, template, full, status=200 if self.valid else 400)
 
 
-def _counted(rows: Iterable[list[str]], counts: dict[str, int]) -> Iterator[list[str]]:
+def counted(rows: Iterable[list[str]], counts: dict[str, int]) -> Iterator[list[str]]:
     """Yield the lines and keep how many rows were sent after the header."""
     for number, row in enumerate(rows):
         counts["rows"] = number

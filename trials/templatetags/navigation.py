@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
             ("reports:outcomes", gettext_lazy("Safety outcomes"), "table-2"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
+            ("safety:reconciliation", gettext_lazy("Reconciliation"), "git-compare"),
             ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),
         ),
     ),

@@ -54,6 +54,12 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "outcomes/": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
+    # Views of the listing belong to all members.
+    "adverse-events/views/new/": (ALL, ALL),
+    "adverse-events/views/*/retire/": (NOBODY, ALL),
+    "reconciliation/": (QUERIES, NOBODY),
+    "reconciliation/act/": (QUERIES, QUERIES),
+    "reconciliation/list/": (QUERIES, QUERIES),
     "lists/consent/": (ALL, NOBODY),
     "lists/reconsent/": (ALL, NOBODY),
     "lists/entry/": (ALL, NOBODY),
