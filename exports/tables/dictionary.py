@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_noop
 
 from exports.tables.columns import StudyTable, TableColumn
+from exports.tables.event_facts import FACT_COLUMNS, FACT_TITLES
 from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
 from exports.tables.row_context import RowContext
 from exports.tables.study import querysets
@@ -24,8 +25,8 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
     columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for name in querysets(trial, sees_treatment=sees_treatment):
-            for column in COLUMNS[name]:
+        for name in (*querysets(trial, sees_treatment=sees_treatment), *FACT_COLUMNS):
+            for column in COLUMNS.get(name) or FACT_COLUMNS[name]:
                 yield _row(name, column)
         versions = trial.versions.order_by("effective_from", "pk")
         context = RowContext(trial, list(versions), sees_treatment=sees_treatment)
@@ -38,7 +39,7 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
 
 
 def _row(table: str, column: TableColumn) -> tuple[str, ...]:
-    title = TITLES.get(table, "")
+    title = (TITLES | FACT_TITLES).get(table, "")
     known = {
         "table": table,
         "item": column.name,

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.tables import bedside, holds, product
 from exports.tables.columns import StudyTable, TableColumn, reader_of
+from exports.tables.event_facts import fact_tables
 from exports.tables.events import event_rows
 from exports.tables.queries import queries_with_rows
 from exports.tables.study_columns import COLUMNS, TITLES
@@ -84,6 +85,7 @@ def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[StudyTable]:
     for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
         columns = COLUMNS[name]
         yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
+    yield from fact_tables(trial)
 
 
 def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:

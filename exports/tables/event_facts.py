@@ -1,0 +1,99 @@
+"""What follows from adverse events, infusion by infusion and class by class: nobody has to derive it again (SAF-15).
+
+None of it depends on the arm: a class follows from opinions and reference, a time from the infusion of either arm.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.utils.translation import gettext_noop
+
+from exports.tables.cells import cell
+from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
+from safety.listing.infusion_days import attach_infusions
+from safety.models import AdverseEvent
+from safety.timing import since, treatment_emergent
+from trials.models import Trial
+
+NUMBER = col("event", "Number of the adverse event", "number")
+FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
+    "event_classes": (
+        PATIENT,
+        NUMBER,
+        col("class", "Most specific class that is certain: AE, AR, SAE, SAR, SESAR, SUSAR"),
+        col("sae", "Serious (Y/N)"),
+        col("ar", "Related by either opinion (Y/N); empty while undecided"),
+        col("sar", "Serious and related (Y/N); empty while undecided"),
+        col("sesar", "Serious, related and expected (Y/N); empty while undecided"),
+        col("susar", "Serious, related and unexpected (Y/N); empty while undecided"),
+        col(
+            "treatment_emergent",
+            "Began at or after the first infusion (Y/N); empty if the dates do not decide",
+        ),
+    ),
+    "event_timing": (
+        PATIENT,
+        NUMBER,
+        col("infusion", "Infusion number"),
+        col("days_least", "Fewest calendar days from the infusion to the onset, negative before it"),
+        col("days_most", "Most calendar days: the same, unless a date is partial"),
+        col("hours_least", "Fewest hours from the start of the infusion to the onset"),
+        col("hours_most", "Most hours: the same, if both are known to the minute"),
+        col("after", "At or after the start of the infusion (Y/N); empty if the dates do not decide"),
+    ),
+}
+FACT_TITLES = {
+    "event_classes": gettext_noop("Classes of the adverse events"),
+    "event_timing": gettext_noop("Time from each infusion to the adverse events"),
+}
+CHUNK = 500
+
+
+def fact_tables(trial: Trial) -> Iterator[StudyTable]:
+    """Yield the tables. Two queries for every 500 events: the events, and the infusions of their patients."""
+    for name, rows_of in (("event_classes", _classes), ("event_timing", _timing)):
+        yield StudyTable(name, FACT_TITLES[name], FACT_COLUMNS[name], _reader(trial, rows_of))
+
+
+def _reader(
+    trial: Trial, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
+) -> Callable[[], Iterator[list[Any]]]:
+    zone = str(trial.zone)
+
+    def rows() -> Iterator[list[Any]]:
+        found = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
+        for events in _chunks(found.select_related("patient").iterator(chunk_size=CHUNK)):
+            for event in events:
+                event.patient.trial = trial
+            attach_infusions(events)
+            for event in events:
+                for row in rows_of(event, zone):
+                    yield [cell(value) for value in (event.patient.code, event.number, *row)]
+
+    return rows
+
+
+def _chunks(events: Iterator[AdverseEvent]) -> Iterator[list[AdverseEvent]]:
+    chunk: list[AdverseEvent] = []
+    for event in events:
+        chunk.append(event)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _classes(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
+    found = event.classes
+    emergent = treatment_emergent(
+        [each.at for each in event.infusions_given], event.onset_moment.placed(zone)
+    )
+    yield [str(found.most_specific), found.sae, found.ar, found.sar, found.sesar, found.susar, emergent]
+
+
+def _timing(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
+    for each in event.infusions_given:
+        time = since(each.at, event.onset_moment, zone)
+        hours = [round(minutes / 60, 2) for minutes in time.minutes]
+        yield [each.number, *time.days, *hours, time.after]

@@ -1,0 +1,74 @@
+"""What follows from adverse events in an export: class, and time from each infusion (SAF-06, SAF-15)."""
+
+import pytest
+import time_machine
+
+from exports.tables.event_facts import CHUNK, fact_tables
+from protocol.values.moments import Moment
+from tests.support import build
+from tests.support.study.bedside import NOW
+from tests.support.study.graded_results import infused
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _march():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def patient():
+    """A patient infused for the first time on 10 March at 10:00 in Brussels."""
+    return infused(build.trial(build.LIEGE))
+
+
+def table(trial, name: str) -> list[dict[str, object]]:
+    found = next(each for each in fact_tables(trial) if each.name == name)
+    return [dict(zip(found.header, row, strict=True)) for row in found.rows()]
+
+
+def test_the_time_from_the_infusion_is_in_days_and_hours(patient):
+    build.event(patient=patient, onset=build.moment("11-Mar-2026 08:30"))
+    (row,) = table(patient.trial, "event_timing")
+    assert [row[name] for name in ("event", "infusion", "days_least", "days_most", "after")] == [
+        1,
+        1,
+        1,
+        1,
+        "Y",
+    ]
+    assert (row["hours_least"], row["hours_most"]) == (22.5, 22.5)
+
+
+def test_a_partial_date_gives_the_least_and_the_most(patient):
+    """Nothing is imputed: March holds days before and after the infusion."""
+    build.event(patient=patient, onset=Moment.from_iso("2026-03"))
+    (row,) = table(patient.trial, "event_timing")
+    assert (row["days_least"], row["days_most"], row["after"]) == (-9, 21, "")
+    (found,) = table(patient.trial, "event_classes")
+    assert found["treatment_emergent"] == ""
+
+
+def test_the_class_is_said_and_what_is_undecided_is_empty(patient):
+    """SAF-06: serious and related, but expectedness is not judged yet."""
+    build.event(
+        patient=patient,
+        onset=build.moment("11-Mar-2026 08:30"),
+        seriousness=frozenset({"hospitalisation"}),
+        causality="probable",
+        aware=build.moment("11-Mar-2026 09:00"),
+    )
+    (row,) = table(patient.trial, "event_classes")
+    assert [row[name] for name in ("class", "sae", "ar", "sar", "sesar", "susar", "treatment_emergent")] == [
+        "SAR", "Y", "Y", "Y", "", "", "Y",
+    ]  # fmt: skip
+
+
+def test_the_tables_cost_the_same_queries_for_one_event_and_for_many(patient, django_assert_num_queries):
+    for _each in range(3):
+        build.event(patient=patient, onset=build.moment("11-Mar-2026 08:30"))
+    assert CHUNK >= 3
+    with django_assert_num_queries(2):
+        assert len(table(patient.trial, "event_classes")) == 3
