@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,6 +13,8 @@ from audit.export_register import Channel, Sending, SendingStage
 from audit.models import AccessEvent
 from audit.restricted_reads import note_registered
 from audit.sealing import seals
+from exports.formats.data_files import Exported
+from exports.formats.registry import DEFAULT, FORMATS
 from exports.tables.archive import Archive
 from exports.tables.columns import StudyTable
 from exports.tables.dictionary import dictionary_table
@@ -45,11 +48,12 @@ def export(
     by: User | None,
     label: str,
     sees_files: bool = False,
+    format_code: str = DEFAULT,
 ) -> Iterator[bytes]:
     """Seal the trail, register the start, and return the bytes of the zip as an iterator.
 
     Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
-    included with `sees_files`.
+    included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`.
     """
     sending = Sending(
         channel=Channel.STUDY,
@@ -57,7 +61,7 @@ def export(
         person=by,
         purpose=purpose,
         treatment=sees_treatment,
-        told={"format": "csv", "files": sees_files},
+        told={"format": format_code, "files": sees_files},
         # An export with the treatment reveals arms.
         see=str(Permission.SEE_TREATMENT) if trial.masked and sees_treatment else "",
     )
@@ -83,6 +87,7 @@ def _pieces(
             seen.append(table)
             yield table
 
+    made_as = FORMATS[str(sending.told["format"])]
     last = manifest(
         trial=trial,
         by=label,
@@ -90,14 +95,16 @@ def _pieces(
         at=at,
         unblinded=sees_treatment,
         warning=comment,
-        tables=seen,
+        format_code=str(sending.told["format"]),
+        tables=seen if made_as.escaped else [],
         damaged=damaged,
     )
     try:
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
         with snapshot():
             files = attached_files(trial, damaged) if sees_files else ()
-            for piece in archive.stream(watched(), last, files):
+            made = made_as.files(watched(), Exported(trial.slug, at, settings.VERSION))
+            for piece in archive.stream(made, last, files):
                 partly.update(piece)
                 size += len(piece)
                 yield piece

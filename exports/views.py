@@ -17,13 +17,21 @@ from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text
 from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
+from exports.formats.registry import DEFAULT, FORMATS
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.unblinded_files import holds_treatment, marked_name
 
 
 class PurposeForm(forms.Form):
-    """The purpose of an export, which is registered with it."""
+    """The format of an export, and its purpose, which is registered with it."""
+
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[(code, each.title) for code, each in FORMATS.items()],
+        initial=DEFAULT,
+        required=False,
+    )
 
     purpose = forms.CharField(
         label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
@@ -36,7 +44,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
-            return download(request, form.cleaned_data["purpose"])
+            return download(request, form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT)
         except SealBroken as broken:
             form.add_error(
                 None, _("Nothing was exported: %(reason)s. Call the administrator.") % {"reason": broken}
@@ -81,7 +89,7 @@ def _registered(event: AccessEvent) -> RegisteredExport:
     )
 
 
-def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
+def download(request: TrialRequest, purpose: str, format_code: str) -> HttpResponse | StreamingHttpResponse:
     """Stream the zip. Nothing is stored on the server."""
     trial, now = request.trial, timezone.now()
     pieces = export(
@@ -91,9 +99,12 @@ def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHtt
         sees_files=request.access.may(P.SEE_FILES),
         by=request.user,
         label=request.user.full_name,
+        format_code=format_code,
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
-    name = marked_name(f"{trial.slug}-{now:%Y%m%d-%H%M}.zip", marked=holds_treatment(request.access))
+    name = marked_name(
+        f"{trial.slug}-{format_code}-{now:%Y%m%d-%H%M}.zip", marked=holds_treatment(request.access)
+    )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

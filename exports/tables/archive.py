@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from exports.tables.cells import csv_chunks
-from exports.tables.columns import StudyTable
-from exports.tables.long_texts import LongTexts
+from exports.formats.data_files import DataFile
 
 
 class _Pipe(io.RawIOBase):
@@ -63,14 +61,14 @@ class Archive:
     sha256: str = ""
 
     def stream(
-        self, tables: Iterator[StudyTable], last: LastFile, attached: Iterable[Attached] = ()
+        self, files: Iterable[DataFile], last: LastFile, attached: Iterable[Attached] = ()
     ) -> Iterator[bytes]:
-        """Yield the bytes of the archive: one file per table, the attached files, then the file that `last` returns."""
+        """Yield the bytes of the archive: the data files, the attached files, then the file that `last` returns."""
         pipe, whole = _Pipe(), hashlib.sha256()
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.comment = self.comment.encode()
-            for table in tables:
-                for piece in self._add(archive, pipe, table):
+            for file in files:
+                for piece in self._add(archive, pipe, file):
                     whole.update(piece)
                     yield piece
             for piece in self._beside(archive, pipe, attached):
@@ -83,18 +81,18 @@ class Archive:
         self.sha256 = whole.hexdigest()
         yield piece
 
-    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: StudyTable) -> Iterator[bytes]:
-        digest, count, size, long_texts = hashlib.sha256(), [0], 0, LongTexts()
-        # The size is unknown until the table is written, so the entry must allow for more than 2 GiB.
-        with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
-            for chunk in csv_chunks(table.header, table.rows(), count, long_texts):
+    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, file: DataFile) -> Iterator[bytes]:
+        digest, size = hashlib.sha256(), 0
+        # The size is unknown until the file is written, so the entry must allow for more than 2 GiB.
+        with archive.open(self._entry(file.name), "w", force_zip64=True) as entry:
+            for chunk in file.pieces:
                 digest.update(chunk)
                 size += len(chunk)
                 entry.write(chunk)
                 if pipe.parts:
                     yield pipe.take()
-        self.files.append(FileSummary(table.file, count[0], digest.hexdigest(), size))
-        yield from self._beside(archive, pipe, long_texts.taken())
+        self.files.append(FileSummary(file.name, file.count[0], digest.hexdigest(), size))
+        yield from self._beside(archive, pipe, file.long_texts.taken())
 
     def _beside(self, archive: zipfile.ZipFile, pipe: _Pipe, contents: Iterable[Attached]) -> Iterator[bytes]:
         """Write files that are held whole. Two tables may name the same long text: it is written once."""

@@ -1,14 +1,26 @@
 """Tables of an export: their columns, and the reader of the rows of one queryset."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, cast
 
-from django.db.models import BooleanField, DateTimeField, DecimalField, Field, Model, QuerySet
+from django.db.models import (
+    AutoField,
+    BooleanField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+)
 
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
+from protocol.checking.column_kinds import Kind
 from protocol.values.moment_parts import moment_parts
 
 
@@ -18,6 +30,7 @@ class TableColumn:
 
     computed: a function that returns the value from those at `sources`, None for none. Such a column has no `source`.
     several: the function returns a list: the file has a row for each of its values.
+    kind: of its cells, for formats that have types.
     """
 
     name: str
@@ -27,6 +40,7 @@ class TableColumn:
     sources: tuple[str, ...] = ()
     computed: Callable[..., Any] | None = None
     several: bool = False
+    kind: Kind = "text"
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -40,10 +54,15 @@ def col(name: str, label: str, source: str = "", *, free_text: bool = False) -> 
 
 
 def computed(
-    name: str, label: str, function: Callable[..., Any], *sources: str, free_text: bool = False
+    name: str,
+    label: str,
+    function: Callable[..., Any],
+    *sources: str,
+    free_text: bool = False,
+    kind: Kind = "text",
 ) -> TableColumn:
     """Return a column that `function` computes from the values at its sources, as the model has them."""
-    return TableColumn(name, "", label, free_text, sources, function)
+    return TableColumn(name, "", label, free_text, sources, function, kind=kind)
 
 
 def several(
@@ -66,7 +85,11 @@ def moment(name: str, label: str, source: str = "", *, partial: bool = False) ->
     ]
     if partial:
         parts.append((f"{name}__precision", f"{label}: known to the year, month, day or minute", "precision"))
-    return tuple(computed(column, words, _part_of_moment(part), path) for column, words, part in parts)
+    kinds: dict[str, Kind] = {"utc": "instant"}
+    return tuple(
+        computed(column, words, _part_of_moment(part), path, kind=kinds.get(part, "text"))
+        for column, words, part in parts
+    )
 
 
 def _part_of_moment(part: str) -> Callable[[str | None], str | None]:
@@ -102,15 +125,43 @@ class StudyTable:
         return [column.name for column in self.columns]
 
 
+KIND_OF_FIELD: tuple[tuple[type["Field[Any, Any]"], Kind], ...] = (
+    (BooleanField, "flag"),
+    (DateTimeField, "instant"),
+    (DateField, "date"),
+    (DecimalField, "decimal"),
+    (IntegerField, "integer"),
+    (AutoField, "integer"),
+)
+
+
+def with_kinds(queryset: QuerySet[Any], columns: tuple[TableColumn, ...]) -> tuple[TableColumn, ...]:
+    """Return the columns with the kind of the field that each reads; a computed one has its own."""
+    return tuple(
+        column if column.computed else replace(column, kind=_kind(source_field(queryset, column)))
+        for column in columns
+    )
+
+
+def _kind(field: "Field[Any, Any]") -> Kind:
+    if field.choices:
+        return "text"
+    target = field.target_field if isinstance(field, ForeignKey) else field
+    return next((kind for known, kind in KIND_OF_FIELD if isinstance(target, known)), "text")
+
+
+def source_field(queryset: QuerySet[Any], column: TableColumn) -> "Field[Any, Any]":
+    """Return the field that a column reads first: of the model, or of what the queryset adds."""
+    path = column.read[0]
+    added = queryset.query.annotations
+    return added[path].output_field if path in added else field_at(queryset.model, path)
+
+
 def reader_of(
     queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
 ) -> Callable[[], Iterator[Sequence[Any]]]:
     """Return a function that yields the rows, with one query. The database formats instants and booleans."""
-    added = queryset.query.annotations
-    fields = [
-        added[path].output_field if (path := column.read[0]) in added else field_at(queryset.model, path)
-        for column in columns
-    ]
+    fields = [source_field(queryset, column) for column in columns]
     read = [
         column.read[0] if column.computed else _in_sql(column.source, field)
         for column, field in zip(columns, fields, strict=True)

@@ -18,6 +18,7 @@ from patients.models import Record
 from patients.models.attachments import OF_FILES
 from patients.participation.visit_status import VALID_SIGNATURE
 from protocol.checking import column_names, dictionary
+from protocol.checking.column_kinds import Kind, kind_of
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
@@ -40,8 +41,18 @@ SOURCES: dict[str, Any] = {
     "is_signed": Exists(VALID_SIGNATURE),
     "is_locked": reduce(or_, (Q(**{f"{path}__isnull": False}) for path in LOCKS)),
 }
-KEYS = tuple(TableColumn(name, name, label) for name, label in column_names.KEY_COLUMNS.items())
-ROW_KEYS = tuple(TableColumn(name, "", label) for name, label in column_names.ROW_KEY_COLUMNS.items())
+KEY_KINDS: dict[str, Kind] = {
+    "visit_number": "integer", "repeat": "integer", "row": "integer", "visit_date": "date",
+    "entered_at": "instant", "completed_at": "instant", "is_verified": "flag", "is_signed": "flag", "is_locked": "flag",
+}  # fmt: skip
+
+
+def _key(name: str, label: str) -> TableColumn:
+    return TableColumn(name, name, label, kind=KEY_KINDS.get(name, "text"))
+
+
+KEYS = tuple(_key(name, label) for name, label in column_names.KEY_COLUMNS.items())
+ROW_KEYS = tuple(_key(name, label) for name, label in column_names.ROW_KEY_COLUMNS.items())
 # A form may have any name. In a folder of its own, its table cannot collide with a table of the study.
 FOLDER = "forms/"
 Layout = tuple[dictionary.FormTable, list[int] | None]
@@ -121,7 +132,8 @@ def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
         for item in table.items:
             for name in table.columns_of(item):
                 free = (item.type in ("text", "file") and name == item.name) or name.endswith("__reason")
-                found.setdefault(name, TableColumn(name, name, item.label.in_language("en"), free_text=free))
+                label, kind = item.label.in_language("en"), kind_of(item, name)
+                found.setdefault(name, TableColumn(name, name, label, free_text=free, kind=kind))
     return list(found.values())
 
 

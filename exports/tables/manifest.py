@@ -42,10 +42,14 @@ def manifest(
     at: datetime,
     unblinded: bool,
     warning: str,
+    format_code: str,
     tables: list[StudyTable],
     damaged: list[DamagedFile],
 ) -> LastFile:
-    """Return the function that makes the manifest. It runs last, when `tables` and `damaged` are complete."""
+    """Return the function that makes the manifest. It runs last, when `tables` and `damaged` are complete.
+
+    tables: whose free text is guarded against formulas, in this format.
+    """
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
         escaped = {table.file: list(table.escaped) for table in tables}
@@ -57,6 +61,7 @@ def manifest(
             "protocol_sha256": version.sha256 if version else "",
             "exported_at": at.astimezone(UTC).isoformat(timespec="seconds"),
             "exported_by": by,
+            "format": format_code,
             "purpose": purpose,
             "treatment_included": unblinded,
             "complete": not damaged,

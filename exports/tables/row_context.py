@@ -34,7 +34,10 @@ class RowContext:
             labels[f"{INFUSION_DAYS}{number}"] = f"Days since infusion {number} (0 on that day)"
         if self.with_arm:
             labels[ARM_COLUMN] = "Arm"
-        return tuple(TableColumn(name, "", label) for name, label in labels.items())
+        return tuple(
+            TableColumn(name, "", label, kind="text" if name == ARM_COLUMN else "integer")
+            for name, label in labels.items()
+        )
 
     def cells(self, patient: int, day: date | None) -> Cells:
         """Return the cells of a row of a patient (its key) on a day; blank where the day or the anchor is not known."""

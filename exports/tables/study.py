@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.tables import bedside, holds, product
-from exports.tables.columns import StudyTable, TableColumn, reader_of
+from exports.tables.columns import StudyTable, TableColumn, reader_of, with_kinds
 from exports.tables.event_facts import fact_tables
 from exports.tables.events import event_rows
 from exports.tables.queries import queries_with_rows
@@ -83,7 +83,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
 def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
     for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
-        columns = COLUMNS[name]
+        columns = with_kinds(queryset, COLUMNS[name])
         yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
     yield from fact_tables(trial)
 

@@ -350,7 +350,7 @@ class Way:
         self.look("administrator")
         field(page, "What the export is for").fill("Walk through the trial")
         with page.expect_download() as download:
-            press(page, "Export as CSV")
+            press(page, "Export")
         with open(download.value.path(), "rb") as file, ZipFile(BytesIO(file.read())) as archive:
             return archive.read("patients.csv").decode()
 

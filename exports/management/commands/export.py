@@ -12,6 +12,7 @@ from accounts.models import User, normal_username
 from audit.context import acting
 from audit.management.operator import OperatorCommand
 from exports.exporting import export
+from exports.formats.registry import DEFAULT, FORMATS
 from exports.management.command_arguments import refuse_unless_new, refuse_unmarked, trial_named
 from exports.tables import manifest
 from trials.access import access_to
@@ -22,11 +23,11 @@ from trials.permissions import Permission
 class Command(OperatorCommand):
     asks_why = False
     has_rights_of_user = True
-    help = "Write the data of a study to a zip file: CSV tables, data dictionary, audit trail, manifest."
+    help = "Write the data of a study to a zip file: tables, data dictionary, audit trail, manifest."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
-        parser.add_argument("--format", choices=["csv"], default="csv")
+        parser.add_argument("--format", choices=list(FORMATS), default=DEFAULT)
         parser.add_argument("--out", required=True, type=Path, help="the zip file to write; must not exist")
         parser.add_argument(
             "--user",
@@ -48,6 +49,7 @@ class Command(OperatorCommand):
                 sees_files=sees_files,
                 by=user,
                 label=user.full_name if user else "system:export",
+                format_code=options["format"],
             )
             with out.open("xb") as file:
                 file.writelines(pieces)

@@ -1,0 +1,43 @@
+"""What a format makes of the tables: files of the archive, written while they are sent."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from exports.tables.columns import StudyTable
+from exports.tables.long_texts import LongTexts
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the files say of their export. at: the moment whose data they hold, aware. version: of this program."""
+
+    trial: str
+    at: datetime
+    version: str
+
+
+@dataclass
+class DataFile:
+    """A file of the archive. `rows` counts once `pieces` is read; `long_texts` are files beside it."""
+
+    name: str
+    pieces: Iterator[bytes]
+    count: list[int]
+    long_texts: LongTexts = field(default_factory=LongTexts)
+
+
+DataFiles = Callable[[Iterable[StudyTable], Exported], Iterator[DataFile]]
+
+
+def by_table(
+    suffix: str, pieces_of: Callable[[StudyTable, Exported, list[int]], Iterator[bytes]]
+) -> DataFiles:
+    """Return a format that writes a file for each table."""
+
+    def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+        for table in tables:
+            count = [0]
+            yield DataFile(f"{table.name}.{suffix}", pieces_of(table, exported, count), count)
+
+    return files

@@ -1,0 +1,31 @@
+"""Of which kind the cells of a data file's column are: what a typed format makes of them."""
+
+from typing import Final, Literal
+
+from protocol.checking.dictionary import FILE_PARTS, FormTable
+from protocol.document.items import Item
+
+Kind = Literal["text", "integer", "decimal", "date", "instant", "flag"]
+"""text; integer; decimal: exact; date: a whole day, ISO 8601; instant: UTC, ISO 8601; flag: Y or N."""
+
+ITEM_KINDS: Final[dict[str, Kind]] = {
+    "integer": "integer", "decimal": "decimal", "date": "date", "yes_no": "flag",
+}  # fmt: skip
+PART_KINDS: Final[dict[str, Kind]] = {
+    "limit": "decimal", "ref_low": "decimal", "ref_high": "decimal", "utc": "instant", FILE_PARTS[2]: "integer",
+}  # fmt: skip
+
+
+def kind_of(item: Item, column: str) -> Kind:
+    """Return the kind of a column of an item (`FormTable.columns_of`)."""
+    if column == item.name:
+        return ITEM_KINDS.get(item.type, "text")
+    part = column.removeprefix(f"{item.name}__")
+    if item.type == "choices" and part in item.codes:
+        return "integer"
+    return PART_KINDS.get(part, "text")
+
+
+def kinds_of(table: FormTable) -> dict[str, Kind]:
+    """Return the kind of each column of a table by its name."""
+    return {column: kind_of(item, column) for item in table.items for column in table.columns_of(item)}
