@@ -22,6 +22,7 @@ from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
 from patients.review.locks import lock_trial
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.trail_pages import lines, text_of, url
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -90,7 +91,7 @@ def test_the_block_of_a_taken_slot_is_shown_nowhere_before_the_trial_is_locked(t
     assert shown() == (True, True, str(taken.block))
 
 
-@pytest.mark.parametrize("role", BLINDED)
+@pytest.mark.parametrize("role", each_engine_or_one(BLINDED))
 def test_the_blinded_see_no_slot_of_the_list(trial, role):
     """BLD-03, AUD-15."""
     person = build.user(role, trial=trial)

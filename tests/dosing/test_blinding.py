@@ -195,7 +195,7 @@ class TestWriting:
         assert told_apart(world, "coordinator", blinding.swap_arms, read=self.amend) == {}
         assert told_apart(world, "coordinator", blinding.forget_products, read=self.amend) == {}
 
-    @pytest.mark.parametrize("role", BLINDED)
+    @pytest.mark.parametrize("role", each_engine_or_one(BLINDED))
     def test_a_product_cannot_be_written_or_tried_out_in_either_arm(self, world, role):
         """SEC-01: 403 before anything is looked up, with a product and without."""
 

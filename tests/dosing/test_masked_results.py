@@ -11,6 +11,7 @@ from dosing.models import MaskedResult
 from patients.models import Query, Record
 from protocol.checking.mistakes import problems
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages import blinding
 from tests.support.study.bedside import INCLUDED
 from tests.support.study.masked_trial import give, measure, prepare, weigh
@@ -162,7 +163,7 @@ class TestTheLaboratory:
 
 
 class TestBlindedRoles:
-    @pytest.mark.parametrize("role", BLINDED)
+    @pytest.mark.parametrize("role", each_engine_or_one(BLINDED))
     def test_are_refused_whatever_is_stored(self, sample, laboratory, trial, role):
         client = build.client(build.user(role, trial=trial))
         answers = []

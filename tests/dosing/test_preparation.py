@@ -19,6 +19,7 @@ from patients.models import Patient
 from patients.participation.questions import Questioned
 from tests.support import build
 from tests.support.build import moment
+from tests.support.database.engines import each_engine_or_one
 from tests.support.study import product_chain as chain
 from tests.support.study.bedside import INCLUDED, stored
 from tests.support.study.refusals import refused
@@ -389,7 +390,7 @@ class TestTheMaskedTrial:
         Infusion.objects.create(patient=patient, number=1, state="planned", weight_kg=KG)
         assert "no place on the allocation list" in refused(prepare, patient, 1, bag(), laboratory)[""][0]
 
-    @pytest.mark.parametrize("role", BLINDED)
+    @pytest.mark.parametrize("role", each_engine_or_one(BLINDED))
     def test_a_blinded_role_reads_no_preparation(self, masked, laboratory, role):
         """BLD-01."""
         patient = in_arm(masked, "cells")

@@ -18,6 +18,7 @@ from reports.casebook.profile import BY_DATE, Chart
 from reports.casebook.views import PAPER_STYLE, navigation, progress
 from reports.figures import lanes
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.home import queries_of, rows_of
 from tests.support.study import cohort
 from trials.access import access_to
@@ -83,7 +84,7 @@ def test_reading_a_casebook_writes_nothing(trial):
     assert written == ["audit_accessevent"]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", each_engine_or_one(ROLES))
 def test_every_role_reads_the_casebook(trial, role):
     patient = cohort.patients(trial, 1)[0]
     assert patient.code in page(patient, role)

@@ -12,6 +12,7 @@ from protocol.values.moments import Moment
 from reports.home.tasks import TILES
 from reports.home.workload import Workload
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.home import HOME, TODAY, get, page, queries_of, shown
 from tests.support.study import cohort
 from tests.support.study.deviations import added, classified, struck_out
@@ -38,7 +39,7 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(trial):
     assert fifty <= 24
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", each_engine_or_one(ROLES))
 def test_every_role_has_a_home_within_a_bound_of_queries(trial, role):
     cohort.patients(trial, 3)
     # The monitor's tile counts the facts outside the forms: the rows of each planned kind, and the patients once.
@@ -46,7 +47,7 @@ def test_every_role_has_a_home_within_a_bound_of_queries(trial, role):
     assert queries_of(build.client(build.user(role, trial=trial))) <= most
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", each_engine_or_one(ROLES))
 def test_every_tile_leads_to_a_page_its_reader_may_open(trial, role):
     cohort.patients(trial, 1)
     person = build.user(role, trial=trial)

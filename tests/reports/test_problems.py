@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.inspecting import plain
 from trials.help_texts import HELP
 from trials.incidents import review_due_on
@@ -45,7 +46,7 @@ def text_of(response) -> str:
     return plain(response.content.decode())
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
 def test_every_role_reports_a_problem_from_a_page(trial, role):
     """VAL-03: stored are page, request, role and words, and nothing of the patient whose page it was."""
     person = build.user(role, trial=trial)

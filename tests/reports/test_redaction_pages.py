@@ -11,6 +11,7 @@ from patients.models import Deviation, Query
 from patients.participation.consents.consent import record_consent
 from protocol.values.moments import Moment
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages import blinding
 from tests.support.pages.inspecting import plain
 from tests.support.study import deviations
@@ -155,7 +156,7 @@ def test_a_refusal_needs_a_reason_and_is_listed(trial, event, people):
     assert "It is the ward’s name" in listed
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
 def test_roles_without_the_right_are_refused(event, trial, people, role):
     """SEC-01: reading the trail is not enough."""
     ask(build.client(people[0]), event)

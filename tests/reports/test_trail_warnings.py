@@ -13,6 +13,7 @@ from audit.sealing.seal_times import waiting
 from reports.home.tasks import unsealed
 from reports.home.workload import Workload
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from trials.access import access_to
 from trials.models import Trial
 from trials.roles import ROLES
@@ -52,7 +53,7 @@ def seals_wait(trial: Trial, *, minutes: int) -> str:
     return f"{tile.count} {tile.note}"
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", each_engine_or_one(ROLES))
 def test_only_the_administrator_is_told(trial, role):
     turn()
     assert ("was set back by 2 h 5 min" in home(trial, role)) is (role == "administrator")

@@ -22,6 +22,7 @@ from safety.reporting import amend_event
 from safety.sponsor.cases import StaleCase, judge_case
 from safety.sponsor.decisions import decide_case, send_follow_up
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages.blinding import without_times
 from tests.support.pages.event_forms import listing, page, text_of
 from tests.support.study.bedside import NOW
@@ -323,7 +324,7 @@ class TestPages:
         assert "Kept words" in answer.content.decode()
         assert not again(event).with_sponsor
 
-    @pytest.mark.parametrize("role", sorted(set(ROLES) - {"sponsor_safety"}))
+    @pytest.mark.parametrize("role", each_engine_or_one(sorted(set(ROLES) - {"sponsor_safety"})))
     def test_nobody_else_opens_the_pages_of_drug_safety(self, role, event, officer):
         """A.8: sponsor safety alone."""
         clock = judged(event, officer).case_clocks.get()

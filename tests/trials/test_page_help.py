@@ -40,6 +40,8 @@ PARTS = {"safety:term-grades"}
 
 
 @pytest.mark.long
+# The words around the rows; the access matrix opens the same pages on each engine.
+@pytest.mark.one_engine
 @pytest.mark.django_db
 @pytest.mark.usefixtures("known_day")
 def test_every_page_shows_its_help_and_the_way_to_report_a_problem():

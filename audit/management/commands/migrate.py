@@ -11,6 +11,9 @@ from django.db.migrations.state import ModelState, ProjectState
 from audit.context import acting
 from audit.integrity import migrating
 
+# Its method for options is not part of the stubs.
+STATES: Any = ProjectState
+
 
 class Command(migrate.Command):
     database = "default"
@@ -41,16 +44,15 @@ def models_rendered_alone() -> Iterator[None]:
     square of the number of models, and was most of a first installation. A new model replaces no class that others
     refer to, and a constraint or index changes no field, so the classes of the other models stay right.
     """
-    replaced = ProjectState.add_model, ProjectState._append_option
-    ProjectState.add_model = _add_model  # type: ignore[method-assign]
-    ProjectState._append_option = _append_option
+    replaced = STATES.add_model, STATES._append_option
+    STATES.add_model, STATES._append_option = _add_model, _append_option
     try:
         yield
     finally:
-        ProjectState.add_model, ProjectState._append_option = replaced  # type: ignore[method-assign]
+        STATES.add_model, STATES._append_option = replaced
 
 
-_django_add_model, _django_append_option = ProjectState.add_model, ProjectState._append_option
+_django_add_model, _django_append_option = STATES.add_model, STATES._append_option
 
 
 def _add_model(state: ProjectState, model: ModelState) -> None:

@@ -17,6 +17,7 @@ from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Mark, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.pages import blinding
 from tests.support.pages.attachments import SCAN, address, held, opened, save, sent, upload
 from tests.support.pages.entry_pages import words
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 class TestRead:
-    @pytest.mark.parametrize("role", sorted(ROLES))
+    @pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
     def test_only_those_who_may_read_files_get_one_and_every_look_is_recorded(
         self, desk, patient, trial, role
     ):
@@ -177,7 +178,7 @@ def told_in(role: str, patient) -> str:
     return "\n".join([*(page.decode() for page in pages), str(paper)])
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
 def test_hash_and_place_of_a_file_are_shown_to_those_who_may_read_files(desk, patient, trial, role):
     """SEC-13, AUD-08: every reader of the trail sees the file's name; the hash would let a reader prove its content."""
     save(desk, patient, upload(pdf("first"), "first.pdf"))
@@ -202,7 +203,7 @@ def test_hash_and_place_of_a_file_are_shown_to_those_who_may_read_files(desk, pa
         assert ("shown to users who may read files" in text) is not may
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
 def test_a_page_of_review_shows_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
     """SEC-13: everybody sees the file's name, kind and size, only readers of files its hash."""
     save(desk, patient, upload())

@@ -13,6 +13,7 @@ from accounts.models import User
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build
+from tests.support.database.engines import each_engine_or_one
 from tests.support.study import amended_protocol
 from tests.support.study.amended_patient import INCLUDED, sign_again
 from trials.models import ProtocolVersion, Trial
@@ -167,7 +168,7 @@ class TestMoving:
         assert "another user has moved them" in response.content.decode()
         assert Patient.history.filter(id=patient.pk, history_change_reason="B").count() == 0
 
-    @pytest.mark.parametrize("role", sorted(ROLES))
+    @pytest.mark.parametrize("role", each_engine_or_one(sorted(ROLES)))
     def test_only_a_data_manager_moves(self, trial, patient, amended, role):
         client = build.client(build.user(role, trial=trial))
         wanted = 200 if Permission.APPLY_AMENDMENT in ROLES[role].permissions else 403

@@ -1,8 +1,8 @@
 """Migrate a database once and copy it for every process that runs tests.
 
-Migrating takes six seconds of CPU, mostly for Django's state of the models at each step; a copy takes a tenth of a
-second. The copy holds tables, constraints, triggers and their functions. Django's `migrate` still runs on it: it finds
-nothing to do, and the triggers are checked.
+Migrating takes about ten seconds of CPU, mostly for Django's state of the models at each step; a copy takes a tenth
+of a second. The copy holds tables, constraints, triggers and their functions. Django's `migrate` still runs on it: it
+finds nothing to do, and the triggers are checked.
 """
 
 import fcntl
