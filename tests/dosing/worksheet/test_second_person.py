@@ -8,7 +8,7 @@ from dosing.models import BagMovement, WorksheetStep
 from patients.models import Identity
 from tests.support import build
 from tests.support.pages.infusions import text_of
-from tests.support.study.worksheets import Bench
+from tests.support.study.worksheets import COUNT, DILUTION, DRAWN, Bench
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -73,6 +73,16 @@ def test_who_prepares_cannot_sign_as_the_second_person(bench):
 
     assert "Another person signs here" in response.content.decode()
     assert not Signature.objects.filter(target_type="dosing.worksheetstep").exists()
+
+
+def test_the_second_person_reads_what_to_compare_at_each_signature(bench):
+    """CEL-09: before the thaw the bags, at the end the label of the product."""
+    assert "Compare order, bags and patient." in text_of(bench.second.get(bench.address))
+    bench.sign()
+    for values in ({}, {}, DILUTION, COUNT, DRAWN):
+        bench.step(**values)
+    bench.scan(bench.kit)
+    assert "Compare order, label and product." in text_of(bench.second.get(bench.address))
 
 
 def test_after_the_signature_no_bag_is_added(bench):
