@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
+from audit.stored_text import read
 from dosing.models import (
     Bag,
     BagMovement,
@@ -44,6 +45,16 @@ def _allowed(findings: Any) -> list[str]:
 
 def _needs(findings: Any) -> list[str]:
     return [words(each["needs"]) for each in findings]
+
+
+def undone_by(told: Any) -> str:
+    """Return who undid a mark; empty while it stands."""
+    return str(told["by"]) if told else ""
+
+
+def undone_because(told: Any) -> str:
+    """Return why a mark was undone; empty while it stands."""
+    return str(read(told["because"])) if told else ""
 
 
 COLUMNS: dict[str, tuple[TableColumn, ...]] = {
@@ -259,6 +270,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("role", "Role at that time"),
         col("marked_at", "Marked at (UTC)", "at"),
         col("undone_at", "Undone at (UTC)"),
+        computed("undone_by", "Undone by a change of", undone_by, "undone", free_text=True),
+        computed("undone_because", "Reason of that change", undone_because, "undone", free_text=True),
     ),
     "stop_overrides": (
         PATIENT,

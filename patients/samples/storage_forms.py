@@ -40,7 +40,7 @@ class StorageExcursionForm(StepForm):
         return ExcursionFacts(**{name: self.cleaned_data[name] for name in names})  # type: ignore[typeddict-item]
 
 
-class EvaluationForm(StepForm):
+class ExcursionEvaluationForm(StepForm):
     """Whether the tubes may still be used, and why."""
 
     def add_fields(self, zone: str) -> None:

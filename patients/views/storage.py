@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from patients.models import StorageExcursion
 from patients.samples import storage
-from patients.samples.storage_forms import EvaluationForm, StorageExcursionForm
+from patients.samples.storage_forms import ExcursionEvaluationForm, StorageExcursionForm
 from patients.views.participation import step
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
@@ -100,7 +100,9 @@ def evaluate(request: TrialRequest, number: int) -> HttpResponse:
         return page
 
     title = _("Evaluate the temperature excursion")
-    return step(request, EvaluationForm, TEMPLATE, do, done, title=title, action=_("Record it"), back=page)
+    return step(
+        request, ExcursionEvaluationForm, TEMPLATE, do, done, title=title, action=_("Record it"), back=page
+    )
 
 
 def _page_of(row: StorageExcursion, slug: str) -> str:

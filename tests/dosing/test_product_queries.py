@@ -12,6 +12,7 @@ from dosing.models.worksheets import STEP_FACTS
 from dosing.product_queries import verification
 from dosing.product_queries.kinds import KINDS
 from dosing.worksheet.screen import VALUE_TITLES
+from exports.tables.product import undone_because, undone_by
 from patients.casebook.facts import KINDS as GENERAL
 from patients.casebook.facts import Fact
 from patients.models import Query
@@ -225,6 +226,8 @@ class TestVerification:
             Preparation.objects.filter(pk=product.pk).update(lot="L-OTHER")
         undone = ProductMark.objects.get(undone_at__isnull=False)
         assert (undone.item, undone.undone["by"]) == ("lot", laboratory.full_name)
+        assert (undone_by(undone.undone), undone_because(undone.undone)) == (laboratory.full_name, "Misread")
+        assert undone_by(None) == undone_because(None) == ""
         assert ProductMark.objects.valid().count() == number - 1
         assert "Misread" in words(client.get(page))
 

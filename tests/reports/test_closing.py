@@ -205,7 +205,7 @@ def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number,
         build.record(patient, "demography", DEMOGRAPHY)
     web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
     web.get(page)
-    with django_assert_num_queries(43):
+    with django_assert_num_queries(44):
         assert web.get(page).status_code == 200
 
 

@@ -107,11 +107,11 @@ class TestThePage:
     ):
         browser = build.client(doctor)
         browser.get(address(patient))
-        with django_assert_num_queries(29):
+        with django_assert_num_queries(30):
             browser.get(address(patient))
         for term in ("Cough", "Chills"):
             build.event(patient=patient, term=term)
-        with django_assert_num_queries(29):
+        with django_assert_num_queries(30):
             browser.get(address(patient))
 
 
