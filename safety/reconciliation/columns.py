@@ -24,7 +24,7 @@ def columns(zone: str) -> tuple[Column, ...]:
 
     def settled(row: ReconciledFinding) -> str:
         """Return the standing, and of a settled finding who settled it, when and why."""
-        told = [tag(TONES[row.standing], STANDINGS[row.standing])]
+        told: list[str] = [tag(TONES[row.standing], STANDINGS[row.standing])]
         if (settlement := row.settlement) is not None:
             words = {
                 "person": settlement.settled_by.full_name,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
-from audit.stored_text import trimmed
 from patients.casebook.facts import KINDS, Fact
 from patients.models import Query, Record
 from patients.queries import threads
@@ -94,8 +94,8 @@ def _raised(line: ReconciledFinding, text: str, by: User, role: str) -> Query | 
     asked = line.finding.asked
     if asked is None or line.standing != FindingStanding.OPEN:
         return None
-    given = {
-        "text": "\n".join(filter(None, (line.finding.text, trimmed(text)))),
+    given: dict[str, Any] = {
+        "text": "\n".join(filter(None, (line.finding.text, text.strip()))),
         "origin": threads.ORIGINS.get(role, Query.Origin.MONITOR),
         "by": by,
         "role": role,
@@ -112,7 +112,7 @@ def _raised(line: ReconciledFinding, text: str, by: User, role: str) -> Query | 
 
 
 def _reason(text: str) -> str:
-    if not (reason := trimmed(text)):
+    if not (reason := text.strip()):
         raise ValidationError({"text": _("Say why.")})
     return reason
 

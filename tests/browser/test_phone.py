@@ -48,7 +48,7 @@ LISTINGS = {
         "patients:verification", "patients:undone", "audit:trail", "reports:changes", "register:listing",
         "reports:redactions", "reports:erasures", "reports:problems",
     },
-    "data_manager": {"patients:locks", "laboratories:ranges"},
+    "data_manager": {"patients:locks", "laboratories:ranges", "safety:reconciliation"},
     "cell_laboratory": {
         "dosing:allocation", "dosing:masked-results", "dosing:product-deviations", "dosing:stock", "dosing:movements",
     },

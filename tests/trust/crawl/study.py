@@ -45,6 +45,7 @@ from trials.delegations.access_review import review_access
 from trials.holds import hold_trial
 from trials.incidents import report_problem
 from trials.laboratories.ranges import add_laboratory, add_range
+from trials.listing.saved_views import save_listing_view
 from trials.models import Trial
 
 AMENDMENT = """[amendment]
@@ -280,6 +281,9 @@ def _reviewed(trial: Trial, word: str) -> None:
         )
         plan = dict.fromkeys(("every_days", "sample", "person", "starts_on"))
         save_view(trial=trial, name=f"View {word}", query="origin=command", purpose="", plan=plan, by=chief)
+        save_listing_view(
+            trial=trial, listing="adverse-events", name=f"Events {word}", query="grade=3", by=chief
+        )
 
 
 def owner(trial: Trial) -> User:
