@@ -38,10 +38,13 @@ def read(event, officer, reader, *, is_reportable: bool):
         reverse("register:listing", args=[trial.slug]),
     ]  # fmt: skip
     with undone():
+        # Drug safety looks at the case either way: that it signed in is no secret.
+        desk = build.client(officer)
+        desk.get(page(event, "case"))
         if is_reportable:
             done = completed(event, officer)
             report = sent(done, officer)
-            build.client(officer).get(page(event, "authority-e2b") + "?report=0")
+            desk.get(page(event, "authority-e2b") + "?report=0")
             with acting(user=officer, role="sponsor_safety"):
                 record_answer(event=event, file=answer_to(report), by=officer)
         else:
@@ -56,7 +59,9 @@ def read(event, officer, reader, *, is_reportable: bool):
         web = build.client(reader)
         with CaptureQueriesContext(connection) as statements:
             pages = {url: without_times(shown(web.get(url))) for url in addresses}
-    return pages, [re.sub(r"'[^']*'|[0-9]+", "?", each["sql"]) for each in statements]
+    said = (re.sub(r"'[^']*'|[0-9]+", "?", each["sql"]) for each in statements)
+    # A seal reads the new rows of every history, whoever opens the page; nobody is shown them.
+    return pages, [each for each in said if not each.startswith('SELECT s."history_id"')]
 
 
 @pytest.mark.at(NOW)
