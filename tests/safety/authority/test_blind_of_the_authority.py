@@ -56,12 +56,12 @@ def read(event, officer, reader, *, is_reportable: bool):
                     reason="x",
                     by=officer,
                 )
+        # The index of the trail takes up the new rows of all when the next person opens it.
+        desk.get(reverse("audit:trail", args=[trial.slug]))
         web = build.client(reader)
         with CaptureQueriesContext(connection) as statements:
             pages = {url: without_times(shown(web.get(url))) for url in addresses}
-    said = (re.sub(r"'[^']*'|[0-9]+", "?", each["sql"]) for each in statements)
-    # A seal reads the new rows of every history, whoever opens the page; nobody is shown them.
-    return pages, [each for each in said if not each.startswith('SELECT s."history_id"')]
+    return pages, [re.sub(r"'[^']*'|[0-9]+", "?", each["sql"]) for each in statements]
 
 
 @pytest.mark.at(NOW)

@@ -83,6 +83,7 @@ def test_words_of_every_day_are_no_codes(patient, doctor, stock, text):
 
 def test_numbers_of_kits_donations_and_cell_banks_are_codes(event, trial, stock):
     """ICS-04."""
+    build.enrolled(trial=trial)
     words = treatment_words(trial)
     for model, name in ((Kit, "number"), (Donation, "identification"), (CellBank, "code"), (Lot, "number")):
         codes = set(model.objects.filter(trial=trial).values_list(name, flat=True))
