@@ -114,7 +114,11 @@ class AuthorityReportForm(StepForm):
         longer = forms.Textarea(attrs={"rows": 2})
         if self.sent:
             self.fields["news"] = forms.CharField(
-                label=_("What is new since the last report"), max_length=2000, widget=longer
+                # The verb asks for it: a second click on the initial report has none.
+                label=_("What is new since the last report"),
+                max_length=2000,
+                widget=longer,
+                required=False,
             )
         self.fields["late_reason"] = forms.CharField(
             label=_("Reason for a late report"), required=False, max_length=2000, widget=longer,

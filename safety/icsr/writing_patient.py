@@ -1,5 +1,7 @@
 """Write the patient, the events and the tests of a case (sections C.5, D, E and F)."""
 
+from dataclasses import replace
+
 from safety.icsr import codes
 from safety.icsr.case import (
     Absent,
@@ -156,7 +158,8 @@ def _event(role: Node, event: Reaction, own_id: str) -> None:
     identifier(made, own_id)
     code(made, "29", codes.OBSERVATION, "reaction")
     write_period(made, event.start, event.end, event.duration)
-    coded = term(made, event.term)
+    # The words of the element are those of the reporter (E.i.1), which follow.
+    coded = term(made, replace(event.term, text=""))
     if event.native_text:
         node(coded, "originalText", event.native_text, language=event.native_language)
     if event.country:

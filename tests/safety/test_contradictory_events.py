@@ -147,7 +147,7 @@ class TestDeath:
         event = build.event(patient=patient, by=doctor, onset=moment("22-Aug-2026 10:00"))
         worse = {
             "grade": 5, "outcome": "fatal", "seriousness": frozenset({"results_in_death"}), "ongoing": "N",
-            "end": moment("24-Aug-2026"), "aware": moment(AWARE),
+            "end": moment("24-Aug-2026"), "aware": moment(AWARE), "serious_aware": moment(AWARE),
         }  # fmt: skip
         call = {"event": event, "changes": worse, "reason": "Died", "version": 1, "by": doctor}
         assert any("no death of this patient" in text for text in asked(amend_event, **call))
@@ -205,7 +205,7 @@ class TestFatalButNotSerious:
         assert (event.due_at, event.serious_aware) == (due, "")
 
     def test_the_database_refuses_a_fatal_event_without_a_clock(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **fatal())
+        event = build.confirming(report_event, patient=patient, by=doctor, **fatal())
         with pytest.raises(Exception, match="serious_event_has_a_clock"):
             AdverseEvent.objects.filter(pk=event.pk).update(
                 none_of_these=True, results_in_death=False, due_at=None

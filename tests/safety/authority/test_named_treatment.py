@@ -3,7 +3,7 @@
 import pytest
 
 from audit.context import acting
-from dosing.models import Kit
+from dosing.models import CellBank, Donation, Kit, Lot
 from safety.authority.completing import complete_case
 from safety.authority.reporting import case_to_send
 from safety.sae_reports.completeness import treatment_words
@@ -15,8 +15,6 @@ from tests.support.pages.event_forms import page, text_of
 from tests.support.study import product_chain as chain
 
 pytestmark = pytest.mark.django_db
-
-EUROPEAN = "BE00120712345678A0011002120201231"
 
 
 @pytest.fixture
@@ -83,13 +81,14 @@ def test_words_of_every_day_are_no_codes(patient, doctor, stock, text):
     assert event.reports.get().narrative == text
 
 
-def test_the_number_of_a_kit_and_a_european_code_are_codes(event, trial, stock):
+def test_numbers_of_kits_donations_and_cell_banks_are_codes(event, trial, stock):
     """ICS-04."""
-    kits = set(Kit.objects.filter(trial=trial).values_list("number", flat=True))
-    assert kits <= treatment_words(trial)
-    with acting(system="test"):
-        type(stock).objects.filter(pk=stock.pk).update(european_code=EUROPEAN)
-    assert EUROPEAN in treatment_words(trial)
+    build.enrolled(trial=trial)
+    words = treatment_words(trial)
+    for model, name in ((Kit, "number"), (Donation, "identification"), (CellBank, "code"), (Lot, "number")):
+        codes = set(model.objects.filter(trial=trial).values_list(name, flat=True))
+        assert codes
+        assert codes <= words
 
 
 def test_an_open_trial_hides_nothing(db):

@@ -210,7 +210,7 @@ WRONG = [
     ("drugs.0.further_codes", ("12",), "G.k.10.r", Flaw.WRONG_CODE),
     ("narrative.text", LONG, "H.1", Flaw.TOO_LONG),
     ("narrative.text", LONG[:-1], None, None),
-    ("narrative.text", "bell \x07", "H", Flaw.UNPRINTABLE),
+    ("narrative.text", "bell \x07", "H.1", Flaw.UNPRINTABLE),
     ("narrative.native_language", "FRA", "H.5.r.1b", Flaw.WRONG_FORM),
 ]
 
