@@ -1,6 +1,7 @@
 """The codes by which the product of a trial is named: of lots, bags, donors, donations, cell banks and kits."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from dosing.models import Bag, CellBank, Donation, Donor, Kit, Lot, Preparation
 from trials.models import Trial
@@ -8,7 +9,7 @@ from trials.models import Trial
 
 def codes_of(trial: Trial) -> Iterator[str]:
     """Yield every code of the trial. One query, of texts: nobody gets to know a row by it."""
-    own = [
+    own: list[tuple[type[Any], str]] = [
         (Lot, "number"), (Bag, "number"), (Bag, "european_code"), (Donor, "code"), (CellBank, "code"),
         (Donation, "identification"), (Kit, "number"),
     ]  # fmt: skip

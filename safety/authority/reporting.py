@@ -73,7 +73,8 @@ def _frozen(
         event=row,
         patient=row.patient,
         number=number,
-        based_on=row.reports.order_by("number").last(),
+        # A case without a report of the site lacks its narrative, and was refused.
+        based_on=row.reports.order_by("number").reverse()[0],
         batch=case.transmission.batch_number,
         case_number=case.identity.number,
         news=news,

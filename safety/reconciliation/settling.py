@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients.casebook.facts import KINDS, Fact
-from patients.models import Query, Record
+from patients.models import Query, QueryRow, Record
 from patients.queries import threads
 from safety.reconciliation.findings import Finding
 from safety.reconciliation.list_files import read_list, written
@@ -90,7 +90,7 @@ def ask(*, trial: Trial, keys: Sequence[str], text: str, by: User, role: str) ->
     return len(raised)
 
 
-def _raised(line: ReconciledFinding, text: str, by: User, role: str) -> Query | None:
+def _raised(line: ReconciledFinding, text: str, by: User, role: str) -> QueryRow | None:
     asked = line.finding.asked
     if asked is None or line.standing != FindingStanding.OPEN:
         return None

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from patients.participation.product_codes import LEAST_SIGNS, product_codes
+from protocol.document.design import Arm
 from protocol.document.document import Protocol
+from protocol.document.product import ProductVersion
 from safety.icsr.case import IndividualCase
 from safety.icsr.checking import SENTENCES, CaseFinding
 from safety.icsr.conformance import findings
@@ -77,7 +79,10 @@ def treatment_words(trial: Trial) -> set[str]:
     if not trial.masked:
         return set()
     rules = trial.rules
-    named = [*rules.arms, *(product for product in rules.products if product.code in _with_cells(rules))]
+    named: list[Arm | ProductVersion] = [
+        *rules.arms,
+        *(product for product in rules.products if product.code in _with_cells(rules)),
+    ]
     languages = {*rules.trial.site.languages, "en"}
     titles = {each.title.in_language(language) for each in named for language in languages}
     codes = {each.code for each in named if len(each.code) >= LEAST_SIGNS}
