@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import QuerySet
+
 from dosing.models import Bag, CellBank, Donation, Donor, Kit, Lot, Preparation
 from trials.models import Trial
 
@@ -13,13 +15,13 @@ def codes_of(trial: Trial) -> Iterator[str]:
         (Lot, "number"), (Bag, "number"), (Bag, "european_code"), (Donor, "code"), (CellBank, "code"),
         (Donation, "identification"), (Kit, "number"),
     ]  # fmt: skip
-    first, *others = [
+    found: list[QuerySet[Any, Any]] = [
         *(model.objects.filter(trial=trial).order_by().values_list(name, flat=True) for model, name in own),
         *(
             Preparation.objects.filter(patient__trial=trial).order_by().values_list(name, flat=True)
             for name in ("lot", "bag", "donor_code")
         ),
     ]
-    for text in first.union(*others):
+    for text in found[0].union(*found[1:]):
         # A product without a stock names several bags in one text.
         yield from text.split(",")
