@@ -19,7 +19,6 @@ from safety.authority.reporting import case_to_send
 from safety.authority.shown import title_of
 from safety.event_pages import event_of
 from safety.icsr.case import IndividualCase
-from safety.icsr.reading import case_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -27,6 +26,9 @@ from trials.permissions import Permission as P
 @trial_page(see=P.JUDGE_CASE)
 def cioms(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Send form CIOMS I as PDF. `?report=1`: as that report was sent. `?preview=1`: shown in the browser."""
+    # Imported here: only a web worker that reads or writes a message holds the library for XML.
+    from safety.icsr.reading import case_of
+
     event = event_of(request, patient_of(request, code), number)
     report = report_asked(request, event)
     case = case_to_send(event).case if report is None else case_of(report.message.encode())

@@ -13,9 +13,8 @@ from audit.context import because
 from audit.stored_text import system_text
 from patients.participation.lifecycle import lock_patient
 from safety.authority.stored import AuthorityAnswer, AuthorityReport
-from safety.icsr.acknowledgement import BatchAcknowledgement, MessageAcknowledgement, acknowledgement_of
+from safety.icsr.answers import BatchAcknowledgement, MessageAcknowledgement, NotReadable
 from safety.icsr.elements import ELEMENTS
-from safety.icsr.reading import NotReadable
 from safety.models import AdverseEvent
 
 MOST_BYTES = 1_000_000
@@ -60,6 +59,9 @@ def record_answer(*, event: AdverseEvent, file: bytes, by: User) -> AuthorityAns
 
 
 def _read(file: bytes) -> BatchAcknowledgement:
+    # Imported here: only a web worker that reads or writes a message holds the library for XML.
+    from safety.icsr.acknowledgement import acknowledgement_of
+
     if len(file) > MOST_BYTES:
         raise ValidationError({"file": _("The file is larger than an acknowledgement: at most 1 MB.")})
     try:

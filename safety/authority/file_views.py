@@ -11,7 +11,6 @@ from safety.authority.reporting import case_to_send
 from safety.authority.shown import title_of
 from safety.authority.stored import AuthorityReport
 from safety.event_pages import event_of
-from safety.icsr.writing import xml_of
 from safety.models import AdverseEvent
 from safety.sae_reports.sheet import SheetRow, SheetSection, sheet_of
 from trials.access import TrialRequest, trial_page
@@ -38,6 +37,9 @@ def sheet(request: TrialRequest, code: str, number: int) -> HttpResponse:
 @trial_page(see=P.JUDGE_CASE)
 def e2b(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Send the E2B(R3) file: of the case as it stands if nothing is missing, or as a report was sent (`?report=1`)."""
+    # Imported here: only a web worker that reads or writes a message holds the library for XML.
+    from safety.icsr.writing import xml_of
+
     event = event_of(request, patient_of(request, code), number)
     report = report_asked(request, event)
     if report is not None:

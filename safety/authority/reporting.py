@@ -15,7 +15,6 @@ from protocol.values.moments import Moment
 from safety.authority.case_parts import supplement_of
 from safety.authority.completing import held_event
 from safety.authority.stored import AuthorityReport
-from safety.icsr.writing import xml_of
 from safety.models import AdverseEvent, CaseDecision
 from safety.sae_reports.completeness import CheckedCase, checked_case
 from safety.sae_reports.sheet import sheet_of
@@ -68,6 +67,9 @@ def send_to_authority(
 def _frozen(
     row: AdverseEvent, checked: CheckedCase, number: int, news: str, by: User, save_key: str
 ) -> AuthorityReport:
+    # Imported here: only a web worker that reads or writes a message holds the library for XML.
+    from safety.icsr.writing import xml_of
+
     message, case = xml_of(checked.case), checked.case
     return AuthorityReport.objects.create(
         event=row,

@@ -3,6 +3,7 @@
 from lxml import etree
 
 from safety.icsr import codes
+from safety.icsr.answers import NotReadable
 from safety.icsr.case import (
     CaseIdentity,
     CaseNarrative,
@@ -15,10 +16,6 @@ from safety.icsr.case import (
 from safety.icsr.nodes import Node, all_of, answer_at, attribute_at, one, term_of, text_at, truth_of
 from safety.icsr.reading_drugs import drugs_of
 from safety.icsr.reading_patient import events_of, patient_of, study_of, tests_of
-
-
-class NotReadable(ValueError):
-    """The file is no message that can be read. Its argument says what is wrong."""
 
 
 def parsed(content: bytes, tag: str) -> Node:

@@ -251,7 +251,18 @@ OPEN = [place for place in TRIAL if place != "People and roles"]
     [
         ("coordinator", [*WORK, "Export register", "Audit trail", *TRIAL]),
         ("cell_laboratory", [*WORK[:7], "Instructions for treatment", *WORK[7:], *OPEN]),
-        ("data_manager", [*WORK, "Exports", "Export register", "Audit trail", *TRIAL]),
+        (
+            "data_manager",
+            [
+                *WORK[:FIGURES],
+                "Reconciliation",
+                *WORK[FIGURES:],
+                "Exports",
+                "Export register",
+                "Audit trail",
+                *TRIAL,
+            ],
+        ),
         (
             "statistician",
             [

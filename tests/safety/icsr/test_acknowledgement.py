@@ -3,7 +3,7 @@
 import pytest
 
 from safety.icsr.acknowledgement import acknowledgement_of
-from safety.icsr.reading import NotReadable
+from safety.icsr.answers import NotReadable
 from tests.support.oracles import oracle
 
 ANSWER = """<MCCI_IN200101UV01 xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">

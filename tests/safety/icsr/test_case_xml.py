@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from lxml import etree
 
+from safety.icsr.answers import NotReadable
 from safety.icsr.case import IndividualCase
 from safety.icsr.conformance import findings
-from safety.icsr.reading import NotReadable, case_of
+from safety.icsr.reading import case_of
 from safety.icsr.writing import xml_of
 from tests.support.oracles import oracle, schema_errors
 from tests.support.study.invented_cases import NOW, TEST, invented_case

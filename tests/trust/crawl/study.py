@@ -13,10 +13,12 @@ from accounts import password_keys
 from accounts.models import User
 from audit.context import acting
 from audit.redactions.redaction import ask_redaction
-from dosing.models import ExceptionalStep, ProductDeviation, TreatmentInstruction
+from dosing.models import ExceptionalStep, Preparation, ProductDeviation, TreatmentInstruction
+from dosing.product_queries.kinds import KINDS as PRODUCT_KINDS
 from dosing.stock.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
+from patients.casebook.facts import Fact
 from patients.entry import attachments
 from patients.models import Patient, Record
 from patients.participation.erasure import record_erasure_request
@@ -25,6 +27,7 @@ from patients.participation.logs.prescreening import PrescreeningFacts, add_pres
 from patients.participation.treatment_holds import hold_treatment
 from patients.queries import threads
 from patients.review import locks
+from patients.samples.storage import record_storage_excursion
 from protocol.values.moments import Moment
 from reports.audit_trail.saved_views import save_view
 from safety.course.grade_changes import change_grade
@@ -86,6 +89,8 @@ def trial(slug: str) -> Trial:
     _sampled(patient, doctor, word)
     _stocked(found, word)
     _recalled(patient, doctor, word)
+    _asked_about_product(patient, word)
+    _too_warm(found, doctor, word)
     _graded(patient, doctor)
     _documents(patient, doctor)
     _laboratory(found, word)
@@ -203,6 +208,36 @@ def _recalled(patient: Patient, doctor: User, word: str) -> None:
             patient=patient, infusion=patient.infusions.order_by("number")[0], kind="request", text=word,
             lot=product_chain.lot(found, f"X-{found.slug[3:]}"), recorded_by=doctor,
         )  # fmt: skip
+
+
+def _asked_about_product(patient: Patient, word: str) -> None:
+    """A query on the product of the first infusion. The product is stored as it is: the patient received nothing."""
+    technician = product_chain.technician(patient.trial)
+    monitor = build.user("unblinded_monitor", trial=patient.trial, full_name=f"Monitor {word}")
+    first = patient.infusions.order_by("number")[0]
+    with acting(user=technician, role="cell_laboratory"):
+        made = Preparation.objects.create(infusion=first, patient=patient, lot=word, prepared_by=technician)
+    kind = PRODUCT_KINDS["preparation"]
+    (row,) = kind.rows([made.pk])
+    with acting(user=monitor, role="unblinded_monitor"):
+        threads.raise_fact_query(
+            fact=Fact(kind, row, "lot"), text=word, origin="monitor", by=monitor, role="unblinded_monitor"
+        )
+
+
+def _too_warm(trial: Trial, doctor: User, word: str) -> None:
+    """Places of samples that were too warm: more in the other trial, like all that is numbered."""
+    hour = timezone.now() - timedelta(hours=2)
+    began, ended = (Moment.from_datetime(hour + timedelta(hours=late), trial.time_zone) for late in range(2))
+    with acting(user=doctor, role="investigator"):
+        for _each in range(EVENTS[trial.slug]):
+            record_storage_excursion(
+                trial=trial, by=doctor,
+                facts={
+                    "place": word, "began": began, "ended": ended, "lowest_c": None, "highest_c": Decimal(-40),
+                    "note": word,
+                },
+            )  # fmt: skip
 
 
 def _graded(patient: Patient, doctor: User) -> None:
