@@ -30,6 +30,8 @@ NOT_STAMPED = {
     **dict.fromkeys(
         (
             ("dosing/bedside/gaps.py", "at"),
+            ("dosing/bedside/recorded.py", "at"),
+            ("exports/paper/samples.py", "at"),
             ("dosing/infusions/signature_scope.py", "at"),
             ("dosing/products/hand_over.py", "at"),
             ("exports/tables/bedside.py", "at"),
@@ -46,7 +48,7 @@ NOT_STAMPED = {
         "a deadline, which is computed from what a person entered",
     ),
     ("patients/views/protocol.py", "withdrawn_at"): "a list beside the versions in force",
-    ("reports/home/workload.py", "completed_at"): "the median of the latest forms: a figure",
+    ("reports/home/work_counts.py", "completed_at"): "the median of the latest forms: a figure",
     ("trials/people/views.py", "starts_on"): "a day that a person enters",
 }
 

@@ -39,7 +39,7 @@ COLUMNS = (
            value=lambda row: millions(row.viable_cells),
            text=lambda row: shown_number(cells) if (cells := millions(row.viable_cells)) is not None else ""),
     Column(name="dose", label=gettext_lazy("Dose"), value=lambda row: row.dose_finding, text=dose_words),
-    Column(name="to_verify", label=gettext_lazy("Facts of the patient to verify"), css="num",
+    Column(name="to_verify", decides=True, label=gettext_lazy("Facts of the patient to verify"), css="num",
            value=lambda row: row.to_verify),
 )  # fmt: skip
 

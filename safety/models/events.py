@@ -82,7 +82,7 @@ class AdverseEventQuerySet(VisibleToMembers):
     def since_last_review(self, trial: Trial) -> "AdverseEventQuerySet":
         """Keep events reported, or whose signature ended, after the last signature on an event of the trial."""
         signatures = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, trial_id=trial.pk)
-        last = signatures.order_by("-signed_at").values("signed_at")[:1]
+        last = signatures.order_by("-pk").values("signed_at")[:1]
         ended = signatures.filter(target_id=OuterRef("pk"), invalidated_at__gt=Subquery(last))
         never = ~Exists(signatures)
         return self.filter(never | Q(created_at__gt=Subquery(last)) | Exists(ended))

@@ -25,6 +25,7 @@ from tests.support.study import product_chain
 from tests.support.study.locking import hold
 from tests.support.study.reference_ranges import central, given
 from tests.support.study.samples import clock
+from tests.trust.crawl.study import asked_about_product, too_warm
 from trials.incidents import report_problem
 from trials.roles import ROLES
 
@@ -40,8 +41,8 @@ LISTINGS = {
         "patients:listing", "patients:forms", "patients:queries", "patients:deviations", "patients:contacts",
         "patients:prescreening", "reports:quality", "reports:treatment-known", "safety:listing", "dosing:listing",
         "patients:consents", "patients:decisions", "reports:first-procedure", "reports:consent-due",
-        "reports:entry-delay", "patients:samples", "patients:shipments", "reports:edit-checks",
-        "safety:coding", "safety:laboratory",
+        "reports:entry-delay", "patients:samples", "patients:shipments", "patients:storage-excursions",
+        "reports:edit-checks", "safety:coding", "safety:laboratory",
     },
     "investigator": {"patients:to-sign"},
     "monitor": {
@@ -51,6 +52,7 @@ LISTINGS = {
     "data_manager": {"patients:locks", "laboratories:ranges", "safety:reconciliation"},
     "cell_laboratory": {
         "dosing:allocation", "dosing:masked-results", "dosing:product-deviations", "dosing:stock", "dosing:movements",
+        "dosing:product-queries", "dosing:product-verification",
     },
 }  # fmt: skip
 # Of the first card: every deciding cell, and whether any is outside the screen.
@@ -79,6 +81,13 @@ def patient() -> Patient:
     build.record(patient, "biochemistry", {**taken, "alt": "250"}, visit="INF1", draft=True, by=nurse)
     build.record(patient, "hla_antibodies", taken, visit="INF1", draft=True, by=nurse)
     product_chain.bag(trial)
+    asked_about_product(patient, "L-1")
+    too_warm(trial, nurse, "Freezer 1")
+    # A stay in hospital of which no form knows: a finding of the reconciliation.
+    build.event(
+        patient=patient, by=build.user("investigator", trial=trial), term="Fall", grade=3,
+        seriousness=frozenset({"hospitalisation"}), aware=clock(patient, trial.today),
+    )  # fmt: skip
     demography = patient.records.get(form="demography")
     seen = [SeenVersion(demography.pk, demography.version, ("age",))]
     with acting(user=monitor, role="monitor"):
@@ -104,7 +113,7 @@ def patient() -> Patient:
 
 def concerning_a_person(patient: Patient, doctor: User) -> None:
     """A text of an event to be masked, and a request for erasure."""
-    entry = AdverseEvent.objects.get(patient=patient).history.earliest()
+    entry = AdverseEvent.objects.filter(patient=patient).order_by("number")[0].history.earliest()
     text = free_texts(AdverseEvent, entry)[0]
     with acting(user=doctor, role="investigator"):
         ask_redaction(
@@ -160,6 +169,7 @@ def test_no_page_of_any_role_scrolls_sideways_on_a_small_phone(page: Page, patie
         "principal_investigator",
         "sponsor_safety",
         "statistician",
+        "unblinded_monitor",
     ):
         enter(build.user(role, trial=patient.trial))
         for name, pattern in trial_patterns().items():

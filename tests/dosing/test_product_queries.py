@@ -1,4 +1,4 @@
-"""Queries, source verification and history of product data: only for who may know the treatment (BLD-01, QRY-01)."""
+"""Queries, source verification and history of product data: only for who may know the treatment (BLD-01, AUD-09)."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -89,7 +89,7 @@ def marked(patient, by) -> int:
 
 class TestTheThread:
     def test_goes_from_the_bubble_to_the_answer_and_its_closing(self, product, monitor, laboratory):
-        """QRY-01: the unblinded monitor asks beside the fact, the laboratory answers, the monitor closes."""
+        """AUD-09: the unblinded monitor asks beside the fact, the laboratory answers, the monitor closes."""
         asking, answering = build.client(monitor), build.client(laboratory)
         page = reverse("dosing:preparation", args=[product.patient.trial.slug, product.patient.code, 1])
         assert address(product, "lot") in asking.get(page).content.decode()
@@ -124,7 +124,7 @@ class TestTheThread:
         assert "Which lot?" in page
 
     def test_a_fact_has_one_open_thread(self, product, monitor):
-        """QRY-02."""
+        """AUD-09."""
         query = asked(product, monitor)
         assert asked(product, monitor) == query
         with pytest.raises(ValidationError, match="open already"):
@@ -161,7 +161,7 @@ class TestTheThread:
         assert build.client(monitor).get(reverse("dosing:product-fact", args=where)).status_code == 404
 
     def test_a_locked_patient_gets_no_query(self, product, monitor, trial):
-        """LCK-01."""
+        """AUD-09."""
         manager = build.user("data_manager", trial=trial)
         with acting(user=manager, role="data_manager"):
             locks.lock(target=product.patient, reason="End", by=manager)
@@ -171,7 +171,7 @@ class TestTheThread:
 
 class TestMany:
     def test_one_question_about_several_products(self, product, monitor, trial, ward, laboratory):
-        """QRY-03: rows are ticked, shown, confirmed; a second click raises nothing."""
+        """AUD-09: rows are ticked, shown, confirmed; a second click raises nothing."""
         other = build.enrolled(trial=trial, on=INCLUDED)
         study.weigh(other, ward)
         study.prepare(other, laboratory)
@@ -213,7 +213,7 @@ class TestMany:
 
 class TestVerification:
     def test_what_is_ticked_is_marked_and_a_change_undoes_it(self, product, monitor, laboratory):
-        """SDV-01: the change of a fact undoes its mark in the same statement, the other marks stay."""
+        """AUD-09: the change of a fact undoes its mark in the same statement, the other marks stay."""
         client, patient = build.client(monitor), product.patient
         page = reverse("dosing:product-verify", args=[patient.trial.slug, patient.code])
         boxes = [row.value for row in verification.blocks(patient)]

@@ -1,4 +1,4 @@
-"""The formats of an export say the same as each other, with types, and no more than the reader may know (EXP-01)."""
+"""The formats of an export say the same as each other, with types, and no more than the reader may know (P11-02)."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""No cell of a data file is longer than a spreadsheet holds: a long text is a file beside the tables (EXP-01)."""
+"""No cell of a data file is longer than a spreadsheet holds: a long text is a file beside the tables (P11-02)."""
 
 import csv
 import hashlib

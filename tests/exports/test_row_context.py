@@ -30,7 +30,7 @@ def rows_of(trial, name: str, *, sees_treatment: bool = False) -> list[dict[str,
 
 
 def test_each_row_counts_the_days_from_every_anchor_at_the_site():
-    """EXP-01: nobody has to join four tables for the study day; an infusion that was not given leaves it blank."""
+    """P11-02: nobody has to join four tables for the study day; an infusion that was not given leaves it blank."""
     trial = build.trial(build.LIEGE)
     patient = infused(trial)
     result(patient, "12 08:00", alt="30")
@@ -43,7 +43,7 @@ def test_each_row_counts_the_days_from_every_anchor_at_the_site():
 
 
 def test_an_infusion_after_midnight_counts_from_the_day_at_the_site():
-    """EXP-01: 23:30 in UTC is the next day in Liège."""
+    """P11-02: 23:30 in UTC is the next day in Liège."""
     trial = build.trial(build.LIEGE)
     doctor = build.user("investigator", trial=trial)
     patient = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
@@ -78,7 +78,7 @@ def test_an_open_trial_with_one_arm_has_no_column_for_it():
 
 
 def test_each_row_says_how_far_its_form_came():
-    """EXP-01: signed and verified are facts of the row; a change takes the signature back."""
+    """P11-02: signed and verified are facts of the row; a change takes the signature back."""
     trial = build.trial(build.LIEGE)
     patient = infused(trial)
     doctor = build.user("investigator", trial=trial)

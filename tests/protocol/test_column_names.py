@@ -109,7 +109,7 @@ def test_a_form_cannot_have_the_name_of_a_device(name):
 
 @pytest.mark.parametrize(("length", "refused"), [(23, []), (24, ["missing"]), (25, ["missing", "reason"])])
 def test_no_column_is_longer_than_statistics_programs_read(length, refused):
-    """EXP-01: 32 characters, with the suffix of the missing code and of its reason."""
+    """DAT-10: 32 characters, with the suffix of the missing code and of its reason."""
     name = "x" * length
     assert [sentence.split("'")[1] for sentence in said(with_item(name))] == [
         f"{name}__{part}" for part in refused

@@ -99,7 +99,7 @@ class TestColumns:
         assert sent.detail["filters in words"] == "Grade: 3"
 
     def test_the_file_marks_the_treatment_where_the_reader_knows_it(self, patient):
-        """BLD-12."""
+        """BLD-01."""
         masked = build.trial(build.COVID_MSV)
         reader = build.client(build.user("statistician", trial=masked))
         response = reader.get(place(masked, format="xlsx"))
@@ -125,7 +125,7 @@ class TestWorkbook:
         assert sheet(workbook([["a\x00b\x0b"]])) == [["a\ufffdb\ufffd"]]
 
     def test_the_same_rows_make_the_same_file(self):
-        """EXP-04."""
+        """SAF-14."""
         assert workbook([["a"]]) == workbook([["a"]])
 
 

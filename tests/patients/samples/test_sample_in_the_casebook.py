@@ -63,7 +63,7 @@ class TestTheCasebook:
 
 class TestQueries:
     def test_a_monitor_asks_beside_the_fact(self, patient, sample):
-        """QRY-01."""
+        """AUD-09."""
         monitor = build.user("monitor", trial=patient.trial)
         client = build.client(monitor)
         page = reverse("patients:sample", args=[patient.trial.slug, patient.code, sample.number])
@@ -75,7 +75,7 @@ class TestQueries:
         assert "Who is it?" in words(client.get(reverse("patients:queries", args=[patient.trial.slug])))
 
     def test_a_change_undoes_the_mark_of_its_fact(self, patient, sample, nurse):
-        """SDV-01."""
+        """AUD-09."""
         monitor = build.user("monitor", trial=patient.trial)
         with acting(user=monitor, role="monitor"):
             place = {"patient": patient, "target": "sample", "target_id": sample.pk, "kind": "verification"}

@@ -89,8 +89,8 @@ def trial(slug: str) -> Trial:
     _sampled(patient, doctor, word)
     _stocked(found, word)
     _recalled(patient, doctor, word)
-    _asked_about_product(patient, word)
-    _too_warm(found, doctor, word)
+    asked_about_product(patient, word)
+    too_warm(found, doctor, word)
     _graded(patient, doctor)
     _documents(patient, doctor)
     _laboratory(found, word)
@@ -210,7 +210,7 @@ def _recalled(patient: Patient, doctor: User, word: str) -> None:
         )  # fmt: skip
 
 
-def _asked_about_product(patient: Patient, word: str) -> None:
+def asked_about_product(patient: Patient, word: str) -> None:
     """A query on the product of the first infusion. The product is stored as it is: the patient received nothing."""
     technician = product_chain.technician(patient.trial)
     monitor = build.user("unblinded_monitor", trial=patient.trial, full_name=f"Monitor {word}")
@@ -225,7 +225,7 @@ def _asked_about_product(patient: Patient, word: str) -> None:
         )
 
 
-def _too_warm(trial: Trial, doctor: User, word: str) -> None:
+def too_warm(trial: Trial, doctor: User, word: str) -> None:
     """Places of samples that were too warm: more in the other trial, like all that is numbered."""
     hour = timezone.now() - timedelta(hours=2)
     began, ended = (Moment.from_datetime(hour + timedelta(hours=late), trial.time_zone) for late in range(2))
