@@ -233,7 +233,7 @@ class TestSavedViews:
 
 
 def test_the_listing_takes_the_same_queries_for_3_and_for_60_events(client, trial, patient, doctor):
-    """SAF-14, PRF-01."""
+    """SAF-14, REL-14."""
     counts = {}
     events = [build.event(patient=patient, by=doctor, term=f"Event {number}") for number in range(3)]
     for size in (3, 60):
