@@ -17,6 +17,7 @@ WITHOUT = {
     "dosing:instruction-new",
     "dosing:instruction",
     "safety:laboratory-event",
+    "dosing:product-fact",
 } | {f"dosing:exceptional-{step}" for step in ("ask", "evaluation", "decision", "notice")}
 TREE = re.compile(r'<nav class="casebook" aria-label="([^"]+)"')
 

@@ -154,11 +154,11 @@ def test_the_listing_costs_the_same_queries_with_one_event_and_with_three(
     web = build.client(build.user(role, trial=trial))
     build.event(patient=patient)
     web.get(listing)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         web.get(listing)
     build.event(patient=patient)
     serious(build.patient(trial=trial))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         web.get(listing)
 
 

@@ -263,7 +263,7 @@ def test_the_pages_cost_the_same_queries_with_one_draft_and_with_three(
     keep(web, patient, term="Fever")
     web.get(listing(patient.trial))
     for number in range(3):
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             web.get(listing(patient.trial))
         with django_assert_num_queries(13):
             web.get(f"{new(patient)}?draft=1")
