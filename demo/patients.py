@@ -138,7 +138,9 @@ class Populator(TrialTeam):
     def born(self, patient: Patient, day: date) -> None:
         """Record a date of birth that fits the recorded age: the laboratory compares its year before each thaw."""
         form, _dot, item = (patient.protocol.rules.profile.age or "").partition(".")
-        typed = patient.records.filter(form=form).values_list(f"values__{item}", flat=True).first()
+        # The whole answers: SQLite returns a part of them as a number where it looks like one.
+        stored = patient.records.filter(form=form).values_list("values", flat=True).first() or {}
+        typed = stored.get(item)
         if not isinstance(typed, str) or not typed.isdigit():
             return
         # A generator of its own: with it no other invented value changes.

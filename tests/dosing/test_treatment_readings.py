@@ -214,5 +214,5 @@ def test_the_matrix_names_every_page_that_is_read_here():
     assert opened - set(trial_patterns()) <= {
         "patients:file", "reports:profile", "reports:notices-count", "documents:file", "laboratories:template",
         "patients:sample-labels", "dosing:bag-label", "dosing:certificate", "dosing:lot-labels", "dosing:kit-label",
-        "dosing:kits-labels",
+        "dosing:kits-labels", "exports:cioms", "safety:authority-e2b",
     }  # fmt: skip
