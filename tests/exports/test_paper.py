@@ -228,7 +228,8 @@ def test_gathering_costs_the_same_however_much_was_captured(trial, doctor):
         amend(record, doctor, "Again", height=f"16{repeat}.5")
         build.event(patient=found, by=doctor)
     assert cost(found, trial) == few
-    assert few <= 33
+    # Nine of them: what the ward recorded, and the samples.
+    assert few <= 42
 
 
 def test_memory_does_not_grow_with_the_patients_of_a_trial(trial, doctor):
