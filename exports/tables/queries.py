@@ -17,6 +17,7 @@ NUMBERED = {
     Query.Target.CONTACT: ContactAttempt,
     Query.Target.SAMPLE: Sample,
 }
+AT_VISITS = {Query.Target.INFUSION: Infusion, Query.Target.SAMPLE: Sample}
 
 
 def queries_with_rows(trial: Trial) -> QuerySet[Any]:
@@ -27,7 +28,10 @@ def queries_with_rows(trial: Trial) -> QuerySet[Any]:
         for kind in KINDS.values()
     ]
     visit = {
-        f"about_visit_{name}": Coalesce(f"record__visit__{name}", _of_infusion(f"visit__{name}"))
+        f"about_visit_{name}": Coalesce(
+            f"record__visit__{name}",
+            *(_of_visit_of(target, model, f"visit__{name}") for target, model in AT_VISITS.items()),
+        )
         for name in ("code", "number", "held_on")
     }
     return Query.objects.filter(patient__trial=trial).annotate(
@@ -42,5 +46,6 @@ def _of(model: Any, read: str | Expression) -> Subquery:
     return Subquery(rows.values(read) if isinstance(read, str) else rows.values(found=read))
 
 
-def _of_infusion(path: str) -> Case:
-    return Case(When(target=Query.Target.INFUSION, then=_of(Infusion, path)))
+def _of_visit_of(target: str, model: Any, path: str) -> Case:
+    """Return a field of the visit at which an infusion was given or a sample taken."""
+    return Case(When(target=target, then=_of(model, path)), default=None)

@@ -18,6 +18,7 @@ from patients.participation.disposition import end_study
 from patients.participation.logs.contacts import ContactFacts, add_contact
 from patients.queries import threads
 from tests.support import build
+from tests.support.study import samples
 from tests.support.study.bedside import INCLUDED, give, on, stored
 from trials.models import Trial
 
@@ -31,6 +32,7 @@ EXPECTED = {
     "conclusion": ("", "", "2026-03", "eligible"),
     "end_note": ("", "", "2026-03-30", "Moved"),
     "outcome": ("1", "", "2026-03-29", "no_answer"),
+    "collected_by": ("1", "INF1", "2026-03-10T09:30", "Nurse"),
 }
 UNANSWERED = ContactFacts(
     tried_on=date(2026, 3, 29), way="phone", tried_by="Nurse", outcome="no_answer", note=""
@@ -50,6 +52,10 @@ def asked(trial: Trial, monitor: User, nurse: User, doctor: User) -> Patient:
     with acting(user=nurse, role="coordinator"):
         give(patient, 1, on("10-Mar-2026"), nurse)
     with acting(user=doctor, role="investigator"):
+        visit = patient.visits.get(code="INF1")
+        visit.patient = patient
+        taken = samples.clock(patient, INCLUDED, "09:30")
+        sample = samples.collected(visit, doctor, "CYTOKINE", at=taken, aliquots=1)
         contact = add_contact(patient=patient, facts=UNANSWERED, by=doctor)
         end_study(patient=patient, on=trial.today, reason="withdrawal", note="Moved", by=doctor)
     rows = {
@@ -59,6 +65,7 @@ def asked(trial: Trial, monitor: User, nurse: User, doctor: User) -> Patient:
         "conclusion": ("eligibility", patient.eligibility_decisions.last()),
         "end_note": ("disposition", patient),
         "outcome": ("contact", contact),
+        "collected_by": ("sample", sample),
     }
     assert {target for target, _row in rows.values()} == set(KINDS)
     with acting(user=monitor, role="monitor"):

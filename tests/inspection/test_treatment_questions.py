@@ -6,7 +6,7 @@ import pytest
 
 from audit.models import AccessEvent
 from audit.trail import history_model
-from dosing.models import Lot, Preparation
+from dosing.models import Lot, Preparation, ProductMark, ProductQuery
 from tests.support import build
 from tests.support.pages.clicking import ClickingReader
 from tests.support.study.masked_trial import masked_trial
@@ -64,13 +64,14 @@ def test_26_who_knew_the_treatment_of_whom_since_when_and_by_which_road(world):
         "Took it in an export or a document",
     ] in lines
     wrote = history_model(Preparation).objects.exclude(history_user_name__startswith="system:")
-    written = {(row.history_full_name, codes[row.history_patient]) for row in wrote}
+    asked = [*history_model(ProductQuery).objects.all(), *history_model(ProductMark).objects.all()]
+    written = {(row.history_full_name, codes[row.history_patient]) for row in [*wrote, *asked]}
     stock = history_model(Lot).objects.exclude(history_user_name__startswith="system:")
     stocked = {(row.history_full_name, "No single patient") for row in stock}
     recorded = {(row[0], row[2]) for row in lines if row[3] == "Recorded the product"}
     assert recorded == written | stocked
     assert len(readings) > 2
-    assert (len(written), len(stocked)) == (3, 1)
+    assert (len(written), len(stocked)) == (4, 1)
 
 
 def test_26_the_answer_grows_with_what_is_read(world):
