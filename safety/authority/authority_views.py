@@ -102,7 +102,7 @@ def _terms(dictionary: Dictionary | None, search: str, sent: str) -> list[Dictio
         return []
     terms = list(found(dictionary, search[:200]))
     if sent and all(each.code != sent for each in terms):
-        terms += DictionaryTerm.objects.filter(dictionary=dictionary, code=sent[:20])
+        terms += DictionaryTerm.objects.filter(dictionary=dictionary, code=sent[:250])
     return terms
 
 

@@ -78,7 +78,7 @@ class CaseTerm(RestrictedRow):
     dictionary = models.ForeignKey(
         "safety.Dictionary", models.PROTECT, related_name="+", verbose_name=_("Dictionary")
     )
-    code = models.CharField(_("Code"), max_length=20)
+    code = models.CharField(_("Code"), max_length=250)
     name = models.CharField(_("Coded term"), max_length=250)
     removed_reason = models.TextField(_("Reason for taking it out"), blank=True)
 

@@ -11,12 +11,15 @@ from typing import Final
 from protocol.values.refusals import ValueRefused, gettext_noop
 
 MEDDRA_FILES: Final = ("llt.asc", "pt.asc", "soc.asc")
+# As the stored columns hold.
+MOST_CHARACTERS: Final = 250
 LLT_FIELDS, PT_FIELDS, SOC_FIELDS = 10, 4, 2
 NOT_FOUND = gettext_noop("%(path)s does not exist.")
 NO_FILE = gettext_noop("%(path)s has no file %(name)s: give the folder with the ASCII files of the release.")
 BAD_LINE = gettext_noop("%(name)s, line %(line)s: a line of a MedDRA release has more fields.")
 NO_COLUMN = gettext_noop("%(name)s has no column “%(column)s”: give the whole CTCAE as CSV.")
 NO_TERMS = gettext_noop("%(path)s has no terms.")
+TOO_LONG = gettext_noop("%(path)s: “%(start)s…” has more than %(most)s characters, so it is no term.")
 UNKNOWN_PARENT = gettext_noop("%(name)s, line %(line)s: the preferred term %(code)s is not in pt.asc.")
 
 
@@ -122,6 +125,10 @@ def _fields(files: Mapping[str, bytes], name: str, least: int) -> Iterator[tuple
 def _release(path: Path, terms: list[FileTerm], files: list[bytes]) -> Release:
     if not terms:
         raise DictionaryRefused(NO_TERMS, path=str(path))
+    for term in terms:
+        for text in (term.code, term.name, term.preferred, term.organ_class):
+            if len(text) > MOST_CHARACTERS:
+                raise DictionaryRefused(TOO_LONG, path=str(path), start=text[:40], most=str(MOST_CHARACTERS))
     unique = {term.code: term for term in terms}
     digest = hashlib.sha256()
     for data in files:

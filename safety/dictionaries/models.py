@@ -44,7 +44,7 @@ class DictionaryTerm(models.Model):
     """
 
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="terms", db_index=False)
-    code = models.CharField(max_length=20)
+    code = models.CharField(max_length=250)
     name = models.CharField(max_length=250)
     # Without case, accents and punctuation: what a search is compared with.
     key = models.CharField(max_length=250)
@@ -75,7 +75,7 @@ class EventCoding(models.Model):
         "safety.AdverseEvent", models.PROTECT, related_name="coding", verbose_name=_("Adverse event")
     )
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="+", verbose_name=_("Dictionary"))
-    code = models.CharField(_("Code"), max_length=20)
+    code = models.CharField(_("Code"), max_length=250)
     name = models.CharField(_("Coded term"), max_length=250)
     preferred = models.CharField(_("Preferred term"), max_length=250, blank=True)
     organ_class = models.CharField(_("System organ class"), max_length=250, blank=True)

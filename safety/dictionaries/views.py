@@ -121,7 +121,7 @@ def _terms(dictionary: Dictionary | None, search: str, sent: str) -> list[Dictio
         return []
     terms = list(found(dictionary, search[:200]))
     if sent and all(term.code != sent for term in terms):
-        terms += DictionaryTerm.objects.filter(dictionary=dictionary, code=sent[:20])
+        terms += DictionaryTerm.objects.filter(dictionary=dictionary, code=sent[:250])
     return terms
 
 

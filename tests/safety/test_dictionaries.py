@@ -85,6 +85,23 @@ class TestFiles:
         with pytest.raises(DictionaryRefused, match=sentence):
             meddra(tmp_path)
 
+    @pytest.mark.parametrize(("length", "stored"), [(64, True), (250, True), (251, False)])
+    def test_a_term_without_a_code_has_its_name_as_code_however_long_the_columns_hold(
+        self, tmp_path, length, stored
+    ):
+        """SAF-10: SQLite does not mind a text that is too long for its column, PostgreSQL does."""
+        name = "x" * length
+        (tmp_path / "all.csv").write_text(
+            CSV.replace("100,", ",").replace("Invented fever", name), encoding="utf-8"
+        )
+        if not stored:
+            with pytest.raises(DictionaryRefused, match="has more than 250 characters"):
+                ctcae(tmp_path / "all.csv")
+            return
+        with acting(system="test"):
+            load_dictionary(kind="ctcae", version="5.0", release=ctcae(tmp_path / "all.csv"))
+        assert DictionaryTerm.objects.get().code == name
+
     def test_a_csv_without_its_columns_is_refused(self, tmp_path):
         (tmp_path / "part.csv").write_text("CTCAE Term,Grade 1\nFever,x\n", encoding="utf-8")
         with pytest.raises(DictionaryRefused, match="has no column “meddra soc”"):
