@@ -11,6 +11,7 @@ from patients.participation.lifecycle import lock_patient
 from safety.event_checks import EventAnswers
 from safety.models import CAUSES, AdverseEvent
 from safety.reporting import StaleEvent, amend_event, review_events
+from safety.stopping.watching import lock_for_rules
 
 
 @transaction.atomic
@@ -25,6 +26,8 @@ def assess_and_sign(
     `version` is outdated, ValidationError for a wrong password, without a causality, and for an event that cannot
     be signed.
     """
+    # Before the patient, as every report does: with opposite orders one of two would be cancelled as a deadlock.
+    lock_for_rules(event.patient)
     patient = lock_patient(event.patient)
     row = AdverseEvent.objects.get(pk=event.pk)
     row.patient = patient

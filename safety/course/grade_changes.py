@@ -13,6 +13,7 @@ from protocol.values.moments import Moment, before
 from safety.event_checks import EventAnswers
 from safety.models import AdverseEvent, EventGrade
 from safety.reporting import amend_event, locked_event
+from safety.stopping.watching import lock_for_rules
 from trials.reader import shown_moment
 
 FATAL_GRADE = 5
@@ -36,6 +37,8 @@ def change_grade(
     ValidationError for a time before the last change or the onset, after the end or in the future, and Questioned for
     what a worse grade contradicts (grade 5 without a death).
     """
+    # Before the patient, as every report does: with opposite orders one of two would be cancelled as a deadlock.
+    lock_for_rules(event.patient)
     row, patient = locked_event(event, version)
     since = since.placed(patient.trial.time_zone)
     rows = list(row.grades.in_force())
@@ -61,6 +64,7 @@ def strike_out_grade(
     Raises StaleEvent, ValidationError without a reason, for the grade at the onset while others follow, and for a
     grade that is struck out already.
     """
+    lock_for_rules(grade.event.patient)
     row, _patient = locked_event(grade.event, version)
     found = EventGrade.objects.select_for_update(of=("self",)).get(pk=grade.pk)
     if found.in_error_reason:

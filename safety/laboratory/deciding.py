@@ -17,6 +17,7 @@ from safety.laboratory.candidates import Candidate, candidates_of
 from safety.laboratory.models import RESULT_FACTS, LaboratoryDecision
 from safety.models import AdverseEvent
 from safety.reporting import report_event
+from safety.stopping.watching import lock_for_rules
 from trials.models import Trial
 
 SIGNIFICANT = LaboratoryDecision.Significance.SIGNIFICANT
@@ -123,6 +124,8 @@ def report_of_result(
 
     The event is no part of what was signed, so the signature holds. Raises ValidationError if the decision changed.
     """
+    # Before the patient, as every report does: with opposite orders one of two would be cancelled as a deadlock.
+    lock_for_rules(patient)
     lock_patient(patient)
     row = LaboratoryDecision.objects.select_for_update(of=("self",)).get(pk=decision.pk)
     event = report_event(patient=patient, by=by, **answers)

@@ -1,5 +1,6 @@
 """Requests at once: each waits for its locks and reads what others stored; none blocks another for ever (SEC-16)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from time import sleep
 from typing import Any
@@ -15,6 +16,9 @@ from patients.participation.eligibility_decisions.eligibility import sign_eligib
 from patients.participation.lifecycle import lock_patients, lock_trial_rows
 from patients.participation.visits import miss_visit
 from patients.review.locks import lock, lock_trial
+from protocol.values.moments import Moment
+from safety.assessment import assess_and_sign
+from safety.course.grade_changes import change_grade
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error, report_event, review_events
 from tests.support import build
@@ -145,8 +149,17 @@ def test_an_assessment_and_an_amendment_do_not_wait_for_each_other() -> None:
     assert patient.allocation.arm
 
 
-def test_a_report_and_a_step_of_the_whole_trial_do_not_wait_for_each_other(ready: Patient) -> None:
-    """The report holds the patient and refers to the trial; the step holds the trial and asks for the patient."""
+RULED = build.protocol_text(build.LIEGE)
+UNRULED = RULED.replace('scope = "trial"', 'scope = "patient"').replace('counts = "patients"', "")
+
+
+def test_a_report_and_a_step_of_the_whole_trial_do_not_wait_for_each_other() -> None:
+    """The report holds the patient and refers to the trial; the step holds the trial and asks for the patient.
+
+    No rule of this trial counts the events of several patients: the report does not lock the trial.
+    """
+    ready = build.patient(trial=build.version(UNRULED).trial)
+    build.consent(ready)
     doctor = user_of(ready, "investigator")
     event = build.event(patient=ready, by=doctor)
     trial: Trial = ready.trial
@@ -166,3 +179,41 @@ def test_a_report_and_a_step_of_the_whole_trial_do_not_wait_for_each_other(ready
     step.join(PATIENCE_SECONDS)
     assert step.failure is None
     assert AdverseEvent.objects.count() == 2
+
+
+def reported(event: AdverseEvent, doctor: User) -> None:
+    told = {name: getattr(event, name) for name in ("ongoing", "grade", "outcome")}
+    report_event(
+        patient=event.patient, term="Rash", by=doctor, onset=Moment.from_iso(event.onset), action_taken="none",
+        aesi="none", causality="unlikely", seriousness=frozenset({"none_of_these"}), **told,
+    )  # fmt: skip
+
+
+def regraded(event: AdverseEvent, doctor: User) -> None:
+    since = Moment.from_date(event.patient.screened_on + timedelta(days=3), event.patient.trial.time_zone)
+    change_grade(event=event, grade=3, since=since, by=doctor, version=event.version)
+
+
+def assessed(event: AdverseEvent, doctor: User) -> None:
+    assess_and_sign(
+        event=event, version=event.version, password=build.PASSWORD, by=doctor, causality="unlikely"
+    )
+
+
+@pytest.mark.parametrize("write", [reported, regraded, assessed])
+def test_what_a_rule_of_the_trial_counts_locks_the_trial_before_the_patient(
+    ready: Patient, write: Callable[[AdverseEvent, User], None]
+) -> None:
+    """CEL-16: a step of the whole trial takes the same order, so neither is cancelled as a deadlock."""
+    doctor = user_of(ready, "investigator")
+    event = build.event(patient=ready, by=doctor, causality="")
+    event.patient = Patient.objects.select_related("trial__protocol", "protocol").get(pk=ready.pk)
+    step = Meanwhile(
+        lambda: put_in_force(ready.trial),
+        at_the_end=lambda: lock_patients(Patient.objects.filter(pk=ready.pk)),
+    )
+    with step:
+        step.ends_in(A_WHILE)
+        with acting(user=doctor, role="investigator"):
+            write(event, doctor)
+    assert AdverseEvent.objects.get(pk=event.pk).grade == (3 if write is regraded else event.grade)
