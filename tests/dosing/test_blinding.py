@@ -74,11 +74,14 @@ def own_copy(world, role: str) -> dict[str, bytes]:
     answer = client.get(f"{address}file/")
     with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:
         found = {each.filename: archive.read(each) for each in archive.infolist()}
+        papers = {name: data for name, data in found.items() if name.endswith(".pdf")}
         sizes = "\n".join(f"{each.filename} {each.file_size}" for each in archive.infolist())
     for pattern, kept in blinding.DRAWN:
         found = {name: pattern.sub(kept, content) for name, content in found.items()}
     heads = re.compile(rb"[0-9a-f]{64}")
     found = {name: heads.sub(b"(hash)", content) for name, content in found.items()}
+    # By text and hash of all bytes: three letters stand by chance in a compressed drawing.
+    found |= {name: blinding.read_pdf(data) for name, data in papers.items()}
     return {**found, "sizes": sizes.encode(), "name": answer["Content-Disposition"].encode()}
 
 

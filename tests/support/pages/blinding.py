@@ -79,7 +79,7 @@ def forget_products(trial: Trial) -> None:
             slots.objects.filter(trial_id=trial.pk)._raw_delete("default")
 
 
-def _read(data: bytes) -> bytes:
+def read_pdf(data: bytes) -> bytes:
     """Return the text of a PDF and the hash of all its bytes: one tells what differs, the other that nothing does."""
     return f"{_text(data)}\n{hashlib.sha512(data).hexdigest()}".encode()
 
@@ -90,7 +90,7 @@ def _text(data: bytes) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
 
 
-shown = partial(readings.shown, read_pdf=_read)
+shown = partial(readings.shown, read_pdf=read_pdf)
 
 
 def crawl(client: Client, urls: Iterable[str]) -> dict[str, bytes]:
