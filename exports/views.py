@@ -23,7 +23,7 @@ from trials.permissions import Permission as P
 from trials.unblinded_files import holds_treatment, marked_name
 
 
-class PurposeForm(forms.Form):
+class ExportForm(forms.Form):
     """The format of an export, and its purpose, which is registered with it."""
 
     format = forms.ChoiceField(
@@ -41,7 +41,7 @@ class PurposeForm(forms.Form):
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
     """Show the content of an export and the earlier exports. A POST sends the zip."""
-    form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
+    form = ExportForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
             return download(request, form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT)

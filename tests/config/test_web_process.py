@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Libraries that make documents or tables, and what only tests need. Later libraries of this kind are added here.
 HEAVY = {
     "typst", "pypdf", "reportlab", "weasyprint", "matplotlib", "numpy", "pandas", "openpyxl", "lxml", "PIL", "cel",
-    "hypothesis", "pytest", "playwright",
+    "xlsxwriter", "hypothesis", "pytest", "playwright",
 }  # fmt: skip
 SERVED = """
 import json, sys

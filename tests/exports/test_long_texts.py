@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 
 import pytest
 
@@ -75,6 +76,33 @@ def test_a_changed_long_text_of_a_copy_is_found(trial, tmp_path):
 
     problems = check(str(rewritten(copy, changed))).problems
     assert any("text is not what was sealed" in problem for problem in problems), problems
+
+
+@pytest.mark.django_db
+def test_a_copy_with_the_long_text_in_its_cell_is_checked_as_well(trial, tmp_path):
+    """CTL-01: copies made before the texts had files; and the limit of other readers stays as it was."""
+    build.patient(trial=trial)
+    copy = copy_of(build.user("investigator", trial=trial), trial, tmp_path)
+    with zipfile.ZipFile(copy) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist() if name.startswith("texts/")}
+
+    def older(name: str, content: bytes) -> bytes | None:
+        if name != "tables/audit_trail.csv":
+            return None if name in texts else content
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline="")))
+        cells = [[texts[cell].decode("utf-8") if cell in texts else cell for cell in row] for row in rows]
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows(cells)
+        return out.getvalue().encode("utf-8")
+
+    csv.field_size_limit(131_072)
+    problems = check(str(rewritten(copy, older))).problems
+    assert csv.field_size_limit() == 131_072
+    named = [f"{name} is missing" for name in texts]
+    assert problems == [
+        *named,
+        "tables/audit_trail.csv is not the file that was made: its hash or size differs",
+    ]
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from tests.support import build
 from tests.support.build import moment
 from tests.support.pages.infusions import text_of
 from tests.support.study.bedside import INCLUDED, give, on
-from trials.listing.workbook import workbook
+from trials.listing.workbook import SheetTooSmall, workbook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -98,6 +98,18 @@ class TestColumns:
         assert sent.detail["listing"] == "adverse-events"
         assert sent.detail["filters in words"] == "Grade: 3"
 
+    def test_what_no_sheet_holds_is_refused_in_words(self, client, trial, patient, monkeypatch):
+        """SAF-14: the reader is sent to the CSV, and nothing is registered as sent."""
+
+        def too_small(rows):
+            raise SheetTooSmall("row 1048577")
+
+        monkeypatch.setattr("trials.listing.chosen.workbook", too_small)
+        response = client.get(place(trial, format="xlsx"))
+        assert response.status_code == 400
+        assert "take the CSV" in text_of(response)
+        assert not AccessEvent.objects.filter(kind="exported").exists()
+
     def test_the_file_marks_the_treatment_where_the_reader_knows_it(self, patient):
         """BLD-01."""
         masked = build.trial(build.COVID_MSV)
@@ -118,11 +130,28 @@ class TestWorkbook:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             xml = archive.read("xl/worksheets/sheet1.xml").decode()
         assert "<f>" not in xml
+        assert "<hyperlink" not in xml
         assert xml.count('t="inlineStr"') == 2
 
     def test_characters_that_xml_cannot_hold_are_replaced(self):
         """SEC-15."""
         assert sheet(workbook([["a\x00b\x0b"]])) == [["a\ufffdb\ufffd"]]
+
+    @pytest.mark.parametrize("length", [32_767, 32_768])
+    def test_a_text_is_never_cut(self, length):
+        """SAF-14: the library would cut it without an error."""
+        text = "x" * length
+        if length == 32_767:
+            assert sheet(workbook([[text]])) == [[text]]
+        else:
+            with pytest.raises(SheetTooSmall, match="cell 1 of row 1"):
+                workbook([[text]])
+
+    def test_a_number_with_more_digits_than_a_sheet_keeps_stays_exact(self):
+        """DAT-10."""
+        assert sheet(workbook([[999_999_999_999_999, 1_234_567_890_123_456_789]])) == [
+            ["999999999999999", "1234567890123456789"]
+        ]
 
     def test_the_same_rows_make_the_same_file(self):
         """SAF-14."""

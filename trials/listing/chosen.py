@@ -17,7 +17,7 @@ from trials.access import Access
 from trials.listing.lines import csv_text
 from trials.listing.page import Listing, counted
 from trials.listing.parts import Column
-from trials.listing.workbook import WORKBOOK, workbook
+from trials.listing.workbook import WORKBOOK, SheetTooSmall, workbook
 from trials.reader import in_english
 from trials.unblinded_files import holds_treatment, marked_name, marked_rows
 
@@ -76,7 +76,10 @@ class ChosenListing(Listing):
         access: Access = self.request.access  # type: ignore[attr-defined]
         counts, marked = {"rows": 0}, holds_treatment(access)
         rows = counted(in_english(self.sheet_rows), counts)
-        content = workbook(chain(marked_rows(marked=marked), rows))
+        try:
+            content = workbook(chain(marked_rows(marked=marked), rows))
+        except SheetTooSmall as refused:
+            raise BadRequest(_("A sheet cannot hold this: filter the listing, or take the CSV.")) from refused
         name = marked_name(f"{self.name}.xlsx", marked=marked)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         response = HttpResponse(content, content_type=f"{WORKBOOK}.sheet", headers=headers)
