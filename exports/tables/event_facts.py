@@ -4,6 +4,7 @@ None of it depends on the arm: a class follows from opinions and reference, a ti
 """
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_noop
@@ -15,18 +16,31 @@ from safety.models import AdverseEvent
 from safety.timing import since, treatment_emergent
 from trials.models import Trial
 
-NUMBER = col("event", "Number of the adverse event", "number")
+
+def _flag(name: str, label: str) -> TableColumn:
+    return TableColumn(name, name, label, kind="flag")
+
+
+def _whole(name: str, label: str) -> TableColumn:
+    return TableColumn(name, name, label, kind="integer")
+
+
+def _decimal(name: str, label: str) -> TableColumn:
+    return TableColumn(name, name, label, kind="decimal")
+
+
+NUMBER = _whole("event", "Number of the adverse event")
 FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "event_classes": (
         PATIENT,
         NUMBER,
         col("class", "Most specific class that is certain: AE, AR, SAE, SAR, SESAR, SUSAR"),
-        col("sae", "Serious (Y/N)"),
-        col("ar", "Related by either opinion (Y/N); empty while undecided"),
-        col("sar", "Serious and related (Y/N); empty while undecided"),
-        col("sesar", "Serious, related and expected (Y/N); empty while undecided"),
-        col("susar", "Serious, related and unexpected (Y/N); empty while undecided"),
-        col(
+        _flag("sae", "Serious (Y/N)"),
+        _flag("ar", "Related by either opinion (Y/N); empty while undecided"),
+        _flag("sar", "Serious and related (Y/N); empty while undecided"),
+        _flag("sesar", "Serious, related and expected (Y/N); empty while undecided"),
+        _flag("susar", "Serious, related and unexpected (Y/N); empty while undecided"),
+        _flag(
             "treatment_emergent",
             "Began at or after the first infusion (Y/N); empty if the dates do not decide",
         ),
@@ -34,12 +48,12 @@ FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "event_timing": (
         PATIENT,
         NUMBER,
-        col("infusion", "Infusion number"),
-        col("days_least", "Fewest calendar days from the infusion to the onset, negative before it"),
-        col("days_most", "Most calendar days: the same, unless a date is partial"),
-        col("hours_least", "Fewest hours from the start of the infusion to the onset"),
-        col("hours_most", "Most hours: the same, if both are known to the minute"),
-        col("after", "At or after the start of the infusion (Y/N); empty if the dates do not decide"),
+        _whole("infusion", "Infusion number"),
+        _whole("days_least", "Fewest calendar days from the infusion to the onset, negative before it"),
+        _whole("days_most", "Most calendar days: the same, unless a date is partial"),
+        _decimal("hours_least", "Fewest hours from the start of the infusion to the onset, to two decimals"),
+        _decimal("hours_most", "Most hours: the same, if both are known to the minute"),
+        _flag("after", "At or after the start of the infusion (Y/N); empty if the dates do not decide"),
     ),
 }
 FACT_TITLES = {
@@ -47,6 +61,7 @@ FACT_TITLES = {
     "event_timing": gettext_noop("Time from each infusion to the adverse events"),
 }
 CHUNK = 500
+HUNDREDTH = Decimal("0.01")
 
 
 def fact_tables(trial: Trial) -> Iterator[StudyTable]:
@@ -95,5 +110,5 @@ def _classes(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
 def _timing(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
     for each in event.infusions_given:
         time = since(each.at, event.onset_moment, zone)
-        hours = [round(minutes / 60, 2) for minutes in time.minutes]
+        hours = [(Decimal(minutes) / 60).quantize(HUNDREDTH) for minutes in time.minutes]
         yield [each.number, *time.days, *hours, time.after]

@@ -149,7 +149,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "allocation": (
         col("stratum", "Stratum", free_text=True),
         col("position", "Position in the list"),
-        computed("block", "Block, once the trial is locked", block_of, "block", "trial__locked_at"),
+        computed(
+            "block", "Block, once the trial is locked", block_of, "block", "trial__locked_at", kind="integer"
+        ),
         col("arm", "Arm"),
         PATIENT,
         col("taken_at", "Taken at (UTC)"),

@@ -1,8 +1,11 @@
 """What follows from adverse events in an export: class, and time from each infusion (SAF-06, SAF-15)."""
 
+from decimal import Decimal
+
 import pytest
 import time_machine
 
+from exports.formats.typed_values import typed_rows
 from exports.tables.event_facts import CHUNK, fact_tables
 from protocol.values.moments import Moment
 from tests.support import build
@@ -39,7 +42,15 @@ def test_the_time_from_the_infusion_is_in_days_and_hours(patient):
         1,
         "Y",
     ]
-    assert (row["hours_least"], row["hours_most"]) == (22.5, 22.5)
+    assert (row["hours_least"], row["hours_most"]) == ("22.50", "22.50")
+
+
+def test_days_and_hours_are_numbers_in_a_format_with_types(patient):
+    """P11-02."""
+    build.event(patient=patient, onset=build.moment("11-Mar-2026 08:30"))
+    found = next(each for each in fact_tables(patient.trial) if each.name == "event_timing")
+    (row,) = typed_rows(found)
+    assert row[1:] == [1, 1, 1, 1, Decimal("22.50"), Decimal("22.50"), "Y"]
 
 
 def test_a_partial_date_gives_the_least_and_the_most(patient):
