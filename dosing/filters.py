@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from dosing.models import AllocationSlot, Infusion
+from dosing.models import AllocationSlot, Infusion, in_turn
 from patients.models import Patient
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from trials.models import Trial
@@ -37,9 +37,13 @@ class InfusionFilter(django_filters.FilterSet):
         return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
 
     def only_overdue(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep overdue infusions (planned, window before today at the site, patient in follow-up), or all others."""
+        """Keep overdue infusions, or all others.
+
+        Overdue: planned and in turn, the window before today at the site, the patient in follow-up.
+        """
         today = self.trial.today
         late = rows.filter(
+            in_turn(),
             treatment_goes_on(),
             state="planned",
             window_to__lt=today,

@@ -1,9 +1,10 @@
 """The model of an infusion at the bedside; it holds only facts that both arms share."""
 
+from functools import cached_property
 from typing import Any, NoReturn
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,17 @@ BEDSIDE_FACTS = (
     "not_given_reason",
 )  # fmt: skip
 BEDSIDE = ("number", "state", *BEDSIDE_FACTS)
+
+
+def in_turn(patient: str = "patient", number: str = "number") -> Q:
+    """Return the condition that no earlier infusion of the patient is planned: only then it can be recorded, so due.
+
+    patient, number: paths to both columns from the rows that are filtered.
+    """
+    earlier = Infusion.objects.filter(
+        patient=OuterRef(patient), number__lt=OuterRef(number), state=Infusion.State.PLANNED
+    )
+    return Q(~Exists(earlier))
 
 
 class Infusion(models.Model):
@@ -117,6 +129,11 @@ class Infusion(models.Model):
 
     def __str__(self) -> str:
         return gettext("infusion %(number)s") % {"number": self.number}
+
+    @cached_property
+    def in_turn(self) -> bool:
+        """Return True if no earlier infusion of the patient is planned. One query, unless the rows were annotated."""
+        return Infusion.objects.filter(in_turn(), pk=self.pk).exists()
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise TypeError: an infusion is marked as not given, with a reason, never deleted."""

@@ -11,7 +11,7 @@ from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import Navigation, VisitLink
 from patients.models import Patient
 from patients.participation.consents.consent_withdrawal import stops_treatment
-from reports.casebook.infusion_status import infusion_status
+from reports.casebook.infusion_status import first_planned, infusion_status
 from reports.casebook.patient_data import PatientData
 from reports.casebook.step_facts import step_of
 from reports.casebook.step_words import StepCard, card_of
@@ -66,7 +66,13 @@ def infusion_link(dossier: PatientData, row: Infusion, here: str) -> InfusionLin
     """Return the link of an infusion with its state at the bedside."""
     url = address("dosing:infusion", dossier.access.trial.slug, dossier.patient.code, row.number)
     goes_on = dossier.is_open and stops_treatment(dossier.patient) is None
-    state, flags = infusion_status(row.state, (row.window_from, row.window_to), goes_on, dossier.today)
+    state, flags = infusion_status(
+        row.state,
+        (row.window_from, row.window_to),
+        goes_on,
+        dossier.today,
+        in_turn=row.number == first_planned(dossier.infusions),
+    )
     return InfusionLink(_("At the bedside"), url, state, flags, here.startswith(url))
 
 

@@ -14,6 +14,7 @@ from patients.participation.eligibility_decisions import eligibility
 from patients.participation.logs.contacts import contact_codes, contacts_due
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
 from patients.views.visits import title_of
+from reports.casebook.infusion_status import first_planned
 from reports.casebook.patient_data import PatientData
 from trials.reader import shown_day
 
@@ -110,6 +111,8 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
     first, last = infusion.window_from, infusion.window_to
     late = last is not None and last < dossier.today
     flags = ("overdue",) if late else ("due",) if first is not None and first <= dossier.today else ()
+    if infusion.number != first_planned(dossier.infusions):
+        flags = ()
     note = (
         _("planned on %(day)s") % {"day": shown_day(infusion.planned_on)}
         if infusion.planned_on

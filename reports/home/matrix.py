@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, Exists, OuterRef, Value, When
+from django.db.models import BooleanField, Case, Exists, ExpressionWrapper, OuterRef, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address, address_below
 from audit.compiled_queries import CompiledValues, Listed
+from dosing.models import in_turn
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.visit_status import (
@@ -94,8 +95,8 @@ class VisitRow(NamedTuple):
     locked: bool
     protocol_id: int | None
     consented: bool
-    # Number, state and window of the infusion of the visit, None without one.
-    infusion: tuple[int, str, date | None, date | None] | None
+    # Number, state, window and turn of the infusion of the visit, None without one.
+    infusion: tuple[int, str, date | None, date | None, bool] | None
 
 
 def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
@@ -179,7 +180,8 @@ def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) 
         default=Value(True),
         output_field=BooleanField(),
     )
-    return rows.values_list(*fields, consented, *infusion)
+    turn = in_turn("patient", "infusions__number")
+    return rows.values_list(*fields, consented, *infusion, ExpressionWrapper(turn, BooleanField()))
 
 
 def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
@@ -314,9 +316,9 @@ def _cell(
 def _infusion(patient: Patient, visit: VisitRow, known: _MatrixData, places: _Places) -> InfusionCell | None:
     if visit.infusion is None:
         return None
-    number, state, *window = visit.infusion
+    number, state, first, last, turn = visit.infusion
     goes_on = patient.state in OPEN_PATIENTS and stops_treatment(patient) is None
-    state, flags = infusion_status(state, (window[0], window[1]), goes_on, known.today)
+    state, flags = infusion_status(state, (first, last), goes_on, known.today, in_turn=bool(turn))
     return InfusionCell(state, flags, f"{patient.code} {visit.code}", places.infusion(number))
 
 

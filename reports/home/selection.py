@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from audit.compiled_queries import CompiledQuery
-from dosing.models import Infusion
+from dosing.models import Infusion, in_turn
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
@@ -75,8 +75,9 @@ def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
 
 
 def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    # The earliest of the planned ones is in turn: if one is due, so is this.
     planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=today)
-    return patients.filter(Exists(planned), treatment_goes_on(""), state=State.ENROLLED)
+    return patients.filter(Exists(planned.filter(in_turn())), treatment_goes_on(""), state=State.ENROLLED)
 
 
 def decision_to_make_again(patients: QuerySet[Any], today: date) -> QuerySet[Any]:

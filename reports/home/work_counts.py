@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
-from dosing.models import Infusion
+from dosing.models import Infusion, in_turn
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
@@ -109,7 +109,7 @@ def _event_drafts(now: datetime, **who: Any) -> Any:
 
 def _infusion_counts(today: date, **who: Any) -> Any:
     planned = Infusion.objects.visible_in(**who).filter(
-        treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
+        in_turn(), treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
     )
     return aggregated(
         planned,

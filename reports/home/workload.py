@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.sealing.seal_times import Waiting, waiting
 from dosing.bedside.gaps import open_gaps
-from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery
+from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery, in_turn
 from patients.models import Aliquot, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.logs.contacts import contacts_due
@@ -245,7 +245,9 @@ class Workload:
         bare = self._rows(Infusion).exclude(pk__in=prepared.values("infusion_id"))
         soon = self.today + timedelta(days=PREPARE_AHEAD_DAYS)
         coming = (
-            Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS) & treatment_goes_on()
+            Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS)
+            & treatment_goes_on()
+            & in_turn()
         )
         return bare.aggregate(
             next=Count("pk", filter=coming),

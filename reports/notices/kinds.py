@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
 from audit.export_register import failed_copy
-from dosing.models import Infusion, Lot, ProductDeviation, ProductQuery, TreatmentInstruction
+from dosing.models import Infusion, Lot, ProductDeviation, ProductQuery, TreatmentInstruction, in_turn
 from dosing.unblinding.instructing import affected
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
@@ -175,6 +175,7 @@ def _infusions(access: Access) -> Iterator[tuple[str, str, str]]:
     today = access.trial.today
     due = _mine(access, Infusion).filter(
         Q(window_to__gte=today) | Q(window_to=None),
+        in_turn(),
         treatment_goes_on(),
         state="planned",
         window_from__lte=today,

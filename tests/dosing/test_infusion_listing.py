@@ -36,9 +36,11 @@ class TestTheListing:
         ward.post(page(patient), bedside())
         response = ward.get(listing(trial), {"overdue": "yes"})
 
-        assert self.rows(response) == [(patient.code, 2), (patient.code, 3)]
-        assert text_of(response).count("Overdue") >= 3
-        assert self.rows(ward.get(listing(trial), {"overdue": "no"})) == [(patient.code, 1)]
+        assert self.rows(response) == [(patient.code, 2)]
+        assert text_of(response).count("Overdue") >= 2
+        assert self.rows(ward.get(listing(trial), {"overdue": "no"})) == [
+            (patient.code, number) for number in (1, 3)
+        ]
 
     @pytest.mark.parametrize(("day", "late"), [(12, 0), (13, 1)])
     def test_an_infusion_is_overdue_from_the_day_after_its_last_day(self, ward, patient, trial, day, late):
