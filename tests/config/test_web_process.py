@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Libraries that make documents or tables, and what only tests need. Later libraries of this kind are added here.
 HEAVY = {
-    "polars", "pyarrow", "pyreadstat", "typst", "pypdf", "reportlab", "weasyprint", "matplotlib", "numpy", "pandas", "openpyxl", "lxml", "PIL", "cel",
+    "polars", "pyarrow", "pyreadstat",
+    "typst", "pypdf", "reportlab", "weasyprint", "matplotlib", "numpy", "pandas", "openpyxl", "lxml", "PIL", "cel",
     "xlsxwriter", "hypothesis", "pytest", "playwright",
 }  # fmt: skip
 SERVED = """
