@@ -66,7 +66,7 @@ class TestWhatIsShown:
         build.enrolled(trial=trial, on=trial.today - timedelta(days=days), investigator=doctor)
         build.enrolled(trial=trial, on=trial.today - timedelta(days=days + 1), investigator=doctor)
         access = access_to(user=nurse, slug=trial.slug)
-        # The window of the first infusion of LIE-002 has passed; that of its second opens today, but it waits for the first.
+        # The window of the first infusion of LIE-002 has passed; that of its second opens today but waits.
         assert [each.key for each in notices_of(access)] == ["infusion:LIE-001.1.2026-03-30"]
 
     def test_an_event_for_the_assessor_and_its_report_for_the_site(self, trial, nurse, doctor):
