@@ -143,8 +143,8 @@ class StepValuesForm(WhenForm):
         )
 
 
-class SecondPersonForm(WorksheetForm):
-    """Two identifiers and the password of the second person."""
+class SecondPersonForm(WhenForm):
+    """Two identifiers and the password of the second person; after a downtime, when that person signed on paper."""
 
     do = "sign"
     subject = LineField(label=_("Subject code"), max_length=60)
@@ -157,10 +157,9 @@ class SecondPersonForm(WorksheetForm):
         self.focus_first_empty("subject", "second", "password")
 
     def save(self, *, by: User, sees_identity: bool) -> bool:
-        facts = self.cleaned_data
-        return self.run(
-            sign_step, infusion=self.row, step=self.step, by=by, sees_identity=sees_identity, **facts
-        )
+        facts = {name: self.cleaned_data[name] for name in ("subject", "second", "password")}
+        told = {"infusion": self.row, "step": self.step, "when": self.when()}
+        return self.run(sign_step, by=by, sees_identity=sees_identity, **told, **facts)
 
 
 class StrikeForm(WorksheetForm):

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -15,6 +14,7 @@ from dosing.stock.use import lock_infusion
 from dosing.worksheet.identity import compared
 from dosing.worksheet.plan import SIGNED, BenchStep
 from dosing.worksheet.sheet import BenchSheet, read_sheet
+from dosing.worksheet.step_values import NOW, When, moment_of
 
 
 @transaction.atomic
@@ -27,9 +27,11 @@ def sign_step(
     password: str,
     by: User,
     sees_identity: bool,
+    when: When = NOW,
 ) -> WorksheetStep:
     """Record and sign a step of the second person, who compares two identifiers of the patient with the order.
 
+    when: earlier only for what the same person signed on paper, during a downtime; the electronic signature is of now.
     Raises ValidationError by field for identifiers that do not fit, for a person who recorded a step that is signed
     for, a step that is not the next one, and what a signature refuses. Nothing is stored then.
     """
@@ -43,14 +45,19 @@ def sign_step(
         raise ValidationError(
             _("Another person signs here: you have recorded steps of this preparation yourself.")
         )
+    if when.at is not None and not when.source.strip():
+        raise ValidationError({"source": _("Only a signature on paper is earlier than now: name the paper.")})
+    at = moment_of(sheet, when)
     found = compared(row.patient, subject=subject, second=second, sees_identity=sees_identity)
     made = WorksheetStep.objects.create(
         infusion=row,
         patient=row.patient,
         kind=step.value,
-        at=timezone.now(),
+        at=at,
         values=_values(sheet, step, row.patient.code, found.value),
         recorded_by=by,
+        source=when.source.strip(),
+        written_at=when.written_at,
     )
     zone = row.patient.trial.rules.trial.site.time_zone
     signatures.sign(target=made, meaning=Meaning.REVIEW, password=password, by=by, zone=zone)

@@ -8,7 +8,7 @@ from dosing.models import BagMovement, WorksheetStep
 from patients.models import Identity
 from tests.support import build
 from tests.support.pages.infusions import text_of
-from tests.support.study.worksheets import COUNT, DILUTION, DRAWN, Bench
+from tests.support.study.worksheets import COUNT, DILUTION, DRAWN, TAKEN, Bench
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -131,6 +131,46 @@ class TestAfterADowntime:
         assert bench.send("read", bench.second, key=key).status_code == 302
 
         assert WorksheetStep.objects.get().read_by is not None
+
+
+def on_paper(time: str) -> dict[str, str]:
+    return {"at": f"30-Mar-2026 {time}", "source": "Paper worksheet 7", "written_at": f"30-Mar-2026 {time}"}
+
+
+class TestAWholeWorksheetFromPaper:
+    """BKP-02, CEL-09: the server was down for an hour; both people had signed on paper in the course of it."""
+
+    def test_both_signatures_are_entered_at_their_own_time_and_signed_by_the_person(self, open_patient):
+        bench = Bench(open_patient)
+        bench.scan(open_patient.code, **on_paper("10:00"))
+        for bag in ("B-1", "B-2"):
+            assert bench.scan(bag, **on_paper("10:01")).status_code == 302
+        assert bench.sign(**on_paper("10:05")).status_code == 302
+        steps = ({}, {}, DILUTION, COUNT, DRAWN)
+        for time, values in zip(("10:10", "10:16", "10:25", "10:30", "10:40"), steps, strict=True):
+            assert bench.step(**values, **on_paper(time)).status_code == 302, values
+        assert bench.scan(bench.kit, **on_paper("10:45")).status_code == 302
+        assert bench.sign(**on_paper("10:50")).status_code == 302
+        assert bench.step(**TAKEN, **on_paper("10:55")).status_code == 302
+
+        signed = WorksheetStep.objects.filter(kind__in=("identity", "check")).order_by("pk")
+        assert [f"{each.at:%H:%M} {each.source}" for each in signed] == [
+            "08:05 Paper worksheet 7", "08:50 Paper worksheet 7",
+        ]  # fmt: skip
+        # The electronic signature does not pretend to be of then.
+        made = Signature.objects.filter(target_type="dosing.worksheetstep")
+        assert [f"{each.signed_at:%H:%M}" for each in made] == ["10:00", "10:00"]
+        assert BagMovement.objects.filter(kind="thaw").count() == 2
+
+    def test_a_signature_of_then_without_its_paper_is_refused(self, bench):
+        response = bench.sign(**{**on_paper("11:50"), "source": "", "written_at": ""})
+
+        assert response.status_code == 422
+        assert "name the paper" in text_of(response)
+        assert not WorksheetStep.objects.filter(kind="identity").exists()
+
+    def test_a_signature_is_not_before_what_it_signs(self, bench):
+        assert "at" in bench.sign(**on_paper("09:00")).context["sign_form"].errors
 
 
 def test_a_wrong_thaw_is_struck_out_and_reversed_in_the_ledger(bench):
