@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
 
+from protocol.values.parsing import too_many_decimals
 from protocol.values.refusals import ValueRefused
 from protocol.values.written_numbers import canonical, refuse_ambiguous
 from trials.reader import reader_language, shown_sentence
@@ -35,9 +35,7 @@ class MeasureField(forms.CharField):
         if number is None:
             return None
         if len(number.partition(".")[2]) > self.places:
-            raise forms.ValidationError(
-                _("Type at most %(places)d decimals: nothing is rounded for you.") % {"places": self.places}
-            )
+            raise forms.ValidationError(shown_sentence(too_many_decimals(self.places)))
         try:
             refuse_ambiguous(text, reader_language())
         except ValueRefused as refused:

@@ -179,8 +179,17 @@ def _refuse_decimals(number: str, unit: str, item: Item) -> None:
         raise ValueRefused(gettext_noop("Type a whole number, without decimals."))
     most = item.decimals_in(unit)
     if most is not None and places > most:
-        sentence = gettext_noop("Type at most %(decimals)s decimals: nothing is rounded for you.")
-        raise ValueRefused(sentence, decimals=most)
+        raise too_many_decimals(most)
+
+
+def too_many_decimals(most: int) -> ValueRefused:
+    """Return the refusal of a number with more decimals than are kept."""
+    if most == 0:
+        return ValueRefused(gettext_noop("Type a whole number: nothing is rounded for you."))
+    if most == 1:
+        return ValueRefused(gettext_noop("Type at most one decimal: nothing is rounded for you."))
+    sentence = gettext_noop("Type at most %(decimals)s decimals: nothing is rounded for you.")
+    return ValueRefused(sentence, decimals=most)
 
 
 def _refuse_ambiguous(text: str, number: str, stored: Value, item: Item, clock: Clock) -> None:

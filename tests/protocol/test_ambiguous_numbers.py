@@ -76,4 +76,5 @@ def test_the_decimals_are_limited_in_every_unit_by_what_they_are_worth(factor, d
     assert parse({"": f"5.{'1' * most}" if most else "5", "unit": "g/dL"}, item)
     with pytest.raises(ValueRefused) as refused:
         parse({"": f"5.{'1' * (most + 1)}", "unit": "g/dL"}, item)
-    assert refused.value.sentence() == f"Type at most {most} decimals: nothing is rounded for you."
+    kept = {0: "a whole number", 1: "at most one decimal"}.get(most, f"at most {most} decimals")
+    assert refused.value.sentence() == f"Type {kept}: nothing is rounded for you."
