@@ -15,6 +15,7 @@ from audit.context import because
 from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Visit
+from patients.participation.after_day import questions_after_end
 from patients.participation.after_death import questions_after_death
 from patients.participation.asked_facts import answer_by_change
 from patients.participation.death import Death, death_of, question_of
@@ -63,8 +64,9 @@ def end_study(
     settled: by visit key, what becomes of the visits that were planned until then; None leaves all for later.
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
     visits left, a withdrawal without a note, and, with `settled`, for each visit without a choice (field `visit-D28`).
-    Raises Questioned, unless `confirmed`, for an end that contradicts the captured date of death (DAT-08), for a death
-    before what is recorded after it, and for a loss to follow-up without a failed attempt to reach the patient.
+    Raises Questioned, unless `confirmed`, for an end that contradicts the captured date of death (DAT-08), for a day
+    before a visit that was held, an infusion, a sample or, after a death, any dated answer, and for a loss to follow-up
+    without a failed attempt to reach the patient.
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
@@ -192,7 +194,7 @@ def _check_day(patient: Patient, on: date) -> None:
 
 
 def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
-    """Return what the end contradicts: the captured date of death, and what is recorded after a death."""
+    """Return what the end contradicts: the captured date of death, and what is recorded after the end or the death."""
     is_death = reason == Patient.EndReason.DEATH
     questions = []
     captured = death_of(patient)
@@ -204,6 +206,8 @@ def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
     if is_death:
         death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
         questions += questions_after_death(patient, death)
+    else:
+        questions += questions_after_end(patient, on)
     return questions
 
 

@@ -18,8 +18,10 @@ from accounts.models import User
 from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.models import Patient
+from patients.participation.after_day import LastDays, earliest, questions_after_withdrawal
 from patients.participation.consents.consent import consents_of
 from patients.participation.lifecycle import lock_patient, require_state
+from patients.participation.questions import ask
 from patients.participation.reasons import required_reason
 from patients.participation.screening import not_in_the_future
 from patients.participation.visits import SETTLING_STATES, replan
@@ -37,12 +39,19 @@ STOPS_TREATMENT = ("treatment_withdrawn_on", "follow_up_withdrawn_on", "data_wit
 
 @transaction.atomic
 def withdraw_consent(
-    *, patient: Patient, parts: Mapping[str, date | None], note: str, by: User, reason: Text = ""
+    *,
+    patient: Patient,
+    parts: Mapping[str, date | None],
+    note: str,
+    by: User,
+    reason: Text = "",
+    confirmed: str = "",
 ) -> Patient:
     """Record from which day consent is withdrawn for which part, or correct it with a reason.
 
     parts: by column of PARTS the day, None for a part not withdrawn. Raises ValidationError without a consent, without
     the patient's words, for a day before the first consent or in the future, and for a correction without a reason.
+    Raises Questioned, unless `confirmed`, for a day before a visit that was held, an infusion or a sample.
     """
     patient = lock_patient(patient)
     require_state(
@@ -58,6 +67,8 @@ def withdraw_consent(
     if any(days.values()) and not note.strip():
         raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
     corrected = any(day is not None and days[name] != day for name, day in before.items())
+    if days != before:
+        ask(questions_after_withdrawal(patient, _last_days(days)), confirmed)
     because_of = required_reason(reason) if corrected or _rewords(patient, note) else trimmed(reason)
     for name, day in days.items():
         setattr(patient, name, day)
@@ -66,6 +77,16 @@ def withdraw_consent(
         patient.save(update_fields=[*PARTS, "withdrawal_note"])
         replan(patient, by)
     return patient
+
+
+def _last_days(days: Mapping[str, date | None]) -> LastDays:
+    """Return until when visits, infusions and samples are allowed by what is withdrawn."""
+    no_visit = earliest(days["follow_up_withdrawn_on"], days["data_withdrawn_on"])
+    return LastDays(
+        visits=no_visit,
+        infusions=earliest(*(days[name] for name in STOPS_TREATMENT)),
+        samples=earliest(days["samples_withdrawn_on"], no_visit),
+    )
 
 
 def _rewords(patient: Patient, note: str) -> bool:
