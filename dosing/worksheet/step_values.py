@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from dosing.infusions.course import range_words
+from dosing.models import Infusion
 from dosing.worksheet.plan import Asked, BenchStep, asked
 from dosing.worksheet.sheet import BenchSheet
-from trials.reader import shown_moment
+from trials.reader import shown_moment, shown_number
 
 MOST = Decimal(100_000)
 
@@ -90,10 +92,31 @@ def _volumes(sheet: BenchSheet, step: BenchStep, values: Mapping[str, Any]) -> d
         values.get("final_ml"),
         sheet.number(BenchStep.DILUTION, "suspension_ml"),
     )
-    if step != BenchStep.DRAWN or not isinstance(drawn, Decimal):
+    if step != BenchStep.DRAWN or not isinstance(final, Decimal):
         return {}
-    if there is not None and drawn > there:
-        return {"drawn_ml": _("There are only %(there)s mL of the suspension.") % {"there": f"{there:f}"}}
-    if isinstance(final, Decimal) and final < drawn:
-        return {"final_ml": _("The product has at least the volume that was drawn.")}
-    return {}
+    if isinstance(drawn, Decimal):
+        if there is not None and drawn > there:
+            text = _("There are only %(there)s mL of the suspension.")
+            return {"drawn_ml": text % {"there": shown_number(there)}}
+        if final < drawn:
+            return {"final_ml": _("The product has at least the volume that was drawn.")}
+    problem = _tells_the_arm(sheet.infusion, final)
+    return {"final_ml": problem} if problem else {}
+
+
+def _tells_the_arm(row: Infusion, final: Decimal) -> str:
+    """Return why a volume may not leave the laboratory of a masked trial: the ward would tell the arms apart by it.
+
+    What was given already is recorded as it was.
+    """
+    dosing = row.patient.protocol.rules.dosing
+    limits = dosing.volume_ml if dosing else None
+    if limits is None or not row.patient.trial.masked or row.state == Infusion.State.GIVEN:
+        return ""
+    lowest = limits.planned if limits.lowest is None else limits.lowest
+    highest = limits.planned if limits.highest is None else limits.highest
+    if (lowest is None or lowest <= final) and (highest is None or final <= highest):
+        return ""
+    bounds = limits.model_copy(update={"lowest": lowest, "highest": highest})
+    words = shown_number(lowest) if lowest == highest else range_words(bounds)
+    return _("The product has the same volume in every arm: %(range)s mL. Fill it up.") % {"range": words}

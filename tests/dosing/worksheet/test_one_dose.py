@@ -92,6 +92,24 @@ def test_a_patient_without_cells_has_the_same_steps_without_what_belongs_to_cell
     assert (product.viable_cells, product.donor_code, product.bag) == (None, "", "S-1")
 
 
+@pytest.mark.parametrize("bag", ["C-1", "S-1"])
+@pytest.mark.parametrize("volume", ["99.99", "60", "100.01"])
+def test_no_arm_of_a_masked_trial_leaves_the_laboratory_with_a_volume_of_its_own(both_arms, bag, volume):
+    """BLD-02: the ward sees the volume of the product; COVID_MSV asks for 100 mL."""
+    bench = Bench(both_arms[bag])
+    bench.thawed(bag)
+    steps, last = ((DILUTION, COUNT), {"drawn_ml": "8"}) if bag == "C-1" else ((FILLED, {}), {})
+    for values in ({}, *steps):
+        assert bench.step(**values).status_code == 302
+    refused = bench.step(**last, final_ml=volume)
+
+    assert refused.status_code == 422
+    told = "The product has the same volume in every arm: 100 mL. Fill it up."
+    assert refused.context["step_form"].errors["final_ml"] == [told]
+    assert not WorksheetStep.objects.filter(kind="drawn").exists()
+    assert bench.step(**last, final_ml="100").status_code == 302
+
+
 def test_the_scan_field_has_the_focus_until_every_scan_is_done(open_patient):
     bench = Bench(open_patient)
     for text in (open_patient.code, "B-1"):
