@@ -103,7 +103,8 @@ def download(request: TrialRequest, purpose: str, format_code: str) -> HttpRespo
     )
     response = StreamingHttpResponse(pieces, content_type=made_as.content_type)
     name = marked_name(
-        f"{trial.slug}-{format_code}-{now:%Y%m%d-%H%M}.{made_as.extension}", marked=holds_treatment(request.access)
+        f"{trial.slug}-{format_code}-{now:%Y%m%d-%H%M}.{made_as.extension}",
+        marked=holds_treatment(request.access),
     )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"

@@ -176,13 +176,19 @@ def _value_item(version: FormVersion, item: Item, oid: str, name: str, table: st
 def _parts(item: Item, oid: str, name: str) -> Iterator[definitions.Item]:
     label = item.label.in_language("en")
     if item.comparators:
-        yield _plain(f"{oid}.COMPARATOR", f"{name}.comparator", f"{label}: comparator of the limit", "text", 2)
+        yield _plain(
+            f"{oid}.COMPARATOR", f"{name}.comparator", f"{label}: comparator of the limit", "text", 2
+        )
         _type, length, digits = _typed(item)
         limit = _plain(f"{oid}.LIMIT", f"{name}.limit", f"{label}: limit, if beyond it", "float", length)
         yield replace(limit, digits=digits or 0, unit=item.unit or "")
     if item.units:
         yield _plain(
-            f"{oid}.ENTERED", f"{name}.entered", f"{label}: as entered in another unit", "text", MOST_DIGITS + 2
+            f"{oid}.ENTERED",
+            f"{name}.entered",
+            f"{label}: as entered in another unit",
+            "text",
+            MOST_DIGITS + 2,
         )
         yield _plain(f"{oid}.ENTERED_UNIT", f"{name}.entered_unit", f"{label}: that unit", "text", 40)
     if item.type == "datetime":

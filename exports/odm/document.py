@@ -86,7 +86,9 @@ def odm_pieces(
     pieces = Pieces()
     with etree.xmlfile(pieces, encoding="utf-8") as file:
         file.write_declaration()
-        with file.element(nodes.name("ODM"), root_attributes(trial, exported, reader, file_type), {None: ODM1}):
+        with file.element(
+            nodes.name("ODM"), root_attributes(trial, exported, reader, file_type), {None: ODM1}
+        ):
             with file.element(nodes.name("Study"), {"OID": oids.study(trial.slug)}):
                 for part in study_parts(study, nodes):
                     file.write(part)
@@ -125,11 +127,15 @@ def people(trial: Trial, sources: StudySources) -> list[Person]:
     """Return everybody who changed or signed a row that the reader may see. One query for each model."""
     found: dict[tuple[str, str], str] = {}
     for model in sources.models:
-        rows = history_model(model)._default_manager.filter(history_trial=trial.pk, history_patient__isnull=False)
+        rows = history_model(model)._default_manager.filter(
+            history_trial=trial.pk, history_patient__isnull=False
+        )
         rows = sources.visible(model, rows)
         names = ("history_user_name", "history_full_name", "history_role")
         found |= {(user, role): full for user, full, role in rows.order_by().values_list(*names).distinct()}
-    signers = sources.visible(Signature, Signature.objects.filter(trial_id=trial.pk, patient_id__isnull=False))
+    signers = sources.visible(
+        Signature, Signature.objects.filter(trial_id=trial.pk, patient_id__isnull=False)
+    )
     for user, full, role in signers.order_by().values_list("signer_name", "printed_name", "role").distinct():
         found.setdefault((user, role), full)
     return [Person(user, actor_in_english(full), role) for (user, role), full in sorted(found.items())]

@@ -127,9 +127,7 @@ class FactTable:
         for values in zip(*lists, strict=True):
             texts = [as_text(value) for value in values]
             data = {
-                column.item.oid: Datum(text)
-                for column, text in zip(self.columns, texts, strict=True)
-                if text
+                column.item.oid: Datum(text) for column, text in zip(self.columns, texts, strict=True) if text
             }
             found[oid, texts[0]] = data
         return found
@@ -189,9 +187,7 @@ class _Found:
         names = {column.name for column in columns}
         made = [_column(name, model, column, names, self.lists.setdefault(model, [])) for column in columns]
         kept = [each for each in made if each is not None]
-        parts = [
-            (each, column) for each, column in zip(made, columns, strict=True) if each is not None
-        ]
+        parts = [(each, column) for each, column in zip(made, columns, strict=True) if each is not None]
         if any(column.several for _each, column in parts):
             kept = [each for each, column in parts if column.several]
             self.tables.setdefault(model, []).append(FactTable(name, title, tuple(kept), several=True))
@@ -290,7 +286,9 @@ def _of_field(
         named = oids.code_list_of(oid)
         codes = tuple(Code(str(code), _translated(words)) for code, words in of.flatchoices if code != "")
         lists.append(CodeList(named, column.name, codes))
-    return definitions.Item(oid, column.name, data_type, {"en": column.label}, length, digits, code_list=named)
+    return definitions.Item(
+        oid, column.name, data_type, {"en": column.label}, length, digits, code_list=named
+    )
 
 
 def _translated(words: Any) -> dict[str, str]:

@@ -47,20 +47,42 @@ class FormVersions:
 
 
 def form_version(form: Form, before: FormVersion | None) -> FormVersion:
-    """Return a form with the items of its versions before."""
+    """Return a form with the items, columns and codes of its versions before."""
     items = {item.name: item for item in form.items}
     retired = set[str]()
     for name, old in before.items.items() if before else ():
         if name not in items:
             items[name] = old
             retired |= {name, *(f"{name}.{column.name}" for column in old.columns)}
-        elif old.columns and items[name].columns:
-            have = {column.name for column in items[name].columns}
-            gone = tuple(column for column in old.columns if column.name not in have)
-            if gone:
-                items[name] = items[name].model_copy(update={"columns": (*items[name].columns, *gone)})
-                retired |= {f"{name}.{column.name}" for column in gone}
+        else:
+            items[name], gone = _with_earlier(items[name], old)
+            retired |= {f"{name}.{column}" for column in gone}
     sections = {
-        item.name: group.title.in_language("en") for group in form.groups if group.title for item in group.items
+        item.name: group.title.in_language("en")
+        for group in form.groups
+        if group.title
+        for item in group.items
     }
     return FormVersion(form, items, frozenset(retired), sections)
+
+
+def _with_earlier(item: Item, old: Item) -> tuple[Item, list[str]]:
+    """Return an item with the codes and columns that only an earlier version has, and the names of these columns."""
+    codes = {choice.code for choice in item.choices}
+    choices = tuple(choice for choice in old.choices if choice.code not in codes) if codes else ()
+    now, before = ({column.name: column for column in each.columns} for each in (item, old))
+    gone = [name for name in before if name not in now] if now else []
+    columns = tuple(
+        _with_earlier(column, before[name])[0] if name in before else column for name, column in now.items()
+    )
+    if not choices and not gone and columns == item.columns:
+        return item, []
+    update = {
+        "choices": (*item.choices, *choices),
+        "columns": (*columns, *(before[name] for name in gone)),
+    }
+    made = item.model_copy(update=update)
+    # A copy takes along what the original has computed from the old codes and columns.
+    for computed in ("codes", "_choice_by_code", "_column_by_name"):
+        made.__dict__.pop(computed, None)
+    return made, gone

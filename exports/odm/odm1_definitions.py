@@ -81,7 +81,12 @@ def version_node(made: Definitions, nodes: Nodes) -> Element:
 
 def _event(version: Element, event: Event, nodes: Nodes) -> None:
     made = nodes.add(
-        version, "StudyEventDef", OID=event.oid, Name=event.name, Repeating=yes(event.repeating), Type=event.kind
+        version,
+        "StudyEventDef",
+        OID=event.oid,
+        Name=event.name,
+        Repeating=yes(event.repeating),
+        Type=event.kind,
     )
     nodes.translated(made, "Description", event.title)
     for number, (form, always) in enumerate(event.forms.items(), start=1):
@@ -173,7 +178,9 @@ def admin_node(study: StudyDefinitions, people: Iterable[Person], nodes: Nodes) 
             MetaDataVersionOID=oids.version(version), EffectiveDate=first_day.isoformat(),
         )  # fmt: skip
     for meaning in Meaning:
-        signature = nodes.add(made, "SignatureDef", OID=oids.signature(meaning.value), Methodology="Electronic")
+        signature = nodes.add(
+            made, "SignatureDef", OID=oids.signature(meaning.value), Methodology="Electronic"
+        )
         nodes.add(signature, "Meaning", meaning.value)
         nodes.add(signature, "LegalReason", LEGAL_REASON)
     return made

@@ -144,7 +144,9 @@ def _item(nodes: Nodes, version: Element, item: Item) -> None:
     if item.code_list:
         nodes.add(made, "CodeListRef", CodeListOID=item.code_list)
     if item.unit:
-        nodes.add(made, "Coding", System=UCUM_SYSTEM, SystemName="UCUM", Code=UCUM[item.unit], Label=item.unit)
+        nodes.add(
+            made, "Coding", System=UCUM_SYSTEM, SystemName="UCUM", Code=UCUM[item.unit], Label=item.unit
+        )
     for context, name in item.aliases:
         nodes.add(made, "Alias", Context=context, Name=name)
 

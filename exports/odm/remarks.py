@@ -141,4 +141,3 @@ def _items_of(form: FactForm) -> frozenset[str]:
 
 def _minute(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
-

@@ -61,9 +61,7 @@ class StudyDefinitions:
 
     @cached_property
     def _pairs(self) -> dict[int, dict[str, Mapping[str, bool]]]:
-        return {
-            key: {event.oid: event.forms for event in each.events} for key, each in self.versions.items()
-        }
+        return {key: {event.oid: event.forms for event in each.events} for key, each in self.versions.items()}
 
     def _version(self, key: int, rules: Protocol) -> Definitions:
         events, retired = self._events(key, rules)
@@ -163,7 +161,9 @@ def _own_lists() -> Iterator[CodeList]:
         "QUERY_STATE": "Status of a query",
         "QUERY_ORIGIN": "Who raised a query",
     }
-    yield CodeList(oids.FLAG_TYPES, "flag_type", tuple(Code(code, {"en": text}) for code, text in flags.items()))
+    yield CodeList(
+        oids.FLAG_TYPES, "flag_type", tuple(Code(code, {"en": text}) for code, text in flags.items())
+    )
     yield _listed(oids.QUERY_STATES, "query_state", Query.State.choices)
     yield _listed(oids.QUERY_ORIGINS, "query_origin", Query.Origin.choices)
     yield _listed(oids.RECORD_STATES, "record_state", Record.State.choices)

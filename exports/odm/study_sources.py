@@ -104,7 +104,11 @@ class StudySources:
 
     def chunks(self) -> Iterator[list[Subject]]:
         """Yield the patients by their numbers. One query."""
-        rows = Patient.objects.filter(trial=self.trial).order_by("number").values_list("pk", "code", "protocol_id")
+        rows = (
+            Patient.objects.filter(trial=self.trial)
+            .order_by("number")
+            .values_list("pk", "code", "protocol_id")
+        )
         found = rows.iterator(chunk_size=500)
         while chunk := [Subject(*row) for row in islice(found, CHUNK_PATIENTS)]:
             yield chunk
@@ -196,7 +200,10 @@ class StudySources:
         return Place(*event, oids.form(code), key)
 
     def _record_facts(self, columns: Mapping[str, Any]) -> Content:
-        texts = {"status": columns["state"], "protocol_version": self.study.names.get(columns["protocol_id"], "")}
+        texts = {
+            "status": columns["state"],
+            "protocol_version": self.study.names.get(columns["protocol_id"], ""),
+        }
         texts |= {name: as_text(columns[name]) for name in RECORD_FACTS}
         data = {oids.record_item(name): Datum(text) for name, text in texts.items() if text}
         return {(oids.RECORD_GROUP, ""): data}

@@ -60,13 +60,19 @@ def _of_patient(
     state, remarks = _State(subject), Remarks(sources)
     streams = [list(each) for _model, each in groupby(rows, key=lambda stored: stored.model)]
     # A stream keeps its own order even if the clock was set back between two rows.
+    early = list[Stored]()
     for stored in merge(*streams, key=_time):
         if stored.model in THREADS:
-            yield from _thread(nodes, remarks, state, stored)
+            told = list(_thread(nodes, remarks, state, stored))
+            early += [] if told else [stored]
+            yield from told
         else:
             yield from _row(sources, nodes, state, stored)
         if stored.model is Signature:
             yield from _signature(nodes, remarks, state, stored)
+    # After the clock was set back, a query may be older than the row that it is about.
+    for stored in early:
+        yield from _thread(nodes, remarks, state, stored)
 
 
 def _time(stored: Stored) -> Any:

@@ -14,7 +14,7 @@ ODM1: Final = "http://www.cdisc.org/ns/odm/v1.3"
 ODM2: Final = "http://www.cdisc.org/ns/odm/v2.0"
 LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 # Characters that XML 1.0 cannot hold, and their replacement: no page takes them, but a name in a trail may have one.
-_FORBIDDEN: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)}
+_FORBIDDEN: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535), "�")
 _FORBIDDEN_CHARACTERS: Final = frozenset(map(chr, _FORBIDDEN))
 
 
