@@ -107,11 +107,8 @@ def _pieces(
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
         with snapshot():
             files = attached_files(trial, damaged) if sees_files and made_as.files else ()
-            exported = Exported(trial.slug, at, settings.VERSION)
-            if made_as.of_trial:
-                made = iter([made_as.of_trial(trial, exported, Reader(sees_treatment, sees_files))])
-            else:
-                made = made_as.files(watched(), exported)
+            exported, reader = Exported(trial.slug, at, settings.VERSION), Reader(sees_treatment, sees_files)
+            made = made_as.data_files(watched(), trial, exported, reader)
             for piece in archive.stream(made, last, files):
                 partly.update(piece)
                 size += len(piece)

@@ -1,5 +1,6 @@
 """The formats in which a study is exported, by their code on the command line and on the page."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from exports.formats import csv_files, dataset_json, json_lines, odm_files, sqlite_file
-from exports.formats.data_files import DataFiles, TrialFile
+from exports.formats.data_files import DataFile, DataFiles, Exported, Reader, TrialFile
+from exports.tables.columns import StudyTable
+from trials.models import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,15 @@ class ExportFormat:
     files: DataFiles | None = None
     escaped: bool = False
     of_trial: TrialFile | None = None
+
+    def data_files(
+        self, tables: Iterable[StudyTable], trial: Trial, exported: Exported, reader: Reader
+    ) -> Iterator[DataFile]:
+        """Yield the files: of the tables, or the one of the trial, for which no table is read."""
+        if self.of_trial is not None:
+            yield self.of_trial(trial, exported, reader)
+        if self.files is not None:
+            yield from self.files(tables, exported)
 
     @property
     def extension(self) -> str:

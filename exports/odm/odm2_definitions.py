@@ -69,10 +69,8 @@ def _version(nodes: Nodes, study: Element, made: Definitions) -> None:
             Type=event.kind,
         )
         _translated(nodes, visit, "Description", event.title)
-        for number, (form, always) in enumerate(event.forms.items(), start=1):
-            nodes.add(
-                visit, "ItemGroupRef", ItemGroupOID=form, OrderNumber=str(number), Mandatory=yes(always)
-            )
+        for number, (oid, always) in enumerate(event.forms.items(), start=1):
+            nodes.add(visit, "ItemGroupRef", ItemGroupOID=oid, OrderNumber=str(number), Mandatory=yes(always))
     for form in made.forms.values():
         _form(nodes, version, form)
     for group in made.groups.values():

@@ -1,4 +1,4 @@
-"""The definitions of every version of a trial: events, forms, code lists and rules. No query but one for the versions."""
+"""The definitions of every version of a trial: events, forms, code lists and rules. One query, for the versions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property

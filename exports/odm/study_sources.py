@@ -97,7 +97,7 @@ class StudySources:
         self.facts: dict[type[models.Model], FactForm] = {form.model: form for form in study.facts}
         # Patients and visits first, threads and signatures last: of one moment, the row before what refers to it.
         rest = [model for model in self.facts if model not in (Patient, Visit, Signature)]
-        self.models = [Patient, Visit, Record, *rest, *THREADS, Signature]
+        self.models: list[type[models.Model]] = [Patient, Visit, Record, *rest, *THREADS, Signature]
         self.related = RelatedRows()
         self._visits: dict[int, tuple[str, int]] = {}
         self._hidden = hidden_signatures({Permission.SEE_TREATMENT} if reader.sees_treatment else set())
@@ -140,11 +140,12 @@ class StudySources:
         self, model: type[models.Model], patients: list[int], *, history: bool
     ) -> Iterator[tuple[int, Stored]]:
         names = [column.attname for column in tracked_columns(model)]
+        first: tuple[str, ...] = ACTOR if history else ()
         if history:
             kept = history_model(model)._default_manager.filter(history_patient__in=patients)
-            path, first, order = "history_patient", ACTOR, "history_id"
+            path, order = "history_patient", "history_id"
         else:
-            path, first, order = trail_of(model).patient, (), "pk"
+            path, order = trail_of(model).patient, "pk"
             kept = model._base_manager.filter(**{f"{path}__in": patients})
         for patient, *values in self.visible(model, kept).order_by(order).values_list(path, *first, *names):
             change = Change(*values[: len(first)]) if first else None

@@ -32,6 +32,7 @@ class Nodes:
         self.namespace = namespace
         self._element, self._child = etree.Element, etree.SubElement
         self._prefix = f"{{{namespace}}}"
+        self._spaces: dict[str | None, str] = {None: namespace}
 
     def name(self, tag: str) -> str:
         """Return the qualified name of a tag."""
@@ -39,7 +40,7 @@ class Nodes:
 
     def root(self, tag: str, **attributes: str) -> "Element":
         """Return an element without a parent. Empty attributes are left out."""
-        return self._element(self.name(tag), self._kept(attributes), nsmap={None: self.namespace})
+        return self._element(self.name(tag), self._kept(attributes), nsmap=self._spaces)
 
     def add(self, parent: "Element", tag: str, text: str = "", /, **attributes: str) -> "Element":
         """Return a new child. Empty attributes are left out."""
