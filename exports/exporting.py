@@ -13,7 +13,7 @@ from audit.export_register import Channel, Sending, SendingStage
 from audit.models import AccessEvent
 from audit.restricted_reads import note_registered
 from audit.sealing import seals
-from exports.formats.data_files import Exported, Reader
+from exports.formats.data_files import Exported, ReaderRights
 from exports.formats.one_file import OneFile
 from exports.formats.registry import DEFAULT, FORMATS
 from exports.tables.archive import Archive
@@ -107,7 +107,10 @@ def _pieces(
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
         with snapshot():
             files = attached_files(trial, damaged) if sees_files and made_as.files else ()
-            exported, reader = Exported(trial.slug, at, settings.VERSION), Reader(sees_treatment, sees_files)
+            exported, reader = (
+                Exported(trial.slug, at, settings.VERSION),
+                ReaderRights(sees_treatment, sees_files),
+            )
             made = made_as.data_files(watched(), trial, exported, reader)
             for piece in archive.stream(made, last, files):
                 partly.update(piece)

@@ -25,7 +25,7 @@ from audit.sealing.seal_files import file_line
 from exports import archive_check
 from exports.exporting import attached_files, tables_of
 from exports.formats import odm_files
-from exports.formats.data_files import Exported, Reader
+from exports.formats.data_files import Exported, ReaderRights
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook
 from exports.paper.typesetting import Making
@@ -147,7 +147,7 @@ def _tables(writer: _Writer, audience: Audience) -> None:
 
 def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
     """Write every change with its audit record; the number of rows is that of the transactions."""
-    reader = Reader(audience.sees_treatment, audience.sees_files)
+    reader = ReaderRights(audience.sees_treatment, audience.sees_files)
     exported = Exported(audience.trial.slug, making.at, settings.VERSION)
     made = odm_files.transactions(audience.trial, exported, reader)
     name = marked_name(made.name, marked=audience.holds_treatment)

@@ -29,7 +29,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReaderRights:
     """What the person who gets a file may see: the treatment, and the keys and hashes of attached files."""
 
     sees_treatment: bool
@@ -37,7 +37,7 @@ class Reader:
 
 
 DataFiles = Callable[[Iterable[StudyTable], Exported], Iterator[DataFile]]
-TrialFile = Callable[[Trial, Exported, Reader], DataFile]
+TrialFile = Callable[[Trial, Exported, ReaderRights], DataFile]
 """Makes one file of a whole trial, for a format that takes no tables."""
 
 

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from exports.formats import csv_files, dataset_json, json_lines, odm_files, sqlite_file
-from exports.formats.data_files import DataFile, DataFiles, Exported, Reader, TrialFile
+from exports.formats.data_files import DataFile, DataFiles, Exported, ReaderRights, TrialFile
 from exports.tables.columns import StudyTable
 from trials.models import Trial
 
@@ -26,7 +26,7 @@ class ExportFormat:
     of_trial: TrialFile | None = None
 
     def data_files(
-        self, tables: Iterable[StudyTable], trial: Trial, exported: Exported, reader: Reader
+        self, tables: Iterable[StudyTable], trial: Trial, exported: Exported, reader: ReaderRights
     ) -> Iterator[DataFile]:
         """Yield the files: of the tables, or the one of the trial, for which no table is read."""
         if self.of_trial is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from exports.odm import definitions, oids
 from exports.odm.content import Content, Datum
-from exports.odm.definitions import Code, CodeList, Translated
+from exports.odm.definitions import CodeListDef, CodeListItem, Translated
 from exports.odm.form_versions import FormVersion
 from protocol.checking.dictionary import MISSING_PARTS, file_path, missing_in_files
 from protocol.document.items import Form, Item
@@ -24,32 +24,32 @@ FILE_NAME_LENGTH, ZONE_LENGTH, PATH_LENGTH, HASH_LENGTH = 120, 60, 200, 64
 MISSING_PART, REASON_PART = MISSING_PARTS
 
 
-def form_of(version: FormVersion, *, repeating: bool) -> definitions.Form:
+def form_of(version: FormVersion, *, repeating: bool) -> definitions.FormDef:
     """Return the definition of a form: its items, its tables, and the facts that every form has."""
     form, code = version.form, version.form.code
     own = tuple(part for item in version.items.values() for part in _items(version, item))
-    groups = [definitions.Group(oids.group(code), code, _texts(form.title), own, domain=_domain(form))]
+    groups = [definitions.ItemGroupDef(oids.group(code), code, _texts(form.title), own, domain=_domain(form))]
     groups += [_table(version, item) for item in version.items.values() if item.type == "rows"]
-    return definitions.Form(oids.form(code), code, _texts(form.title), tuple(groups), repeating)
+    return definitions.FormDef(oids.form(code), code, _texts(form.title), tuple(groups), repeating)
 
 
-def code_lists(version: FormVersion) -> Iterator[CodeList]:
+def code_lists(version: FormVersion) -> Iterator[CodeListDef]:
     """Yield the code lists of a form's items."""
     for path, item in _all_items(version):
         if item.type == "choice":
             oid = oids.item(version.form.code, *path)
-            codes = tuple(Code(choice.code, _texts(choice.label)) for choice in item.choices)
-            yield CodeList(oids.code_list_of(oid), ".".join((version.form.code, *path)), codes)
+            codes = tuple(CodeListItem(choice.code, _texts(choice.label)) for choice in item.choices)
+            yield CodeListDef(oids.code_list_of(oid), ".".join((version.form.code, *path)), codes)
 
 
-def rules(version: FormVersion) -> Iterator[tuple[str, definitions.Rule]]:
+def rules(version: FormVersion) -> Iterator[tuple[str, definitions.RuleDef]]:
     """Yield the calculations ("method") and the conditions under which an item is not asked ("condition")."""
     for path, item in _all_items(version):
         oid, name = oids.item(version.form.code, *path), ".".join((version.form.code, *path))
         if item.calculate:
-            yield "method", definitions.Rule(oids.method(oid), name, item.calculate)
+            yield "method", definitions.RuleDef(oids.method(oid), name, item.calculate)
         if item.shown_when:
-            yield "condition", definitions.Rule(oids.condition(oid), name, f"!({item.shown_when})")
+            yield "condition", definitions.RuleDef(oids.condition(oid), name, f"!({item.shown_when})")
 
 
 def units(version: FormVersion) -> Iterator[str]:
@@ -131,16 +131,16 @@ def _all_items(version: FormVersion) -> Iterator[tuple[tuple[str, ...], Item]]:
         yield from (((name, column.name), column) for column in item.columns)
 
 
-def _table(version: FormVersion, item: Item) -> definitions.Group:
+def _table(version: FormVersion, item: Item) -> definitions.ItemGroupDef:
     code = version.form.code
     number = oids.item(code, item.name, ROW_NUMBER)
     first = _plain(number, f"{item.name}.row", "Number of the row", "integer", MOST_DIGITS)
     columns = tuple(part for column in item.columns for part in _items(version, column, item.name))
     oid, name = oids.group(code, item.name), f"{code}.{item.name}"
-    return definitions.Group(oid, name, _texts(item.label), (first, *columns), repeating=True)
+    return definitions.ItemGroupDef(oid, name, _texts(item.label), (first, *columns), repeating=True)
 
 
-def _items(version: FormVersion, item: Item, table: str = "") -> Iterator[definitions.Item]:
+def _items(version: FormVersion, item: Item, table: str = "") -> Iterator[definitions.ItemDef]:
     """Yield the ODM items of an item of the protocol, that of the value first."""
     oid = oids.item(version.form.code, *filter(None, (table, item.name)))
     name = ".".join(filter(None, (table, item.name)))
@@ -157,7 +157,7 @@ def _items(version: FormVersion, item: Item, table: str = "") -> Iterator[defini
     yield from _parts(item, oid, name)
 
 
-def _value_item(version: FormVersion, item: Item, oid: str, name: str, table: str) -> definitions.Item:
+def _value_item(version: FormVersion, item: Item, oid: str, name: str, table: str) -> definitions.ItemDef:
     data_type, length, digits = _typed(item)
     form = version.form
     always = item.required and not (item.required_when or item.shown_when or item.is_calculated)
@@ -165,7 +165,7 @@ def _value_item(version: FormVersion, item: Item, oid: str, name: str, table: st
     if name in version.retired:
         comments, always = ["Of an earlier version of the protocol: not asked in this one", *comments], False
     coded = {"choice": oids.code_list_of(oid), "yes_no": oids.YES_NO}
-    return definitions.Item(
+    return definitions.ItemDef(
         oid, name, data_type, _texts(item.label), length, digits, item.unit or "", coded.get(item.type, ""),
         mandatory=always, method=oids.method(oid) if item.calculate else "", condition=_condition(item, oid),
         limits=tuple(_limits(item)), checks=() if table else tuple(_checks(form, item)),
@@ -173,7 +173,7 @@ def _value_item(version: FormVersion, item: Item, oid: str, name: str, table: st
     )  # fmt: skip
 
 
-def _parts(item: Item, oid: str, name: str) -> Iterator[definitions.Item]:
+def _parts(item: Item, oid: str, name: str) -> Iterator[definitions.ItemDef]:
     label = item.label.in_language("en")
     if item.comparators:
         yield _plain(
@@ -201,8 +201,8 @@ def _parts(item: Item, oid: str, name: str) -> Iterator[definitions.Item]:
 
 def _plain(
     oid: str, name: str, question: str, data_type: definitions.DataType, length: int | None = None
-) -> definitions.Item:
-    return definitions.Item(oid, name, data_type, {"en": question}, length)
+) -> definitions.ItemDef:
+    return definitions.ItemDef(oid, name, data_type, {"en": question}, length)
 
 
 def _typed(item: Item) -> tuple[definitions.DataType, int | None, int | None]:
@@ -248,16 +248,18 @@ def _places(*numbers: Any) -> int:
     return max(max(0, -number.as_tuple().exponent) for number in numbers)
 
 
-def _limits(item: Item) -> Iterator[definitions.Limit]:
+def _limits(item: Item) -> Iterator[definitions.LimitCheck]:
     for limits, hard in ((item.hard, True), (item.soft, False)):
         if limits is not None:
-            yield definitions.Limit("GE", f"{limits.lowest:f}", hard)
-            yield definitions.Limit("LE", f"{limits.highest:f}", hard)
+            yield definitions.LimitCheck("GE", f"{limits.lowest:f}", hard)
+            yield definitions.LimitCheck("LE", f"{limits.highest:f}", hard)
 
 
-def _checks(form: Form, item: Item) -> Iterator[definitions.Check]:
+def _checks(form: Form, item: Item) -> Iterator[definitions.ExpressionCheck]:
     for check in form.checks_on(item.name):
-        yield definitions.Check(f"!({check.violated})", check.severity == "hard", _texts(check.message))
+        yield definitions.ExpressionCheck(
+            f"!({check.violated})", check.severity == "hard", _texts(check.message)
+        )
 
 
 def _aliases(version: FormVersion, item: Item) -> Iterator[tuple[str, str]]:

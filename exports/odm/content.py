@@ -12,7 +12,7 @@ class Datum(NamedTuple):
     reason: str = ""
 
 
-class Place(NamedTuple):
+class FormPlace(NamedTuple):
     """The form that a row becomes. A key is empty where event or form does not repeat."""
 
     event: str
@@ -26,9 +26,9 @@ GroupKey = tuple[str, str]
 Content = dict[GroupKey, dict[str, Datum]]
 
 
-class Row(NamedTuple):
+class PlacedRow(NamedTuple):
     """A row of a patient. version: key of the protocol version that defines its form."""
 
-    place: Place
+    place: FormPlace
     version: int
     content: Content

@@ -13,7 +13,7 @@ EventType = Literal["Scheduled", "Unscheduled", "Common"]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeListItem:
     """A code of a code list and its meaning."""
 
     value: str
@@ -21,16 +21,16 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeList:
+class CodeListDef:
     """A code list; its codes are texts."""
 
     oid: str
     name: str
-    codes: tuple[Code, ...]
+    codes: tuple[CodeListItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class LimitCheck:
     """A limit of a number in its unit. comparator: what an accepted value is to the limit."""
 
     comparator: Literal["GE", "LE"]
@@ -39,7 +39,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ExpressionCheck:
     """An edit check. expression: true if the value is accepted."""
 
     expression: str
@@ -48,7 +48,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ItemDef:
     """An item. digits: decimals of a number. unit: as the protocol writes it. section: heading on the page."""
 
     oid: str
@@ -62,37 +62,37 @@ class Item:
     mandatory: bool = False
     method: str = ""
     condition: str = ""
-    limits: tuple[Limit, ...] = ()
-    checks: tuple[Check, ...] = ()
+    limits: tuple[LimitCheck, ...] = ()
+    checks: tuple[ExpressionCheck, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ItemGroupDef:
     """Items that are stored together; a table if it repeats."""
 
     oid: str
     name: str
     title: Translated
-    items: tuple[Item, ...]
+    items: tuple[ItemDef, ...]
     repeating: bool = False
     domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FormDef:
     """A form; one row of a log or of a table of the study if it repeats."""
 
     oid: str
     name: str
     title: Translated
-    groups: tuple[Group, ...]
+    groups: tuple[ItemGroupDef, ...]
     repeating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StudyEventDef:
     """A visit, the logs, or the study itself. forms: OID of each, and whether every such event has it."""
 
     oid: str
@@ -104,7 +104,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleDef:
     """A calculation or a condition in the expression language of the protocol (CEL)."""
 
     oid: str
@@ -113,25 +113,25 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Definitions:
+class MetaDataVersion:
     """All definitions of one version. retired: OIDs of earlier versions' definitions that this one has no more."""
 
     oid: str
     name: str
     description: Translated
-    events: tuple[Event, ...]
-    forms: Mapping[str, Form]
-    code_lists: Mapping[str, CodeList]
-    methods: tuple[Rule, ...]
-    conditions: tuple[Rule, ...]
+    events: tuple[StudyEventDef, ...]
+    forms: Mapping[str, FormDef]
+    code_lists: Mapping[str, CodeListDef]
+    methods: tuple[RuleDef, ...]
+    conditions: tuple[RuleDef, ...]
     retired: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def groups(self) -> dict[str, Group]:
+    def groups(self) -> dict[str, ItemGroupDef]:
         """Groups of all forms by OID, each once."""
         return {group.oid: group for form in self.forms.values() for group in form.groups}
 
     @property
-    def items(self) -> dict[str, Item]:
+    def items(self) -> dict[str, ItemDef]:
         """Items of all groups by OID, each once."""
         return {item.oid: item for group in self.groups.values() for item in group.items}

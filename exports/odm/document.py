@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from audit.models import Signature
 from audit.trail import history_model
-from exports.formats.data_files import Exported, Reader
+from exports.formats.data_files import Exported, ReaderRights
 from exports.odm import oids
 from exports.odm.odm1_data import DataNodes
 from exports.odm.odm1_definitions import Person, admin_node, study_parts
@@ -74,7 +74,7 @@ class ClinicalData:
 
 
 def odm_pieces(
-    trial: Trial, exported: Exported, reader: Reader, file_type: FileType, count: list[int]
+    trial: Trial, exported: Exported, reader: ReaderRights, file_type: FileType, count: list[int]
 ) -> Iterator[bytes]:
     """Yield the file in pieces, and set `count[0]` to the number of subjects, or of transactions."""
     from lxml import etree
@@ -105,7 +105,7 @@ def odm_pieces(
     yield pieces.take()
 
 
-def root_attributes(trial: Trial, exported: Exported, reader: Reader, file_type: str) -> dict[str, str]:
+def root_attributes(trial: Trial, exported: Exported, reader: ReaderRights, file_type: str) -> dict[str, str]:
     """Return the attributes of the root."""
     at = exported.at.astimezone(UTC).isoformat(timespec="seconds")
     marked = {"Description": LINE} if trial.masked and reader.sees_treatment else {}

@@ -5,7 +5,7 @@ the same columns as the tables, to the same readers, and a later table is in it 
 instead. A column is read from the row itself or over its foreign keys, so that a row of the history gives the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from audit.stored_text import StoredText
 from audit.trail import tracked_columns, trail_of
 from exports.odm import definitions, oids
 from exports.odm.content import Content, Datum
-from exports.odm.definitions import Code, CodeList, DataType
+from exports.odm.definitions import CodeListDef, CodeListItem, DataType
 from exports.tables.cells import cell
 from exports.tables.columns import TableColumn, col, field_at, several
 from exports.tables.study import querysets
@@ -90,7 +90,7 @@ FURTHER: dict[str, tuple[str, type[models.Model], tuple[TableColumn, ...]]] = {
 class FactColumn:
     """One column of a table: its ODM item, and how its value is read from a row."""
 
-    item: definitions.Item
+    item: definitions.ItemDef
     read: Callable[[Mapping[str, Any], Related], Any]
     paths: tuple[tuple[type[models.Model], str, str], ...] = ()
     """(model, path in it, column with the key) of what is read over foreign keys."""
@@ -106,11 +106,11 @@ class FactTable:
     several: bool
 
     @property
-    def definition(self) -> definitions.Group:
+    def definition(self) -> definitions.ItemGroupDef:
         """Return its definition as a group of items."""
         items = tuple(column.item for column in self.columns)
         oid = oids.fact_group(self.name)
-        return definitions.Group(oid, self.name, {"en": self.title}, items, repeating=self.several)
+        return definitions.ItemGroupDef(oid, self.name, {"en": self.title}, items, repeating=self.several)
 
     def content(self, row: Mapping[str, Any], related: Related) -> Content:
         """Return the data of a row."""
@@ -139,7 +139,7 @@ class FactForm:
 
     model: type[models.Model]
     tables: tuple[FactTable, ...]
-    code_lists: tuple[CodeList, ...]
+    code_lists: tuple[CodeListDef, ...]
     number: bool
 
     @property
@@ -153,11 +153,11 @@ class FactForm:
         return self.model is not Patient and self.tables[0].name != "visits"
 
     @property
-    def definition(self) -> definitions.Form:
+    def definition(self) -> definitions.FormDef:
         """Return its definition as a form."""
         groups = tuple(table.definition for table in self.tables)
         title = self.tables[0].title
-        return definitions.Form(self.oid, self.tables[0].name, {"en": title}, groups, self.repeating)
+        return definitions.FormDef(self.oid, self.tables[0].name, {"en": title}, groups, self.repeating)
 
     @property
     def paths(self) -> set[tuple[type[models.Model], str, str]]:
@@ -181,7 +181,7 @@ class _Found:
     """Tables by model, while they are collected."""
 
     tables: dict[type[models.Model], list[FactTable]] = field(default_factory=dict)
-    lists: dict[type[models.Model], list[CodeList]] = field(default_factory=dict)
+    lists: dict[type[models.Model], list[CodeListDef]] = field(default_factory=dict)
 
     def add(self, name: str, title: str, model: type[models.Model], columns: tuple[TableColumn, ...]) -> None:
         names = {column.name for column in columns}
@@ -228,7 +228,7 @@ def as_text(value: Any) -> str:
 
 
 def _column(
-    table: str, model: type[models.Model], column: TableColumn, names: set[str], lists: list[CodeList]
+    table: str, model: type[models.Model], column: TableColumn, names: set[str], lists: list[CodeListDef]
 ) -> FactColumn | None:
     """Return a column, or None: the patient is the subject, and an instant has its offset in the moment itself."""
     base, _dash, part = column.name.rpartition("__")
@@ -247,12 +247,12 @@ def _column(
         item = _of_field(oid, column, field_at(model, column.source), lists)
         return FactColumn(item, readers[0], tuple(paths))
     if f"{column.name}__utc" in names:
-        item = definitions.Item(oid, column.name, "partialDatetime", {"en": column.label})
+        item = definitions.ItemDef(oid, column.name, "partialDatetime", {"en": column.label})
         return FactColumn(item, _moment(readers[0]), tuple(paths))
     function = column.computed
     data_type: DataType = "integer" if column.kind == "integer" else "text"
     length = INTEGER_LENGTH if column.kind == "integer" else MOST_CHARACTERS
-    item = definitions.Item(oid, column.name, data_type, {"en": column.label}, length)
+    item = definitions.ItemDef(oid, column.name, data_type, {"en": column.label}, length)
     return FactColumn(
         item, lambda row, related: function(*(read(row, related) for read in readers)), tuple(paths)
     )
@@ -278,15 +278,17 @@ def _moment(read: Callable[..., Any]) -> Callable[..., str]:
 
 
 def _of_field(
-    oid: str, column: TableColumn, of: "models.Field[Any, Any]", lists: list[CodeList]
-) -> definitions.Item:
+    oid: str, column: TableColumn, of: "models.Field[Any, Any]", lists: list[CodeListDef]
+) -> definitions.ItemDef:
     data_type, length, digits = _typed(of)
     named = ""
     if of.choices and data_type == "text":
         named = oids.code_list_of(oid)
-        codes = tuple(Code(str(code), _translated(words)) for code, words in of.flatchoices if code != "")
-        lists.append(CodeList(named, column.name, codes))
-    return definitions.Item(
+        codes = tuple(
+            CodeListItem(str(code), _translated(words)) for code, words in of.flatchoices if code != ""
+        )
+        lists.append(CodeListDef(named, column.name, codes))
+    return definitions.ItemDef(
         oid, column.name, data_type, {"en": column.label}, length, digits, code_list=named
     )
 
@@ -312,8 +314,3 @@ def _typed(of: "models.Field[Any, Any]") -> tuple[DataType, int | None, int | No
     if isinstance(of, models.IntegerField | models.AutoField | models.ForeignKey):
         return "integer", INTEGER_LENGTH, None
     return "text", of.max_length or MOST_CHARACTERS, None
-
-
-def fact_definitions(forms: list[FactForm]) -> Iterator[definitions.Form]:
-    """Yield the definitions of the forms."""
-    yield from (form.definition for form in forms)

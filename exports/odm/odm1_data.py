@@ -6,11 +6,12 @@ is IsNull with a flag that says why; IsNull without a flag carries a query about
 """
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
 from exports.odm import oids
-from exports.odm.content import Content, Datum, GroupKey, Place
+from exports.odm.content import Content, Datum, FormPlace, GroupKey
 from exports.odm.remarks import MISSING_NUMBER, Annotation
 from exports.odm.study_sources import Change
 from exports.odm.xml_nodes import Element, Nodes
@@ -28,6 +29,7 @@ class DataNodes:
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
+        self._audited: tuple[Change, Element] | None = None
 
     def subject(self, code: str, *, kind: str = "") -> Element:
         """Return a subject."""
@@ -37,14 +39,14 @@ class DataNodes:
         """Add the site, which follows a signature of the subject."""
         self.nodes.add(subject, "SiteRef", LocationOID=oids.SITE)
 
-    def event(self, subject: Element, place: Place, *, kind: str = "") -> Element:
+    def event(self, subject: Element, place: FormPlace, *, kind: str = "") -> Element:
         """Add an event."""
         return self.nodes.add(
             subject, "StudyEventData", StudyEventOID=place.event, StudyEventRepeatKey=place.event_key,
             TransactionType=kind,
         )  # fmt: skip
 
-    def form(self, event: Element, place: Place, *, kind: str = "") -> Element:
+    def form(self, event: Element, place: FormPlace, *, kind: str = "") -> Element:
         """Add a form."""
         return self.nodes.add(
             event, "FormData", FormOID=place.form, FormRepeatKey=place.form_key, TransactionType=kind
@@ -115,7 +117,13 @@ class DataNodes:
 
     def audit(self, parent: Element, change: Change, source: str) -> None:
         """Add who changed something, where, when and why. source: the entry of the trail."""
-        made = self.nodes.add(parent, "AuditRecord")
+        # All items of one change have the same record: a copy costs a fraction of making it anew.
+        if self._audited is None or self._audited[0] is not change:
+            self._audited = (change, self._audit_record(change, source))
+        parent.append(deepcopy(self._audited[1]))
+
+    def _audit_record(self, change: Change, source: str) -> Element:
+        made = self.nodes.root("AuditRecord")
         self.nodes.add(made, "UserRef", UserOID=oids.user(change.user_name, change.role))
         self.nodes.add(made, "LocationRef", LocationOID=oids.SITE)
         self.nodes.add(made, "DateTimeStamp", instant(change.at))
@@ -123,6 +131,7 @@ class DataNodes:
         if reason:
             self.nodes.add(made, "ReasonForChange", reason)
         self.nodes.add(made, "SourceID", source)
+        return made
 
     def signature(self, parent: Element, columns: Mapping[str, Any]) -> None:
         """Add a signature."""

@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from audit.models import Meaning
 from exports.odm import oids
-from exports.odm.definitions import CodeList, Definitions, Event, Form, Group, Item, Rule
+from exports.odm.definitions import (
+    CodeListDef,
+    FormDef,
+    ItemDef,
+    ItemGroupDef,
+    MetaDataVersion,
+    RuleDef,
+    StudyEventDef,
+)
 from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.xml_nodes import LANGUAGE, Element, Nodes, yes
 from protocol.document.document import Protocol
@@ -48,7 +56,7 @@ def study_parts(study: StudyDefinitions, nodes: Nodes) -> Iterator[Element]:
         yield version_node(definitions, nodes)
 
 
-def version_node(made: Definitions, nodes: Nodes) -> Element:
+def version_node(made: MetaDataVersion, nodes: Nodes) -> Element:
     """Return a version."""
     version = nodes.root(
         "MetaDataVersion", OID=made.oid, Name=made.name, Description=made.description.get("en", "")
@@ -79,7 +87,7 @@ def version_node(made: Definitions, nodes: Nodes) -> Element:
     return version
 
 
-def _event(version: Element, event: Event, nodes: Nodes) -> None:
+def _event(version: Element, event: StudyEventDef, nodes: Nodes) -> None:
     made = nodes.add(
         version,
         "StudyEventDef",
@@ -93,14 +101,14 @@ def _event(version: Element, event: Event, nodes: Nodes) -> None:
         nodes.add(made, "FormRef", FormOID=form, OrderNumber=str(number), Mandatory=yes(always))
 
 
-def _form(version: Element, form: Form, nodes: Nodes) -> None:
+def _form(version: Element, form: FormDef, nodes: Nodes) -> None:
     made = nodes.add(version, "FormDef", OID=form.oid, Name=form.name, Repeating=yes(form.repeating))
     nodes.translated(made, "Description", form.title)
     for number, group in enumerate(form.groups, start=1):
         nodes.add(made, "ItemGroupRef", ItemGroupOID=group.oid, OrderNumber=str(number), Mandatory="No")
 
 
-def _group(version: Element, group: Group, nodes: Nodes) -> None:
+def _group(version: Element, group: ItemGroupDef, nodes: Nodes) -> None:
     made = nodes.add(
         version,
         "ItemGroupDef",
@@ -118,7 +126,7 @@ def _group(version: Element, group: Group, nodes: Nodes) -> None:
         )  # fmt: skip
 
 
-def _item(version: Element, item: Item, nodes: Nodes) -> None:
+def _item(version: Element, item: ItemDef, nodes: Nodes) -> None:
     made = nodes.add(
         version, "ItemDef", OID=item.oid, Name=item.name, DataType=item.data_type,
         Length="" if item.length is None else str(item.length),
@@ -144,14 +152,14 @@ def _item(version: Element, item: Item, nodes: Nodes) -> None:
         nodes.add(made, "Alias", Context=context, Name=name)
 
 
-def _code_list(version: Element, each: CodeList, nodes: Nodes) -> None:
+def _code_list(version: Element, each: CodeListDef, nodes: Nodes) -> None:
     made = nodes.add(version, "CodeList", OID=each.oid, Name=each.name, DataType="text")
     for number, code in enumerate(each.codes, start=1):
         coded = nodes.add(made, "CodeListItem", CodedValue=code.value, OrderNumber=str(number))
         nodes.translated(coded, "Decode", code.decode)
 
 
-def _rule(version: Element, tag: str, rule: Rule, nodes: Nodes, **attributes: str) -> None:
+def _rule(version: Element, tag: str, rule: RuleDef, nodes: Nodes, **attributes: str) -> None:
     made = nodes.add(version, tag, OID=rule.oid, Name=rule.name, **attributes)
     nodes.translated(made, "Description", {"en": rule.expression})
     nodes.add(made, "FormalExpression", rule.expression, Context=EXPRESSIONS)

@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from datetime import UTC
 
-from exports.formats.data_files import Exported, Reader
+from exports.formats.data_files import Exported, ReaderRights
 from exports.odm import oids
-from exports.odm.definitions import CodeList, Definitions, Form, Group, Item, Rule, Translated
+from exports.odm.definitions import (
+    CodeListDef,
+    FormDef,
+    ItemDef,
+    ItemGroupDef,
+    MetaDataVersion,
+    RuleDef,
+    Translated,
+)
 from exports.odm.odm1_definitions import EXPRESSIONS
 from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.xml_nodes import ODM2, Element, Nodes, yes
@@ -19,7 +27,9 @@ UCUM_SYSTEM = "http://unitsofmeasure.org"
 PLAIN = "text/plain"
 
 
-def metadata_pieces(trial: Trial, exported: Exported, reader: Reader, count: list[int]) -> Iterator[bytes]:
+def metadata_pieces(
+    trial: Trial, exported: Exported, reader: ReaderRights, count: list[int]
+) -> Iterator[bytes]:
     """Yield the file, a piece for each version, and set `count[0]` to their number."""
     from lxml import etree
 
@@ -48,7 +58,7 @@ def _translated(nodes: Nodes, parent: Element, tag: str, texts: Translated) -> N
     nodes.translated(parent, tag, texts, Type=PLAIN)
 
 
-def _version(nodes: Nodes, study: Element, made: Definitions) -> None:
+def _version(nodes: Nodes, study: Element, made: MetaDataVersion) -> None:
     version = nodes.add(study, "MetaDataVersion", OID=made.oid, Name=made.name)
     _translated(nodes, version, "Description", made.description)
     protocol = nodes.add(version, "Protocol")
@@ -90,11 +100,11 @@ def _version(nodes: Nodes, study: Element, made: Definitions) -> None:
             _translated(nodes, comment, "Description", {"en": item.comment})
 
 
-def _comment(item: Item) -> str:
+def _comment(item: ItemDef) -> str:
     return f"CM.{item.oid.removeprefix('IT.')}"
 
 
-def _form(nodes: Nodes, version: Element, form: Form) -> None:
+def _form(nodes: Nodes, version: Element, form: FormDef) -> None:
     repeats = "Dynamic" if form.repeating else "No"
     made = nodes.add(version, "ItemGroupDef", OID=form.oid, Name=form.name, Repeating=repeats, Type="Form")
     _translated(nodes, made, "Description", form.title)
@@ -102,7 +112,7 @@ def _form(nodes: Nodes, version: Element, form: Form) -> None:
         nodes.add(made, "ItemGroupRef", ItemGroupOID=group.oid, OrderNumber=str(number), Mandatory="No")
 
 
-def _group(nodes: Nodes, version: Element, group: Group) -> None:
+def _group(nodes: Nodes, version: Element, group: ItemGroupDef) -> None:
     made = nodes.add(
         version,
         "ItemGroupDef",
@@ -120,7 +130,7 @@ def _group(nodes: Nodes, version: Element, group: Group) -> None:
         )  # fmt: skip
 
 
-def _item(nodes: Nodes, version: Element, item: Item) -> None:
+def _item(nodes: Nodes, version: Element, item: ItemDef) -> None:
     """Add an item. A decimal has its length and decimals as a display format, for ODM 2.0 has no other place."""
     exact = item.data_type == "float"
     made = nodes.add(
@@ -154,14 +164,14 @@ def _expression(nodes: Nodes, parent: Element, expression: str) -> None:
     nodes.add(formal, "Code", expression)
 
 
-def _code_list(nodes: Nodes, version: Element, each: CodeList) -> None:
+def _code_list(nodes: Nodes, version: Element, each: CodeListDef) -> None:
     made = nodes.add(version, "CodeList", OID=each.oid, Name=each.name, DataType="text")
     for number, code in enumerate(each.codes, start=1):
         coded = nodes.add(made, "CodeListItem", CodedValue=code.value, OrderNumber=str(number))
         _translated(nodes, coded, "Decode", code.decode)
 
 
-def _rule(nodes: Nodes, version: Element, tag: str, rule: Rule, gives: str, **attributes: str) -> None:
+def _rule(nodes: Nodes, version: Element, tag: str, rule: RuleDef, gives: str, **attributes: str) -> None:
     made = nodes.add(version, tag, OID=rule.oid, Name=rule.name, **attributes)
     _translated(nodes, made, "Description", {"en": rule.expression})
     signature = nodes.add(made, "MethodSignature")

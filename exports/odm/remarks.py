@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from exports.odm import captured, oids
-from exports.odm.content import GroupKey, Place
+from exports.odm.content import FormPlace, GroupKey
 from exports.odm.facts import FactForm, as_text
 from exports.odm.study_sources import Stored, StudySources
 from patients.casebook.facts import KINDS
@@ -19,10 +19,10 @@ Key = tuple[str, Any]
 """Label of a model and key of a row."""
 
 
-class Target(NamedTuple):
+class QueryPlace(NamedTuple):
     """The element that a query is about: a form, or one item of a group in it."""
 
-    place: Place
+    place: FormPlace
     version: int
     group: GroupKey | None = None
     item: str = ""
@@ -41,12 +41,12 @@ class Annotation(NamedTuple):
 class Known:
     """What was read of one patient so far: places of rows by key, columns of forms, queries and their messages."""
 
-    places: dict[Key, tuple[Place, int]] = field(default_factory=dict)
+    places: dict[Key, tuple[FormPlace, int]] = field(default_factory=dict)
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     queries: dict[int, Stored] = field(default_factory=dict)
     messages: dict[int, dict[int, Stored]] = field(default_factory=lambda: defaultdict(dict))
 
-    def learn(self, stored: Stored, place: Place, version: int) -> None:
+    def learn(self, stored: Stored, place: FormPlace, version: int) -> None:
         """Keep the place of a row."""
         self.places[stored.model._meta.label_lower, stored.columns["id"]] = (place, version)
         if stored.model is Record:
@@ -68,7 +68,7 @@ class Remarks:
     def __init__(self, sources: StudySources) -> None:
         self.sources = sources
 
-    def target(self, query: Mapping[str, Any], known: Known) -> Target | None:
+    def target(self, query: Mapping[str, Any], known: Known) -> QueryPlace | None:
         """Return what a query is about; None if its row is not in the file."""
         if query["record_id"] is not None:
             return self._in_record(query, known)
@@ -79,25 +79,25 @@ class Remarks:
             return None
         item = oids.fact_item(form.tables[0].name, query["item"])
         if item not in _items_of(form):
-            return Target(*found)
-        return Target(*found, (oids.fact_group(form.tables[0].name), ""), item)
+            return QueryPlace(*found)
+        return QueryPlace(*found, (oids.fact_group(form.tables[0].name), ""), item)
 
-    def _in_record(self, query: Mapping[str, Any], known: Known) -> Target | None:
+    def _in_record(self, query: Mapping[str, Any], known: Known) -> QueryPlace | None:
         found = known.places.get((Record._meta.label_lower, query["record_id"]))
         if found is None:
             return None
         code = known.records[query["record_id"]]["form"]
         form = self.sources.study.forms.form(found[1], code)
         if form is None or query["item"] not in form.items:
-            return Target(*found)
+            return QueryPlace(*found)
         if not query["row"]:
             item = captured.first_oid(form, code, query["item"])
-            return Target(*found, (oids.group(code), ""), item)
+            return QueryPlace(*found, (oids.group(code), ""), item)
         group = (oids.group(code, query["item"]), query["row"])
         column = query["column"]
         if not column:
-            return Target(*found, group, oids.item(code, query["item"], captured.ROW_NUMBER))
-        return Target(*found, group, captured.first_oid(form, code, query["item"], column))
+            return QueryPlace(*found, group, oids.item(code, query["item"], captured.ROW_NUMBER))
+        return QueryPlace(*found, group, captured.first_oid(form, code, query["item"], column))
 
     def annotation(self, query: int, known: Known) -> Annotation:
         """Return a query with all that was said in its thread."""
@@ -119,7 +119,7 @@ class Remarks:
         who = "check" if by_check else f"{self.sources.person(stored)}{f' ({role})' if role else ''}"
         return f"{_minute(at)} {who}: {as_text(text)}"
 
-    def signed(self, signature: Mapping[str, Any], known: Known) -> tuple[str, Place, int] | None:
+    def signed(self, signature: Mapping[str, Any], known: Known) -> tuple[str, FormPlace, int] | None:
         """Return the level that a signature stands on (subject, event, form), a place and a version; None if its row
         is not in the file."""
         label = signature["target_type"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.models import Signature
-from exports.odm.content import Content, GroupKey, Place
+from exports.odm.content import Content, FormPlace, GroupKey
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, Remarks, valid
-from exports.odm.study_sources import THREADS, Stored, StudySources, Subject
+from exports.odm.study_sources import THREADS, Stored, StudySources, StudySubject
 from exports.odm.xml_nodes import Element
 
 OfForm = dict[tuple[GroupKey, str], list[Annotation]]
@@ -20,9 +20,9 @@ class _Patient:
     """What the elements of one patient are made of."""
 
     # By version, then event, then form.
-    rows: dict[int, dict[tuple[str, str], dict[Place, Content]]] = field(default_factory=dict)
-    on_items: dict[Place, OfForm] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    on_forms: dict[Place, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[int, dict[tuple[str, str], dict[FormPlace, Content]]] = field(default_factory=dict)
+    on_items: dict[FormPlace, OfForm] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    on_forms: dict[FormPlace, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
     signatures: dict[tuple[str, int, Any], Any] = field(default_factory=dict)
 
 
@@ -36,7 +36,7 @@ def snapshot_subjects(sources: StudySources, nodes: DataNodes) -> Iterator[tuple
                 yield version, _element(nodes, subject, patient, version, events)
 
 
-def _collected(sources: StudySources, subject: Subject, rows: list[Stored]) -> _Patient:
+def _collected(sources: StudySources, subject: StudySubject, rows: list[Stored]) -> _Patient:
     patient, known, remarks = _Patient(), Known(), Remarks(sources)
     for stored in rows:
         if stored.model in THREADS:
@@ -69,10 +69,10 @@ def _sign(patient: _Patient, columns: dict[str, Any], remarks: Remarks, known: K
 
 def _element(
     nodes: DataNodes,
-    subject: Subject,
+    subject: StudySubject,
     patient: _Patient,
     version: int,
-    events: dict[tuple[str, str], dict[Place, Content]],
+    events: dict[tuple[str, str], dict[FormPlace, Content]],
 ) -> Element:
     made = nodes.subject(subject.code)
     _signature(nodes, made, patient, ("subject", version, None))

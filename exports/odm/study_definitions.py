@@ -8,7 +8,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 
 from exports.odm import captured, oids
-from exports.odm.definitions import Code, CodeList, Definitions, Event, Form, Group, Item, Rule
+from exports.odm.definitions import (
+    CodeListDef,
+    CodeListItem,
+    FormDef,
+    ItemDef,
+    ItemGroupDef,
+    MetaDataVersion,
+    RuleDef,
+    StudyEventDef,
+)
 from exports.odm.facts import FactForm, fact_forms
 from exports.odm.form_versions import FormVersions
 from patients.models import Query, Record
@@ -39,7 +48,7 @@ class StudyDefinitions:
         self.logs = {code for rules in self.forms.rules.values() for code in rules.logs}
 
     @cached_property
-    def versions(self) -> Mapping[int, Definitions]:
+    def versions(self) -> Mapping[int, MetaDataVersion]:
         """Return the definitions of each version."""
         return {key: self._version(key, rules) for key, rules in self.forms.rules.items()}
 
@@ -63,24 +72,24 @@ class StudyDefinitions:
     def _pairs(self) -> dict[int, dict[str, Mapping[str, bool]]]:
         return {key: {event.oid: event.forms for event in each.events} for key, each in self.versions.items()}
 
-    def _version(self, key: int, rules: Protocol) -> Definitions:
+    def _version(self, key: int, rules: Protocol) -> MetaDataVersion:
         events, retired = self._events(key, rules)
         forms = {each.definition.oid: each.definition for each in self.facts}
         own = self.forms.forms[key]
         for code, form in own.items():
             made = captured.form_of(form, repeating=code in self.logs)
-            forms[made.oid] = Form(
+            forms[made.oid] = FormDef(
                 made.oid, made.name, made.title, (*made.groups, self._record_group), made.repeating
             )
             if code not in rules.forms:
                 retired.add(made.oid)
         found = [rule for form in own.values() for rule in captured.rules(form)]
         methods = [
-            Rule(oids.definition(name), name, expression) for name, expression in rules.definitions.items()
+            RuleDef(oids.definition(name), name, expression) for name, expression in rules.definitions.items()
         ]
         lists = [*_own_lists(), *(each for form in own.values() for each in captured.code_lists(form))]
         lists += [each for form in self.facts for each in form.code_lists]
-        return Definitions(
+        return MetaDataVersion(
             oids.version(rules.trial.version),
             f"{rules.trial.short_title} {rules.trial.version}",
             dict((rules.amendment.summary if rules.amendment else rules.trial.title).root),
@@ -93,10 +102,10 @@ class StudyDefinitions:
         )
 
     @cached_property
-    def _record_group(self) -> Group:
-        return Group(oids.RECORD_GROUP, "record", {"en": "The form itself"}, tuple(_record_items()))
+    def _record_group(self) -> ItemGroupDef:
+        return ItemGroupDef(oids.RECORD_GROUP, "record", {"en": "The form itself"}, tuple(_record_items()))
 
-    def _events(self, key: int, rules: Protocol) -> tuple[list[Event], set[str]]:
+    def _events(self, key: int, rules: Protocol) -> tuple[list[StudyEventDef], set[str]]:
         """Return the events of a version, those of earlier versions last, and the OIDs of these."""
         found = {event.oid: event for event in self._own_events(rules)}
         retired = set[str]()
@@ -105,32 +114,36 @@ class StudyDefinitions:
                 known = found.get(event.oid)
                 if known is None:
                     retired.add(event.oid)
-                    known = Event(event.oid, event.name, event.title, event.kind, {}, event.repeating)
+                    known = StudyEventDef(event.oid, event.name, event.title, event.kind, {}, event.repeating)
                 forms = dict(known.forms)
                 for form in event.forms:
                     forms.setdefault(form, False)
-                found[event.oid] = Event(
+                found[event.oid] = StudyEventDef(
                     known.oid, known.name, known.title, known.kind, forms, known.repeating
                 )
         return list(found.values()), retired
 
-    def _own_events(self, rules: Protocol) -> Iterator[Event]:
+    def _own_events(self, rules: Protocol) -> Iterator[StudyEventDef]:
         facts = {form.oid: form.oid == PATIENTS for form in self.facts if form.oid != VISITS}
-        yield Event(oids.STUDY_EVENT, "study", {"en": "The patient in the study"}, "Common", facts)
+        yield StudyEventDef(oids.STUDY_EVENT, "study", {"en": "The patient in the study"}, "Common", facts)
         for visit in rules.visits:
             forms = {VISITS: True}
             for entry in visit.forms:
                 forms[oids.form(entry.form)] = entry.when == "required" and entry.after_infusion is None
-            yield Event(oids.visit(visit.code), visit.code, dict(visit.title.root), "Scheduled", forms)
+            yield StudyEventDef(
+                oids.visit(visit.code), visit.code, dict(visit.title.root), "Scheduled", forms
+            )
         offered = {VISITS: True, **{oids.form(entry.form): False for entry in rules.unscheduled.forms}}
         title = {"en": "Unscheduled visit"}
-        yield Event(oids.visit(UNSCHEDULED), UNSCHEDULED, title, "Unscheduled", offered, repeating=True)
+        yield StudyEventDef(
+            oids.visit(UNSCHEDULED), UNSCHEDULED, title, "Unscheduled", offered, repeating=True
+        )
         if rules.logs:
             logs = {oids.form(code): False for code in rules.logs}
-            yield Event(oids.LOGS_EVENT, "logs", {"en": "Logs"}, "Common", logs)
+            yield StudyEventDef(oids.LOGS_EVENT, "logs", {"en": "Logs"}, "Common", logs)
 
 
-def _record_items() -> Iterator[Item]:
+def _record_items() -> Iterator[ItemDef]:
     """Yield the items of the group that every captured form has."""
     texts = {
         "status": ("Status of the form", oids.RECORD_STATES, 12),
@@ -139,7 +152,7 @@ def _record_items() -> Iterator[Item]:
     }
     for name, (label, listed, length) in texts.items():
         oid = oids.record_item(name)
-        yield Item(oid, name, "text", {"en": label}, length, code_list=listed)
+        yield ItemDef(oid, name, "text", {"en": label}, length, code_list=listed)
     moments = {
         "created_at": "First saved at (UTC)",
         "completed_at": "Completed at (UTC)",
@@ -148,10 +161,10 @@ def _record_items() -> Iterator[Item]:
         "locked_at": "Locked at (UTC)",
     }
     for name, label in moments.items():
-        yield Item(oids.record_item(name), name, "datetime", {"en": label})
+        yield ItemDef(oids.record_item(name), name, "datetime", {"en": label})
 
 
-def _own_lists() -> Iterator[CodeList]:
+def _own_lists() -> Iterator[CodeListDef]:
     """Yield the code lists that every version has."""
     yield _listed(oids.YES_NO, "NY", [("Y", gettext("Yes")), ("N", gettext("No"))])
     missing = [(missing_in_files(code), MISSING_WORDS[code]) for code in MISSING_CODES]
@@ -161,15 +174,15 @@ def _own_lists() -> Iterator[CodeList]:
         "QUERY_STATE": "Status of a query",
         "QUERY_ORIGIN": "Who raised a query",
     }
-    yield CodeList(
-        oids.FLAG_TYPES, "flag_type", tuple(Code(code, {"en": text}) for code, text in flags.items())
+    yield CodeListDef(
+        oids.FLAG_TYPES, "flag_type", tuple(CodeListItem(code, {"en": text}) for code, text in flags.items())
     )
     yield _listed(oids.QUERY_STATES, "query_state", Query.State.choices)
     yield _listed(oids.QUERY_ORIGINS, "query_origin", Query.Origin.choices)
     yield _listed(oids.RECORD_STATES, "record_state", Record.State.choices)
 
 
-def _listed(oid: str, name: str, choices: Iterable[tuple[str, str | Promise]]) -> CodeList:
+def _listed(oid: str, name: str, choices: Iterable[tuple[str, str | Promise]]) -> CodeListDef:
     codes = []
     for code, words in choices:
         decode = {}
@@ -177,5 +190,5 @@ def _listed(oid: str, name: str, choices: Iterable[tuple[str, str | Promise]]) -
             with override(language):
                 # Words that are lazy are translated here; plain ones are messages in English.
                 decode[language] = str(words) if isinstance(words, Promise) else gettext(words)
-        codes.append(Code(code, decode))
-    return CodeList(oid, name, tuple(codes))
+        codes.append(CodeListItem(code, decode))
+    return CodeListDef(oid, name, tuple(codes))

@@ -15,9 +15,9 @@ from audit.concealment import without_entries
 from audit.models import Signature
 from audit.trail import history_model, tracked_columns, trail_of
 from audit.trail_reading.sources import hidden_signatures
-from exports.formats.data_files import Reader
+from exports.formats.data_files import ReaderRights
 from exports.odm import captured, oids
-from exports.odm.content import Content, Datum, Place, Row
+from exports.odm.content import Content, Datum, FormPlace, PlacedRow
 from exports.odm.facts import FactForm, Related, as_text
 from exports.odm.study_definitions import VISITS, StudyDefinitions
 from patients.models import Patient, Query, QueryMessage, Record, Visit
@@ -37,7 +37,7 @@ THREADS = (Query, QueryMessage)
 PERSON_OF = {Query: "opened_by_id", QueryMessage: "author_id"}
 
 
-class Subject(NamedTuple):
+class StudySubject(NamedTuple):
     """A patient: key, code, and the key of the version they are on now."""
 
     pk: int
@@ -92,7 +92,7 @@ class RelatedRows:
 class StudySources:
     """Reads the rows of a trial for a reader and places them among events and forms."""
 
-    def __init__(self, trial: Trial, study: StudyDefinitions, reader: Reader) -> None:
+    def __init__(self, trial: Trial, study: StudyDefinitions, reader: ReaderRights) -> None:
         self.trial, self.study, self.reader = trial, study, reader
         self.facts: dict[type[models.Model], FactForm] = {form.model: form for form in study.facts}
         # Patients and visits first, threads and signatures last: of one moment, the row before what refers to it.
@@ -102,7 +102,7 @@ class StudySources:
         self._visits: dict[int, tuple[str, int]] = {}
         self._hidden = hidden_signatures({Permission.SEE_TREATMENT} if reader.sees_treatment else set())
 
-    def chunks(self) -> Iterator[list[Subject]]:
+    def chunks(self) -> Iterator[list[StudySubject]]:
         """Yield the patients by their numbers. One query."""
         rows = (
             Patient.objects.filter(trial=self.trial)
@@ -110,18 +110,18 @@ class StudySources:
             .values_list("pk", "code", "protocol_id")
         )
         found = rows.iterator(chunk_size=500)
-        while chunk := [Subject(*row) for row in islice(found, CHUNK_PATIENTS)]:
+        while chunk := [StudySubject(*row) for row in islice(found, CHUNK_PATIENTS)]:
             yield chunk
 
-    def now(self, chunk: Sequence[Subject]) -> dict[int, list[Stored]]:
+    def now(self, chunk: Sequence[StudySubject]) -> dict[int, list[Stored]]:
         """Return the rows of each patient as they are, model by model."""
         return self._read(chunk, history=False)
 
-    def history(self, chunk: Sequence[Subject]) -> dict[int, list[Stored]]:
+    def history(self, chunk: Sequence[StudySubject]) -> dict[int, list[Stored]]:
         """Return every row of the histories of each patient, model by model, each in its order."""
         return self._read(chunk, history=True)
 
-    def _read(self, chunk: Sequence[Subject], *, history: bool) -> dict[int, list[Stored]]:
+    def _read(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[Stored]]:
         found: dict[int, list[Stored]] = defaultdict(list)
         self.related.forget()
         self._visits.clear()
@@ -167,21 +167,25 @@ class StudySources:
         over: Any = stored.model._meta.get_field(key).related_model
         return str(self.related(over, "full_name", stored.columns[key]) or "")
 
-    def row(self, stored: Stored, subject: Subject) -> Row:
+    def row(self, stored: Stored, subject: StudySubject) -> PlacedRow:
         """Return a captured form or another row of a patient as ODM has it. No query."""
         if stored.model is Record:
             return self._record(stored.columns)
         return self._fact(self.facts[stored.model], stored.columns, subject, self.related)
 
-    def _fact(self, form: FactForm, columns: Mapping[str, Any], subject: Subject, related: Related) -> Row:
+    def _fact(
+        self, form: FactForm, columns: Mapping[str, Any], subject: StudySubject, related: Related
+    ) -> PlacedRow:
         event, key, preferred = oids.STUDY_EVENT, "", subject.version
         if form.oid == VISITS:
             event, key = _event_of(columns["code"], columns["number"])
             preferred = columns["protocol_id"] or subject.version
         version = self.study.version_for(preferred, event, form.oid)
-        return Row(Place(event, key, form.oid, form.key(columns)), version, form.content(columns, related))
+        return PlacedRow(
+            FormPlace(event, key, form.oid, form.key(columns)), version, form.content(columns, related)
+        )
 
-    def _record(self, columns: Mapping[str, Any]) -> Row:
+    def _record(self, columns: Mapping[str, Any]) -> PlacedRow:
         place = self.record_place(columns)
         version = self.study.version_for(columns["protocol_id"], place.event, place.form)
         form = self.study.forms.form(version, columns["form"])
@@ -189,16 +193,16 @@ class StudySources:
             raise ValueError(f"no version of the protocol has the form {columns['form']}")
         parts = () if self.reader.sees_files else OF_FILES.parts
         content = captured.content_of(form, without_entries(columns["values"], parts))
-        return Row(place, version, content | self._record_facts(columns))
+        return PlacedRow(place, version, content | self._record_facts(columns))
 
-    def record_place(self, columns: Mapping[str, Any]) -> Place:
+    def record_place(self, columns: Mapping[str, Any]) -> FormPlace:
         """Return the place of a captured form."""
         code = columns["form"]
         key = str(columns["repeat"]) if code in self.study.logs else ""
         event = (oids.LOGS_EVENT, "")
         if columns["visit_id"] is not None:
             event = _event_of(*self._visits[columns["visit_id"]])
-        return Place(*event, oids.form(code), key)
+        return FormPlace(*event, oids.form(code), key)
 
     def _record_facts(self, columns: Mapping[str, Any]) -> Content:
         texts = {

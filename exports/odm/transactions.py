@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Any
 
 from audit.models import Signature
-from exports.odm.content import Content, Place, Row
+from exports.odm.content import Content, FormPlace, PlacedRow
 from exports.odm.odm1_data import DataNodes
-from exports.odm.remarks import Annotation, Known, Remarks, Target
-from exports.odm.study_sources import THREADS, Change, Stored, StudySources, Subject
+from exports.odm.remarks import Annotation, Known, QueryPlace, Remarks
+from exports.odm.study_sources import THREADS, Change, Stored, StudySources, StudySubject
 from exports.odm.xml_nodes import Element
 
 INSERT, UPDATE, REMOVE, CONTEXT = "Insert", "Update", "Remove", "Context"
@@ -24,9 +24,9 @@ INSERT, UPDATE, REMOVE, CONTEXT = "Insert", "Update", "Remove", "Context"
 class _State:
     """What the transactions of one patient have told so far."""
 
-    subject: Subject
+    subject: StudySubject
     known: Known = field(default_factory=Known)
-    rows: dict[tuple[str, Any], Row] = field(default_factory=dict)
+    rows: dict[tuple[str, Any], PlacedRow] = field(default_factory=dict)
     events: set[tuple[str, str]] = field(default_factory=set)
     annotated: dict[int, Annotation] = field(default_factory=dict)
     told: bool = False
@@ -35,7 +35,7 @@ class _State:
 class _Opened:
     """The elements down to a form that one transaction is made in."""
 
-    def __init__(self, nodes: DataNodes, state: _State, place: Place, kind: str) -> None:
+    def __init__(self, nodes: DataNodes, state: _State, place: FormPlace, kind: str) -> None:
         self.nodes = nodes
         self.subject = nodes.subject(state.subject.code, kind=CONTEXT if state.told else INSERT)
         nodes.site(self.subject)
@@ -55,7 +55,7 @@ def transactions(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int,
 
 
 def _of_patient(
-    sources: StudySources, nodes: DataNodes, subject: Subject, rows: list[Stored]
+    sources: StudySources, nodes: DataNodes, subject: StudySubject, rows: list[Stored]
 ) -> Iterator[tuple[int, Element]]:
     state, remarks = _State(subject), Remarks(sources)
     streams = [list(each) for _model, each in groupby(rows, key=lambda stored: stored.model)]
@@ -151,7 +151,13 @@ def _thread(
 
 
 def _annotated(
-    nodes: DataNodes, state: _State, stored: Stored, target: Target, annotation: Annotation, *, known: bool
+    nodes: DataNodes,
+    state: _State,
+    stored: Stored,
+    target: QueryPlace,
+    annotation: Annotation,
+    *,
+    known: bool,
 ) -> Element:
     opened = _Opened(nodes, state, target.place, CONTEXT)
     parent = opened.form

@@ -20,7 +20,9 @@ _FORBIDDEN_CHARACTERS: Final = frozenset(map(chr, _FORBIDDEN))
 
 def text_of(text: str) -> str:
     """Return a text without the characters that XML cannot hold."""
-    return text if _FORBIDDEN_CHARACTERS.isdisjoint(text) else text.translate(_FORBIDDEN)
+    if text.isprintable() or _FORBIDDEN_CHARACTERS.isdisjoint(text):
+        return text
+    return text.translate(_FORBIDDEN)
 
 
 class Nodes:
@@ -32,7 +34,8 @@ class Nodes:
         self.namespace = namespace
         self._element, self._child = etree.Element, etree.SubElement
         self._prefix = f"{{{namespace}}}"
-        self._spaces: dict[str | None, str] = {None: namespace}
+        # None names the default namespace, which the types of lxml do not know.
+        self._spaces: Any = {None: namespace}
 
     def name(self, tag: str) -> str:
         """Return the qualified name of a tag."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from exports.formats.data_files import Exported, Reader
+from exports.formats.data_files import Exported, ReaderRights
 from exports.formats.registry import FORMATS
 from trials.models import Trial
 
@@ -18,5 +18,5 @@ def odm(trial: Trial, code: str = "odm", *, sees_treatment: bool = True, sees_fi
     """Return a file of a format for a reader."""
     made = FORMATS[code].of_trial
     assert made is not None
-    reader = Reader(sees_treatment, sees_files)
+    reader = ReaderRights(sees_treatment, sees_files)
     return b"".join(made(trial, Exported(trial.slug, AT, "1.0"), reader).pieces)
