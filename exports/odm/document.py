@@ -1,7 +1,7 @@
 """One ODM 1.3.2 file of a trial, written while it is sent: memory does not grow with the number of patients."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from exports.formats.data_files import Exported, ReaderRights
 from exports.odm import oids
 from exports.odm.odm1_data import DataNodes
 from exports.odm.odm1_definitions import Person, admin_node, study_parts
-from exports.odm.snapshot import snapshot_subjects
+from exports.odm.snapshot import SubjectPart, snapshot_subjects
 from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.study_sources import StudySources
 from exports.odm.transactions import transactions
@@ -59,8 +59,30 @@ class ClinicalData:
     def __exit__(self, *wrong: Any) -> None:
         self._open.__exit__(*wrong)
 
-    def write(self, version: int, subject: Any) -> None:
-        """Write a subject under a version."""
+    def write(self, version: int, subject: Any) -> Iterator[None]:
+        """Write a subject under a version: an element, or its parts, and yield after each."""
+        self._under(version)
+        if not isinstance(subject, SubjectPart):
+            self._file.write(subject)
+            yield
+        else:
+            with self._opened(subject.element):
+                for event in subject.events:
+                    with self._opened(event.element):
+                        for form in event.forms:
+                            self._file.write(form)
+                            yield
+        self._file.write("\n")
+
+    @contextmanager
+    def _opened(self, element: Any) -> Iterator[None]:
+        """Write an element with its children, and leave it open for more."""
+        with self._file.element(element.tag, dict(element.attrib)):
+            for child in element:
+                self._file.write(child)
+            yield
+
+    def _under(self, version: int) -> None:
         if version != self._version:
             self._open.close()
             attributes = {
@@ -69,8 +91,6 @@ class ClinicalData:
             }
             self._open.enter_context(self._file.element(self._nodes.name("ClinicalData"), attributes))
             self._version = version
-        self._file.write(subject)
-        self._file.write("\n")
 
 
 def odm_pieces(
@@ -82,6 +102,7 @@ def odm_pieces(
     nodes = Nodes(ODM1)
     study = StudyDefinitions(trial, sees_treatment=reader.sees_treatment)
     sources = StudySources(trial, study, reader)
+    made: Callable[[StudySources, DataNodes], Iterator[tuple[int, Any]]]
     made = snapshot_subjects if file_type == "Snapshot" else transactions
     pieces = Pieces()
     with etree.xmlfile(pieces, encoding="utf-8") as file:
@@ -98,10 +119,10 @@ def odm_pieces(
             file.write("\n")
             with ClinicalData(file, nodes, study) as data:
                 for version, subject in made(sources, DataNodes(nodes)):
-                    data.write(version, subject)
                     count[0] += 1
-                    if pieces.size > PIECE_BYTES:
-                        yield pieces.take()
+                    for _part in data.write(version, subject):
+                        if pieces.size > PIECE_BYTES:
+                            yield pieces.take()
     yield pieces.take()
 
 

@@ -39,18 +39,23 @@ class DataNodes:
         """Add the site, which follows a signature of the subject."""
         self.nodes.add(subject, "SiteRef", LocationOID=oids.SITE)
 
-    def event(self, subject: Element, place: FormPlace, *, kind: str = "") -> Element:
-        """Add an event."""
-        return self.nodes.add(
+    def event(self, subject: Element | None, place: FormPlace, *, kind: str = "") -> Element:
+        """Return an event, a child of the subject if there is one."""
+        return self._made(
             subject, "StudyEventData", StudyEventOID=place.event, StudyEventRepeatKey=place.event_key,
             TransactionType=kind,
         )  # fmt: skip
 
-    def form(self, event: Element, place: FormPlace, *, kind: str = "") -> Element:
-        """Add a form."""
-        return self.nodes.add(
+    def form(self, event: Element | None, place: FormPlace, *, kind: str = "") -> Element:
+        """Return a form, a child of the event if there is one."""
+        return self._made(
             event, "FormData", FormOID=place.form, FormRepeatKey=place.form_key, TransactionType=kind
         )
+
+    def _made(self, parent: Element | None, tag: str, **attributes: str) -> Element:
+        if parent is None:
+            return self.nodes.root(tag, **attributes)
+        return self.nodes.add(parent, tag, **attributes)
 
     def group(self, form: Element, key: GroupKey, *, kind: str = "") -> Element:
         """Add a group of items."""

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.models import Signature
-from exports.odm.content import Content, FormPlace, GroupKey
+from exports.odm.content import FormPlace, GroupKey
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, Remarks, valid
 from exports.odm.study_sources import THREADS, Stored, StudySources, StudySubject
@@ -17,23 +17,37 @@ OfForm = dict[tuple[GroupKey, str], list[Annotation]]
 
 @dataclass
 class _Patient:
-    """What the elements of one patient are made of."""
+    """What the elements of one patient are made of. rows: by version, then event, then form."""
 
-    # By version, then event, then form.
-    rows: dict[int, dict[tuple[str, str], dict[FormPlace, Content]]] = field(default_factory=dict)
+    rows: dict[int, dict[tuple[str, str], dict[FormPlace, Stored]]] = field(default_factory=dict)
     on_items: dict[FormPlace, OfForm] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     on_forms: dict[FormPlace, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
     signatures: dict[tuple[str, int, Any], Any] = field(default_factory=dict)
 
 
-def snapshot_subjects(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int, Element]]:
-    """Yield key of the version and element of each patient: one for each version that defines a part of the data."""
-    for chunk in sources.chunks():
-        rows = sources.now(chunk)
-        for subject in chunk:
-            patient = _collected(sources, subject, rows.pop(subject.pk, []))
-            for version, events in patient.rows.items():
-                yield version, _element(nodes, subject, patient, version, events)
+class EventPart(NamedTuple):
+    """An event with its signature, and its forms, each made when it is written."""
+
+    element: Element
+    forms: Iterator[Element]
+
+
+class SubjectPart(NamedTuple):
+    """A subject with its signature and site, and its events."""
+
+    element: Element
+    events: Iterator[EventPart]
+
+
+def snapshot_subjects(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int, SubjectPart]]:
+    """Yield key of the version and parts of each patient: once for each version that defines a part of the data."""
+    for subject, rows in sources.now():
+        patient = _collected(sources, subject, rows)
+        for version in patient.rows:
+            element = nodes.subject(subject.code)
+            _signature(nodes, element, patient, ("subject", version, None))
+            nodes.site(element)
+            yield version, SubjectPart(element, _events(sources, nodes, patient, version))
 
 
 def _collected(sources: StudySources, subject: StudySubject, rows: list[Stored]) -> _Patient:
@@ -42,10 +56,10 @@ def _collected(sources: StudySources, subject: StudySubject, rows: list[Stored])
         if stored.model in THREADS:
             known.thread(stored)
             continue
-        row = sources.row(stored, subject)
-        known.learn(stored, row.place, row.version)
-        events = patient.rows.setdefault(row.version, {})
-        events.setdefault(row.place[:2], {})[row.place] = row.content
+        place, version = sources.placed(stored, subject)
+        known.learn(stored, place, version)
+        events = patient.rows.setdefault(version, {})
+        events.setdefault(place[:2], {})[place] = stored
     for key, query in known.queries.items():
         target = remarks.target(query.columns, known)
         if target is not None and target.group is not None:
@@ -67,26 +81,27 @@ def _sign(patient: _Patient, columns: dict[str, Any], remarks: Remarks, known: K
         patient.signatures[level, version, where] = columns
 
 
-def _element(
+def _events(sources: StudySources, nodes: DataNodes, patient: _Patient, version: int) -> Iterator[EventPart]:
+    for key, forms in patient.rows[version].items():
+        event = nodes.event(None, next(iter(forms)))
+        _signature(nodes, event, patient, ("event", version, key))
+        yield EventPart(event, _forms(sources, nodes, patient, version, forms))
+
+
+def _forms(
+    sources: StudySources,
     nodes: DataNodes,
-    subject: StudySubject,
     patient: _Patient,
     version: int,
-    events: dict[tuple[str, str], dict[FormPlace, Content]],
-) -> Element:
-    made = nodes.subject(subject.code)
-    _signature(nodes, made, patient, ("subject", version, None))
-    nodes.site(made)
-    for key, forms in events.items():
-        event = nodes.event(made, next(iter(forms)))
-        _signature(nodes, event, patient, ("event", version, key))
-        for place, content in forms.items():
-            form = nodes.form(event, place)
-            _signature(nodes, form, patient, ("form", version, place))
-            for annotation in patient.on_forms.get(place, ()):
-                nodes.annotation(form, annotation)
-            nodes.content(form, content, patient.on_items.get(place, {}))
-    return made
+    forms: dict[FormPlace, Stored],
+) -> Iterator[Element]:
+    for place, stored in forms.items():
+        form = nodes.form(None, place)
+        _signature(nodes, form, patient, ("form", version, place))
+        for annotation in patient.on_forms.get(place, ()):
+            nodes.annotation(form, annotation)
+        nodes.content(form, sources.content(stored, version), patient.on_items.get(place, {}))
+        yield form
 
 
 def _signature(nodes: DataNodes, element: Element, patient: _Patient, key: tuple[str, int, Any]) -> None:

@@ -3,13 +3,13 @@
 A chunk costs a fixed number of queries: one for each model, and at most one for each path over foreign keys.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import models
+from django.db.models import Count
 
 from audit.concealment import without_entries
 from audit.models import Signature
@@ -18,15 +18,18 @@ from audit.trail_reading.sources import hidden_signatures
 from exports.formats.data_files import ReaderRights
 from exports.odm import captured, oids
 from exports.odm.content import Content, Datum, FormPlace, PlacedRow
-from exports.odm.facts import FactForm, Related, as_text
+from exports.odm.facts import FactForm, as_text
 from exports.odm.study_definitions import VISITS, StudyDefinitions
 from patients.models import Patient, Query, QueryMessage, Record, Visit
 from patients.models.attachments import OF_FILES
 from protocol.document.design import UNSCHEDULED
+from safety.models import AdverseEvent
 from trials.models import Trial
 from trials.permissions import Permission
 
-CHUNK_PATIENTS = 20
+# A chunk has at most so many patients, and as few as hold so many forms and adverse events together.
+CHUNK_PATIENTS, CHUNK_ROWS = 20, 1500
+MOST_ROWS: tuple[type[models.Model], ...] = (Record, AdverseEvent)
 ACTOR = (
     "history_date", "history_id", "history_type", "history_user_name", "history_full_name", "history_role",
     "history_change_reason", "history_origin",
@@ -102,26 +105,47 @@ class StudySources:
         self._visits: dict[int, tuple[str, int]] = {}
         self._hidden = hidden_signatures({Permission.SEE_TREATMENT} if reader.sees_treatment else set())
 
-    def chunks(self) -> Iterator[list[StudySubject]]:
-        """Yield the patients by their numbers. One query."""
-        rows = (
-            Patient.objects.filter(trial=self.trial)
-            .order_by("number")
-            .values_list("pk", "code", "protocol_id")
-        )
-        found = rows.iterator(chunk_size=500)
-        while chunk := [StudySubject(*row) for row in islice(found, CHUNK_PATIENTS)]:
+    def now(self) -> Iterator[tuple[StudySubject, list[Stored]]]:
+        """Yield each patient with the rows as they are, model by model."""
+        yield from self._read(history=False)
+
+    def history(self) -> Iterator[tuple[StudySubject, list[Stored]]]:
+        """Yield each patient with every row of the histories, model by model, each in its order."""
+        yield from self._read(history=True)
+
+    def _read(self, *, history: bool) -> Iterator[tuple[StudySubject, list[Stored]]]:
+        for chunk in self._chunks(history=history):
+            rows = self._rows_of(chunk, history=history)
+            for subject in chunk:
+                yield subject, rows.pop(subject.pk, [])
+
+    def _chunks(self, *, history: bool) -> Iterator[list[StudySubject]]:
+        """Yield the patients by their numbers, as many as their rows allow, at least one. Three queries."""
+        rows = Patient.objects.filter(trial=self.trial).order_by("number")
+        weights: Counter[int] = Counter()
+        for model in MOST_ROWS:
+            weights.update(self._numbers_of_rows(model, history=history))
+        chunk, weight = list[StudySubject](), 0
+        for row in rows.values_list("pk", "code", "protocol_id").iterator(chunk_size=500):
+            subject = StudySubject(*row)
+            if chunk and (len(chunk) == CHUNK_PATIENTS or weight + weights[subject.pk] > CHUNK_ROWS):
+                yield chunk
+                chunk, weight = [], 0
+            chunk.append(subject)
+            weight += weights[subject.pk]
+        if chunk:
             yield chunk
 
-    def now(self, chunk: Sequence[StudySubject]) -> dict[int, list[Stored]]:
-        """Return the rows of each patient as they are, model by model."""
-        return self._read(chunk, history=False)
+    def _numbers_of_rows(self, model: type[models.Model], *, history: bool) -> dict[int, int]:
+        if history:
+            kept: Any = history_model(model)._default_manager.filter(history_trial=self.trial.pk)
+            path = "history_patient"
+        else:
+            kept, path = model._base_manager.filter(patient__trial=self.trial), "patient_id"
+        counted = kept.exclude(**{path: None}).order_by().values_list(path)
+        return dict(counted.annotate(number=Count("pk")))
 
-    def history(self, chunk: Sequence[StudySubject]) -> dict[int, list[Stored]]:
-        """Return every row of the histories of each patient, model by model, each in its order."""
-        return self._read(chunk, history=True)
-
-    def _read(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[Stored]]:
+    def _rows_of(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[Stored]]:
         found: dict[int, list[Stored]] = defaultdict(list)
         self.related.forget()
         self._visits.clear()
@@ -169,34 +193,35 @@ class StudySources:
 
     def row(self, stored: Stored, subject: StudySubject) -> PlacedRow:
         """Return a captured form or another row of a patient as ODM has it. No query."""
-        if stored.model is Record:
-            return self._record(stored.columns)
-        return self._fact(self.facts[stored.model], stored.columns, subject, self.related)
+        place, version = self.placed(stored, subject)
+        return PlacedRow(place, version, self.content(stored, version))
 
-    def _fact(
-        self, form: FactForm, columns: Mapping[str, Any], subject: StudySubject, related: Related
-    ) -> PlacedRow:
-        event, key, preferred = oids.STUDY_EVENT, "", subject.version
+    def placed(self, stored: Stored, subject: StudySubject) -> tuple[FormPlace, int]:
+        """Return the place of a row and the key of the version that defines its form. No query."""
+        columns = stored.columns
+        if stored.model is Record:
+            place = self._record_place(columns)
+            return place, self.study.version_for(columns["protocol_id"], place.event, place.form)
+        form, event, key, preferred = self.facts[stored.model], oids.STUDY_EVENT, "", subject.version
         if form.oid == VISITS:
             event, key = _event_of(columns["code"], columns["number"])
             preferred = columns["protocol_id"] or subject.version
         version = self.study.version_for(preferred, event, form.oid)
-        return PlacedRow(
-            FormPlace(event, key, form.oid, form.key(columns)), version, form.content(columns, related)
-        )
+        return FormPlace(event, key, form.oid, form.key(columns)), version
 
-    def _record(self, columns: Mapping[str, Any]) -> PlacedRow:
-        place = self.record_place(columns)
-        version = self.study.version_for(columns["protocol_id"], place.event, place.form)
+    def content(self, stored: Stored, version: int) -> Content:
+        """Return the data of a row under the version that defines its form. No query."""
+        if stored.model is not Record:
+            return self.facts[stored.model].content(stored.columns, self.related)
+        columns = stored.columns
         form = self.study.forms.form(version, columns["form"])
         if form is None:
             raise ValueError(f"no version of the protocol has the form {columns['form']}")
         parts = () if self.reader.sees_files else OF_FILES.parts
         content = captured.content_of(form, without_entries(columns["values"], parts))
-        return PlacedRow(place, version, content | self._record_facts(columns))
+        return content | self._record_facts(columns)
 
-    def record_place(self, columns: Mapping[str, Any]) -> FormPlace:
-        """Return the place of a captured form."""
+    def _record_place(self, columns: Mapping[str, Any]) -> FormPlace:
         code = columns["form"]
         key = str(columns["repeat"]) if code in self.study.logs else ""
         event = (oids.LOGS_EVENT, "")

@@ -4,6 +4,7 @@ Applied in their order, the transactions give the snapshot. The rows of one pati
 those of one table always in the order in which they were written.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
@@ -22,9 +23,10 @@ INSERT, UPDATE, REMOVE, CONTEXT = "Insert", "Update", "Remove", "Context"
 
 @dataclass
 class _State:
-    """What the transactions of one patient have told so far."""
+    """What the transactions of one patient have told so far. left: how many entries of each row are still to come."""
 
     subject: StudySubject
+    left: Counter[tuple[str, Any]]
     known: Known = field(default_factory=Known)
     rows: dict[tuple[str, Any], PlacedRow] = field(default_factory=dict)
     events: set[tuple[str, str]] = field(default_factory=set)
@@ -48,16 +50,14 @@ class _Opened:
 
 def transactions(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int, Element]]:
     """Yield key of the version and element of each transaction, patient by patient."""
-    for chunk in sources.chunks():
-        rows = sources.history(chunk)
-        for subject in chunk:
-            yield from _of_patient(sources, nodes, subject, rows.pop(subject.pk, []))
+    for subject, rows in sources.history():
+        yield from _of_patient(sources, nodes, subject, rows)
 
 
 def _of_patient(
     sources: StudySources, nodes: DataNodes, subject: StudySubject, rows: list[Stored]
 ) -> Iterator[tuple[int, Element]]:
-    state, remarks = _State(subject), Remarks(sources)
+    state, remarks = _State(subject, Counter(_key(stored) for stored in rows)), Remarks(sources)
     streams = [list(each) for _model, each in groupby(rows, key=lambda stored: stored.model)]
     # A stream keeps its own order even if the clock was set back between two rows.
     early = list[Stored]()
@@ -91,10 +91,15 @@ def _source(stored: Stored) -> str:
     return f"{stored.model._meta.label_lower}/{stored.columns['id']}/{change.number}/{change.origin}"
 
 
+def _key(stored: Stored) -> tuple[str, Any]:
+    return stored.model._meta.label_lower, stored.columns["id"]
+
+
 def _row(
     sources: StudySources, nodes: DataNodes, state: _State, stored: Stored
 ) -> Iterator[tuple[int, Element]]:
-    key = (stored.model._meta.label_lower, stored.columns["id"])
+    key = _key(stored)
+    state.left[key] -= 1
     before, change, source = state.rows.pop(key, None), _change(stored), _source(stored)
     now = sources.row(stored, state.subject) if change.kind != "-" else None
     if before is not None and (now is None or now.place != before.place):
@@ -104,7 +109,8 @@ def _row(
         before = None
     if now is None:
         return
-    state.rows[key] = now
+    if state.left[key]:
+        state.rows[key] = now
     state.known.learn(stored, now.place, now.version)
     earlier = before.content if before is not None else {}
     if before is not None and earlier == now.content:

@@ -23,7 +23,8 @@ def measured(trial: Any, code: str) -> str:
     file = made(trial, Exported(trial.slug, timezone.now(), "bench"), ReaderRights(False, False))
     size = sum(len(piece) for piece in file.pieces)
     seconds, peak = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{code}: {file.count[0]:,} subjects or changes, {size / 1e6:.0f} MB, {seconds:.1f} s, peak {peak:.0f} MB; {AIM}"
+    made_of = f"{file.count[0]:,} subjects or changes"
+    return f"{code}: {made_of}, {size / 1e6:.0f} MB, {seconds:.1f} s, peak {peak:.0f} MB; {AIM}"
 
 
 def main() -> None:

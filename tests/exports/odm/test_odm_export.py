@@ -12,6 +12,7 @@ from django.urls import reverse
 from lxml import etree
 
 from audit.models import AccessEvent
+from exports.odm import study_sources
 from exports.odm.study_sources import CHUNK_PATIENTS
 from tests.exports.odm.files import SCHEMAS, odm
 from tests.exports.odm.reading import NS, state_of
@@ -107,6 +108,20 @@ def test_a_second_chunk_costs_as_much_as_the_first(trial):
     assert one < two < 2 * one
     subjects = {path[0][0] for path in state_of(odm(trial)).forms}
     assert len(subjects) == CHUNK_PATIENTS + 2
+
+
+@pytest.mark.parametrize("code", ["odm", "odm-transactions"])
+def test_patients_with_many_rows_are_read_alone(trial, code, monkeypatch):
+    """Memory follows the rows, not only the patients: the file is the same."""
+    doctor = build.user("investigator", trial=trial)
+    for events in (0, 2, 1):
+        patient = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+        for _event in range(events):
+            build.event(patient=patient, by=doctor)
+    whole, together = odm(trial, code), queries_of(trial, code)
+    monkeypatch.setattr(study_sources, "CHUNK_ROWS", 1)
+    assert odm(trial, code) == whole
+    assert queries_of(trial, code) > together
 
 
 def test_the_definitions_alone_cost_one_query(trial):
