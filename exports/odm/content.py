@@ -12,7 +12,7 @@ class Datum(NamedTuple):
     reason: str = ""
 
 
-class FormPlace(NamedTuple):
+class FormDataPlace(NamedTuple):
     """The form that a row becomes. A key is empty where event or form does not repeat."""
 
     event: str
@@ -29,6 +29,6 @@ Content = dict[GroupKey, dict[str, Datum]]
 class PlacedRow(NamedTuple):
     """A row of a patient. version: key of the protocol version that defines its form."""
 
-    place: FormPlace
+    place: FormDataPlace
     version: int
     content: Content

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext, override
+from django.utils.translation import override
 
 from audit.models import Signature
 from audit.stored_text import StoredText
@@ -201,9 +201,7 @@ def fact_forms(trial: Trial, *, sees_treatment: bool) -> list[FactForm]:
     for name, rows in querysets(trial, sees_treatment=sees_treatment).items():
         model = rows.model
         if trail_of(model).patient and model not in ANNOTATED:
-            with override("en"):
-                title = gettext(str(TITLES[name]))
-            found.add(name, title, model, COLUMNS[name])
+            found.add(name, TITLES[name], model, COLUMNS[name])
     for name, (title, model, columns) in FURTHER.items():
         found.add(name, title, model, columns)
     return [

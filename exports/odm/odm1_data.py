@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exports.odm import oids
-from exports.odm.content import Content, Datum, FormPlace, GroupKey
+from exports.odm.content import Content, Datum, FormDataPlace, GroupKey
 from exports.odm.remarks import MISSING_NUMBER, Annotation
 from exports.odm.study_sources import Change
 from exports.odm.xml_nodes import Element, Nodes
@@ -39,14 +39,14 @@ class DataNodes:
         """Add the site, which follows a signature of the subject."""
         self.nodes.add(subject, "SiteRef", LocationOID=oids.SITE)
 
-    def event(self, subject: Element | None, place: FormPlace, *, kind: str = "") -> Element:
+    def event(self, subject: Element | None, place: FormDataPlace, *, kind: str = "") -> Element:
         """Return an event, a child of the subject if there is one."""
         return self._made(
             subject, "StudyEventData", StudyEventOID=place.event, StudyEventRepeatKey=place.event_key,
             TransactionType=kind,
         )  # fmt: skip
 
-    def form(self, event: Element | None, place: FormPlace, *, kind: str = "") -> Element:
+    def form(self, event: Element | None, place: FormDataPlace, *, kind: str = "") -> Element:
         """Return a form, a child of the event if there is one."""
         return self._made(
             event, "FormData", FormOID=place.form, FormRepeatKey=place.form_key, TransactionType=kind

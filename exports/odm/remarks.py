@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from exports.odm import captured, oids
-from exports.odm.content import FormPlace, GroupKey
+from exports.odm.content import FormDataPlace, GroupKey
 from exports.odm.facts import FactForm, as_text
 from exports.odm.study_sources import Stored, StudySources
 from patients.casebook.facts import KINDS
@@ -22,7 +22,7 @@ Key = tuple[str, Any]
 class QueryPlace(NamedTuple):
     """The element that a query is about: a form, or one item of a group in it."""
 
-    place: FormPlace
+    place: FormDataPlace
     version: int
     group: GroupKey | None = None
     item: str = ""
@@ -41,12 +41,12 @@ class Annotation(NamedTuple):
 class Known:
     """What was read of one patient so far: places of rows by key, columns of forms, queries and their messages."""
 
-    places: dict[Key, tuple[FormPlace, int]] = field(default_factory=dict)
+    places: dict[Key, tuple[FormDataPlace, int]] = field(default_factory=dict)
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     queries: dict[int, Stored] = field(default_factory=dict)
     messages: dict[int, dict[int, Stored]] = field(default_factory=lambda: defaultdict(dict))
 
-    def learn(self, stored: Stored, place: FormPlace, version: int) -> None:
+    def learn(self, stored: Stored, place: FormDataPlace, version: int) -> None:
         """Keep the place of a row."""
         self.places[stored.model._meta.label_lower, stored.columns["id"]] = (place, version)
         if stored.model is Record:
@@ -119,7 +119,7 @@ class Remarks:
         who = "check" if by_check else f"{self.sources.person(stored)}{f' ({role})' if role else ''}"
         return f"{_minute(at)} {who}: {as_text(text)}"
 
-    def signed(self, signature: Mapping[str, Any], known: Known) -> tuple[str, FormPlace, int] | None:
+    def signed(self, signature: Mapping[str, Any], known: Known) -> tuple[str, FormDataPlace, int] | None:
         """Return the level that a signature stands on (subject, event, form), a place and a version; None if its row
         is not in the file."""
         label = signature["target_type"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from audit.models import Signature
-from exports.odm.content import FormPlace, GroupKey
+from exports.odm.content import FormDataPlace, GroupKey
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, Remarks, valid
 from exports.odm.study_sources import THREADS, Stored, StudySources, StudySubject
@@ -19,9 +19,11 @@ OfForm = dict[tuple[GroupKey, str], list[Annotation]]
 class _Patient:
     """What the elements of one patient are made of. rows: by version, then event, then form."""
 
-    rows: dict[int, dict[tuple[str, str], dict[FormPlace, Stored]]] = field(default_factory=dict)
-    on_items: dict[FormPlace, OfForm] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    on_forms: dict[FormPlace, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[int, dict[tuple[str, str], dict[FormDataPlace, Stored]]] = field(default_factory=dict)
+    on_items: dict[FormDataPlace, OfForm] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    on_forms: dict[FormDataPlace, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
     signatures: dict[tuple[str, int, Any], Any] = field(default_factory=dict)
 
 
@@ -93,7 +95,7 @@ def _forms(
     nodes: DataNodes,
     patient: _Patient,
     version: int,
-    forms: dict[FormPlace, Stored],
+    forms: dict[FormDataPlace, Stored],
 ) -> Iterator[Element]:
     for place, stored in forms.items():
         form = nodes.form(None, place)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.utils.functional import Promise
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, gettext_noop, override
 
 from exports.odm import captured, oids
 from exports.odm.definitions import (
@@ -166,7 +166,7 @@ def _record_items() -> Iterator[ItemDef]:
 
 def _own_lists() -> Iterator[CodeListDef]:
     """Yield the code lists that every version has."""
-    yield _listed(oids.YES_NO, "NY", [("Y", gettext("Yes")), ("N", gettext("No"))])
+    yield _listed(oids.YES_NO, "NY", [("Y", gettext_noop("Yes")), ("N", gettext_noop("No"))])
     missing = [(missing_in_files(code), MISSING_WORDS[code]) for code in MISSING_CODES]
     yield _listed(oids.MISSING, "missing", missing)
     flags = {

@@ -17,7 +17,7 @@ from audit.trail import history_model, tracked_columns, trail_of
 from audit.trail_reading.sources import hidden_signatures
 from exports.formats.data_files import ReaderRights
 from exports.odm import captured, oids
-from exports.odm.content import Content, Datum, FormPlace, PlacedRow
+from exports.odm.content import Content, Datum, FormDataPlace, PlacedRow
 from exports.odm.facts import FactForm, as_text
 from exports.odm.study_definitions import VISITS, StudyDefinitions
 from patients.models import Patient, Query, QueryMessage, Record, Visit
@@ -196,7 +196,7 @@ class StudySources:
         place, version = self.placed(stored, subject)
         return PlacedRow(place, version, self.content(stored, version))
 
-    def placed(self, stored: Stored, subject: StudySubject) -> tuple[FormPlace, int]:
+    def placed(self, stored: Stored, subject: StudySubject) -> tuple[FormDataPlace, int]:
         """Return the place of a row and the key of the version that defines its form. No query."""
         columns = stored.columns
         if stored.model is Record:
@@ -207,7 +207,7 @@ class StudySources:
             event, key = _event_of(columns["code"], columns["number"])
             preferred = columns["protocol_id"] or subject.version
         version = self.study.version_for(preferred, event, form.oid)
-        return FormPlace(event, key, form.oid, form.key(columns)), version
+        return FormDataPlace(event, key, form.oid, form.key(columns)), version
 
     def content(self, stored: Stored, version: int) -> Content:
         """Return the data of a row under the version that defines its form. No query."""
@@ -221,13 +221,13 @@ class StudySources:
         content = captured.content_of(form, without_entries(columns["values"], parts))
         return content | self._record_facts(columns)
 
-    def _record_place(self, columns: Mapping[str, Any]) -> FormPlace:
+    def _record_place(self, columns: Mapping[str, Any]) -> FormDataPlace:
         code = columns["form"]
         key = str(columns["repeat"]) if code in self.study.logs else ""
         event = (oids.LOGS_EVENT, "")
         if columns["visit_id"] is not None:
             event = _event_of(*self._visits[columns["visit_id"]])
-        return FormPlace(*event, oids.form(code), key)
+        return FormDataPlace(*event, oids.form(code), key)
 
     def _record_facts(self, columns: Mapping[str, Any]) -> Content:
         texts = {

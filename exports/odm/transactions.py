@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from audit.models import Signature
-from exports.odm.content import Content, FormPlace, PlacedRow
+from exports.odm.content import Content, FormDataPlace, PlacedRow
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, QueryPlace, Remarks
 from exports.odm.study_sources import THREADS, Change, Stored, StudySources, StudySubject
@@ -37,7 +37,7 @@ class _State:
 class _Opened:
     """The elements down to a form that one transaction is made in."""
 
-    def __init__(self, nodes: DataNodes, state: _State, place: FormPlace, kind: str) -> None:
+    def __init__(self, nodes: DataNodes, state: _State, place: FormDataPlace, kind: str) -> None:
         self.nodes = nodes
         self.subject = nodes.subject(state.subject.code, kind=CONTEXT if state.told else INSERT)
         nodes.site(self.subject)
