@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from exports.odm import captured, oids
 from exports.odm.content import FormDataPlace, GroupKey
 from exports.odm.facts import FactForm, as_text
-from exports.odm.study_sources import Stored, StudySources
+from exports.odm.study_sources import StoredRow, StudySources
 from patients.casebook.facts import KINDS
 from patients.models import Patient, Query, Record, Visit
 
@@ -43,16 +43,16 @@ class Known:
 
     places: dict[Key, tuple[FormDataPlace, int]] = field(default_factory=dict)
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    queries: dict[int, Stored] = field(default_factory=dict)
-    messages: dict[int, dict[int, Stored]] = field(default_factory=lambda: defaultdict(dict))
+    queries: dict[int, StoredRow] = field(default_factory=dict)
+    messages: dict[int, dict[int, StoredRow]] = field(default_factory=lambda: defaultdict(dict))
 
-    def learn(self, stored: Stored, place: FormDataPlace, version: int) -> None:
+    def learn(self, stored: StoredRow, place: FormDataPlace, version: int) -> None:
         """Keep the place of a row."""
         self.places[stored.model._meta.label_lower, stored.columns["id"]] = (place, version)
         if stored.model is Record:
             self.records[stored.columns["id"]] = stored.columns
 
-    def thread(self, stored: Stored) -> int:
+    def thread(self, stored: StoredRow) -> int:
         """Keep a query or a message; return the key of the query."""
         if stored.model is Query:
             self.queries[stored.columns["id"]] = stored
@@ -113,7 +113,7 @@ class Remarks:
             lines.append(f"Check {columns['check_id']}")
         return Annotation(query + MISSING_NUMBER, "\n".join(lines), columns["state"], columns["origin"])
 
-    def _line(self, at: datetime, stored: Stored, text: Any) -> str:
+    def _line(self, at: datetime, stored: StoredRow, text: Any) -> str:
         role = stored.columns.get("author_role", "")
         by_check = stored.columns.get("origin") == Query.Origin.CHECK
         who = "check" if by_check else f"{self.sources.person(stored)}{f' ({role})' if role else ''}"

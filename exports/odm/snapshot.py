@@ -9,7 +9,7 @@ from audit.models import Signature
 from exports.odm.content import FormDataPlace, GroupKey
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, Remarks, valid
-from exports.odm.study_sources import THREADS, Stored, StudySources, StudySubject
+from exports.odm.study_sources import THREADS, StoredRow, StudySources, StudySubject
 from exports.odm.xml_nodes import Element
 
 OfForm = dict[tuple[GroupKey, str], list[Annotation]]
@@ -19,7 +19,7 @@ OfForm = dict[tuple[GroupKey, str], list[Annotation]]
 class _Patient:
     """What the elements of one patient are made of. rows: by version, then event, then form."""
 
-    rows: dict[int, dict[tuple[str, str], dict[FormDataPlace, Stored]]] = field(default_factory=dict)
+    rows: dict[int, dict[tuple[str, str], dict[FormDataPlace, StoredRow]]] = field(default_factory=dict)
     on_items: dict[FormDataPlace, OfForm] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
@@ -52,7 +52,7 @@ def snapshot_subjects(sources: StudySources, nodes: DataNodes) -> Iterator[tuple
             yield version, SubjectPart(element, _events(sources, nodes, patient, version))
 
 
-def _collected(sources: StudySources, subject: StudySubject, rows: list[Stored]) -> _Patient:
+def _collected(sources: StudySources, subject: StudySubject, rows: list[StoredRow]) -> _Patient:
     patient, known, remarks = _Patient(), Known(), Remarks(sources)
     for stored in rows:
         if stored.model in THREADS:
@@ -95,7 +95,7 @@ def _forms(
     nodes: DataNodes,
     patient: _Patient,
     version: int,
-    forms: dict[FormDataPlace, Stored],
+    forms: dict[FormDataPlace, StoredRow],
 ) -> Iterator[Element]:
     for place, stored in forms.items():
         form = nodes.form(None, place)

@@ -61,7 +61,7 @@ class Change(NamedTuple):
     origin: str
 
 
-class Stored(NamedTuple):
+class StoredRow(NamedTuple):
     """A row as it is stored, or was: its columns by name. change: in a history."""
 
     model: type[models.Model]
@@ -105,15 +105,15 @@ class StudySources:
         self._visits: dict[int, tuple[str, int]] = {}
         self._hidden = hidden_signatures({Permission.SEE_TREATMENT} if reader.sees_treatment else set())
 
-    def now(self) -> Iterator[tuple[StudySubject, list[Stored]]]:
+    def now(self) -> Iterator[tuple[StudySubject, list[StoredRow]]]:
         """Yield each patient with the rows as they are, model by model."""
         yield from self._read(history=False)
 
-    def history(self) -> Iterator[tuple[StudySubject, list[Stored]]]:
+    def history(self) -> Iterator[tuple[StudySubject, list[StoredRow]]]:
         """Yield each patient with every row of the histories, model by model, each in its order."""
         yield from self._read(history=True)
 
-    def _read(self, *, history: bool) -> Iterator[tuple[StudySubject, list[Stored]]]:
+    def _read(self, *, history: bool) -> Iterator[tuple[StudySubject, list[StoredRow]]]:
         for chunk in self._chunks(history=history):
             rows = self._rows_of(chunk, history=history)
             for subject in chunk:
@@ -145,8 +145,8 @@ class StudySources:
         counted = kept.exclude(**{path: None}).order_by().values_list(path)
         return dict(counted.annotate(number=Count("pk")))
 
-    def _rows_of(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[Stored]]:
-        found: dict[int, list[Stored]] = defaultdict(list)
+    def _rows_of(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[StoredRow]]:
+        found: dict[int, list[StoredRow]] = defaultdict(list)
         self.related.forget()
         self._visits.clear()
         for model in self.models:
@@ -162,7 +162,7 @@ class StudySources:
 
     def _rows(
         self, model: type[models.Model], patients: list[int], *, history: bool
-    ) -> Iterator[tuple[int, Stored]]:
+    ) -> Iterator[tuple[int, StoredRow]]:
         names = [column.attname for column in tracked_columns(model)]
         first: tuple[str, ...] = ACTOR if history else ()
         if history:
@@ -173,7 +173,7 @@ class StudySources:
             kept = model._base_manager.filter(**{f"{path}__in": patients})
         for patient, *values in self.visible(model, kept).order_by(order).values_list(path, *first, *names):
             change = Change(*values[: len(first)]) if first else None
-            yield patient, Stored(model, dict(zip(names, values[len(first) :], strict=True)), change)
+            yield patient, StoredRow(model, dict(zip(names, values[len(first) :], strict=True)), change)
 
     def _expect(self, model: type[models.Model], rows: list[dict[str, Any]]) -> None:
         if model is Visit:
@@ -185,18 +185,18 @@ class StudySources:
             person: Any = model._meta.get_field(PERSON_OF[model]).related_model
             self.related.expect(person, "full_name", (row[PERSON_OF[model]] for row in rows))
 
-    def person(self, stored: Stored) -> str:
+    def person(self, stored: StoredRow) -> str:
         """Return the full name of who wrote a query or a message."""
         key = PERSON_OF[stored.model]
         over: Any = stored.model._meta.get_field(key).related_model
         return str(self.related(over, "full_name", stored.columns[key]) or "")
 
-    def row(self, stored: Stored, subject: StudySubject) -> PlacedRow:
+    def row(self, stored: StoredRow, subject: StudySubject) -> PlacedRow:
         """Return a captured form or another row of a patient as ODM has it. No query."""
         place, version = self.placed(stored, subject)
         return PlacedRow(place, version, self.content(stored, version))
 
-    def placed(self, stored: Stored, subject: StudySubject) -> tuple[FormDataPlace, int]:
+    def placed(self, stored: StoredRow, subject: StudySubject) -> tuple[FormDataPlace, int]:
         """Return the place of a row and the key of the version that defines its form. No query."""
         columns = stored.columns
         if stored.model is Record:
@@ -209,7 +209,7 @@ class StudySources:
         version = self.study.version_for(preferred, event, form.oid)
         return FormDataPlace(event, key, form.oid, form.key(columns)), version
 
-    def content(self, stored: Stored, version: int) -> Content:
+    def content(self, stored: StoredRow, version: int) -> Content:
         """Return the data of a row under the version that defines its form. No query."""
         if stored.model is not Record:
             return self.facts[stored.model].content(stored.columns, self.related)

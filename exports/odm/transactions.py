@@ -15,7 +15,7 @@ from audit.models import Signature
 from exports.odm.content import Content, FormDataPlace, PlacedRow
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, QueryPlace, Remarks
-from exports.odm.study_sources import THREADS, Change, Stored, StudySources, StudySubject
+from exports.odm.study_sources import THREADS, Change, StoredRow, StudySources, StudySubject
 from exports.odm.xml_nodes import Element
 
 INSERT, UPDATE, REMOVE, CONTEXT = "Insert", "Update", "Remove", "Context"
@@ -55,48 +55,49 @@ def transactions(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int,
 
 
 def _of_patient(
-    sources: StudySources, nodes: DataNodes, subject: StudySubject, rows: list[Stored]
+    sources: StudySources, nodes: DataNodes, subject: StudySubject, rows: list[StoredRow]
 ) -> Iterator[tuple[int, Element]]:
     state, remarks = _State(subject, Counter(_key(stored) for stored in rows)), Remarks(sources)
     streams = [list(each) for _model, each in groupby(rows, key=lambda stored: stored.model)]
     # A stream keeps its own order even if the clock was set back between two rows.
-    early = list[Stored]()
+    early = list[tuple[int, StoredRow]]()
     for stored in merge(*streams, key=_time):
         if stored.model in THREADS:
-            told = list(_thread(nodes, remarks, state, stored))
-            early += [] if told else [stored]
+            query = state.known.thread(stored)
+            told = list(_query(nodes, remarks, state, query, stored))
+            early += [] if told else [(query, stored)]
             yield from told
         else:
             yield from _row(sources, nodes, state, stored)
         if stored.model is Signature:
             yield from _signature(nodes, remarks, state, stored)
     # After the clock was set back, a query may be older than the row that it is about.
-    for stored in early:
-        yield from _thread(nodes, remarks, state, stored)
+    for query, stored in early:
+        yield from _query(nodes, remarks, state, query, stored)
 
 
-def _time(stored: Stored) -> Any:
+def _time(stored: StoredRow) -> Any:
     return _change(stored).at
 
 
-def _change(stored: Stored) -> Change:
+def _change(stored: StoredRow) -> Change:
     if stored.change is None:
         raise ValueError("a row of a history says who changed it")
     return stored.change
 
 
-def _source(stored: Stored) -> str:
+def _source(stored: StoredRow) -> str:
     """Return the entry of the trail: table, key of the row, number of the change, where it came from."""
     change = _change(stored)
     return f"{stored.model._meta.label_lower}/{stored.columns['id']}/{change.number}/{change.origin}"
 
 
-def _key(stored: Stored) -> tuple[str, Any]:
+def _key(stored: StoredRow) -> tuple[str, Any]:
     return stored.model._meta.label_lower, stored.columns["id"]
 
 
 def _row(
-    sources: StudySources, nodes: DataNodes, state: _State, stored: Stored
+    sources: StudySources, nodes: DataNodes, state: _State, stored: StoredRow
 ) -> Iterator[tuple[int, Element]]:
     key = _key(stored)
     state.left[key] -= 1
@@ -140,11 +141,10 @@ def _groups(
                 nodes.item(group, oid, datum, kind=kind, change=change, source=source)
 
 
-def _thread(
-    nodes: DataNodes, remarks: Remarks, state: _State, stored: Stored
+def _query(
+    nodes: DataNodes, remarks: Remarks, state: _State, query: int, stored: StoredRow
 ) -> Iterator[tuple[int, Element]]:
-    """Yield the annotation of a query, whenever its row or its thread changed."""
-    query = state.known.thread(stored)
+    """Yield the annotation of a query if its row or its thread changed. stored: the entry that changed it."""
     if query not in state.known.queries:
         return
     target = remarks.target(state.known.queries[query].columns, state.known)
@@ -159,7 +159,7 @@ def _thread(
 def _annotated(
     nodes: DataNodes,
     state: _State,
-    stored: Stored,
+    stored: StoredRow,
     target: QueryPlace,
     annotation: Annotation,
     *,
@@ -177,7 +177,7 @@ def _annotated(
 
 
 def _signature(
-    nodes: DataNodes, remarks: Remarks, state: _State, stored: Stored
+    nodes: DataNodes, remarks: Remarks, state: _State, stored: StoredRow
 ) -> Iterator[tuple[int, Element]]:
     """Yield a signature on the element that was signed. That it ended is told by its own form."""
     signed = remarks.signed(stored.columns, state.known)

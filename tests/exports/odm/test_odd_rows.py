@@ -286,14 +286,20 @@ def test_a_row_that_moves_to_another_visit_is_removed_there_and_inserted_here(tr
     assert state_of(content).items == state_of(odm(trial)).items
 
 
-def test_transactions_follow_the_order_of_writing_when_the_clock_was_set_back(trial, history, nurse):
+def test_transactions_follow_the_order_of_writing_when_the_clock_was_set_back(trial, history, nurse, manager):
     """AUD-02: rows of one table keep their order; a query older than its form is told after it."""
     with time_machine.travel(trail_now().replace(year=2020), tick=False):
         rewrite(history, {"conditions": [{"_row": "r000000d1", "term": "Late"}]})
         query = raised_queries.make_query(history, nurse, "conditions")
+        other = raised_queries.make_query(history, nurse, "smoking")
+    raised_queries.closed(Query.objects.get(pk=other.pk), manager, "Clear")
     state = same(trial)
     assert values_of(state, "IT.medical_history.conditions.term") == [("Late", "", "", "")]
-    assert [number for _path, number in state.queries] == [str(query.pk + 1)]
+    flags = {number: flags for (_path, number), (_text, flags) in state.queries.items()}
+    assert flags == {
+        str(query.pk + 1): ("open", "monitor"),
+        str(other.pk + 1): ("closed", "monitor"),
+    }
 
 
 class TestAmendments:
