@@ -10,12 +10,14 @@ import json
 import sys
 import zipfile
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from typing import IO, Any
+from xml.parsers import expat
 
 FORMAT = "stroma-copy-2"
 MANIFEST, SEALS, LINES = "manifest.json", "seals/seals.csv", "seals/seals.log"
@@ -23,6 +25,8 @@ MANIFEST, SEALS, LINES = "manifest.json", "seals/seals.csv", "seals/seals.log"
 # parts are held, the hash of each row.
 ROWS, PARTS, MASKED, HASHES = "seals/rows/", "seals/parts.jsonl", "seals/masked.csv", "seals/row_hashes.csv"
 TRAIL = "tables/audit_trail.csv"
+# The data and every change in one file of CDISC ODM; its rows are the transactions, each an element of a subject.
+ODM, SUBJECT, SUBJECT_KEY = "odm/", "SubjectData", "SubjectKey"
 # Texts that are too long for a cell, each a file; the cell holds its path.
 TEXTS = "texts/"
 PART_FIELDS = ("table", "columns", "first_id", "last_id", "rows", "root", "ids", "leaves")
@@ -85,6 +89,8 @@ def _contents(archive: zipfile.ZipFile, found: Checked, seal_file: str) -> None:
     for name, facts in listed.items():
         if name in held:
             _file(archive, facts, found)
+        if name in held and name.startswith(ODM):
+            _odm(archive, facts, manifest["patients"], found)
     _casebooks(listed, manifest, found)
     if LINES in held:
         _seals(archive, manifest, found, seal_file)
@@ -115,6 +121,29 @@ def _file(archive: zipfile.ZipFile, facts: dict[str, Any], found: Checked) -> No
 
 def _csv(file: IO[bytes]) -> Iterator[list[str]]:
     return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+
+
+def _odm(archive: zipfile.ZipFile, facts: dict[str, Any], patients: list[str], found: Checked) -> None:
+    """Read an XML file to its end; compare its transactions and its patients with the manifest."""
+    name, parser, subjects = facts["name"], expat.ParserCreate(), Counter[str]()
+
+    def begun(tag: str, attributes: dict[str, str]) -> None:
+        if tag == SUBJECT:
+            subjects[attributes[SUBJECT_KEY]] += 1
+
+    def refused(*_declared: Any) -> None:
+        raise ValueError("it declares a document type")
+
+    parser.StartElementHandler, parser.StartDoctypeDeclHandler = begun, refused
+    try:
+        with archive.open(name) as file:
+            parser.ParseFile(file)
+    except (expat.ExpatError, ValueError, zipfile.BadZipFile) as wrong:
+        found.problems.append(f"{name} is no well-formed XML: {wrong}")
+        return
+    if subjects.total() != facts["rows"]:
+        found.problems.append(f"{name} has {subjects.total()} transactions, not {facts['rows']}")
+    found.problems += [f"{name} has nothing of {code}" for code in patients if code not in subjects]
 
 
 def _casebooks(listed: dict[str, Any], manifest: dict[str, Any], found: Checked) -> None:

@@ -13,7 +13,8 @@ from audit.export_register import Channel, Sending, SendingStage
 from audit.models import AccessEvent
 from audit.restricted_reads import note_registered
 from audit.sealing import seals
-from exports.formats.data_files import Exported
+from exports.formats.data_files import Exported, ReaderRights
+from exports.formats.one_file import OneFile
 from exports.formats.registry import DEFAULT, FORMATS
 from exports.tables.archive import Archive
 from exports.tables.columns import StudyTable
@@ -50,7 +51,9 @@ def export(
     sees_files: bool = False,
     format_code: str = DEFAULT,
 ) -> Iterator[bytes]:
-    """Seal the trail, register the start, and return the bytes of the zip as an iterator.
+    """Seal the trail, register the start, and return the bytes of the file as an iterator.
+
+    It is a zip, or the one file of a format that has one (`ExportFormat.extension`).
 
     Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
     included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`.
@@ -78,7 +81,9 @@ def _pieces(
     """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
     comment = LINE if sending.see else ""
-    archive, seen, damaged = Archive(written_at=at, comment=comment), list[StudyTable](), list[DamagedFile]()
+    made_as = FORMATS[str(sending.told["format"])]
+    archive = OneFile() if made_as.of_trial else Archive(written_at=at, comment=comment)
+    seen, damaged = list[StudyTable](), list[DamagedFile]()
     sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
     partly, size = hashlib.sha256(), 0
 
@@ -87,7 +92,6 @@ def _pieces(
             seen.append(table)
             yield table
 
-    made_as = FORMATS[str(sending.told["format"])]
     last = manifest(
         trial=trial,
         by=label,
@@ -102,8 +106,12 @@ def _pieces(
     try:
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
         with snapshot():
-            files = attached_files(trial, damaged) if sees_files else ()
-            made = made_as.files(watched(), Exported(trial.slug, at, settings.VERSION))
+            files = attached_files(trial, damaged) if sees_files and made_as.files else ()
+            exported, reader = (
+                Exported(trial.slug, at, settings.VERSION),
+                ReaderRights(sees_treatment, sees_files),
+            )
+            made = made_as.data_files(watched(), trial, exported, reader)
             for piece in archive.stream(made, last, files):
                 partly.update(piece)
                 size += len(piece)

@@ -1,4 +1,4 @@
-"""The copy of the investigator: casebooks, tables, trail, files and seals in one archive, with its own check (CTL-01).
+"""The copy of the investigator: casebooks, tables, ODM, trail, files and seals in one archive, with its check (CTL-01).
 
 In a masked trial it is made for its reader: a blinded one gets nothing that depends on the arm. Tables of the product
 are left out for all patients alike, and seals are given by their heads alone, because the numbers of sealed rows count
@@ -17,11 +17,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from django.conf import settings
+
 from audit.canonical import canonical
 from audit.models import Seal
 from audit.sealing.seal_files import file_line
 from exports import archive_check
 from exports.exporting import attached_files, tables_of
+from exports.formats import odm_files
+from exports.formats.data_files import Exported, ReaderRights
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook
 from exports.paper.typesetting import Making
@@ -38,6 +42,8 @@ This is the investigator's own copy of the data of a trial at this site.
 
 casebooks/   one PDF for each patient: every value, signature and change
 tables/      the same data as CSV with a data dictionary; audit_trail.csv is the audit trail
+odm/         the same data in one XML file of CDISC ODM 1.3.2: the definitions of every version of the protocol,
+             and every change with its audit record; applied in their order, the changes give the data as they are
 files/       the files attached to forms
 seals/       the heads of the seals of the audit trail; compare them with the file of the seals that the site holds;
              the rows of the trail as they were sealed, with which audit_trail.csv is compared line by line
@@ -100,6 +106,7 @@ def write_investigator_copy(
         # One snapshot: rows of one table never refer to rows that another lacks.
         with snapshot():
             _tables(writer, audience)
+            _odm(writer, audience, making)
             tied = write_sealed_rows(writer.add, audience)
             last_seal = _seals(writer, audience)
             if audience.sees_files:
@@ -136,6 +143,16 @@ def _tables(writer: _Writer, audience: Audience) -> None:
             if name not in written:
                 written.add(name)
                 writer.add(name, [content])
+
+
+def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
+    """Write every change with its audit record; the number of rows is that of the transactions."""
+    reader = ReaderRights(audience.sees_treatment, audience.sees_files)
+    exported = Exported(audience.trial.slug, making.at, settings.VERSION)
+    made = odm_files.transactions(audience.trial, exported, reader)
+    name = marked_name(made.name, marked=audience.holds_treatment)
+    facts = writer.add(f"{archive_check.ODM}{name}", made.pieces)
+    facts["rows"] = made.count[0]
 
 
 def _seals(writer: _Writer, audience: Audience) -> str:

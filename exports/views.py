@@ -40,7 +40,7 @@ class ExportForm(forms.Form):
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
-    """Show the content of an export and the earlier exports. A POST sends the zip."""
+    """Show the content of an export and the earlier exports. A POST sends the file."""
     form = ExportForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
@@ -90,8 +90,8 @@ def _registered(event: AccessEvent) -> RegisteredExport:
 
 
 def download(request: TrialRequest, purpose: str, format_code: str) -> HttpResponse | StreamingHttpResponse:
-    """Stream the zip. Nothing is stored on the server."""
-    trial, now = request.trial, timezone.now()
+    """Stream the file. Nothing is stored on the server."""
+    trial, now, made_as = request.trial, timezone.now(), FORMATS[format_code]
     pieces = export(
         trial=trial,
         purpose=purpose,
@@ -101,9 +101,10 @@ def download(request: TrialRequest, purpose: str, format_code: str) -> HttpRespo
         label=request.user.full_name,
         format_code=format_code,
     )
-    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    response = StreamingHttpResponse(pieces, content_type=made_as.content_type)
     name = marked_name(
-        f"{trial.slug}-{format_code}-{now:%Y%m%d-%H%M}.zip", marked=holds_treatment(request.access)
+        f"{trial.slug}-{format_code}-{now:%Y%m%d-%H%M}.{made_as.extension}",
+        marked=holds_treatment(request.access),
     )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
+from trials.models import Trial
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,17 @@ class DataFile:
     long_texts: LongTexts = field(default_factory=LongTexts)
 
 
+@dataclass(frozen=True)
+class ReaderRights:
+    """What the person who gets a file may see: the treatment, and the keys and hashes of attached files."""
+
+    sees_treatment: bool
+    sees_files: bool
+
+
 DataFiles = Callable[[Iterable[StudyTable], Exported], Iterator[DataFile]]
+TrialFile = Callable[[Trial, Exported, ReaderRights], DataFile]
+"""Makes one file of a whole trial, for a format that takes no tables."""
 
 
 def by_table(

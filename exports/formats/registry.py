@@ -1,22 +1,48 @@
 """The formats in which a study is exported, by their code on the command line and on the page."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from exports.formats import csv_files, dataset_json, json_lines, sqlite_file
-from exports.formats.data_files import DataFiles
+from exports.formats import csv_files, dataset_json, json_lines, odm_files, sqlite_file
+from exports.formats.data_files import DataFile, DataFiles, Exported, ReaderRights, TrialFile
+from exports.tables.columns import StudyTable
+from trials.models import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """One format. escaped: free text in it is guarded against being taken for a formula."""
+    """One format: files of the tables in a zip, or one file of the trial.
+
+    escaped: free text in it is guarded against being taken for a formula.
+    """
 
     title: str | Promise
-    files: DataFiles
+    files: DataFiles | None = None
     escaped: bool = False
+    of_trial: TrialFile | None = None
+
+    def data_files(
+        self, tables: Iterable[StudyTable], trial: Trial, exported: Exported, reader: ReaderRights
+    ) -> Iterator[DataFile]:
+        """Yield the files: of the tables, or the one of the trial, for which no table is read."""
+        if self.of_trial is not None:
+            yield self.of_trial(trial, exported, reader)
+        if self.files is not None:
+            yield from self.files(tables, exported)
+
+    @property
+    def extension(self) -> str:
+        """Return the extension of what is sent."""
+        return "zip" if self.of_trial is None else "xml"
+
+    @property
+    def content_type(self) -> str:
+        """Return the media type of what is sent."""
+        return f"application/{self.extension}"
 
 
 DEFAULT: Final = "csv"
@@ -25,4 +51,11 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "dataset-json": ExportFormat(_("Dataset-JSON 1.1 (CDISC)"), dataset_json.files),
     "jsonl": ExportFormat(_("JSON lines"), json_lines.files),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
+    "odm": ExportFormat(_("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot),
+    "odm-transactions": ExportFormat(
+        _("ODM 1.3.2 (CDISC): every change with its audit record"), of_trial=odm_files.transactions
+    ),
+    "odm2-metadata": ExportFormat(
+        _("ODM 2.0 (CDISC): the definitions, without data"), of_trial=odm_files.metadata
+    ),
 }

@@ -50,6 +50,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     case_reports.reported(figures)
     figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
     figures.note_lines(printed_by("tests.bench.rows", environment))
+    figures.note_lines(printed_by("tests.bench.odm", environment))
     figures.note_lines(printed_by("tests.bench.judging", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
 

@@ -49,6 +49,7 @@ LOOKED_UP = {
     ("audit/trail_reading/change_labels.py", "concealed.words"),
     ("audit/trail_reading/plain_words.py", "MISSING_WORDS[value['missing']]"),
     ("exports/management/commands/registry_results.py", "SENTENCES[each.obstacle]"),
+    ("exports/odm/study_definitions.py", "words"),
     ("exports/paper/cioms.py", "ABSENT[value]"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),

@@ -51,6 +51,15 @@ def everything(world, role: str) -> dict[str, bytes]:
     return found
 
 
+def as_odm(world, role: str) -> dict[str, bytes]:
+    """Return what a role gets of each ODM file, by its format."""
+    client, address = build.client(world.staff[role]), f"{world.home}exports/"
+    formats = ("odm", "odm-transactions", "odm2-metadata")
+    return {
+        each: blinding.shown(client.post(address, {"purpose": "Reading", "format": each})) for each in formats
+    }
+
+
 def on_paper(world, role: str) -> dict[str, bytes]:
     """Return the documents of all patients, requested and downloaded through the pages, and these pages."""
     client, found = build.client(world.staff[role]), {}
@@ -138,6 +147,24 @@ def test_the_copy_of_the_investigator_does_not_depend_on_the_arm(world, role):
     assert words_of_the_product(before) == []
     assert any(name.startswith("casebooks/") for name in before)
     assert blinding.differences(before, read_by(world, role, blinding.swap_arms, own_copy)) == {}
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("role", BLINDED)
+def test_odm_is_the_same_to_the_byte_when_the_arms_are_exchanged(world, role):
+    """BLD-01, BLD-02, BLD-03: data, every change with its audit record, and definitions, with and without a product."""
+    before = read_by(world, role, blinding.as_it_is, as_odm)
+    assert words_of_the_product(before) == []
+    for change in (blinding.swap_arms, blinding.forget_products):
+        assert blinding.differences(before, read_by(world, role, change, as_odm)) == {}
+
+
+def test_odm_for_those_who_may_know_distinguishes_the_arms(world):
+    """Proves that the test above would find a difference."""
+    read = read_by(world, "statistician", blinding.as_it_is, as_odm)
+    assert b"LOT-QXJ-1" in read["odm"]
+    assert b"FO.STUDY.allocation" in read["odm2-metadata"]
+    assert "odm" in told_apart(world, "statistician", blinding.swap_arms, as_odm)
 
 
 @pytest.mark.one_engine

@@ -23,12 +23,17 @@ from trials.permissions import Permission
 class Command(OperatorCommand):
     asks_why = False
     has_rights_of_user = True
-    help = "Write the data of a study to a zip file: tables, data dictionary, audit trail, manifest."
+    help = (
+        "Write the data of a study to a zip file (tables, data dictionary, audit trail, manifest), or to one XML file "
+        "of ODM."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
         parser.add_argument("--format", choices=list(FORMATS), default=DEFAULT)
-        parser.add_argument("--out", required=True, type=Path, help="the zip file to write; must not exist")
+        parser.add_argument(
+            "--out", required=True, type=Path, help="the file to write, a zip or an XML file; must not exist"
+        )
         parser.add_argument(
             "--user",
             help="export with the rights of this person; without it the blind is kept and attached files stay",
@@ -54,7 +59,8 @@ class Command(OperatorCommand):
             with out.open("xb") as file:
                 file.writelines(pieces)
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
-        self._refuse_incomplete(out)
+        if FORMATS[options["format"]].of_trial is None:
+            self._refuse_incomplete(out)
 
     def _refuse_incomplete(self, out: Path) -> None:
         """Raise CommandError if attached files were damaged: the archive is written, and says so itself."""
