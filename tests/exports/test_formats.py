@@ -18,7 +18,7 @@ from audit.context import acting
 from audit.models import AccessEvent
 from exports.exporting import tables_of
 from exports.formats.registry import FORMATS
-from exports.formats.sqlite_file import table_name
+from exports.formats.data_files import dataset_name
 from exports.formats.typed_values import typed_rows
 from patients.models import Patient
 from tests.support import build
@@ -146,9 +146,9 @@ def test_sqlite_holds_every_table_and_its_patients(trial, tmp_path):
     assert database.execute("PRAGMA foreign_key_list(visits)").fetchone()["table"] == "patients"
     found = {row["name"] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     tables = list(tables_of(trial, sees_treatment=True, sees_files=True))
-    assert found == {table_name(table.name) for table in tables}
+    assert found == {dataset_name(table.name) for table in tables}
     for table in tables:
-        name = table_name(table.name)
+        name = dataset_name(table.name)
         rows = [tuple(row) for row in database.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]
         wanted = [tuple(float(v) if isinstance(v, Decimal) else v for v in row) for row in typed_rows(table)]
         # The export is an entry of the trail itself.

@@ -1,0 +1,115 @@
+"""Parquet: a file for each table, written row group by row group. Decimals are decimals, moments have microseconds.
+
+Labels and code lists are metadata of each column (`label`, `codes`), the title of the table is metadata of its file.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from exports.formats.coding import LANGUAGE
+from exports.formats.data_files import DataFile, Exported
+from exports.formats.fitting import Limits
+from exports.formats.spool import Slot, Spool
+from exports.formats.variables import Variable, VariableList, variables_of
+from exports.tables.columns import StudyTable
+from exports.tables.long_texts import LongTexts
+
+LIMITS: Final = Limits(name=1000, label=100_000)
+GROUP_BATCHES: Final = 20
+MOST_DIGITS, MOST_INTEGER = 38, 1 << 63
+
+
+def _holds(kind: str, value: Any) -> bool:
+    if kind == "integer":
+        return bool(-MOST_INTEGER <= value < MOST_INTEGER)
+    half = MOST_DIGITS // 2
+    return kind != "decimal" or (-value.as_tuple().exponent <= half and value.adjusted() < half)
+
+
+class _Pipe:
+    """Output of the writer. It keeps only the bytes that were not sent yet."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: what was written is sent by `take`."""
+
+    def take(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+    """Yield a file for each table, then the list of variables."""
+    listed = VariableList(LIMITS)
+    for table in tables:
+        count, beside = [0], LongTexts(lambda text: True)
+        yield DataFile(f"{table.name}.parquet", _pieces(table, listed, count, beside), count, beside)
+    yield listed.file()
+
+
+def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: LongTexts) -> Iterator[bytes]:
+    # Imported here: no web process holds it until it makes such a file.
+    import pyarrow
+    from pyarrow import parquet
+
+    with Spool(table, beside, _holds) as spool:
+        count[0] = spool.rows
+        variables = variables_of(spool, LIMITS)
+        listed.dataset(table)
+        listed.add(table, f"{table.name}.parquet", variables)
+        schema = pyarrow.schema([_field(variable) for variable in variables], {"title": table.title})
+        pipe = _Pipe()
+        with parquet.ParquetWriter(pyarrow.PythonFile(pipe, mode="w"), schema) as writer:
+            for rows in _groups(spool):
+                columns = [
+                    pyarrow.array([_value(variable.slot, row[variable.place]) for row in rows], each.type)
+                    for variable, each in zip(variables, schema, strict=True)
+                ]
+                writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
+                yield pipe.take()
+        yield pipe.take()
+
+
+def _groups(spool: Spool) -> Iterator[list[list[Any]]]:
+    """Yield the rows of each row group."""
+    group: list[list[Any]] = []
+    for number, batch in enumerate(spool.batches(), start=1):
+        group += batch
+        if number % GROUP_BATCHES == 0:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _field(variable: Variable) -> Any:
+    import pyarrow
+
+    slot = variable.slot
+    types = {
+        "integer": pyarrow.int64(),
+        "decimal": pyarrow.decimal128(MOST_DIGITS, min(slot.fraction, MOST_DIGITS // 2)),
+        "date": pyarrow.date32(),
+        "instant": pyarrow.timestamp("us", tz="UTC"),
+        "local": pyarrow.timestamp("us"),
+        "flag": pyarrow.bool_(),
+    }
+    told = {"label": slot.label}
+    if slot.role == "value" and slot.column.codes:
+        codes = {code.code: code.label(LANGUAGE) for code in slot.column.codes}
+        told["codes"] = json.dumps(codes, ensure_ascii=False)
+    return pyarrow.field(variable.name, types.get(variable.kind, pyarrow.string()), metadata=told)
+
+
+def _value(slot: Slot, value: Any) -> Any:
+    return value == "Y" if slot.kind == "flag" and value is not None else value

@@ -1,0 +1,189 @@
+"""SPSS SAV: a file with one data set for each table.
+
+Text codes have value labels; the missing codes of such a variable are in it, declared as user-missing. A measurement
+has neither: its code and reason are variables beside it, because programs count a user-missing -99 in a mean. The
+writer, pyreadstat, takes a whole table: its rows are gathered as columns, which need less memory than rows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from exports.formats.coding import LANGUAGE, NUMBER, coding_of
+from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
+from exports.formats.fitting import Limits, shortened
+from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
+from exports.formats.spool import Row, Spool
+from exports.formats.variables import Variable, VariableList, variables_of
+from exports.tables.code_lists import FLAGS, Code
+from exports.tables.columns import StudyTable
+from exports.tables.long_texts import LongTexts
+
+RESERVED: Final = frozenset(
+    {"all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with"}
+)
+LIMITS: Final = Limits(name=64, label=256, reserved=RESERVED)
+# The format holds texts of 32,767 bytes, but every row of the file would be that wide.
+MOST_TEXT: Final = 2000
+MOST_VALUE_LABEL, MOST_TITLE, MOST_MISSING, MISSING_BYTES = 120, 64, 3, 8
+EPOCH: Final = date(1582, 10, 14)
+FORMATS: Final = {"date": "DATE11", "instant": "DATETIME23.2", "local": "DATETIME20", "integer": "F12.0"}
+# Where the header says when the file was written: ` 3 Nov 26` and `17:05:09`.
+DATE_AT, TIME_AT = 92, 101
+
+
+def _fits(text: str) -> bool:
+    # The end of a text is filled with blanks, and a zero ends it: either would be lost.
+    return len(text.encode()) <= MOST_TEXT and not text.endswith(" ") and "\0" not in text
+
+
+def _holds(kind: str, value: Any) -> bool:
+    if kind in ("integer", "decimal"):
+        return double_holds(value)
+    # SPSS counts from the first day of the Gregorian calendar.
+    return kind == "flag" or bool(value.year > EPOCH.year)
+
+
+def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+    """Yield a file for each table, then the list of variables."""
+    listed = VariableList(LIMITS)
+    for table in tables:
+        count, beside = [0], LongTexts(_fits)
+        yield DataFile(f"{table.name}.sav", _pieces(table, exported, listed, count, beside), count, beside)
+    yield listed.file()
+
+
+def _pieces(
+    table: StudyTable, exported: Exported, listed: VariableList, count: list[int], beside: LongTexts
+) -> Iterator[bytes]:
+    with Spool(table, beside, _holds, MOST_DOUBLE) as spool, TemporaryDirectory() as folder:
+        count[0] = spool.rows
+        variables = variables_of(spool, LIMITS)
+        listed.dataset(table)
+        listed.add(table, f"{table.name}.sav", variables)
+        path = Path(folder) / "table.sav"
+        _write(path, spool, variables, shortened(table.title, MOST_TITLE, in_bytes=True))
+        _stamp(path, exported.at)
+        with path.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+
+
+def _write(path: Path, spool: Spool, variables: list[Variable], title: str) -> None:
+    # Imported here: no web process holds these until it makes such a file.
+    import polars
+    import pyreadstat
+
+    readers = [_reader(variable) for variable in variables]
+    # Every type is said: a column without a value, or of whole seconds, would get one that readers take otherwise.
+    schema = {v.name: polars.String if _is_text(v) else polars.Float64 for v in variables}
+    batches = [
+        polars.DataFrame([[read(row) for row in batch] for read in readers], schema=schema, strict=True)
+        for batch in spool.batches()
+    ]
+    frame = polars.concat(batches) if batches else polars.DataFrame(schema=schema)
+    pyreadstat.write_sav(
+        frame,
+        path,
+        file_label=title,
+        column_labels=[variable.label for variable in variables],
+        row_compress=True,
+        variable_value_labels={v.name: labels for v in variables if (labels := _labels(v))},
+        missing_ranges={v.name: declared for v in variables if (declared := declared_missing(v))},
+        variable_format={v.name: _format(v) for v in variables if not _is_text(v)},
+        variable_measure={v.name: "nominal" if _is_text(v) or _codes(v) else "scale" for v in variables},
+    )
+
+
+def _codes(variable: Variable) -> tuple[Code, ...]:
+    slot = variable.slot
+    return () if slot.role != "value" else FLAGS if slot.kind == "flag" else slot.column.codes
+
+
+def _is_number_code(variable: Variable) -> bool:
+    """Return whether codes are whole numbers, and so are their values in the file."""
+    codes = _codes(variable)
+    values = (*(code.code for code in codes), *variable.slot.seen)
+    return bool(codes) and all(NUMBER.fullmatch(value) for value in values)
+
+
+def _is_text(variable: Variable) -> bool:
+    return variable.kind in ("text", "flag") and not _is_number_code(variable)
+
+
+def declared_missing(variable: Variable) -> list[str]:
+    """Return the missing codes that a variable itself holds, declared as user-missing.
+
+    Only coded texts of up to eight bytes have any, and only up to three: SPSS declares no more.
+    """
+    codes = [code.code for code in _codes(variable)]
+    if not codes or variable.missing_codes is None or not _is_text(variable):
+        return []
+    missing = [code.code for code in variable.missing_codes]
+    longest = max(len(value.encode()) for value in (*codes, *variable.slot.seen))
+    taken = {value.casefold() for value in (*codes, *variable.slot.seen)}
+    if (
+        len(missing) > MOST_MISSING
+        or longest > MISSING_BYTES
+        or taken & {code.casefold() for code in missing}
+    ):
+        return []
+    return missing
+
+
+def _labels(variable: Variable) -> dict[Any, str]:
+    codes = _codes(variable)
+    if not codes:
+        return {}
+    if _is_number_code(variable) and (coding := coding_of(variable.slot)):
+        found: dict[Any, str] = {float(number): label for number, label in coding.labels.items()}
+    else:
+        declared = set(declared_missing(variable))
+        codes += tuple(code for code in variable.missing_codes or () if code.code in declared)
+        found = {code.code: code.label(LANGUAGE) or code.code for code in codes}
+    return {code: shortened(label, MOST_VALUE_LABEL, in_bytes=True) for code, label in found.items()}
+
+
+def _format(variable: Variable) -> str:
+    if variable.kind == "decimal":
+        return f"F{max(8, variable.slot.whole + variable.slot.fraction + 2)}.{variable.slot.fraction}"
+    return FORMATS.get(variable.kind, "F12.0")
+
+
+def _reader(variable: Variable) -> Callable[[Row], Any]:
+    """Return the function that gives the value of a variable in a row."""
+    place, missing, declared = variable.place, variable.missing, set(declared_missing(variable))
+
+    def text(row: Row) -> Any:
+        return row[place]
+
+    def coded(row: Row) -> Any:
+        value = row[place]
+        return row[missing] if value is None and missing is not None and row[missing] in declared else value
+
+    def number(row: Row) -> Any:
+        value = row[place]
+        return None if value is None else convert(value)
+
+    if _is_text(variable):
+        return coded if declared else text
+    convert = NUMBERS.get(variable.kind, float)
+    return number
+
+
+NUMBERS: Final[dict[str, Callable[[Any], float]]] = {
+    "date": lambda day: (day - EPOCH).days * 86_400.0,
+    "instant": lambda at: seconds_since(EPOCH, at),
+    "local": lambda at: seconds_since(EPOCH, at),
+}
+
+
+def _stamp(path: Path, at: datetime) -> None:
+    """Write the moment of the export where the library wrote its own: the same data make the same file."""
+    months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+    utc = at.astimezone(UTC)
+    with path.open("r+b") as file:
+        file.seek(DATE_AT)
+        file.write(f"{utc:%d} {months[3 * utc.month - 3 : 3 * utc.month]} {utc:%y}{utc:%H:%M:%S}".encode())
