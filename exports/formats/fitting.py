@@ -61,8 +61,16 @@ def _plain(name: str, limits: Limits) -> str:
 
 
 def _free(plain: str, most: int, used: Collection[str]) -> str:
-    """Return the name, cut if it must be, with the first number that makes it unique."""
-    cut = plain[:most].rstrip("_")
+    """Return the name, cut if it must be, with the first number that makes it unique.
+
+    `haemoglobin__missing` is `HAEMOG_M` in eight characters: a part of an item keeps its first letter.
+    """
+    base, _dash, part = plain.rpartition("__")
+    cut = (
+        f"{base[: most - 2].rstrip('_')}_{part[0]}"
+        if base and len(plain) > most
+        else plain[:most].rstrip("_")
+    )
     number = 1
     while cut.casefold() in used:
         number += 1

@@ -13,6 +13,7 @@ from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
 
 FILE: Final = "variables.csv"
+LONG_NAME: Final = 32
 HEADER: Final = (
     "table", "file", "dataset", "column", "holds", "variable", "kind", "width", "label", "variable_label",
     "label_is_whole",
@@ -72,6 +73,9 @@ class VariableList:
     def dataset(self, table: StudyTable) -> str:
         """Return the name of a table in its file, unlike those before."""
         name = dataset_name(table.name)
+        if self.limits.name < LONG_NAME:
+            # Five of eight characters would be the same for every form.
+            name = name.replace("form_", "f_", 1)
         taken = self.datasets.values()
         self.datasets[table.name] = fitted_names([name], self.limits, list(taken))[name]
         return self.datasets[table.name]

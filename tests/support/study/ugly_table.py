@@ -9,10 +9,21 @@ from exports.tables.columns import StudyTable, TableColumn
 
 TEXTS = (
     "plain", "00420", "=HYPERLINK(\"x\")", "'quoted", "line one\nline two", "internal:bleeding", "Müller – Ñandú 細胞",
-    "\u2028x", "NA", " leading", "trailing ", "tab\there", "carriage\rreturn", "=W0000123", "_x0041_", "\x01control", "-", ".",
-    "x" * 199, "y" * 201, "ñ" * 101, "z" * 2046, "w" * 32_768, "😀" * 16_384, "1e5", "0x10", "https://example.org", "",
+    "\u2028x", "NA", " leading", "trailing ", "tab\there", "carriage\rreturn", "=W0000123", "_x0041_", "\x01control",
+    "-", ".", "x" * 199, "y" * 201, "ñ" * 101, "z" * 2046, "w" * 32_768, "😀" * 16_384, "1e5", "0x10",
+    "https://example.org", "",
 )  # fmt: skip
-DECIMALS = ("36.50", "0.1", "-0.0", "12345678901234567.1", "0.30000000000000004", "1234567890.123456", "82400000.25", "<5", "")
+DECIMALS = (
+    "36.50",
+    "0.1",
+    "-0.0",
+    "12345678901234567.1",
+    "0.30000000000000004",
+    "1234567890.123456",
+    "82400000.25",
+    "<5",
+    "",
+)
 INTEGERS = ("0", "-7", "9007199254740993", "123456789012345678901234567890", "12", "not counted", "")
 DAYS = ("2026-08-02", "1900-01-01", "1581-12-31", "9999-12-31", "2026-02-30", "")
 INSTANTS = (
@@ -51,10 +62,15 @@ COLUMNS = (
 )
 
 
-def table(rows: Iterable[Sequence[Any]], columns: tuple[TableColumn, ...] = COLUMNS, name: str = "forms/ugly") -> StudyTable:
+def table(
+    rows: Iterable[Sequence[Any]], columns: tuple[TableColumn, ...] = COLUMNS, name: str = "forms/ugly"
+) -> StudyTable:
     """Return a table with these cells, as a reader of the database gives them."""
     free = [column.free_text for column in columns]
-    kept = [[safe_free_text(cell) if typed and cell else cell for typed, cell in zip(free, row, strict=True)] for row in rows]
+    kept = [
+        [safe_free_text(cell) if typed and cell else cell for typed, cell in zip(free, row, strict=True)]
+        for row in rows
+    ]
     return StudyTable(name, "Every ugly value", columns, lambda: iter(kept))
 
 
@@ -62,15 +78,15 @@ def ugly_rows() -> list[list[Any]]:
     """Return rows in which each value stands at least once."""
     codes = ("ND", "UNK", "NAP", "ASKU", "")
     rows = []
-    for number in range(len(TEXTS)):
+    for number, text in enumerate(TEXTS):
         missing = codes[number % len(codes)]
-        rows.append(
-            [
-                f"LG-{number:03}", TEXTS[number], "" if missing else DECIMALS[number % len(DECIMALS)], missing,
-                "=broken" if missing else "", INTEGERS[number % len(INTEGERS)], DAYS[number % len(DAYS)], INSTANTS[number % len(INSTANTS)],
-                LOCALS[number % len(LOCALS)], PARTIALS[number % len(PARTIALS)], FLAGS[number % len(FLAGS)],
-                ("F", "M", "X", "")[number % 4], "UNK" if number % 4 == 3 else "", ("0", "1", "2", "")[number % 4], "", "",
-                TEXTS[number][:7],
-            ]
-        )  # fmt: skip
+        result = ["", missing, "=broken"] if missing else [_turn(DECIMALS, number), "", ""]
+        turned = [_turn(values, number) for values in (INTEGERS, DAYS, INSTANTS, LOCALS, PARTIALS, FLAGS)]
+        sex = [_turn(("F", "M", "X", ""), number), "UNK" if number % 4 == 3 else ""]
+        grade = _turn(("0", "1", "2", ""), number)
+        rows.append([f"LG-{number:03}", text, *result, *turned, *sex, grade, "", "", text[:7]])
     return rows
+
+
+def _turn(values: Sequence[str], number: int) -> str:
+    return values[number % len(values)]
