@@ -1,15 +1,14 @@
 """Coded values as numbers with labels, for programs whose labels belong to numbers."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from exports.formats.numbers import MISSING_LETTERS
 from exports.formats.spool import Slot
-from exports.tables.code_lists import FLAGS, MISSING_CODES, Code
+from exports.tables.code_lists import MISSING_CODES, numbers_of
+from exports.tables.described import codes_of
 
 LANGUAGE: Final = "en"
-NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ def coding_of(slot: Slot) -> Coding | None:
     A value outside the code list, as an earlier version of the protocol may have left, gets the next number and is its
     own label.
     """
-    if slot.role != "value" or not (slot.column.codes or slot.kind == "flag"):
+    codes = codes_of(slot.column) if slot.role == "value" else ()
+    if not codes:
         return None
-    codes = FLAGS if slot.kind == "flag" else slot.column.codes
     numbers = numbers_of(codes)
     labels = {numbers[code.code]: code.label(LANGUAGE) or code.code for code in codes}
     for unknown in slot.seen:
@@ -36,16 +35,6 @@ def coding_of(slot: Slot) -> Coding | None:
             numbers[unknown] = max(numbers.values()) + 1
             labels[numbers[unknown]] = unknown
     return Coding(numbers, dict(sorted(labels.items())))
-
-
-def numbers_of(codes: tuple[Code, ...]) -> dict[str, int]:
-    """Return the number of each code: Y is 1 and N is 0; codes that are whole numbers are themselves; others count."""
-    names = [code.code for code in codes]
-    if names == [code.code for code in FLAGS]:
-        return {"Y": 1, "N": 0}
-    if all(NUMBER.fullmatch(name) for name in names):
-        return {name: int(name) for name in names}
-    return {name: number for number, name in enumerate(names, start=1)}
 
 
 def missing_labels() -> dict[str, str]:

@@ -11,14 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from exports.formats.coding import LANGUAGE, NUMBER, coding_of
+from exports.formats.coding import LANGUAGE, coding_of
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
 from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
 from exports.formats.spool import Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
-from exports.tables.code_lists import FLAGS, Code
+from exports.tables.code_lists import NUMBER, Code
 from exports.tables.columns import StudyTable
+from exports.tables.described import codes_of
 from exports.tables.long_texts import LongTexts
 
 RESERVED: Final = frozenset(
@@ -99,7 +100,7 @@ def _write(path: Path, spool: Spool, variables: list[Variable], title: str) -> N
 
 def _codes(variable: Variable) -> tuple[Code, ...]:
     slot = variable.slot
-    return () if slot.role != "value" else FLAGS if slot.kind == "flag" else slot.column.codes
+    return codes_of(slot.column) if slot.role == "value" else ()
 
 
 def _is_number_code(variable: Variable) -> bool:

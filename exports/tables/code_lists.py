@@ -1,8 +1,9 @@
 """Code lists of columns: each code of a value with its label in a language."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import Field
@@ -14,6 +15,8 @@ from protocol.document.items import Item, Text
 from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS
 
 InLanguage = Callable[[str], str]
+NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,8}")
+"""A code that is a whole number of up to nine digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,13 @@ def codes_of_versions(tables: Iterable[FormTable]) -> dict[str, tuple[Code, ...]
                 for code in codes_of_item(item, column):
                     found.setdefault(column, {})[code.code] = code
     return {column: tuple(codes.values()) for column, codes in found.items()}
+
+
+def numbers_of(codes: tuple[Code, ...]) -> dict[str, int]:
+    """Return the number of each code: Y is 1 and N is 0; codes that are whole numbers are themselves; others count."""
+    names = [code.code for code in codes]
+    if names == [code.code for code in FLAGS]:
+        return {"Y": 1, "N": 0}
+    if all(NUMBER.fullmatch(name) for name in names):
+        return {name: int(name) for name in names}
+    return {name: number for number, name in enumerate(names, start=1)}
