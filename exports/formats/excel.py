@@ -16,6 +16,7 @@ from typing import Any, Final
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_name
 from exports.formats.fitting import Limits, fitted_names
 from exports.formats.numbers import MOST_DOUBLE
+from exports.formats.readers import general_readers
 from exports.formats.spool import Row, Spool
 from exports.formats.variables import HEADER, Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
@@ -50,6 +51,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
     """Yield the workbook. It is written to a temporary folder first: it is a zip that ends with its parts' places."""
     count, beside = [0], LongTexts(_fits)
     yield DataFile(NAME, _pieces(tables, exported, count, beside), count, beside)
+    yield from general_readers()
 
 
 def _pieces(

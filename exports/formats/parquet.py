@@ -10,6 +10,7 @@ from typing import Any, Final
 from exports.formats.coding import LANGUAGE
 from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import Limits
+from exports.formats.readers import general_readers
 from exports.formats.spool import Slot, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
@@ -55,6 +56,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         count, beside = [0], LongTexts(lambda text: True)
         yield DataFile(f"{table.name}.parquet", _pieces(table, listed, count, beside), count, beside)
     yield listed.file()
+    yield from general_readers()
 
 
 def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: LongTexts) -> Iterator[bytes]:

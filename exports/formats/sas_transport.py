@@ -16,6 +16,7 @@ from typing import Any, Final
 from exports.formats.data_files import DataFile, DataFiles, Exported
 from exports.formats.fitting import Limits, fitted_label, fitted_names
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
+from exports.formats.readers import general_readers
 from exports.formats.spool import TEXTUAL, Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
@@ -72,6 +73,7 @@ def _format(layout: Layout) -> DataFiles:
             name = f"{table.name}.xpt"
             yield DataFile(name, _pieces(layout, table, exported, listed, count, beside), count, beside)
         yield listed.file()
+        yield from general_readers()
 
     return files
 

@@ -15,6 +15,7 @@ from exports.formats.coding import LANGUAGE, coding_of
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
 from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
+from exports.formats.readers import general_readers
 from exports.formats.spool import Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.code_lists import NUMBER, Code
@@ -54,6 +55,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         count, beside = [0], LongTexts(_fits)
         yield DataFile(f"{table.name}.sav", _pieces(table, exported, listed, count, beside), count, beside)
     yield listed.file()
+    yield from general_readers()
 
 
 def _pieces(

@@ -46,7 +46,9 @@ def held(table: StudyTable) -> StudyTable:
 
 def short(table: StudyTable) -> StudyTable:
     """Return a table with its first 200 rows: the trail and the dictionary have as many as all others."""
-    return StudyTable(table.name, table.title, table.columns, lambda: islice(table.rows(), 200), table.escaped)
+    return StudyTable(
+        table.name, table.title, table.columns, lambda: islice(table.rows(), 200), table.escaped
+    )
 
 
 def test_every_format_gives_back_every_cell_of_both_trials(archives, tmp_path):
