@@ -16,7 +16,8 @@ from typing import Any, Final
 from exports.formats.data_files import DataFile, DataFiles, Exported
 from exports.formats.fitting import Limits, fitted_label, fitted_names
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
-from exports.formats.readers import general_readers
+from exports.formats.readers import general_readers, script
+from exports.formats.readers.statements import SAS, sas_statements
 from exports.formats.spool import TEXTUAL, Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
@@ -73,6 +74,7 @@ def _format(layout: Layout) -> DataFiles:
             name = f"{table.name}.xpt"
             yield DataFile(name, _pieces(layout, table, exported, listed, count, beside), count, beside)
         yield listed.file()
+        yield script(SAS, sas_statements(listed, is_long=layout.is_long))
         yield from general_readers()
 
     return files

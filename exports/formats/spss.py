@@ -15,7 +15,8 @@ from exports.formats.coding import LANGUAGE, coding_of
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
 from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
-from exports.formats.readers import general_readers
+from exports.formats.readers import general_readers, script
+from exports.formats.readers.statements import SPSS, spss_statements
 from exports.formats.spool import Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.code_lists import NUMBER, Code
@@ -30,6 +31,7 @@ LIMITS: Final = Limits(name=64, label=256, reserved=RESERVED)
 # The format holds texts of 32,767 bytes, but every row of the file would be that wide.
 MOST_TEXT: Final = 2000
 MOST_VALUE_LABEL, MOST_TITLE, MOST_MISSING, MISSING_BYTES = 120, 64, 3, 8
+MOST_DIGITS, MOST_DECIMALS = 40, 16
 EPOCH: Final = date(1582, 10, 14)
 FORMATS: Final = {"date": "DATE11", "instant": "DATETIME23.2", "local": "DATETIME20", "integer": "F12.0"}
 # Where the header says when the file was written: ` 3 Nov 26` and `17:05:09`.
@@ -55,6 +57,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         count, beside = [0], LongTexts(_fits)
         yield DataFile(f"{table.name}.sav", _pieces(table, exported, listed, count, beside), count, beside)
     yield listed.file()
+    yield script(SPSS, spss_statements(listed))
     yield from general_readers()
 
 
@@ -151,7 +154,8 @@ def _labels(variable: Variable) -> dict[Any, str]:
 
 def _format(variable: Variable) -> str:
     if variable.kind == "decimal":
-        return f"F{max(8, variable.slot.whole + variable.slot.fraction + 2)}.{variable.slot.fraction}"
+        decimals = min(variable.slot.fraction, MOST_DECIMALS)
+        return f"F{min(max(8, variable.slot.whole + decimals + 2), MOST_DIGITS)}.{decimals}"
     return FORMATS.get(variable.kind, "F12.0")
 
 

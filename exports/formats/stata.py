@@ -17,7 +17,8 @@ from exports.formats.coding import Coding, coding_of, missing_labels
 from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
-from exports.formats.readers import general_readers
+from exports.formats.readers import general_readers, script
+from exports.formats.readers.statements import STATA, stata_statements
 from exports.formats.spool import Row, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
@@ -56,6 +57,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         count, beside = [0], LongTexts(_fits)
         yield DataFile(f"{table.name}.dta", _pieces(table, exported, listed, count, beside), count, beside)
     yield listed.file()
+    yield script(STATA, stata_statements(listed))
     yield from general_readers()
 
 

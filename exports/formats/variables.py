@@ -63,11 +63,13 @@ def variables_of(spool: Spool, limits: Limits) -> list[Variable]:
 class VariableList:
     """The variables of all files of an archive, which becomes its file `variables.csv`.
 
-    datasets: names by table. rows: of the list, whose columns are `HEADER`.
+    datasets: names by table. files, variables: by table, as they are written. rows: of the list (`HEADER`).
     """
 
     limits: Limits
     datasets: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, list[Variable]] = field(default_factory=dict)
     rows: list[tuple[str | int, ...]] = field(default_factory=list)
 
     def dataset(self, table: StudyTable) -> str:
@@ -82,6 +84,7 @@ class VariableList:
 
     def add(self, table: StudyTable, file: str, variables: list[Variable]) -> None:
         """Note the variables of a file."""
+        self.files[table.name], self.variables[table.name] = file, variables
         for variable in variables:
             slot = variable.slot
             whole = variable.label == " ".join(slot.label.split())

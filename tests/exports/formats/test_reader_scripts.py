@@ -1,8 +1,10 @@
 """The scripts inside an archive read it in one call, with types, labels and codes, from every format (P11-03)."""
 
+import csv
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -131,4 +133,68 @@ cat("day=", paste(format(ugly$day[1:2]), collapse = " "), "\n", sep = "")
 cat("at=", format(ugly$at[1], "%Y-%m-%d %H:%M:%S"), "\n", sep = "")
 cat("longest=", max(nchar(ugly$note), na.rm = TRUE), "\n", sep = "")
 cat("typed=", ugly$note[3], "\n", sep = "")
+"""
+
+
+def test_the_script_for_sas_copies_every_file_and_gives_codes_their_formats(tmp_path):
+    """P11-03: written by the documentation, not run."""
+    text = (unpacked("xpt", tmp_path / "8") / "read_study.sas").read_text("utf-8")
+    assert '%xpt2loc(libref=study, memlist=form_ugly, filespec="&folder./forms/ugly.xpt");' in text
+    number = re.search(r"value (\$c\d+_) 'F' = 'Female' 'M' = 'Male';", text)[1]
+    assert f"    format sex {number}.;" in text
+    short = (unpacked("xpt-v5", tmp_path / "5") / "read_study.sas").read_text("utf-8")
+    assert 'libname from xport "&folder./forms/ugly.xpt";' in short
+    assert "modify F_UGLY;" in short
+    missing = re.search(
+        r"value (\$c\d+_) 'ND' = 'Not done' 'UNK' = 'Unknown' 'NAP' = 'Not applicable';", short
+    )
+    assert f"    format SEX_M {missing[1]}.;" in short
+
+
+def test_the_script_for_stata_makes_a_frame_of_every_file_and_labels_missing_measurements(tmp_path):
+    """P11-03: written by the documentation, not run."""
+    text = (unpacked("dta", tmp_path) / "read_study.do").read_text("utf-8")
+    for name, file in (("form_ugly", "forms/ugly.dta"), ("columns", "columns.dta"), ("codes", "codes.dta")):
+        assert f'frame create {name}\nframe {name} {{\n    use "{file}", clear\n' in text
+    defined = '.a "Not done" .b "Unknown" .c "Not applicable" .d "Asked but unknown"'
+    assert (
+        text.count(f"    label define missing_codes {defined}\n    label values haemoglobin missing_codes\n")
+        == 1
+    )
+
+
+@pytest.mark.skipif(shutil.which("pspp") is None, reason="PSPP is not installed")
+def test_the_script_for_spss_is_read_by_pspp_with_labels_and_missing_values(tmp_path):
+    """P11-03: run where PSPP is."""
+    folder = unpacked("sav", tmp_path)
+    asked = (folder / "read_study.sps").read_text("utf-8") + PSPP_ASKS
+    (folder / "asked.sps").write_text(asked, "utf-8")
+    told = subprocess.run(
+        ["pspp", "-O", "format=txt", "asked.sps"],
+        cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout + told.stderr
+    wanted = [(row[0], row[11]) for row in ugly_rows()]
+    with (folder / "told.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == [code for code, _sex in wanted]
+    shown = {"F": "Female", "M": "Male", "X": "X", "": "Unknown"}
+    assert [row[1] for row in rows] == [shown[sex] for _code, sex in wanted]
+    # 2 August 2026, 1 January 1900; a day before the calendar of SPSS stands as text beside.
+    assert [row[2].strip() for row in rows][:3] == ["2", "1", ""]
+    assert float(rows[4][3]) == pytest.approx(0.3)
+    notes = [(folder / row[4]).read_bytes().decode() if row[4][:6] == "texts/" else row[4] for row in rows]
+    assert notes == list(TEXTS)
+    assert re.search(r"Missing Unknown *\| *7\|", told.stdout)
+    assert "Sex at birth" in told.stdout
+
+
+PSPP_ASKS = """
+DATASET ACTIVATE form_ugly.
+FREQUENCIES VARIABLES=sex.
+STRING shown (A20).
+COMPUTE shown = VALUELABEL(sex).
+IF shown = "" shown = sex.
+COMPUTE day_of_month = XDATE.MDAY(day).
+SAVE TRANSLATE /OUTFILE='told.csv' /TYPE=CSV /REPLACE /CELLS=VALUES /KEEP=patient shown day_of_month haemoglobin note.
 """
