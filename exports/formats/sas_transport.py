@@ -94,7 +94,8 @@ def _pieces(
         name = listed.dataset(table)
         listed.add(table, f"{table.name}.xpt", variables)
         numbered = all(variable.kind in TEXTUAL for variable in variables)
-        yield _head(layout, name, table.title, variables, exported.at, numbered=numbered)
+        data = DataSet(name, table.title, exported.at, spool.rows, numbered)
+        yield _head(layout, data, variables)
         size = 0
         for piece in _rows(spool, variables, numbered=numbered):
             size += len(piece)
@@ -102,10 +103,19 @@ def _pieces(
         yield b" " * (-size % RECORD)
 
 
-def _head(
-    layout: Layout, name: str, title: str, variables: list[Variable], at: datetime, *, numbered: bool
-) -> bytes:
-    words, stamp = layout.words, _stamp(at)
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What the head of a file says of its data set. numbered: it has a variable with the number of the row."""
+
+    name: str
+    title: str
+    at: datetime
+    rows: int
+    numbered: bool
+
+
+def _head(layout: Layout, data: DataSet, variables: list[Variable]) -> bytes:
+    words, stamp = layout.words, _stamp(data.at)
     width = 32 if layout.is_long else 8
     filling = "" if layout.is_long else " " * 24
     records = [
@@ -114,15 +124,15 @@ def _head(
         f"{stamp:80}".encode(),
         _record(words["member"], (0, 0, 0, 160, 0, 140)),
         _record(words["descriptor"]),
-        f"{'SAS':8}{name:{width}}{'SASDATA':8}{'9.4':8}{SYSTEM:8}{filling}{stamp}".encode(),
-        f"{stamp}{'':16}".encode() + _padded(fitted_label(title, VERSION_5.limits), 40) + b" " * 8,
-        _record(words["names"], (0, len(variables) + numbered)),
+        f"{'SAS':8}{data.name:{width}}{'SASDATA':8}{'9.4':8}{SYSTEM:8}{filling}{stamp}".encode(),
+        f"{stamp}{'':16}".encode() + _padded(fitted_label(data.title, VERSION_5.limits), 40) + b" " * 8,
+        _record(words["names"], (0, len(variables) + data.numbered)),
     ]
     described = [
         (v.name, v.label, v.width if v.kind in TEXTUAL else 8, v.kind in TEXTUAL, FORMATS.get(v.kind))
         for v in variables
     ]
-    if numbered:
+    if data.numbered:
         own = fitted_names([ROW_NUMBER], layout.limits, [v.name for v in variables])[ROW_NUMBER]
         described.append((own, ROW_LABEL, 8, False, None))
     names, place = b"", 0
@@ -132,13 +142,18 @@ def _head(
     records.append(_filled(names))
     if layout.is_long:
         records += _long_labels([(own, label) for own, label, *_rest in described])
-    records.append(_record(words["rows"]))
+    records.append(_counted(words["rows"], data.rows) if layout.is_long else _record(words["rows"]))
     return b"".join(records)
 
 
 def _record(word: str, numbers: tuple[int, ...] = ()) -> bytes:
     shown = (*numbers, *(0,) * (6 - len(numbers)))
     return f"HEADER RECORD*******{word:8}HEADER RECORD!!!!!!!{''.join(f'{n:05}' for n in shown)}  ".encode()
+
+
+def _counted(word: str, rows: int) -> bytes:
+    """Return the header of the rows in version 8, which says how many there are."""
+    return f"HEADER RECORD*******{word:8}HEADER RECORD!!!!!!!{rows:15}{'':17}".encode()
 
 
 def _namestr(

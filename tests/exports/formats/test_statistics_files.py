@@ -1,5 +1,8 @@
 """Files for SAS, SPSS and Stata give back every stored cell, to two readers where there are two (P11-02, P11-03)."""
 
+import os
+import shutil
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from exports.formats.registry import FORMATS
 from exports.formats.sas_transport import ibm_double
 from exports.tables.columns import StudyTable, TableColumn
-from tests.support.study.read_back import assert_restored, kept, listed, of_frame, written
+from tests.support.study.read_back import Columns, Files, assert_restored, kept, listed, of_frame, written
 from tests.support.study.ugly_table import COLUMNS, table, ugly_rows
 
 FORMS = {
@@ -77,17 +80,52 @@ def test_pandas_reads_the_same_from_stata(tmp_path):
 
 
 def test_pandas_reads_the_same_from_transport_version_5(tmp_path):
-    """P11-03: version 8 has one reader here, version 5 has two."""
+    """P11-03: version 8 has one reader here, version 5 has three."""
     files = written(FORMATS["xpt-v5"].files, ugly())
     path = kept(files, tmp_path)("forms/ugly.xpt")
-    frame = of_frame(pandas.read_sas(path, format="xport", encoding="utf-8"))
+    frame = with_moments(of_frame(pandas.read_sas(path, format="xport", encoding="utf-8")), files)
+    assert assert_restored(ugly(), frame, listed(files), files, nearest=lambda v: v or PANDAS_ZERO) > 200
+
+
+def with_moments(frame: Columns, files: Files) -> Columns:
+    """Return the columns with days and moments for the numbers that stand for them."""
     kinds = {row["variable"]: row["kind"] for row in listed(files)}
     for name, values in frame.items():
         if kinds[name] == "date":
             frame[name] = [v if v is None else (EPOCH + timedelta(days=v)).date() for v in values]
         elif kinds[name] in ("instant", "local"):
             frame[name] = [v if v is None else EPOCH + timedelta(seconds=v) for v in values]
-    assert assert_restored(ugly(), frame, listed(files), files, nearest=lambda v: v or PANDAS_ZERO) > 200
+    return frame
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_the_reader_of_r_reads_the_same_from_transport_version_5(tmp_path):
+    """P11-03: the package foreign, which comes with R."""
+    files = written(FORMATS["xpt-v5"].files, ugly())
+    path = kept(files, tmp_path)("forms/ugly.xpt")
+    told = subprocess.run(
+        ["Rscript", "--vanilla", "-e", R_TELLS, path],
+        capture_output=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    frame: Columns = {}
+    for column in told.stdout.decode().split("\x1d")[:-1]:
+        name, kind, *values = column.split("\x1e")
+        numbers = (
+            [None if value == "NA" else float(value) for value in values] if kind == "numeric" else values
+        )
+        frame[name] = numbers
+    assert assert_restored(ugly(), with_moments(frame, files), listed(files), files) > 200
+
+
+R_TELLS = r"""
+frame <- foreign::read.xport(commandArgs(TRUE)[1], as.is = TRUE)
+for (name in names(frame)) {
+  values <- frame[[name]]
+  shown <- if (is.numeric(values)) ifelse(is.na(values), "NA", sprintf("%.17g", values)) else values
+  cat(name, class(values)[1], shown, sep = "\x1e")
+  cat("\x1d")
+}
+"""
 
 
 @pytest.mark.parametrize("code", FORMS)
