@@ -119,7 +119,7 @@ def _is_text(variable: Variable) -> bool:
     return variable.kind in ("text", "flag") and not _is_number_code(variable)
 
 
-def declared_missing(variable: Variable) -> list[str]:
+def declared_missing(variable: Variable) -> list[Any]:
     """Return the missing codes that a variable itself holds, declared as user-missing.
 
     Only coded texts of up to eight bytes have any, and only up to three: SPSS declares no more.

@@ -113,7 +113,7 @@ class _Study:
         else:
             import pyreadstat
 
-            read = {"xpt": pyreadstat.read_xport, "sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[
+            read: Any = {"xpt": pyreadstat.read_xport, "sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[
                 self.suffix
             ]
             frame, meta = read(str(path))
