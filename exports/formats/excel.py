@@ -6,7 +6,7 @@ column beside. A table of more rows than a sheet holds goes on in further sheets
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +17,8 @@ from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_
 from exports.formats.fitting import Limits, fitted_names
 from exports.formats.numbers import MOST_DOUBLE
 from exports.formats.readers import general_readers
-from exports.formats.spool import Row, Spool
-from exports.formats.variables import HEADER, Variable, VariableList, variables_of
+from exports.formats.spool import Holding, Spool
+from exports.formats.variables import HEADER, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
 from trials.listing.workbook import PLAIN, SheetTooSmall
@@ -101,7 +101,7 @@ class Sheets:
         for place, words in enumerate(self._header):
             self._checked(self._sheet.write_string(0, place, words, self._head), place)
 
-    def write(self, values: list[Any], formats: dict[int, Any]) -> None:
+    def write(self, values: Sequence[Any], formats: dict[int, Any]) -> None:
         """Write a row: texts as texts, floats as numbers. formats: by place. Raises SheetTooSmall, never cuts."""
         self._row += 1
         if self._row == SHEET_ROWS:
@@ -121,30 +121,20 @@ class Sheets:
 
 
 def _add(sheets: Sheets, table: StudyTable, listed: VariableList, beside: LongTexts) -> int:
-    with Spool(table, beside, _holds, MOST_DOUBLE) as spool:
+    with Spool(table, beside, HOLDING) as spool:
         variables = variables_of(spool, LIMITS)
         sheets.begin(table.name, [variable.name for variable in variables])
         listed.add(table, NAME, variables)
-        readers = [_reader(variable) for variable in variables]
         formats = {
             place: sheets.formats[variable.kind]
             for place, variable in enumerate(variables)
             if variable.kind in FORMATS
         }
         for batch in spool.batches():
-            for row in batch:
-                sheets.write([read(row) for read in readers], formats)
+            columns = [batch[variable.place] for variable in variables]
+            for row in zip(*columns, strict=True):
+                sheets.write(row, formats)
         return spool.rows
-
-
-def _reader(variable: Variable) -> Callable[[Row], str | float | None]:
-    place, convert = variable.place, NUMBERS.get(variable.kind, str)
-
-    def read(row: Row) -> str | float | None:
-        value = row[place]
-        return None if value is None else convert(value)
-
-    return read
 
 
 def _moment(at: datetime) -> float:
@@ -153,10 +143,14 @@ def _moment(at: datetime) -> float:
     return (at.date() - DAY_ZERO).days + seconds / DAY_SECONDS
 
 
-NUMBERS: Final[dict[str, Callable[[Any], str | float]]] = {
-    "integer": float,
-    "decimal": float,
-    "date": lambda day: float((day - DAY_ZERO).days),
-    "instant": _moment,
-    "local": _moment,
-}
+HOLDING: Final = Holding(
+    _holds,
+    MOST_DOUBLE,
+    {
+        "integer": float,
+        "decimal": float,
+        "date": lambda day: float((day - DAY_ZERO).days),
+        "instant": _moment,
+        "local": _moment,
+    },
+)

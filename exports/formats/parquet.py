@@ -11,7 +11,7 @@ from exports.formats.coding import LANGUAGE
 from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import Limits
 from exports.formats.readers import general_readers
-from exports.formats.spool import Slot, Spool
+from exports.formats.spool import Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -64,7 +64,7 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
     import pyarrow
     from pyarrow import parquet
 
-    with Spool(table, beside, _holds) as spool:
+    with Spool(table, beside, HOLDING) as spool:
         count[0] = spool.rows
         variables = variables_of(spool, LIMITS)
         listed.dataset(table)
@@ -72,9 +72,9 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
         schema = pyarrow.schema([_field(variable) for variable in variables], {"title": table.title})
         pipe = _Pipe()
         with parquet.ParquetWriter(pyarrow.PythonFile(pipe, mode="w"), schema) as writer:
-            for rows in _groups(spool):
+            for group in _groups(spool):
                 columns = [
-                    pyarrow.array([_value(variable.slot, row[variable.place]) for row in rows], each.type)
+                    pyarrow.chunked_array([batch[variable.place] for batch in group], each.type)
                     for variable, each in zip(variables, schema, strict=True)
                 ]
                 writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
@@ -82,12 +82,12 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
         yield pipe.take()
 
 
-def _groups(spool: Spool) -> Iterator[list[list[Any]]]:
-    """Yield the rows of each row group."""
-    group: list[list[Any]] = []
-    for number, batch in enumerate(spool.batches(), start=1):
-        group += batch
-        if number % GROUP_BATCHES == 0:
+def _groups(spool: Spool) -> Iterator[list[list[Column]]]:
+    """Yield the batches of each row group."""
+    group: list[list[Column]] = []
+    for batch in spool.batches():
+        group.append(batch)
+        if len(group) == GROUP_BATCHES:
             yield group
             group = []
     if group:
@@ -113,5 +113,4 @@ def _field(variable: Variable) -> Any:
     return pyarrow.field(variable.name, types.get(variable.kind, pyarrow.string()), metadata=told)
 
 
-def _value(slot: Slot, value: Any) -> Any:
-    return value == "Y" if slot.kind == "flag" and value is not None else value
+HOLDING: Final = Holding(_holds, encode={"flag": "Y".__eq__})

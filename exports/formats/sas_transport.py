@@ -7,10 +7,11 @@ A value that was not done is a special missing value, .A to .D; its code and rea
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 from exports.formats.data_files import DataFile, DataFiles, Exported
@@ -18,7 +19,7 @@ from exports.formats.fitting import Limits, fitted_label, fitted_names
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SAS, sas_statements
-from exports.formats.spool import TEXTUAL, Row, Spool
+from exports.formats.spool import TEXTUAL, Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -88,7 +89,7 @@ def _pieces(
     count: list[int],
     beside: LongTexts,
 ) -> Iterator[bytes]:
-    with Spool(table, beside, _holds, LARGEST) as spool:
+    with Spool(table, beside, HOLDING) as spool:
         count[0] = spool.rows
         variables = variables_of(spool, layout.limits)
         name = listed.dataset(table)
@@ -208,46 +209,34 @@ def _stamp(at: datetime) -> str:
 
 
 def _rows(spool: Spool, variables: list[Variable], *, numbered: bool) -> Iterator[bytes]:
-    cells = [_cell_of(variable) for variable in variables]
     number = 0
     for batch in spool.batches():
-        data = bytearray()
-        for row in batch:
-            for cell in cells:
-                data += cell(row)
-            if numbered:
-                number += 1
-                data += ibm_double(number)
-        yield bytes(data)
+        columns = [_cells(variable, batch) for variable in variables]
+        if numbered:
+            rows = len(columns[0])
+            columns.append([ibm_double(each) for each in range(number + 1, number + rows + 1)])
+            number += rows
+        yield b"".join(chain.from_iterable(zip(*columns, strict=True)))
 
 
-def _cell_of(variable: Variable) -> Callable[[Row], bytes]:
-    """Return the function that gives the bytes of a variable in a row."""
-    place, missing, width = variable.place, variable.missing, variable.width
-
-    def text(row: Row) -> bytes:
-        return (row[place] or "").encode().ljust(width)
-
+def _cells(variable: Variable, batch: list[Column]) -> list[bytes]:
+    """Return the bytes of a variable in each row of a batch."""
+    values = batch[variable.place]
     if variable.kind in TEXTUAL:
-        return text
-    number = NUMBERS[variable.kind]
+        # The same texts stand in many rows.
+        padded = {text: (text or "").encode().ljust(variable.width) for text in set(values)}
+        return [padded[text] for text in values]
+    if variable.kind == "integer" and variable.slot.role != "value":
+        values = [value if value is None else ibm_double(value) for value in values]
+    if variable.missing is None:
+        return [BLANK_NUMBER if value is None else value for value in values]
+    codes = batch[variable.missing]
+    return [
+        SPECIAL.get(code, BLANK_NUMBER) if value is None else value
+        for value, code in zip(values, codes, strict=True)
+    ]
 
-    def double(row: Row) -> bytes:
-        value = row[place]
-        if value is not None:
-            return ibm_double(number(value))
-        return SPECIAL.get(row[missing], BLANK_NUMBER) if missing is not None else BLANK_NUMBER
 
-    return double
-
-
-NUMBERS: Final[dict[str, Callable[[Any], float]]] = {
-    "integer": float,
-    "decimal": float,
-    "date": lambda day: (day - EPOCH).days,
-    "instant": lambda at: seconds_since(EPOCH, at),
-    "local": lambda at: seconds_since(EPOCH, at),
-}
 SPECIAL: Final = {code: letter.upper().encode() + bytes(7) for code, letter in MISSING_LETTERS.items()}
 
 
@@ -271,5 +260,16 @@ def ibm_double(value: float) -> bytes:
     return bytes((sign | (sixteens + 64),)) + bits.to_bytes(7, "big")
 
 
+HOLDING: Final = Holding(
+    _holds,
+    LARGEST,
+    {
+        "integer": ibm_double,
+        "decimal": lambda number: ibm_double(float(number)),
+        "date": lambda day: ibm_double((day - EPOCH).days),
+        "instant": lambda at: ibm_double(seconds_since(EPOCH, at)),
+        "local": lambda at: ibm_double(seconds_since(EPOCH, at)),
+    },
+)
 xpt_files: Final = _format(VERSION_8)
 xpt_v5_files: Final = _format(VERSION_5)

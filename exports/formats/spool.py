@@ -1,42 +1,49 @@
 """A table read once into a temporary file, with what a format must know before it writes the first row.
 
 A file of fixed columns says their widths at its start. The rows are read from the database once, in its snapshot, and
-from the file as often as the format asks; memory holds a batch of them.
+from the file as often as the format asks; memory holds a batch of them. A batch is kept column by column: the same
+values stand in many rows, and each is converted once.
 """
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from exports.formats.typed_values import calendar_rows, partial_parts
+from exports.formats.typed_values import converter_of, partial_parts
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.long_texts import LongTexts
 
 BATCH_ROWS: Final = 1000
+# A column of other values in each row must not fill the memory.
+MOST_KNOWN: Final = 10_000
 Role = Literal["value", "exact", "year", "month", "day"]
 PARTS: Final[tuple[Role, ...]] = ("year", "month", "day")
-Row = list[Any]
+ROLE_LABELS: Final[dict[Role, str]] = {
+    "exact": "exact text", "year": "year", "month": "month", "day": "day",
+}  # fmt: skip
+Column = list[Any]
 
 
 @dataclass(slots=True)
 class Slot:
-    """One value of a spooled row, and what all its values have in common.
+    """The values of a variable, before it is fitted to a format, and what all of them have in common.
 
     role: the value of the column; the exact text where the format does not hold the value itself; or a part of a
-    partial date. missing: place of the slot with the missing code of this value. filled: number of values. width: bytes
-    of UTF-8 of the longest text. whole, fraction: most digits of a decimal before and after its point. seen: the codes,
-    of a column with codes.
+    partial date. missing: place of the slot with the missing code of this value. filled: whether there is any value.
+    width: bytes of UTF-8 of the longest text. whole, fraction: most digits of a decimal before and after its point.
+    seen: the codes, of a column with codes.
     """
 
     column: TableColumn
     role: Role = "value"
     missing: int | None = None
-    filled: int = 0
+    filled: bool = False
     width: int = 0
     whole: int = 0
     fraction: int = 0
@@ -60,15 +67,7 @@ class Slot:
         return "text" if self.role == "exact" else "integer"
 
 
-ROLE_LABELS: Final[dict[Role, str]] = {
-    "exact": "exact text", "year": "year", "month": "month", "day": "day",
-}  # fmt: skip
 TEXTUAL: Final = ("text", "flag")
-# (kind, value): whether the format holds a number, a day or a moment exactly.
-Holds = Callable[[str, Any], bool]
-
-
-NEVER: Final = Decimal(0)
 
 
 def as_text(value: Any) -> str:
@@ -78,104 +77,59 @@ def as_text(value: Any) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, date | datetime) else str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a format holds, and how.
+
+    holds: (kind, value) of a number, day or moment: whether the format holds it exactly; where it does not, a slot
+    beside has the exact text. nearest: a number below it is stored as the nearest that the format holds, also then.
+    encode: by kind, what the format stores for a value.
+    """
+
+    holds: Callable[[str, Any], bool]
+    nearest: Decimal = Decimal(0)
+    encode: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+
 class Spool:
     """The rows of a table, in slots. Use it as a context: it holds a temporary file.
 
-    long_texts: takes each text that the format does not hold. holds: whether it holds any other value exactly; where it
-    does not, a slot beside has the exact text. nearest: a number below it is stored as the nearest that the format
-    holds, also where the exact text stands beside.
+    long_texts: takes each text that the format does not hold.
     """
 
-    def __init__(
-        self, table: StudyTable, long_texts: LongTexts, holds: Holds, nearest: Decimal = NEVER
-    ) -> None:
-        self.slots: list[Slot] = []
+    def __init__(self, table: StudyTable, long_texts: LongTexts, holding: Holding) -> None:
         self.rows = 0
         self._file = TemporaryFile()  # noqa: SIM115  closed by `__exit__`
-        adders = [
-            self._text_adder(column, long_texts)
-            if column.kind in ("text", "partial")
-            else self._typed_adder(column, long_texts, holds, nearest)
-            for column in table.columns
-        ]
+        columns = [_Reader(column, long_texts, holding) for column in table.columns]
+        self.slots = [slot for column in columns for slot in column.slots]
         places = {slot.name: place for place, slot in enumerate(self.slots) if slot.role == "value"}
         for slot in self.slots:
             if slot.role == "value":
                 slot.missing = places.get(f"{slot.column.name}__missing")
-        batch: list[Row] = []
-        for cells in calendar_rows(table):
-            row: Row = []
-            for add, cell in zip(adders, cells, strict=True):
-                add(row, cell)
-            batch.append(row)
-            if len(batch) == BATCH_ROWS:
-                self._keep(batch)
-        self._keep(batch)
+        rows = iter(table.rows())
+        while batch := list(islice(rows, BATCH_ROWS)):
+            self._keep(columns, batch)
 
-    def _keep(self, batch: list[Row]) -> None:
-        if batch:
-            pickle.dump(batch, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-            self.rows += len(batch)
-            batch.clear()
-
-    def _slot(self, column: TableColumn, role: Role = "value") -> Slot:
-        self.slots.append(Slot(column, role))
-        return self.slots[-1]
-
-    def _text_adder(self, column: TableColumn, long_texts: LongTexts) -> Callable[[Row, Any], None]:
-        slot = self._slot(column)
-        parts = [self._slot(column, part) for part in PARTS] if column.kind == "partial" else []
-        coded = bool(column.codes)
-
-        def add(row: Row, cell: Any) -> None:
-            if cell is None:
-                row.extend((None,) * (1 + len(parts)))
-                return
-            text = long_texts.cell(cell)
-            _note_text(slot, text)
-            if coded:
-                slot.seen.setdefault(text)
-            row.append(text)
-            if parts:
-                for part, number in zip(parts, partial_parts(cell), strict=True):
-                    part.filled += number is not None
-                    row.append(number)
-
-        return add
-
-    def _typed_adder(
-        self, column: TableColumn, long_texts: LongTexts, holds: Holds, nearest: Decimal
-    ) -> Callable[[Row, Any], None]:
-        slot, exact, kind = self._slot(column), self._slot(column, "exact"), column.kind
-        right, numeric = TYPES[kind], kind in ("integer", "decimal")
-
-        def add(row: Row, cell: Any) -> None:
-            if cell is None:
-                row += (None, None)
-                return
-            is_right = isinstance(cell, right) and (kind != "flag" or cell in ("Y", "N"))
-            held = is_right and holds(kind, cell)
-            if held:
-                _note(slot, cell)
-            beside = None if held else long_texts.cell(as_text(cell))
-            if beside is not None:
-                _note_text(exact, beside)
-            kept = held or (is_right and numeric and abs(cell) < nearest)
-            row += (cell if kept else None, beside)
-
-        return add
+    def _keep(self, columns: "list[_Reader]", batch: list[Sequence[Any]]) -> None:
+        kept = [
+            each
+            for column, cells in zip(columns, zip(*batch, strict=True), strict=True)
+            for each in column.read(cells)
+        ]
+        pickle.dump((len(batch), kept), self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.rows += len(batch)
 
     def kept(self) -> list[int]:
         """Return the places of the slots that make variables: exact texts only where there are any."""
         return [place for place, slot in enumerate(self.slots) if slot.role != "exact" or slot.filled]
 
-    def batches(self) -> Iterator[list[Row]]:
-        """Yield the rows in batches. Each call begins with the first row."""
+    def batches(self) -> Iterator[list[Column]]:
+        """Yield the rows in batches, each as a list of the slots' values. Each call begins with the first row."""
         self._file.seek(0)
         left = self.rows
         while left > 0:
-            batch: list[Row] = pickle.load(self._file)  # noqa: S301  written by `_keep`, and read by nobody else
-            left -= len(batch)
+            number, batch = pickle.load(self._file)  # noqa: S301  written by `_keep`, and read by nobody else
+            left -= number
             yield batch
 
     def __enter__(self) -> Self:
@@ -189,20 +143,69 @@ class Spool:
         self._file.close()
 
 
+class _Reader:
+    """Turns the cells of one column into the values of its slots."""
+
+    def __init__(self, column: TableColumn, long_texts: LongTexts, holding: Holding) -> None:
+        self._convert, self._long_texts, self._holding = converter_of(column), long_texts, holding
+        self._column, self._known = column, dict[Any, tuple[Any, ...]]()
+        further: tuple[Role, ...] = () if column.kind == "text" else ("exact",)
+        further = PARTS if column.kind == "partial" else further
+        self.slots = [Slot(column), *(Slot(column, role) for role in further)]
+        self._blank = (None,) * len(self.slots)
+
+    def read(self, cells: Sequence[Any]) -> Iterable[Column]:
+        """Return the values of each slot."""
+        known = self._known
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        for cell in cells:
+            if cell not in known:
+                known[cell] = self._values(cell)
+        found = [known[cell] for cell in cells]
+        return [[values[place] for values in found] for place in range(len(self.slots))]
+
+    def _values(self, cell: Any) -> tuple[Any, ...]:
+        value = self._convert(cell)
+        if value is None:
+            return self._blank
+        return self._text(value) if self._column.kind in ("text", "partial") else self._typed(value)
+
+    def _text(self, cell: str) -> tuple[Any, ...]:
+        slot, *parts = self.slots
+        text = self._long_texts.cell(cell)
+        _note_text(slot, text)
+        if self._column.codes:
+            slot.seen.setdefault(text)
+        return (text, *partial_parts(cell)) if parts else (text,)
+
+    def _typed(self, value: Any) -> tuple[Any, ...]:
+        (slot, exact), kind, holding = self.slots, self._column.kind, self._holding
+        is_right = isinstance(value, TYPES[kind]) and (kind != "flag" or value in ("Y", "N"))
+        held = is_right and holding.holds(kind, value)
+        if held:
+            _note(slot, value)
+            return (holding.encode[kind](value) if kind in holding.encode else value), None
+        beside = self._long_texts.cell(as_text(value))
+        _note_text(exact, beside)
+        is_near = is_right and kind in ("integer", "decimal") and abs(value) < holding.nearest
+        return (holding.encode[kind](value) if is_near else None), beside
+
+
 TYPES: Final[dict[str, type]] = {
     "integer": int, "decimal": Decimal, "date": date, "instant": datetime, "local": datetime, "flag": str,
 }  # fmt: skip
 
 
 def _note_text(slot: Slot, text: str) -> None:
-    slot.filled += 1
+    slot.filled = True
     size = len(text) if text.isascii() else len(text.encode("utf-8"))
     if size > slot.width:
         slot.width = size
 
 
 def _note(slot: Slot, value: Any) -> None:
-    slot.filled += 1
+    slot.filled = True
     if isinstance(value, Decimal):
         _sign, digits, exponent = value.as_tuple()
         places = -int(exponent)

@@ -5,7 +5,7 @@ has neither: its code and reason are variables beside it, because programs count
 writer, pyreadstat, takes a whole table: its rows are gathered as columns, which need less memory than rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SPSS, spss_statements
-from exports.formats.spool import Row, Spool
+from exports.formats.spool import Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.code_lists import NUMBER, Code
 from exports.tables.columns import StudyTable
@@ -64,7 +64,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
 def _pieces(
     table: StudyTable, exported: Exported, listed: VariableList, count: list[int], beside: LongTexts
 ) -> Iterator[bytes]:
-    with Spool(table, beside, _holds, MOST_DOUBLE) as spool, TemporaryDirectory() as folder:
+    with Spool(table, beside, HOLDING) as spool, TemporaryDirectory() as folder:
         count[0] = spool.rows
         variables = variables_of(spool, LIMITS)
         listed.dataset(table)
@@ -82,11 +82,10 @@ def _write(path: Path, spool: Spool, variables: list[Variable], title: str) -> N
     import polars
     import pyreadstat
 
-    readers = [_reader(variable) for variable in variables]
     # Every type is said: a column without a value, or of whole seconds, would get one that readers take otherwise.
     schema = {v.name: polars.String if _is_text(v) else polars.Float64 for v in variables}
     batches = [
-        polars.DataFrame([[read(row) for row in batch] for read in readers], schema=schema, strict=True)
+        polars.DataFrame([_values(v, batch) for v in variables], schema=schema, strict=True)
         for batch in spool.batches()
     ]
     frame = polars.concat(batches) if batches else polars.DataFrame(schema=schema)
@@ -159,32 +158,34 @@ def _format(variable: Variable) -> str:
     return FORMATS.get(variable.kind, "F12.0")
 
 
-def _reader(variable: Variable) -> Callable[[Row], Any]:
-    """Return the function that gives the value of a variable in a row."""
-    place, missing, declared = variable.place, variable.missing, set(declared_missing(variable))
-
-    def text(row: Row) -> Any:
-        return row[place]
-
-    def coded(row: Row) -> Any:
-        value = row[place]
-        return row[missing] if value is None and missing is not None and row[missing] in declared else value
-
-    def number(row: Row) -> Any:
-        value = row[place]
-        return None if value is None else convert(value)
-
-    if _is_text(variable):
-        return coded if declared else text
-    convert = NUMBERS.get(variable.kind, float)
-    return number
+def _values(variable: Variable, batch: list[Column]) -> Column:
+    """Return the values of a variable in each row of a batch."""
+    values, slot = batch[variable.place], variable.slot
+    if not _is_text(variable):
+        # Codes that are whole numbers, and parts of dates.
+        is_plain = slot.role != "value" or slot.kind == "text"
+        return [value if value is None else float(value) for value in values] if is_plain else values
+    declared = set(declared_missing(variable))
+    if not declared or variable.missing is None:
+        return values
+    codes = batch[variable.missing]
+    return [
+        code if value is None and code in declared else value
+        for value, code in zip(values, codes, strict=True)
+    ]
 
 
-NUMBERS: Final[dict[str, Callable[[Any], float]]] = {
-    "date": lambda day: (day - EPOCH).days * 86_400.0,
-    "instant": lambda at: seconds_since(EPOCH, at),
-    "local": lambda at: seconds_since(EPOCH, at),
-}
+HOLDING: Final = Holding(
+    _holds,
+    MOST_DOUBLE,
+    {
+        "integer": float,
+        "decimal": float,
+        "date": lambda day: (day - EPOCH).days * 86_400.0,
+        "instant": lambda at: seconds_since(EPOCH, at),
+        "local": lambda at: seconds_since(EPOCH, at),
+    },
+)
 
 
 def _stamp(path: Path, at: datetime) -> None:

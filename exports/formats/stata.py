@@ -7,10 +7,11 @@ label for it, measurements have none, because readers make a category of a numbe
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 from exports.formats.coding import Coding, coding_of, missing_labels
@@ -19,7 +20,7 @@ from exports.formats.fitting import Limits, shortened
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import STATA, stata_statements
-from exports.formats.spool import Row, Spool
+from exports.formats.spool import Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -83,7 +84,7 @@ def _stored(variable: Variable) -> Stored:
 def _pieces(
     table: StudyTable, exported: Exported, listed: VariableList, count: list[int], beside: LongTexts
 ) -> Iterator[bytes]:
-    with Spool(table, beside, _holds, LARGEST) as spool:
+    with Spool(table, beside, HOLDING) as spool:
         count[0] = spool.rows
         variables = variables_of(spool, LIMITS)
         listed.dataset(table)
@@ -91,9 +92,9 @@ def _pieces(
         stored = [_stored(variable) for variable in variables]
         head, labels = _head(stored, spool.rows, table.title, exported.at), _value_labels(stored)
         yield _placed(head, labels, spool.rows * sum(_width(each) for each in stored))
-        cells = [_cell_of(each) for each in stored]
         for batch in spool.batches():
-            yield b"".join(cell(row) for row in batch for cell in cells)
+            columns = [_cells(each, batch) for each in stored]
+            yield b"".join(chain.from_iterable(zip(*columns, strict=True)))
         yield b"</data><strls></strls>" + labels + b"</stata_dta>"
 
 
@@ -181,26 +182,23 @@ def _step(code: str) -> int:
     return ord(MISSING_LETTERS[code]) - ord("a") + 1
 
 
-def _cell_of(stored: Stored) -> Callable[[Row], bytes]:
-    """Return the function that gives the bytes of a variable in a row."""
-    variable, place = stored.variable, stored.variable.place
-    missing, width = variable.missing, variable.width
-    blank, pack = _missing_cells(stored.type), struct.Struct("<i" if stored.type == LONG else "<d").pack
-
-    def text(row: Row) -> bytes:
-        return (row[place] or "").encode().ljust(width, b"\0")
-
+def _cells(stored: Stored, batch: list[Column]) -> list[bytes]:
+    """Return the bytes of a variable in each row of a batch."""
+    variable, values = stored.variable, batch[stored.variable.place]
     if stored.type not in (LONG, DOUBLE):
-        return text
-    number = stored.coding.numbers.__getitem__ if stored.coding else NUMBERS[variable.kind]
-
-    def numeric(row: Row) -> bytes:
-        value = row[place]
-        if value is not None:
-            return pack(number(value))
-        return blank.get(row[missing], blank[""]) if missing is not None else blank[""]
-
-    return numeric
+        # The same texts stand in many rows.
+        padded = {text: (text or "").encode().ljust(variable.width, b"\0") for text in set(values)}
+        return [padded[text] for text in values]
+    if stored.coding:
+        numbers: dict[Any, bytes] = {code: _long(number) for code, number in stored.coding.numbers.items()}
+        values = [value and numbers[value] for value in values]
+    elif variable.slot.role != "value":
+        values = [value if value is None else _double(value) for value in values]
+    blanks = _missing_cells(stored.type)
+    if variable.missing is None:
+        return [value or blanks[""] for value in values]
+    codes = batch[variable.missing]
+    return [value or blanks.get(code, blanks[""]) for value, code in zip(values, codes, strict=True)]
 
 
 def _missing_cells(stored_as: int) -> dict[str, bytes]:
@@ -211,10 +209,22 @@ def _missing_cells(stored_as: int) -> dict[str, bytes]:
     return {code: struct.pack("<Q", MISSING_DOUBLE + step * STEP) for code, step in steps.items()}
 
 
-NUMBERS: Final[dict[str, Callable[[Any], float]]] = {
-    "integer": float,
-    "decimal": float,
-    "date": lambda day: (day - EPOCH).days,
-    "instant": lambda at: seconds_since(EPOCH, at) * 1000,
-    "local": lambda at: seconds_since(EPOCH, at) * 1000,
-}
+_long: Final = struct.Struct("<i").pack
+_double: Final = struct.Struct("<d").pack
+
+
+def _milliseconds(at: datetime) -> bytes:
+    return _double(seconds_since(EPOCH, at) * 1000)
+
+
+HOLDING: Final = Holding(
+    _holds,
+    LARGEST,
+    {
+        "integer": _double,
+        "decimal": lambda number: _double(float(number)),
+        "date": lambda day: _double((day - EPOCH).days),
+        "instant": _milliseconds,
+        "local": _milliseconds,
+    },
+)

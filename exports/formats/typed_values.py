@@ -60,16 +60,23 @@ def calendar_rows(table: StudyTable) -> Iterator[list[Any]]:
 
     What is none, such as a date that an earlier version of the protocol asked as a text, stays a text.
     """
-    converts = [
-        (index, CALENDAR[column.kind])
-        for index, column in enumerate(table.columns)
-        if column.kind in CALENDAR
-    ]
-    for row in typed_rows(table):
-        for index, convert in converts:
-            if row[index] is not None:
-                row[index] = convert(row[index])
-        yield row
+    converts = [converter_of(column) for column in table.columns]
+    for row in table.rows():
+        yield [convert(cell) for convert, cell in zip(converts, row, strict=True)]
+
+
+def converter_of(column: TableColumn) -> Convert:
+    """Return the function that makes such a value of a cell; None of a blank one."""
+    convert = _convert(column)
+    calendar = CALENDAR.get(column.kind)
+    if calendar is None:
+        return convert
+
+    def value_of(cell: Any) -> Any:
+        text = convert(cell)
+        return None if text is None else calendar(text)
+
+    return value_of
 
 
 def _date(text: str) -> date | str:

@@ -113,9 +113,11 @@ class _Study:
         else:
             import pyreadstat
 
-            read: Any = {"xpt": pyreadstat.read_xport, "sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[
-                self.suffix
-            ]
+            read: Any = {
+                "xpt": pyreadstat.read_xport,
+                "sav": pyreadstat.read_sav,
+                "dta": pyreadstat.read_dta,
+            }[self.suffix]
             frame, meta = read(str(path))
             for variable, labels in meta.variable_value_labels.items():
                 self.labels[name, self.variables[name][variable]] = labels
