@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_name
-from exports.formats.fitting import Limits, fitted_names
+from exports.formats.fitting import FileLimits, fitted_names
 from exports.formats.numbers import MOST_DOUBLE
 from exports.formats.readers import general_readers
 from exports.formats.spool import Holding, Spool
@@ -24,9 +24,9 @@ from exports.tables.long_texts import LongTexts
 from trials.listing.workbook import PLAIN, SheetTooSmall
 
 NAME: Final = "study.xlsx"
-LIMITS: Final = Limits(name=255, label=100_000)
+LIMITS: Final = FileLimits(name=255, label=100_000)
 # Room for the number of a further sheet: `audit_trail (12)`.
-SHEET_LIMITS: Final = Limits(name=26, label=31, reserved=frozenset({"history"}))
+SHEET_LIMITS: Final = FileLimits(name=26, label=31, reserved=frozenset({"history"}))
 MOST_TEXT, MOST_DIGITS, SHEET_ROWS = 32_767, 15, 1_048_576
 # Signs that XML does not hold, a carriage return, which it changes, and texts that a reader takes for such a sign.
 UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")

@@ -16,7 +16,7 @@ _START = "v_"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FileLimits:
     """What a format holds. Names are ASCII; a label counts bytes of UTF-8 or characters.
 
     reserved: names that a program keeps for itself, in lower case.
@@ -29,7 +29,7 @@ class Limits:
     reserved: Collection[str] = frozenset()
 
 
-def fitted_names(names: Iterable[str], limits: Limits, taken: Collection[str] = ()) -> dict[str, str]:
+def fitted_names(names: Iterable[str], limits: FileLimits, taken: Collection[str] = ()) -> dict[str, str]:
     """Return by name the name in the file: unique whatever the case, and unchanged wherever that is possible.
 
     taken: names of the file that are used already. Raises ValueError if a name stands twice in `names`.
@@ -52,7 +52,7 @@ def fitted_names(names: Iterable[str], limits: Limits, taken: Collection[str] = 
     return {name: found[name] for name in wanted}
 
 
-def _plain(name: str, limits: Limits) -> str:
+def _plain(name: str, limits: FileLimits) -> str:
     plain = _OTHER.sub("_", name)
     if not plain or not (plain[0].isalpha()):
         plain = _START + plain
@@ -79,7 +79,7 @@ def _free(plain: str, most: int, used: Collection[str]) -> str:
     return cut
 
 
-def fitted_label(label: str, limits: Limits) -> str:
+def fitted_label(label: str, limits: FileLimits) -> str:
     """Return a label of one line, shortened at a word where it is too long; then it ends with three points."""
     return shortened(label, limits.label, in_bytes=limits.label_in_bytes)
 

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from exports.formats.coding import LANGUAGE
 from exports.formats.data_files import DataFile, Exported
-from exports.formats.fitting import Limits
+from exports.formats.fitting import FileLimits
 from exports.formats.readers import general_readers
 from exports.formats.spool import Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
 
-LIMITS: Final = Limits(name=1000, label=100_000)
+LIMITS: Final = FileLimits(name=1000, label=100_000)
 GROUP_BATCHES: Final = 20
 MOST_DIGITS, MOST_INTEGER = 38, 1 << 63
 

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, Final
 
 from exports.formats.data_files import DataFile, DataFiles, Exported
-from exports.formats.fitting import Limits, fitted_label, fitted_names
+from exports.formats.fitting import FileLimits, fitted_label, fitted_names
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SAS, sas_statements
@@ -43,20 +43,20 @@ NAMESTR: Final = struct.Struct(">hhhh8s40s8shhh2s8shhl")
 class Layout:
     """One version of the format. text: most bytes of a text; a longer one is a file beside."""
 
-    limits: Limits
+    limits: FileLimits
     text: int
     words: dict[str, str]
     is_long: bool = False
 
 
 VERSION_5: Final = Layout(
-    Limits(name=8, label=40, upper=True, reserved=RESERVED),
+    FileLimits(name=8, label=40, upper=True, reserved=RESERVED),
     200,
     {"library": "LIBRARY", "member": "MEMBER", "descriptor": "DSCRPTR", "names": "NAMESTR", "rows": "OBS"},
 )
 # Version 8 holds 32,767 bytes, but every row of the file would be that wide.
 VERSION_8: Final = Layout(
-    Limits(name=32, label=256, reserved=RESERVED),
+    FileLimits(name=32, label=256, reserved=RESERVED),
     2000,
     {"library": "LIBV8", "member": "MEMBV8", "descriptor": "DSCPTV8", "names": "NAMSTV8", "rows": "OBSV8"},
     is_long=True,

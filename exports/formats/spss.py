@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from exports.formats.coding import LANGUAGE, coding_of
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
-from exports.formats.fitting import Limits, shortened
+from exports.formats.fitting import FileLimits, shortened
 from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SPSS, spss_statements
@@ -27,7 +27,7 @@ from exports.tables.long_texts import LongTexts
 RESERVED: Final = frozenset(
     {"all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with"}
 )
-LIMITS: Final = Limits(name=64, label=256, reserved=RESERVED)
+LIMITS: Final = FileLimits(name=64, label=256, reserved=RESERVED)
 # The format holds texts of 32,767 bytes, but every row of the file would be that wide.
 MOST_TEXT: Final = 2000
 MOST_VALUE_LABEL, MOST_TITLE, MOST_MISSING, MISSING_BYTES = 120, 64, 3, 8

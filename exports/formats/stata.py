@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from exports.formats.coding import Coding, coding_of, missing_labels
 from exports.formats.data_files import DataFile, Exported
-from exports.formats.fitting import Limits, shortened
+from exports.formats.fitting import FileLimits, shortened
 from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import STATA, stata_statements
@@ -29,7 +29,7 @@ RESERVED: Final = frozenset({
     "_all", "_b", "_coef", "_cons", "_n", "_pi", "_pred", "_rc", "_skip", "byte", "double", "float", "if", "in", "int",
     "long", "strl", "using", "with",
 })  # fmt: skip
-LIMITS: Final = Limits(name=32, label=80, label_in_bytes=False, reserved=RESERVED)
+LIMITS: Final = FileLimits(name=32, label=80, label_in_bytes=False, reserved=RESERVED)
 MOST_TEXT, MOST_LABEL = 2045, 32_000
 EPOCH: Final = date(1960, 1, 1)
 LONG, DOUBLE = 65_528, 65_526

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exports.formats.data_files import DataFile, dataset_name
-from exports.formats.fitting import Limits, fitted_label, fitted_names
+from exports.formats.fitting import FileLimits, fitted_label, fitted_names
 from exports.formats.spool import Slot, Spool
 from exports.tables.cells import csv_chunks
 from exports.tables.code_lists import Code
@@ -45,7 +45,7 @@ class Variable:
         return max(1, self.slot.width)
 
 
-def variables_of(spool: Spool, limits: Limits) -> list[Variable]:
+def variables_of(spool: Spool, limits: FileLimits) -> list[Variable]:
     """Return the variables in the order of the columns."""
     kept = spool.kept()
     names = fitted_names([spool.slots[place].name for place in kept], limits)
@@ -66,7 +66,7 @@ class VariableList:
     datasets: names by table. files, variables: by table, as they are written. rows: of the list (`HEADER`).
     """
 
-    limits: Limits
+    limits: FileLimits
     datasets: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     variables: dict[str, list[Variable]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exports.formats import sas_transport, spss, stata
-from exports.formats.fitting import Limits, fitted_label, fitted_names, shortened
+from exports.formats.fitting import FileLimits, fitted_label, fitted_names, shortened
 
 EVERY = {
     "xpt-v5": sas_transport.VERSION_5.limits,
@@ -24,7 +24,7 @@ columns = st.lists(
 
 
 @given(limits, columns)
-def test_names_are_unique_whatever_the_case_and_every_program_reads_them(limit: Limits, names):
+def test_names_are_unique_whatever_the_case_and_every_program_reads_them(limit: FileLimits, names):
     """P11-03."""
     found = fitted_names(names, limit)
     assert list(found) == names
