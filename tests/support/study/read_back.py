@@ -106,7 +106,9 @@ def _same(
     if isinstance(cell, int | Decimal):
         if isinstance(value, Decimal | int):
             return value == cell
-        return value is not None and not isinstance(value, str) and nearest(float(cell)) == value
+        # A number that a double does not hold must have its exact text beside, and never gets here.
+        is_held = Decimal(repr(float(cell))) == cell
+        return isinstance(value, float) and is_held and nearest(float(cell)) == value
     if isinstance(value, bool):
         return bool(value == (cell == "Y"))
     # Codes that are whole numbers are numbers in SAV.
