@@ -18,6 +18,7 @@ from exports.formats.one_file import OneFile
 from exports.formats.registry import DEFAULT, FORMATS
 from exports.tables.archive import Archive
 from exports.tables.columns import StudyTable
+from exports.tables.described import describing_tables
 from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
@@ -35,10 +36,14 @@ from trials.unblinded_files import LINE
 
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
     """Yield all tables of the export in archive order."""
-    yield from study_tables(trial, sees_treatment=sees_treatment)
-    yield from form_tables(trial, sees_files=sees_files, sees_treatment=sees_treatment)
-    yield trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files)
-    yield dictionary_table(trial, sees_treatment=sees_treatment)
+    tables = [
+        *study_tables(trial, sees_treatment=sees_treatment),
+        *form_tables(trial, sees_files=sees_files, sees_treatment=sees_treatment),
+        trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files),
+        dictionary_table(trial, sees_treatment=sees_treatment),
+    ]
+    yield from tables
+    yield from describing_tables(trial, tables)
 
 
 def export(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from exports.formats.data_files import DataFile, Exported
+from exports.formats.readers import general_readers
 from exports.tables.cells import csv_chunks
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -13,3 +14,4 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
     for table in tables:
         count, beside = [0], LongTexts()
         yield DataFile(table.file, csv_chunks(table.header, table.rows(), count, beside), count, beside)
+    yield from general_readers()

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
 from trials.models import Trial
+
+PIECE_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,8 @@ def by_table(
             yield DataFile(f"{table.name}.{suffix}", pieces_of(table, exported, count), count)
 
     return files
+
+
+def dataset_name(table: str) -> str:
+    """Return the name of a table without folder: `form_vitals` for `forms/vitals`. No table of the study has it."""
+    return table.replace("forms/", "form_")

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from exports.formats.data_files import DataFile, Exported
+from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_name
 from exports.formats.typed_values import typed_rows
 from exports.tables.columns import StudyTable
 
@@ -19,7 +19,7 @@ NAME = "study.sqlite3"
 # A column of decimals has no type: NUMERIC and REAL cut a text of digits to the first fifteen.
 TYPES: Final = {"integer": "INTEGER", "decimal": ""}
 PATIENTS, SUBJECT = "patients", "patient"
-CHUNK_ROWS, PIECE_BYTES = 500, 1 << 18
+CHUNK_ROWS = 500
 
 
 def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
@@ -43,13 +43,8 @@ def _pieces(tables: Iterable[StudyTable], count: list[int]) -> Iterator[bytes]:
                 yield piece
 
 
-def table_name(name: str) -> str:
-    """Return the name of a table in the file: `forms/vitals` is `form_vitals`, which no table of the study is."""
-    return name.replace("forms/", "form_")
-
-
 def _add(database: sqlite3.Connection, table: StudyTable) -> int:
-    name = _quoted(table_name(table.name))
+    name = _quoted(dataset_name(table.name))
     columns = [f"{_quoted(column.name)} {TYPES.get(column.kind, 'TEXT')}".strip() for column in table.columns]
     if table.name == PATIENTS:
         columns[0] += " PRIMARY KEY"

@@ -20,6 +20,7 @@ from django.db.models import (
 
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
+from exports.tables.code_lists import Code, codes_of_field
 from protocol.checking.column_kinds import Kind
 from protocol.values.moment_parts import moment_parts
 
@@ -30,7 +31,7 @@ class TableColumn:
 
     computed: a function that returns the value from those at `sources`, None for none. Such a column has no `source`.
     several: the function returns a list: the file has a row for each of its values.
-    kind: of its cells, for formats that have types.
+    kind: of its cells, for formats that have types. codes: the values it may have, if they are a list.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TableColumn:
     computed: Callable[..., Any] | None = None
     several: bool = False
     kind: Kind = "text"
+    codes: tuple[Code, ...] = ()
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def moment(name: str, label: str, source: str = "", *, partial: bool = False) ->
     ]
     if partial:
         parts.append((f"{name}__precision", f"{label}: known to the year, month, day or minute", "precision"))
-    kinds: dict[str, Kind] = {"utc": "instant"}
+    kinds: dict[str, Kind] = {"utc": "instant", "local": "partial" if partial else "local"}
     return tuple(
         computed(column, words, _part_of_moment(part), path, kind=kinds.get(part, "text"))
         for column, words, part in parts
@@ -136,11 +138,15 @@ KIND_OF_FIELD: tuple[tuple[type["Field[Any, Any]"], Kind], ...] = (
 
 
 def with_kinds(queryset: QuerySet[Any], columns: tuple[TableColumn, ...]) -> tuple[TableColumn, ...]:
-    """Return the columns with the kind of the field that each reads; a computed one has its own."""
+    """Return the columns with kind and codes of the field that each reads; a computed one has its own."""
     return tuple(
-        column if column.computed else replace(column, kind=_kind(source_field(queryset, column)))
+        column if column.computed else _as_its_field(column, source_field(queryset, column))
         for column in columns
     )
+
+
+def _as_its_field(column: TableColumn, field: "Field[Any, Any]") -> TableColumn:
+    return replace(column, kind=_kind(field), codes=codes_of_field(field))
 
 
 def _kind(field: "Field[Any, Any]") -> Kind:

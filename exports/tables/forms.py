@@ -11,6 +11,7 @@ from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
 from exports.tables.cells import cell, safe_free_text
+from exports.tables.code_lists import codes_of_versions
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.row_context import RowContext
 from patients.casebook.range_flags import subjects_of
@@ -19,6 +20,7 @@ from patients.models.attachments import OF_FILES
 from patients.participation.visit_status import VALID_SIGNATURE
 from protocol.checking import column_names, dictionary
 from protocol.checking.column_kinds import Kind, kind_of
+from protocol.checking.column_labels import label_of
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
@@ -128,12 +130,14 @@ def _table(
 def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
     """Return the columns of all versions, each once, in order of appearance."""
     found: dict[str, TableColumn] = {}
+    codes = codes_of_versions(layouts.values())
     for table in layouts.values():
         for item in table.items:
             for name in table.columns_of(item):
                 free = (item.type in ("text", "file") and name == item.name) or name.endswith("__reason")
-                label, kind = item.label.in_language("en"), kind_of(item, name)
-                found.setdefault(name, TableColumn(name, name, label, free_text=free, kind=kind))
+                column = TableColumn(name, name, label_of(item, name), free_text=free)
+                column = replace(column, kind=kind_of(item, name), codes=codes.get(name, ()))
+                found.setdefault(name, column)
     return list(found.values())
 
 

@@ -21,6 +21,9 @@ NOTES = {
     "times": "instants are UTC; a date or time as it was entered is local and ISO 8601 without offset, with its instant"
     " in “…__utc” and the name of the time zone in “…__zone”; a partial date says in “…__precision” what is known",
     "long_texts": "a text of more than 32,767 characters is a file under “texts/”: the cell holds its path",
+    "exact": "in formats with types “…__exact” is the exact text of a value that the type of its column does not hold;"
+    " “variables.csv”, in a workbook the sheet “variables”, lists the variables of each file with their columns",
+    "described": "the tables “columns” and “codes” describe every column of every table, keys, joins and each code",
     "missing": "missing codes: ND not done, UNK unknown, NAP not applicable, ASKU asked but unknown",
 }
 

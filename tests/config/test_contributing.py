@@ -27,6 +27,7 @@ def test_there_is_a_recipe_for_what_people_add():
         "Add an item type",
         "Add a page",
         "Add a column to an export",
+        "Add a format to an export",
         "Add a role",
     ]
 

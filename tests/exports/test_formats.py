@@ -4,10 +4,15 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import openpyxl
+import pyarrow.parquet
+import pyreadstat
 import pytest
 import time_machine
 from django.core.management import call_command
@@ -17,8 +22,8 @@ from django.urls import reverse
 from audit.context import acting
 from audit.models import AccessEvent
 from exports.exporting import tables_of
+from exports.formats.data_files import dataset_name
 from exports.formats.registry import FORMATS
-from exports.formats.sqlite_file import table_name
 from exports.formats.typed_values import typed_rows
 from patients.models import Patient
 from tests.support import build
@@ -148,9 +153,9 @@ def test_sqlite_holds_every_table_and_its_patients(trial, tmp_path):
     assert database.execute("PRAGMA foreign_key_list(visits)").fetchone()["table"] == "patients"
     found = {row["name"] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     tables = list(tables_of(trial, sees_treatment=True, sees_files=True))
-    assert found == {table_name(table.name) for table in tables}
+    assert found == {dataset_name(table.name) for table in tables}
     for table in tables:
-        name = table_name(table.name)
+        name = dataset_name(table.name)
         rows = [tuple(row) for row in database.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]
         wanted = [tuple(float(v) if isinstance(v, Decimal) else v for v in row) for row in typed_rows(table)]
         # The export is an entry of the trail itself.
@@ -179,7 +184,7 @@ def test_the_manifest_names_the_format_and_counts_and_hashes_every_file(trial, c
     manifest = json.loads(archive.read("manifest.json"))
     assert manifest["format"] == code
     assert {each["name"] for each in manifest["files"]} == set(archive.namelist()) - {"manifest.json"}
-    assert all(each["rows"] for each in manifest["files"] if each["name"].startswith("patients."))
+    assert all(each["rows"] for each in manifest["files"] if each["name"].startswith(("patients.", "study.")))
     assert any(each["escaped"] for each in manifest["files"]) is (code == "csv")
     told = AccessEvent.objects.filter(kind="exported", detail__stage="finished").latest("pk").detail
     assert told["format"] == code
@@ -191,16 +196,38 @@ def test_no_format_tells_a_blinded_reader_the_treatment(code, tmp_path):
     trial = build.trial(build.COVID_MSV)
     build.enrolled(trial=trial, on=NOW.date())
     archive = exported(trial, code)
-    text = "\n".join(archive.namelist()) + archive.read("manifest.json").decode()
-    if code == "sqlite":
-        database = in_database(archive, tmp_path)
-        text += "\n".join(row["sql"] or "" for row in database.execute("SELECT sql FROM sqlite_master"))
-    else:
-        suffix = {"csv": "csv", "jsonl": "jsonl", "dataset-json": "json"}[code]
-        text += archive.read(f"data_dictionary.{suffix}").decode()
+    archive.extractall(tmp_path)
+    text = "\n".join(archive.namelist()) + "".join(words_of(path, tmp_path) for path in tmp_path.rglob("*.*"))
     assert "demography" in text
+    assert "missing codes: ND not done" in text
     for word in ("preparations", "bag_movements", "cells_per_kg", "product_deviations"):
         assert word not in text
+
+
+READ: dict[str, Callable[[str], tuple[Any, Any]]] = {
+    ".xpt": pyreadstat.read_xport,
+    ".sav": pyreadstat.read_sav,
+    ".dta": pyreadstat.read_dta,
+}
+
+
+def words_of(path: Path, folder: Path) -> str:
+    """Return what a reader of a file sees of it: the data too, but for the trail, whose own test is elsewhere."""
+    if path.stem == "audit_trail":
+        return ""
+    if path.suffix in READ:
+        frame, meta = READ[path.suffix](str(path))
+        return f"{meta.column_names} {meta.column_labels} {meta.variable_value_labels} {frame.to_csv()}"
+    if path.suffix == ".parquet":
+        return f"{pyarrow.parquet.read_schema(path)} {pyarrow.parquet.read_table(path).to_pydict()}"
+    if path.suffix == ".xlsx":
+        book = openpyxl.load_workbook(path, read_only=True)
+        return str([(sheet.title, list(sheet.values)) for sheet in book if sheet.title != "audit_trail"])
+    if path.suffix == ".sqlite3":
+        database = sqlite3.connect(path)
+        tables = database.execute("SELECT name, sql FROM sqlite_master WHERE sql <> ''").fetchall()
+        return str([(sql, database.execute(f'SELECT * FROM "{name}"').fetchall()) for name, sql in tables])
+    return path.read_text("utf-8")
 
 
 def test_a_format_that_does_not_exist_is_refused_with_those_that_do(trial, tmp_path):

@@ -1,0 +1,275 @@
+"""SAS XPORT version 5 and version 8: a file with one data set for each table, written row by row.
+
+The record layout is that of SAS Institute, “Record layout of a SAS version 5 or 6 data set in SAS transport (XPORT)
+format” and “… version 8 or 9 …”. Texts are UTF-8. A number is an IBM double, which holds every digit of an IEEE double.
+A value that was not done is a special missing value, .A to .D; its code and reason are columns too.
+"""
+
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import chain
+from typing import Any, Final
+
+from exports.formats.data_files import DataFile, DataFiles, Exported
+from exports.formats.fitting import FileLimits, fitted_label, fitted_names
+from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
+from exports.formats.readers import general_readers, script
+from exports.formats.readers.statements import SAS, sas_statements
+from exports.formats.spool import TEXTUAL, Column, Holding, Spool
+from exports.formats.variables import Variable, VariableList, variables_of
+from exports.tables.columns import StudyTable
+from exports.tables.long_texts import LongTexts
+
+RECORD: Final = 80
+EPOCH: Final = date(1960, 1, 1)
+FIRST_YEAR: Final = 1583
+SMALLEST, LARGEST = Decimal("1e-77"), Decimal("1e75")
+RESERVED: Final = frozenset({"_n_", "_error_", "_numeric_", "_character_", "_all_"})
+SYSTEM: Final = "Stroma"
+NUMERIC, CHARACTER, SHORT_LABEL = 1, 2, 40
+# Format, width, decimals by kind.
+FORMATS: Final = {"date": ("DATE", 9, 0), "instant": ("DATETIME", 26, 6), "local": ("DATETIME", 20, 0)}
+BLANK_NUMBER: Final = b"." + bytes(7)
+# Added to a file of texts alone: blank rows at the end of a file are taken for its filling, unless they hold a number.
+ROW_NUMBER, ROW_LABEL = "row_number", "Number of the row"
+NAMESTR: Final = struct.Struct(">hhhh8s40s8shhh2s8shhl")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One version of the format. text: most bytes of a text; a longer one is a file beside."""
+
+    limits: FileLimits
+    text: int
+    words: dict[str, str]
+    is_long: bool = False
+
+
+VERSION_5: Final = Layout(
+    FileLimits(name=8, label=40, upper=True, reserved=RESERVED),
+    200,
+    {"library": "LIBRARY", "member": "MEMBER", "descriptor": "DSCRPTR", "names": "NAMESTR", "rows": "OBS"},
+)
+# Version 8 holds 32,767 bytes, but every row of the file would be that wide.
+VERSION_8: Final = Layout(
+    FileLimits(name=32, label=256, reserved=RESERVED),
+    2000,
+    {"library": "LIBV8", "member": "MEMBV8", "descriptor": "DSCPTV8", "names": "NAMSTV8", "rows": "OBSV8"},
+    is_long=True,
+)
+
+
+def _format(layout: Layout) -> DataFiles:
+    def fits(text: str) -> bool:
+        # The end of a text is filled with blanks, and a zero ends it: either would be lost.
+        return len(text.encode()) <= layout.text and not text.endswith(" ") and "\0" not in text
+
+    def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+        listed = VariableList(layout.limits)
+        for table in tables:
+            count, beside = [0], LongTexts(fits)
+            name = f"{table.name}.xpt"
+            yield DataFile(name, _pieces(layout, table, exported, listed, count, beside), count, beside)
+        yield listed.file()
+        yield script(SAS, sas_statements(listed, is_long=layout.is_long))
+        yield from general_readers()
+
+    return files
+
+
+def _pieces(
+    layout: Layout,
+    table: StudyTable,
+    exported: Exported,
+    listed: VariableList,
+    count: list[int],
+    beside: LongTexts,
+) -> Iterator[bytes]:
+    with Spool(table, beside, HOLDING) as spool:
+        count[0] = spool.rows
+        variables = variables_of(spool, layout.limits)
+        name = listed.dataset(table)
+        listed.add(table, f"{table.name}.xpt", variables)
+        numbered = all(variable.kind in TEXTUAL for variable in variables)
+        data = DataSet(name, table.title, exported.at, spool.rows, numbered)
+        yield _head(layout, data, variables)
+        size = 0
+        for piece in _rows(spool, variables, numbered=numbered):
+            size += len(piece)
+            yield piece
+        yield b" " * (-size % RECORD)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What the head of a file says of its data set. numbered: it has a variable with the number of the row."""
+
+    name: str
+    title: str
+    at: datetime
+    rows: int
+    numbered: bool
+
+
+def _head(layout: Layout, data: DataSet, variables: list[Variable]) -> bytes:
+    words, stamp = layout.words, _stamp(data.at)
+    width = 32 if layout.is_long else 8
+    filling = "" if layout.is_long else " " * 24
+    records = [
+        _record(words["library"]),
+        f"{'SAS':8}{'SAS':8}{'SASLIB':8}{'9.4':8}{SYSTEM:8}{'':24}{stamp}".encode(),
+        f"{stamp:80}".encode(),
+        _record(words["member"], (0, 0, 0, 160, 0, 140)),
+        _record(words["descriptor"]),
+        f"{'SAS':8}{data.name:{width}}{'SASDATA':8}{'9.4':8}{SYSTEM:8}{filling}{stamp}".encode(),
+        f"{stamp}{'':16}".encode() + _padded(fitted_label(data.title, VERSION_5.limits), 40) + b" " * 8,
+        _record(words["names"], (0, len(variables) + data.numbered)),
+    ]
+    described = [
+        (v.name, v.label, v.width if v.kind in TEXTUAL else 8, v.kind in TEXTUAL, FORMATS.get(v.kind))
+        for v in variables
+    ]
+    if data.numbered:
+        own = fitted_names([ROW_NUMBER], layout.limits, [v.name for v in variables])[ROW_NUMBER]
+        described.append((own, ROW_LABEL, 8, False, None))
+    names, place = b"", 0
+    for number, (own, label, length, textual, shown) in enumerate(described, start=1):
+        names += _namestr(layout, number, own, label, length, place, textual=textual, shown=shown)
+        place += length
+    records.append(_filled(names))
+    if layout.is_long:
+        records += _long_labels([(own, label) for own, label, *_rest in described])
+    records.append(_counted(words["rows"], data.rows) if layout.is_long else _record(words["rows"]))
+    return b"".join(records)
+
+
+def _record(word: str, numbers: tuple[int, ...] = ()) -> bytes:
+    shown = (*numbers, *(0,) * (6 - len(numbers)))
+    return f"HEADER RECORD*******{word:8}HEADER RECORD!!!!!!!{''.join(f'{n:05}' for n in shown)}  ".encode()
+
+
+def _counted(word: str, rows: int) -> bytes:
+    """Return the header of the rows in version 8, which says how many there are."""
+    return f"HEADER RECORD*******{word:8}HEADER RECORD!!!!!!!{rows:15}{'':17}".encode()
+
+
+def _namestr(
+    layout: Layout,
+    number: int,
+    name: str,
+    label: str,
+    length: int,
+    place: int,
+    *,
+    textual: bool,
+    shown: tuple[str, int, int] | None,
+) -> bytes:
+    word, width, decimals = shown or ("", 0, 0)
+    # A long label stands here in short, and whole behind the names.
+    head = NAMESTR.pack(
+        CHARACTER if textual else NUMERIC, 0, length, number, _padded(name[:8], 8),
+        _padded(fitted_label(label, VERSION_5.limits), SHORT_LABEL), _padded(word, 8), width, decimals, 0, b"\0\0",
+        b" " * 8, 0, 0, place,
+    )  # fmt: skip
+    if not layout.is_long:
+        return head + bytes(52)
+    return head + _padded(name, 32) + struct.pack(">h", len(label.encode())) + bytes(18)
+
+
+def _long_labels(described: list[tuple[str, str]]) -> list[bytes]:
+    long = [
+        (n, own, label) for n, (own, label) in enumerate(described, 1) if len(label.encode()) > SHORT_LABEL
+    ]
+    if not long:
+        return []
+    body = b"".join(
+        struct.pack(">hhh", number, len(own), len(label.encode())) + own.encode() + label.encode()
+        for number, own, label in long
+    )
+    return [_record("LABELV8", (len(long),)), _filled(body)]
+
+
+def _padded(text: str, width: int) -> bytes:
+    return text.encode().ljust(width)
+
+
+def _filled(data: bytes) -> bytes:
+    return data + b" " * (-len(data) % RECORD)
+
+
+def _stamp(at: datetime) -> str:
+    months = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
+    utc = at.astimezone(UTC)
+    month = months[3 * utc.month - 3 : 3 * utc.month]
+    return f"{utc:%d}{month}{utc:%y:%H:%M:%S}"
+
+
+def _rows(spool: Spool, variables: list[Variable], *, numbered: bool) -> Iterator[bytes]:
+    number = 0
+    for batch in spool.batches():
+        columns = [_cells(variable, batch) for variable in variables]
+        if numbered:
+            rows = len(columns[0])
+            columns.append([ibm_double(each) for each in range(number + 1, number + rows + 1)])
+            number += rows
+        yield b"".join(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def _cells(variable: Variable, batch: list[Column]) -> list[bytes]:
+    """Return the bytes of a variable in each row of a batch."""
+    values = batch[variable.place]
+    if variable.kind in TEXTUAL:
+        # The same texts stand in many rows.
+        padded = {text: (text or "").encode().ljust(variable.width) for text in set(values)}
+        return [padded[text] for text in values]
+    if variable.kind == "integer" and variable.slot.role != "value":
+        values = [value if value is None else ibm_double(value) for value in values]
+    if variable.missing is None:
+        return [BLANK_NUMBER if value is None else value for value in values]
+    codes = batch[variable.missing]
+    return [
+        SPECIAL.get(code, BLANK_NUMBER) if value is None else value
+        for value, code in zip(values, codes, strict=True)
+    ]
+
+
+SPECIAL: Final = {code: letter.upper().encode() + bytes(7) for code, letter in MISSING_LETTERS.items()}
+
+
+def _holds(kind: str, value: Any) -> bool:
+    if kind in ("integer", "decimal"):
+        return double_holds(value) and (value == 0 or SMALLEST <= abs(value) <= LARGEST)
+    # SAS has no day before 1582, when the calendar changed.
+    return kind == "flag" or bool(value.year >= FIRST_YEAR)
+
+
+def ibm_double(value: float) -> bytes:
+    """Return a number as IBM double: sign, exponent of 16 plus 64, 56 bits of fraction. Exact for 1e-77 to 1e75."""
+    if not value:
+        return bytes(8)
+    fraction, exponent = math.frexp(abs(value))
+    sixteens = -(-exponent // 4)
+    if sixteens < -64:
+        return bytes(8)
+    bits = int(math.ldexp(fraction, 56 - (4 * sixteens - exponent)))
+    sign = 0x80 if value < 0 else 0
+    return bytes((sign | (sixteens + 64),)) + bits.to_bytes(7, "big")
+
+
+HOLDING: Final = Holding(
+    _holds,
+    LARGEST,
+    {
+        "integer": ibm_double,
+        "decimal": lambda number: ibm_double(float(number)),
+        "date": lambda day: ibm_double((day - EPOCH).days),
+        "instant": lambda at: ibm_double(seconds_since(EPOCH, at)),
+        "local": lambda at: ibm_double(seconds_since(EPOCH, at)),
+    },
+)
+xpt_files: Final = _format(VERSION_8)
+xpt_v5_files: Final = _format(VERSION_5)

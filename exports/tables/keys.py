@@ -1,0 +1,79 @@
+"""Which columns name a row of a table, and to which table they join."""
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from exports.tables.columns import StudyTable
+from exports.tables.forms import FOLDER
+
+RECORD: Final = ("patient", "visit", "visit_number", "repeat")
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "patients": ("patient",),
+    "visits": ("patient", "visit", "number"),
+    "infusions": ("patient", "infusion"),
+    "adverse_events": ("patient", "number"),
+    "event_classes": ("patient", "event"),
+    "event_timing": ("patient", "event", "infusion"),
+    "event_grades": ("patient", "event", "number"),
+    "queries": ("patient", "query"),
+    "samples": ("patient", "number"),
+    "aliquots": ("aliquot",),
+    "shipments": ("shipment",),
+    "deviations": ("patient", "number"),
+    "donors": ("donor",),
+    "donations": ("donation",),
+    "cell_banks": ("bank",),
+    "lots": ("lot",),
+    "bags": ("lot", "bag"),
+    "holds": ("hold",),
+    "envelopes": ("envelope",),
+}
+"""Columns that name one row, by table. The tables of forms have `RECORD`, those of rows in a form `row` besides."""
+
+
+class Join(NamedTuple):
+    """Columns of a table that name a row of another. tables: that join so; all that have the columns if empty."""
+
+    columns: tuple[str, ...]
+    target: str
+    tables: Collection[str] = ()
+
+
+JOINS: Final = (
+    Join(("patient",), "patients"),
+    Join(("patient", "visit", "visit_number"), "visits"),
+    Join(("patient", "infusion"), "infusions"),
+    Join(
+        ("patient", "event"),
+        "adverse_events",
+        ("event_grades", "event_links", "case_clocks", "event_classes", "event_timing"),
+    ),
+    Join(("patient", "query"), "queries", ("query_messages",)),
+    Join(("aliquot",), "aliquots"),
+    Join(("shipment",), "shipments"),
+    Join(("donor",), "donors", ("donor_answers", "donor_criteria", "donor_decisions", "donations")),
+    Join(("donation",), "donations"),
+    Join(("bank",), "cell_banks"),
+    Join(("lot",), "lots", ("lot_results", "lot_decisions", "lot_certificates", "bags", "bag_movements")),
+    Join(("lot", "bag"), "bags", ("bag_movements",)),
+    Join(("hold",), "holds"),
+    Join(("envelope",), "envelopes"),
+)
+
+
+def key_of(table: StudyTable) -> tuple[str, ...]:
+    """Return the columns that name a row of a table; none where a table has no such columns."""
+    if table.name.startswith(FOLDER):
+        return (*RECORD, "row") if "row" in table.header else RECORD
+    return KEYS.get(table.name, ())
+
+
+def joins_of(table: StudyTable, present: Collection[str]) -> list[Join]:
+    """Return the joins of a table to others of the archive (`present`: their names)."""
+    names = set(table.header)
+    return [
+        join
+        for join in JOINS
+        if join.target in present and join.target != table.name and names.issuperset(join.columns)
+        if not join.tables or table.name in join.tables
+    ]
