@@ -1,4 +1,4 @@
-"""Means and medians. Limits of a mean by Student's t, whose distribution is summed exactly for whole degrees of freedom.
+"""Means and medians. Student's t is summed exactly for whole degrees of freedom.
 
 Source of the sum: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
 """
