@@ -28,7 +28,7 @@ VisitCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$", max_leng
 
 
 class Population(Part):
-    """The patients of another population (``within``) for whom ``member`` is true, at the visit ``at`` if it has one."""
+    """The patients of another population (``within``) for whom ``member`` is true, at the visit ``at`` if given."""
 
     title: Text
     within: Name = INCLUDED

@@ -1,8 +1,9 @@
 """The compiled populations and readings of the outcomes of a protocol, and the forms whose values they read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from protocol.document.document import Protocol
 from protocol.document.outcomes import NUMERIC, Outcome, OutcomeReading
@@ -71,10 +72,48 @@ class OutcomeRules:
     def forms(self) -> frozenset[str]:
         """The forms whose captured values the outcomes read, with those of the death and the last contact."""
         expressions = [*self.members.values(), *(each.expression for each in self.readings)]
-        read = {name for each in expressions for name in each.references | each.previous | each.last}
+        return self._known(chain(*map(_names, expressions), self._items))
+
+    @cached_property
+    def visits(self) -> Mapping[str, frozenset[str]]:
+        """The visits at which each form is read; a form that may be read at any visit is left out."""
+        at: dict[str, set[str]] = {}
+        anywhere = set(self._known(self._items))
+        for expression, codes in self._places():
+            for form in self._known(_names(expression)):
+                plain = all(form in self.protocol.visit(code).form_codes for code in codes)
+                if codes and plain and form not in self._known(_beyond(expression)):
+                    at.setdefault(form, set()).update(codes)
+                else:
+                    anywhere.add(form)
+        return {form: frozenset(codes) for form, codes in at.items() if form not in anywhere}
+
+    def _places(self) -> Iterator[tuple[Expression, tuple[str, ...]]]:
+        """Yield each expression with the visits at which it is evaluated; none if over the whole course."""
+        for code, expression in self.members.items():
+            place = self.protocol.populations[code].at
+            yield expression, (place,) if place else ()
+        for each in self.readings:
+            yield each.expression, (*each.reading.at, *each.reading.baseline)
+
+    @property
+    def _items(self) -> list[str]:
         profile = self.protocol.profile
-        items = {profile.died_on, profile.last_contact_on, *(each.day_zero for each in self.readings)}
-        return frozenset(_forms((*read, *(each for each in items if each)))) & self.protocol.forms.keys()
+        items = (profile.died_on, profile.last_contact_on, *(each.day_zero for each in self.readings))
+        return [item for item in items if item]
+
+    def _known(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(_forms(names)) & self.protocol.forms.keys()
+
+
+def _names(expression: Expression) -> frozenset[str]:
+    return expression.references | expression.previous | expression.last
+
+
+def _beyond(expression: Expression) -> frozenset[str]:
+    """Return the names that an expression reads from other visits too."""
+    rows = {name for name in expression.references if name.startswith(_HEADS)}
+    return frozenset(rows) | expression.previous | expression.last
 
 
 def _forms(names: Iterable[str]) -> Iterable[str]:

@@ -20,8 +20,7 @@ def mean(values: Sequence[Decimal], level: float = LEVEL) -> Estimate:
     """Return the mean with its limits; none from fewer than two values."""
     if not values:
         return Estimate(None, None, None, STUDENT)
-    centre = float(_average(values))
-    deviation = standard_deviation(values)
+    centre, deviation = _moments(values)
     if deviation is None:
         return Estimate(centre, None, None, STUDENT)
     half = student_quantile(len(values) - 1, level) * deviation / math.sqrt(len(values))
@@ -30,10 +29,36 @@ def mean(values: Sequence[Decimal], level: float = LEVEL) -> Estimate:
 
 def standard_deviation(values: Sequence[Decimal]) -> float | None:
     """Return the standard deviation of a sample, None from fewer than two values."""
-    if len(values) < 2:
-        return None
-    centre = _average(values)
-    return math.sqrt(sum((Fraction(value) - centre) ** 2 for value in values) / (len(values) - 1))
+    return _moments(values)[1] if values else None
+
+
+def _moments(values: Sequence[Decimal]) -> tuple[float, float | None]:
+    """Return mean and standard deviation, summed in whole numbers of the last decimal: nothing is rounded before."""
+    places = min(_exponent(value) for value in values)
+    whole = [_whole(value, places) for value in values]
+    count, total = len(whole), sum(whole)
+    unit = Fraction(10) ** places
+    centre = float(Fraction(total, count) * unit)
+    if count < 2:
+        return centre, None
+    spread = Fraction(count * sum(each * each for each in whole) - total * total, count * (count - 1))
+    return centre, math.sqrt(spread * unit * unit)
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"{value} is no number")  # noqa: TRY004  it is a Decimal, but infinite or no number
+    return exponent
+
+
+def _whole(value: Decimal, places: int) -> int:
+    """Return a value in units of 10 to the power of places, which is at most its own exponent."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"{value} is no number")  # noqa: TRY004  as above
+    size = int("".join(map(str, digits))) * 10 ** (exponent - places)
+    return -size if sign else size
 
 
 def median(values: Sequence[Decimal]) -> Estimate:
@@ -50,10 +75,6 @@ def _quantile(ordered: Sequence[Decimal], share: Fraction) -> Fraction:
     first = ordered[max(0, math.ceil(place) - 1)]
     second = ordered[min(len(ordered) - 1, math.floor(place))]
     return (Fraction(first) + Fraction(second)) / 2
-
-
-def _average(values: Sequence[Decimal]) -> Fraction:
-    return sum((Fraction(value) for value in values), Fraction(0)) / len(values)
 
 
 @lru_cache(maxsize=1024)
