@@ -1,7 +1,7 @@
 """What each reading says of each patient: yes, no, a number, a time, or undetermined and what is missing. No Django."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -11,13 +11,13 @@ from protocol.expressions.compiled import Undetermined
 from protocol.expressions.outcomes import CompiledReading, OutcomeRules
 from protocol.expressions.window_functions import in_window
 from protocol.values.moments import Moment, days_between
-from reports.outcomes.study_data import EventData, PatientData, PatientScopes
-from reports.statistics.survival import Observed
+from reports.outcomes.study_data import OutcomeEventData, OutcomePatient, PatientScopes
+from reports.statistics.survival import ObservedTime
 
 CENSORED, EVENT, COMPETING = 0, 1, 2
 
 
-class Verdict(StrEnum):
+class OutcomeVerdict(StrEnum):
     """What is known of a patient. A number counts as known, whatever it is."""
 
     YES = "yes"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingValue:
     """A value that could decide: its name in the protocol file, and the visit at which it is missing, if one is."""
 
     name: str
@@ -34,26 +34,26 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutcomeAnswer:
     """What a reading says of a patient, at one visit if it has visits.
 
     value: of a number, or the day of a time. observed: of a time to an event. missing: what an open answer lacks.
     """
 
-    verdict: Verdict
+    verdict: OutcomeVerdict
     value: Decimal | None = None
-    observed: Observed | None = None
-    missing: tuple[Missing, ...] = ()
+    observed: ObservedTime | None = None
+    missing: tuple[MissingValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CountedEvent:
+class OutcomeEvent:
     """An adverse event that counts (certain), or may count."""
 
     number: int
     term: str
     certain: bool
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +67,37 @@ class PatientResult:
     group: str
     arm: str
     member: bool | None
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    events: tuple[CountedEvent, ...] = ()
+    answers: Mapping[str, OutcomeAnswer] = field(default_factory=dict)
+    events: tuple[OutcomeEvent, ...] = ()
     days: int | None = None
 
 
-class Evaluation:
+class OutcomeEvaluation:
     """Evaluates the readings of a protocol on the patients of a trial."""
 
     def __init__(self, rules: OutcomeRules) -> None:
         self.rules = rules
         self.zone = rules.protocol.trial.site.time_zone
         self._scopes: dict[tuple[str, str], PatientScopes] = {}
-        self._members: dict[tuple[str, str], tuple[bool | None, tuple[Missing, ...]]] = {}
+        self._members: dict[tuple[str, str], tuple[bool | None, tuple[MissingValue, ...]]] = {}
 
-    def results(self, compiled: CompiledReading, patients: list[PatientData]) -> list[PatientResult]:
+    def results(self, compiled: CompiledReading, patients: list[OutcomePatient]) -> list[PatientResult]:
         """Return the results of those who belong to the population of a reading, or may belong to it."""
         return list(self._results(compiled, patients))
 
-    def _results(self, compiled: CompiledReading, patients: list[PatientData]) -> Iterator[PatientResult]:
+    def _results(self, compiled: CompiledReading, patients: list[OutcomePatient]) -> Iterator[PatientResult]:
         for patient in patients:
             member, missing = self.belongs(patient, compiled.reading.population)
             if member is None:
                 places = compiled.reading.at or ("",)
-                unknown = dict.fromkeys(places, Answer(Verdict.OPEN, missing=missing))
+                unknown = dict.fromkeys(places, OutcomeAnswer(OutcomeVerdict.OPEN, missing=missing))
                 yield PatientResult(patient.code, patient.group, patient.arm, None, unknown)
             elif member:
                 yield self._result(compiled, patient)
 
-    def belongs(self, patient: PatientData, population: str) -> tuple[bool | None, tuple[Missing, ...]]:
+    def belongs(
+        self, patient: OutcomePatient, population: str
+    ) -> tuple[bool | None, tuple[MissingValue, ...]]:
         """Return whether a patient belongs to a population, and what is missing if that is open."""
         if population == INCLUDED:
             return True, ()
@@ -106,7 +108,9 @@ class Evaluation:
             self._members[key] = self._judged(patient, population)
         return self._members[key]
 
-    def _judged(self, patient: PatientData, population: str) -> tuple[bool | None, tuple[Missing, ...]]:
+    def _judged(
+        self, patient: OutcomePatient, population: str
+    ) -> tuple[bool | None, tuple[MissingValue, ...]]:
         plan = self.rules.protocol.populations[population]
         around, missing = self.belongs(patient, plan.within)
         if around is False:
@@ -117,38 +121,39 @@ class Evaluation:
             return None, (*missing, *_missing(answer, plan.at or ""))
         return (False, ()) if answer is False else (around, missing)
 
-    def _scopes_of(self, patient: PatientData, day_zero: str) -> PatientScopes:
+    def _scopes_of(self, patient: OutcomePatient, day_zero: str) -> PatientScopes:
         key = (patient.code, day_zero)
         if key not in self._scopes:
             start = patient.day_zero("inclusion" if day_zero == INCLUDED else day_zero, self.zone)
             self._scopes[key] = PatientScopes(patient, self.rules.protocol, start)
         return self._scopes[key]
 
-    def _result(self, compiled: CompiledReading, patient: PatientData) -> PatientResult:
+    def _result(self, compiled: CompiledReading, patient: OutcomePatient) -> PatientResult:
         scopes = self._scopes_of(patient, compiled.day_zero)
         reading = compiled.reading
-        who = (patient.code, patient.group, patient.arm, True)
+        who = PatientResult(patient.code, patient.group, patient.arm, True)
         if reading.event:
             return self._of_events(compiled, patient, scopes, who)
         if reading.measure == "time_to_event":
             find = self._time_at_visits if reading.at else self._time
-            return PatientResult(*who, {"": find(compiled, patient, scopes)})
+            return replace(who, answers={"": find(compiled, patient, scopes)})
         if reading.measure == "mean_change":
-            return PatientResult(*who, self._changes(compiled, scopes))
+            return replace(who, answers=self._changes(compiled, scopes))
         places = {code: scopes.at(code) for code in reading.at} or {"": scopes.whole}
-        return PatientResult(
-            *who, {code: _answer(compiled.expression.evaluate(scope), code) for code, scope in places.items()}
-        )
+        found = {code: _answer(compiled.expression.evaluate(scope), code) for code, scope in places.items()}
+        return replace(who, answers=_named(found, compiled.day_zero))
 
     # Adverse events.
 
     def _of_events(
-        self, compiled: CompiledReading, patient: PatientData, scopes: PatientScopes, who: Any
+        self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes, who: PatientResult
     ) -> PatientResult:
         start = scopes.day_zero
         window = compiled.window or (0, 0)
         if start is None:
-            return PatientResult(*who, {"": Answer(Verdict.OPEN, missing=(Missing(compiled.day_zero),))})
+            return PatientResult(
+                *who, {"": OutcomeAnswer(OutcomeVerdict.OPEN, missing=(MissingValue(compiled.day_zero),))}
+            )
         found = [
             counted
             for event in patient.events
@@ -157,32 +162,36 @@ class Evaluation:
         days = _days_observed(patient, start, window, self.zone)
         lacking = tuple(dict.fromkeys(each for event in found for each in event.missing))
         if any(event.certain for event in found):
-            answer = Answer(Verdict.YES)
+            answer = OutcomeAnswer(OutcomeVerdict.YES)
         elif found:
-            answer = Answer(Verdict.OPEN, missing=lacking)
+            answer = OutcomeAnswer(OutcomeVerdict.OPEN, missing=lacking)
         else:
-            answer = Answer(Verdict.NO)
+            answer = OutcomeAnswer(OutcomeVerdict.NO)
         if compiled.reading.measure == "rate" and days is None:
-            answer = Answer(Verdict.OPEN, missing=(Missing("subject.last_contact_on"),))
-        return PatientResult(*who, {"": answer}, tuple(found), days)
+            answer = _unknown("subject.last_contact_on")
+        return replace(who, answers={"": answer}, events=tuple(found), days=days)
 
     def _counted(
-        self, compiled: CompiledReading, event: EventData, scopes: PatientScopes, window: tuple[int, int]
-    ) -> CountedEvent | None:
+        self,
+        compiled: CompiledReading,
+        event: OutcomeEventData,
+        scopes: PatientScopes,
+        window: tuple[int, int],
+    ) -> OutcomeEvent | None:
         inside = in_window(*scopes.days_of(event, self.zone), *window)
         if inside is False:
             return None
         answer = compiled.expression.evaluate(scopes.of_event(event))
         if answer is False:
             return None
-        missing = () if inside else (Missing("event.onset"),)
+        missing = () if inside else (MissingValue("event.onset"),)
         if isinstance(answer, Undetermined):
             missing = (*missing, *_missing(answer))
-        return CountedEvent(event.number, event.term, not missing and answer is True, missing)
+        return OutcomeEvent(event.number, event.term, not missing and answer is True, missing)
 
     # Numbers.
 
-    def _changes(self, compiled: CompiledReading, scopes: PatientScopes) -> Mapping[str, Answer]:
+    def _changes(self, compiled: CompiledReading, scopes: PatientScopes) -> Mapping[str, OutcomeAnswer]:
         before = [
             _answer(compiled.expression.evaluate(scopes.at(code)), code) for code in compiled.reading.baseline
         ]
@@ -192,18 +201,20 @@ class Evaluation:
         for code in compiled.reading.at:
             now = _answer(compiled.expression.evaluate(scopes.at(code)), code)
             if baseline and baseline.value is not None and now.value is not None:
-                found[code] = Answer(Verdict.YES, value=now.value - baseline.value)
+                found[code] = OutcomeAnswer(OutcomeVerdict.YES, value=now.value - baseline.value)
             else:
-                found[code] = Answer(Verdict.OPEN, missing=(*lacking, *now.missing))
+                found[code] = OutcomeAnswer(OutcomeVerdict.OPEN, missing=(*lacking, *now.missing))
         return found
 
     # Times.
 
-    def _time(self, compiled: CompiledReading, patient: PatientData, scopes: PatientScopes) -> Answer:
+    def _time(
+        self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes
+    ) -> OutcomeAnswer:
         """Return the time to a date: the event, or the last contact without it, within the window."""
         start, last = scopes.day_zero, (compiled.window or (0, 0))[1]
         if start is None:
-            return Answer(Verdict.OPEN, missing=(Missing(compiled.day_zero),))
+            return _unknown(compiled.day_zero)
         event = compiled.expression.evaluate(scopes.whole)
         contact = patient.subject.get("last_contact_on")
         if isinstance(event, Moment):
@@ -211,78 +222,93 @@ class Evaluation:
             if least > last:
                 return _timed(last, CENSORED)
             if least != most:
-                return Answer(Verdict.OPEN, missing=_missing_of(compiled))
+                return _unknown(*sorted(compiled.expression.references))
             return _timed(max(0, least), EVENT)
         if contact is None:
-            return Answer(Verdict.OPEN, missing=(*_missing_of(compiled), Missing("subject.last_contact_on")))
+            return _unknown(*sorted(compiled.expression.references), "subject.last_contact_on")
         day = days_between(start, contact, self.zone)[0]
         if day < 0:
-            return Answer(Verdict.OPEN, missing=(Missing("subject.last_contact_on"),))
+            return _unknown("subject.last_contact_on")
         return _timed(min(day, last), CENSORED)
 
     def _time_at_visits(
-        self, compiled: CompiledReading, patient: PatientData, scopes: PatientScopes
-    ) -> Answer:
+        self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes
+    ) -> OutcomeAnswer:
         """Return the day of the first visit at which the endpoint is true, else that of the last answered visit."""
         start, last = scopes.day_zero, (compiled.window or (0, 0))[1]
         if start is None:
-            return Answer(Verdict.OPEN, missing=(Missing(compiled.day_zero),))
-        until, missing = None, []
+            return _unknown(compiled.day_zero)
+        until: int | None = None
+        missing: list[MissingValue] = []
         for code in compiled.reading.at:
             visit = patient.visit(code)
             answer = _answer(compiled.expression.evaluate(scopes.at(code)), code)
             missing += answer.missing
-            if visit is None or visit.on is None or answer.verdict is Verdict.OPEN:
+            if visit is None or visit.on is None or answer.verdict is OutcomeVerdict.OPEN:
                 continue
             day = max(0, days_between(start, Moment.from_date(visit.on, self.zone), self.zone)[0])
-            if answer.verdict is Verdict.YES and day <= last:
+            if answer.verdict is OutcomeVerdict.YES and day <= last:
                 return _timed(day, EVENT)
             until = day
         return self._without_event(compiled, patient, start, until, tuple(missing))
 
     def _without_event(
-        self, compiled: CompiledReading, patient: PatientData, start: Moment, until: int | None,
-        missing: tuple[Missing, ...],
-    ) -> Answer:  # fmt: skip
+        self, compiled: CompiledReading, patient: OutcomePatient, start: Moment, until: int | None,
+        missing: tuple[MissingValue, ...],
+    ) -> OutcomeAnswer:  # fmt: skip
         last = (compiled.window or (0, 0))[1]
         if compiled.reading.competing_death and patient.died_on is not None:
             least, most = days_between(start, patient.died_on, self.zone)
             if most <= last:
                 return _timed(max(0, most), COMPETING)
             if least <= last:
-                return Answer(Verdict.OPEN, missing=(Missing("subject.died_on"),))
+                return _unknown("subject.died_on")
         if until is None:
-            return Answer(Verdict.OPEN, missing=missing)
+            return OutcomeAnswer(OutcomeVerdict.OPEN, missing=missing)
         return _timed(min(until, last), CENSORED)
 
 
-def _answer(value: Any, visit: str) -> Answer:
+def _answer(value: Any, visit: str) -> OutcomeAnswer:
     if isinstance(value, Undetermined):
-        return Answer(Verdict.OPEN, missing=tuple(_missing(value, visit)))
+        return OutcomeAnswer(OutcomeVerdict.OPEN, missing=tuple(_missing(value, visit)))
     if isinstance(value, Decimal):
-        return Answer(Verdict.YES, value=value)
-    return Answer(Verdict.YES if value is True else Verdict.NO)
+        return OutcomeAnswer(OutcomeVerdict.YES, value=value)
+    return OutcomeAnswer(OutcomeVerdict.YES if value is True else OutcomeVerdict.NO)
 
 
-def _timed(day: int, cause: int) -> Answer:
-    return Answer(
-        Verdict.YES if cause == EVENT else Verdict.NO, value=Decimal(day), observed=Observed(day, cause)
-    )
+def _unknown(*names: str) -> OutcomeAnswer:
+    """Return an undetermined answer that lacks these values, which belong to no visit."""
+    return OutcomeAnswer(OutcomeVerdict.OPEN, missing=tuple(map(MissingValue, names)))
 
 
-def _missing(answer: Undetermined, visit: str = "") -> tuple[Missing, ...]:
+def _timed(day: int, cause: int) -> OutcomeAnswer:
+    verdict = OutcomeVerdict.YES if cause == EVENT else OutcomeVerdict.NO
+    return OutcomeAnswer(verdict, value=Decimal(day), observed=ObservedTime(day, cause))
+
+
+def _named(answers: Mapping[str, OutcomeAnswer], day_zero: str) -> Mapping[str, OutcomeAnswer]:
+    """Return the answers with the milestone or the item in place of a missing day 0."""
+    unnamed = MissingValue("subject.day_zero")
+    return {
+        visit: replace(
+            answer,
+            missing=tuple(MissingValue(day_zero) if each == unnamed else each for each in answer.missing),
+        )
+        if unnamed in answer.missing
+        else answer
+        for visit, answer in answers.items()
+    }
+
+
+def _missing(answer: Undetermined, visit: str = "") -> tuple[MissingValue, ...]:
     """Return what an undetermined answer lacks; a name of the whole patient is missing at no visit."""
     return tuple(
-        Missing(name, "" if name.startswith(("subject.", "event.", "visits.", "logs.")) else visit)
+        MissingValue(name, "" if name.startswith(("subject.", "event.", "visits.", "logs.")) else visit)
         for name in answer.needs
     )
 
 
-def _missing_of(compiled: CompiledReading) -> tuple[Missing, ...]:
-    return tuple(Missing(name) for name in sorted(compiled.expression.references))
-
-
-def _days_observed(patient: PatientData, start: Moment, window: tuple[int, int], zone: str) -> int | None:
+def _days_observed(patient: OutcomePatient, start: Moment, window: tuple[int, int], zone: str) -> int | None:
     """Return the calendar days of the window on which a patient was observed, both ends included; None if unknown."""
     if patient.observed_to is None:
         return None

@@ -12,7 +12,7 @@ from django.db import connection, models
 from dosing.models import AllocationSlot, Infusion
 from patients.models import Patient, Record, Visit
 from protocol.expressions.outcomes import CompiledReading, OutcomeRules, outcomes_of
-from reports.outcomes.answers import Evaluation, PatientResult
+from reports.outcomes.answers import OutcomeEvaluation, PatientResult
 from reports.outcomes.lines import OutcomeLine, lines_of
 from reports.outcomes.loading import study_data
 from safety.models import AdverseEvent
@@ -69,7 +69,7 @@ def computed(access: Access, *, arms: bool) -> OutcomeReport:
     """Return the outcomes computed from the stored data. Six queries at most."""
     rules = outcomes_of(access.trial.rules)
     patients = study_data(access, rules, arms=arms)
-    evaluation = Evaluation(rules)
+    evaluation = OutcomeEvaluation(rules)
     lines = [
         line
         for compiled in rules.readings
@@ -87,7 +87,7 @@ def results_of(access: Access, compiled: CompiledReading) -> list[PatientResult]
     """Return the patients behind the lines of one reading. Six queries at most."""
     rules = outcomes_of(access.trial.rules)
     patients = study_data(access, rules, arms=shows_arms(access))
-    return Evaluation(rules).results(compiled, patients)
+    return OutcomeEvaluation(rules).results(compiled, patients)
 
 
 def _state_of_trail(*, arms: bool) -> tuple[int, ...]:
@@ -95,7 +95,7 @@ def _state_of_trail(*, arms: bool) -> tuple[int, ...]:
 
     The allocation is read only for who may know it: for nobody else the entry follows the laboratory.
     """
-    tables = [model.history.model._meta.db_table for model in (*READ, *((AllocationSlot,) if arms else ()))]  # type: ignore[attr-defined]
+    tables = [model.history.model._meta.db_table for model in (*READ, *((AllocationSlot,) if arms else ()))]
     parts = []
     for table in tables:
         highest = f'SELECT COALESCE(MAX(history_id), 0) FROM "{table}"'  # noqa: S608  names of our own tables

@@ -5,8 +5,8 @@ from typing import Any
 
 from protocol.document.document import Protocol
 from reports.outcomes.computing import OutcomeReport
-from reports.outcomes.lines import Figure, OutcomeLine
-from reports.outcomes.page import Chosen
+from reports.outcomes.lines import OutcomeFigure, OutcomeLine
+from reports.outcomes.page import ChosenNumber
 from reports.outcomes.words import missing_words
 from trials.listing.lines import csv_text
 from trials.reader import FILE_LANGUAGE
@@ -31,7 +31,7 @@ def line_rows(report: OutcomeReport, rules: Protocol) -> Iterator[list[str]]:
             yield [csv_text(value) for value in _of_line(line, figure, rules)]
 
 
-def _of_line(line: OutcomeLine, figure: Figure | None, rules: Protocol) -> list[Any]:
+def _of_line(line: OutcomeLine, figure: OutcomeFigure | None, rules: Protocol) -> list[Any]:
     outcome = rules.outcome(line.outcome)
     reading = next(each for each in outcome.readings if each.code == line.reading)
     titles = [each.title.in_language(FILE_LANGUAGE) for each in (outcome, reading)]
@@ -53,7 +53,7 @@ def _of_line(line: OutcomeLine, figure: Figure | None, rules: Protocol) -> list[
     ]  # fmt: skip
 
 
-def patient_rows(chosen: Chosen, rules: Protocol) -> Iterator[list[str]]:
+def patient_rows(chosen: ChosenNumber, rules: Protocol) -> Iterator[list[str]]:
     """Yield the column names, then a row for each patient behind a number. The arm of a patient is never a column."""
     yield list(PATIENT_COLUMNS)
     for result, visit, answer in chosen.rows():

@@ -10,13 +10,13 @@ from typing import Literal
 from protocol.document.document import Protocol
 from protocol.expressions.outcomes import CompiledReading
 from protocol.values.refusals import gettext_noop
-from reports.outcomes.answers import Answer, PatientResult, Verdict
+from reports.outcomes.answers import OutcomeAnswer, OutcomeVerdict, PatientResult
 from reports.statistics.contingency import FISHER, TooManyTables, fisher_exact
 from reports.statistics.estimates import Estimate
 from reports.statistics.means import mean, median, standard_deviation
 from reports.statistics.proportions import clopper_pearson, newcombe, wilson
 from reports.statistics.rates import poisson_rate
-from reports.statistics.survival import Step, curve, incidence_at, median_time, share_at
+from reports.statistics.survival import CurveStep, curve, incidence_at, median_time, share_at
 
 SplitBy = Literal["", "group", "arm"]
 PER_DAYS = 100
@@ -25,7 +25,7 @@ TOO_LARGE = gettext_noop("too many tables have these totals to count each of the
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class OutcomeFigure:
     """A figure of a line. kind: proportion, score, rate, mean, median, median_time, share, incidence.
 
     spread: the standard deviation, of a mean.
@@ -37,7 +37,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class OutcomeComparison:
     """The test between the parts of a line. reason: why there is none. difference: of exactly two proportions."""
 
     parts: tuple[str, ...]
@@ -66,9 +66,9 @@ class OutcomeLine:
     events: int
     events_undetermined: int
     days: int | None
-    figures: tuple[Figure, ...]
-    steps: tuple[Step, ...] = ()
-    comparison: Comparison | None = None
+    figures: tuple[OutcomeFigure, ...]
+    steps: tuple[CurveStep, ...] = ()
+    comparison: OutcomeComparison | None = None
 
 
 def lines_of(
@@ -102,33 +102,33 @@ def _lines(
 
 def _counts(results: Sequence[PatientResult], visit: str) -> tuple[int, int]:
     verdicts = [each.answers[visit].verdict for each in results]
-    return verdicts.count(Verdict.YES), verdicts.count(Verdict.NO)
+    return verdicts.count(OutcomeVerdict.YES), verdicts.count(OutcomeVerdict.NO)
 
 
-def _compared(parts: list[tuple[str, tuple[int, int]]]) -> Comparison:
+def _compared(parts: list[tuple[str, tuple[int, int]]]) -> OutcomeComparison:
     codes = tuple(code for code, _counts in parts)
     counted = [counts for _code, counts in parts if sum(counts)]
     if len(counted) < 2:
-        return Comparison(codes, None, FISHER, reason=ONE_GROUP)
+        return OutcomeComparison(codes, None, FISHER, reason=ONE_GROUP)
     difference = None
     if len(parts) == 2:
         first, second = ((yes, yes + no) for yes, no in counted)
         difference = newcombe(first, second)
     try:
-        return Comparison(codes, float(fisher_exact(counted)), FISHER, difference)
+        return OutcomeComparison(codes, float(fisher_exact(counted)), FISHER, difference)
     except TooManyTables:
-        return Comparison(codes, None, FISHER, difference, reason=TOO_LARGE)
+        return OutcomeComparison(codes, None, FISHER, difference, reason=TOO_LARGE)
 
 
 def _line(
     compiled: CompiledReading, results: Sequence[PatientResult], visit: str, split: SplitBy, part: str,
-    comparison: Comparison | None,
+    comparison: OutcomeComparison | None,
 ) -> OutcomeLine:  # fmt: skip
     answers = [each.answers[visit] for each in results]
     verdicts = [each.verdict for each in answers]
-    known = [each for each in results if each.answers[visit].verdict is not Verdict.OPEN]
+    known = [each for each in results if each.answers[visit].verdict is not OutcomeVerdict.OPEN]
     of_events = compiled.reading.event is not None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[CurveStep, ...] = ()
     if compiled.reading.measure == "time_to_event":
         steps = tuple(curve(each.observed for each in answers if each.observed is not None))
     # A rate is over those whose observation is known: their events, over their days.
@@ -140,9 +140,9 @@ def _line(
         split=split,
         part=part,
         patients=len(results),
-        yes=verdicts.count(Verdict.YES),
-        no=verdicts.count(Verdict.NO),
-        undetermined=verdicts.count(Verdict.OPEN),
+        yes=verdicts.count(OutcomeVerdict.YES),
+        no=verdicts.count(OutcomeVerdict.NO),
+        undetermined=verdicts.count(OutcomeVerdict.OPEN),
         events=sum(event.certain for each in results for event in each.events),
         events_undetermined=sum(not event.certain for each in results for event in each.events),
         days=sum(each.days or 0 for each in timed) if compiled.reading.measure == "rate" else None,
@@ -153,27 +153,27 @@ def _line(
 
 
 def _figures(
-    compiled: CompiledReading, answers: Sequence[Answer], known: Sequence[PatientResult],
-    timed: Sequence[PatientResult], steps: tuple[Step, ...],
-) -> Iterator[Figure]:  # fmt: skip
+    compiled: CompiledReading, answers: Sequence[OutcomeAnswer], known: Sequence[PatientResult],
+    timed: Sequence[PatientResult], steps: tuple[CurveStep, ...],
+) -> Iterator[OutcomeFigure]:  # fmt: skip
     measure, window = compiled.reading.measure, compiled.window or (0, 0)
     values = [each.value for each in answers if each.value is not None]
     if measure == "proportion":
-        yes = sum(each.verdict is Verdict.YES for each in answers)
-        yield Figure("proportion", clopper_pearson(yes, len(known)))
-        yield Figure("proportion", wilson(yes, len(known)))
+        yes = sum(each.verdict is OutcomeVerdict.YES for each in answers)
+        yield OutcomeFigure("proportion", clopper_pearson(yes, len(known)))
+        yield OutcomeFigure("proportion", wilson(yes, len(known)))
     elif measure == "rate":
         events = sum(event.certain for each in timed for event in each.events)
         days = sum(each.days or 0 for each in timed)
-        yield Figure("rate", poisson_rate(events, days, per=PER_DAYS))
+        yield OutcomeFigure("rate", poisson_rate(events, days, per=PER_DAYS))
     elif measure == "mean_change":
-        yield Figure("mean", mean(values), standard_deviation(values))
-        yield Figure("median", median(values))
+        yield OutcomeFigure("mean", mean(values), standard_deviation(values))
+        yield OutcomeFigure("median", median(values))
     elif measure == "median":
-        yield Figure("median", median(values))
+        yield OutcomeFigure("median", median(values))
     elif measure == "time_to_event":
         if compiled.reading.competing_death:
-            yield Figure("incidence", incidence_at(steps, window[1]))
+            yield OutcomeFigure("incidence", incidence_at(steps, window[1]))
         else:
-            yield Figure("share", share_at(steps, window[1]))
-            yield Figure("median_time", median_time(steps))
+            yield OutcomeFigure("share", share_at(steps, window[1]))
+            yield OutcomeFigure("median_time", median_time(steps))

@@ -13,7 +13,7 @@ from protocol.document.document import Protocol
 from protocol.expressions.outcomes import OutcomeRules
 from protocol.expressions.scope import Answers, is_answered
 from protocol.values.moments import Moment
-from reports.outcomes.study_data import EventData, PatientData, VisitData
+from reports.outcomes.study_data import OutcomeEventData, OutcomePatient, OutcomeVisit
 from safety.classification import FATAL
 from safety.models import AdverseEvent
 from trials.access import Access
@@ -25,11 +25,11 @@ EVENT_COLUMNS = (
     "outcome", "results_in_death",
 )  # fmt: skip
 
-Captured = dict[int, tuple[list[VisitData], dict[str, list[Answers]]]]
+Captured = dict[int, tuple[list[OutcomeVisit], dict[str, list[Answers]]]]
 """By patient: the visits in the order in which they take place, and the rows of the logs."""
 
 
-def study_data(access: Access, outcomes: OutcomeRules, *, arms: bool) -> list[PatientData]:
+def study_data(access: Access, outcomes: OutcomeRules, *, arms: bool) -> list[OutcomePatient]:
     """Return the included patients of a trial in the order of their numbers. Five queries, six with the arms.
 
     outcomes: only the forms that they read are loaded, and only complete ones. arms: for a reader who may know them.
@@ -57,7 +57,7 @@ def _arms(trial: int, rules: Protocol) -> Mapping[int, str]:
 def _captured(trial: int, outcomes: OutcomeRules) -> Captured:
     """Return what is captured. Visits without a complete form are kept: they say to when a patient was seen."""
     places: dict[int, tuple[int, dict[str, Answers]]] = {}
-    by_patient: dict[int, list[tuple[dt.date, int, int, VisitData]]] = defaultdict(list)
+    by_patient: dict[int, list[tuple[dt.date, int, int, OutcomeVisit]]] = defaultdict(list)
     latest: dict[int, dt.date] = {}
     visits = Visit.objects.filter(patient__trial=trial, patient__enrolled_on__isnull=False)
     columns = ("id", "patient_id", "code", "number", "position", "state", "held_on", "planned_on")
@@ -67,7 +67,7 @@ def _captured(trial: int, outcomes: OutcomeRules) -> Captured:
         latest[patient] = held or planned or latest.get(patient, dt.date.min)
         records: dict[str, Answers] = {}
         places[key] = patient, records
-        visit = VisitData(code, number, held if state == Visit.State.HELD else None, records)
+        visit = OutcomeVisit(code, number, held if state == Visit.State.HELD else None, records)
         by_patient[patient].append((latest[patient], position, number, visit))
     logs: dict[int, dict[str, list[Answers]]] = defaultdict(lambda: defaultdict(list))
     at_visits = outcomes.visits
@@ -103,10 +103,10 @@ def _infusions(trial: int, rules: Protocol) -> Mapping[int, list[dict[str, Any]]
     return found
 
 
-def _events(access: Access, rules: Protocol) -> Mapping[int, list[EventData]]:
+def _events(access: Access, rules: Protocol) -> Mapping[int, list[OutcomeEventData]]:
     """Return the adverse events by patient; those entered in error are left out. One query."""
     zone = rules.trial.site.time_zone
-    found: dict[int, list[EventData]] = defaultdict(list)
+    found: dict[int, list[OutcomeEventData]] = defaultdict(list)
     rows = AdverseEvent.objects.of(access).not_in_error().order_by("patient_id", "number")
     for row in rows.values(*EVENT_COLUMNS):
         onset = Moment.from_iso(row["onset"], zone)
@@ -123,14 +123,14 @@ def _events(access: Access, rules: Protocol) -> Mapping[int, list[EventData]]:
             # Without categories in the protocol nothing is of special interest; an unanswered question is open.
             "aesi": row["aesi"] if row["aesi"] or rules.safety.aesi else "none",
         }
-        found[row["patient_id"]].append(EventData(row["number"], row["term"], onset, values))
+        found[row["patient_id"]].append(OutcomeEventData(row["number"], row["term"], onset, values))
     return found
 
 
 def _patient(
-    row: Mapping[str, Any], rules: Protocol, captured: tuple[list[VisitData], Mapping[str, list[Answers]]],
-    infusions: list[dict[str, Any]], events: list[EventData], arm: str,
-) -> PatientData:  # fmt: skip
+    row: Mapping[str, Any], rules: Protocol, captured: tuple[list[OutcomeVisit], Mapping[str, list[Answers]]],
+    infusions: list[dict[str, Any]], events: list[OutcomeEventData], arm: str,
+) -> OutcomePatient:  # fmt: skip
     visits, logs = captured
     zone = rules.trial.site.time_zone
     died, contact = _death(row, rules, visits), _last(rules.profile.last_contact_on, visits)
@@ -148,13 +148,13 @@ def _patient(
     seen = [day for day in (contact, *(visit.on for visit in visits)) if day is not None]
     # A death that is known by its month ends the observation on the first day on which it may have been.
     end = [died.first_day] if died else seen
-    return PatientData(
+    return OutcomePatient(
         code=row["code"], group=row["group"], arm=arm, subject=subject, infusions=infusions, events=events,
         visits=visits, logs=logs, observed_to=max(end, default=None),
     )  # fmt: skip
 
 
-def _death(row: Mapping[str, Any], rules: Protocol, visits: Iterable[VisitData]) -> Moment | None:
+def _death(row: Mapping[str, Any], rules: Protocol, visits: Iterable[OutcomeVisit]) -> Moment | None:
     """Return the day of death: that of a form, of several the latest visit's, before that of the end of study."""
     zone = rules.trial.site.time_zone
     days = _answers(rules.profile.died_on, visits)
@@ -164,12 +164,12 @@ def _death(row: Mapping[str, Any], rules: Protocol, visits: Iterable[VisitData])
     return Moment.from_date(ended, zone) if ended else None
 
 
-def _last(path: str | None, visits: Iterable[VisitData]) -> dt.date | None:
+def _last(path: str | None, visits: Iterable[OutcomeVisit]) -> dt.date | None:
     days = [Moment.from_iso(day).last_day for day in _answers(path, visits)]
     return max(days, default=None)
 
 
-def _answers(path: str | None, visits: Iterable[VisitData]) -> list[str]:
+def _answers(path: str | None, visits: Iterable[OutcomeVisit]) -> list[str]:
     form, _dot, item = (path or "").partition(".")
     values = (visit.records.get(form, {}).get(item) for visit in visits)
     return [value for value in values if isinstance(value, str) and is_answered(value)]

@@ -12,9 +12,9 @@ from protocol.document.document import Protocol
 from protocol.document.items import Text
 from protocol.document.outcomes import Outcome, OutcomeReading
 from protocol.expressions.outcomes import CompiledReading, outcomes_of
-from reports.outcomes.answers import Answer, CountedEvent, PatientResult, Verdict
+from reports.outcomes.answers import OutcomeAnswer, OutcomeEvent, OutcomeVerdict, PatientResult
 from reports.outcomes.computing import OutcomeReport, compiled_reading, results_of
-from reports.outcomes.lines import Comparison, OutcomeLine
+from reports.outcomes.lines import OutcomeComparison, OutcomeLine
 from reports.outcomes.words import (
     TYPES,
     events_words,
@@ -31,7 +31,7 @@ YES_NO = frozenset({"proportion", "count", "rate"})
 
 
 @dataclass(frozen=True)
-class ShownLine:
+class ShownOutcomeLine:
     """A line in words. The addresses lead to the patients behind each number."""
 
     line: OutcomeLine
@@ -51,7 +51,7 @@ class ShownReading:
     title: str
     choice: str
     population: str
-    lines: list[ShownLine]
+    lines: list[ShownOutcomeLine]
 
     @property
     def numeric(self) -> bool:
@@ -124,11 +124,11 @@ class OutcomePage:
             population_title(self.rules, reading.population), [self.shown(line) for line in lines],
         )  # fmt: skip
 
-    def shown(self, line: OutcomeLine) -> ShownLine:
+    def shown(self, line: OutcomeLine) -> ShownOutcomeLine:
         """Return a line in words."""
         place = {"outcome": line.outcome, "reading": line.reading, "visit": line.visit}
         part = {"split": line.split, "part": line.part} if line.split else {}
-        return ShownLine(
+        return ShownOutcomeLine(
             line=line,
             visit=self._visit(line.visit),
             part=self.part_title(line.split, line.part),
@@ -136,7 +136,8 @@ class OutcomePage:
             events=events_words(line.events, line.events_undetermined),
             comparison=self._compared(line.comparison) if line.comparison else "",
             addresses={
-                answer: "?" + urlencode({**place, **part, "answer": answer}) for answer in ("all", *Verdict)
+                answer: "?" + urlencode({**place, **part, "answer": answer})
+                for answer in ("all", *OutcomeVerdict)
             },
         )
 
@@ -158,7 +159,7 @@ class OutcomePage:
         found = self.rules.group(part) if split == "group" else self.rules.arm(part)
         return found.title.in_language(self.language)
 
-    def _compared(self, comparison: Comparison) -> str:
+    def _compared(self, comparison: OutcomeComparison) -> str:
         if comparison.p is None:
             return _(comparison.reason)
         words = f"{p_words(comparison.p)} ({_(comparison.method)})"
@@ -174,7 +175,7 @@ class OutcomePage:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenNumber:
     """The number that a reader follows: a reading, a visit, a part of the patients, and an answer."""
 
     access: Access
@@ -185,7 +186,7 @@ class Chosen:
     answer: str
 
     @classmethod
-    def of(cls, access: Access, query: Mapping[str, str]) -> "Chosen | None":
+    def of(cls, access: Access, query: Mapping[str, str]) -> "ChosenNumber | None":
         """Return the choice that an address makes, None if it names no reading of the protocol."""
         rules = outcomes_of(access.trial.rules)
         compiled = compiled_reading(rules, query.get("outcome", ""), query.get("reading", ""))
@@ -203,7 +204,7 @@ class Chosen:
         # Without the right every arm is empty, and so is this list.
         return [each for each in found if each.arm == self.part] if self.split == "arm" else found
 
-    def rows(self) -> Iterator[tuple[PatientResult, str, Answer]]:
+    def rows(self) -> Iterator[tuple[PatientResult, str, OutcomeAnswer]]:
         """Yield the patients and answers behind the number; of a table with visits those of the chosen one, or all."""
         for result in self.results:
             for visit, answer in result.answers.items():
@@ -216,7 +217,7 @@ class Chosen:
 class BehindPage:
     """The patients behind a number, in words."""
 
-    def __init__(self, chosen: Chosen, page: OutcomePage) -> None:
+    def __init__(self, chosen: ChosenNumber, page: OutcomePage) -> None:
         self.chosen, self.page = chosen, page
         self.reading = chosen.compiled.reading
         self.numeric = self.reading.measure not in YES_NO
@@ -230,7 +231,7 @@ class BehindPage:
         """Return the patients with their answers and what an undetermined one lacks."""
         return [self._row(*each) for each in self.chosen.rows()]
 
-    def _row(self, result: PatientResult, visit: str, answer: Answer) -> BehindRow:
+    def _row(self, result: PatientResult, visit: str, answer: OutcomeAnswer) -> BehindRow:
         return BehindRow(
             patient=result.patient,
             visit=self.page.rules.visit(visit).title.in_language(self.page.language) if visit else "",
@@ -240,18 +241,18 @@ class BehindPage:
             missing=missing_words(self.page.rules, answer.missing),
         )
 
-    def _event(self, event: CountedEvent) -> BehindEvent:
+    def _event(self, event: OutcomeEvent) -> BehindEvent:
         return BehindEvent(
             event.number, event.term, event.certain, missing_words(self.page.rules, event.missing)
         )
 
-    def verdict(self, answer: Answer) -> str:
+    def verdict(self, answer: OutcomeAnswer) -> str:
         """Return an answer in words."""
-        if answer.verdict is Verdict.OPEN:
+        if answer.verdict is OutcomeVerdict.OPEN:
             return _("Undetermined")
         if self.numeric and answer.observed is None:
             return _("Known")
-        return _("Yes") if answer.verdict is Verdict.YES else _("No")
+        return _("Yes") if answer.verdict is OutcomeVerdict.YES else _("No")
 
     @property
     def steps(self) -> Sequence[dict[str, str | int]]:

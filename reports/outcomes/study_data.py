@@ -12,7 +12,7 @@ from protocol.values.moments import Moment, days_between
 
 
 @dataclass(frozen=True, slots=True)
-class VisitData:
+class OutcomeVisit:
     """A visit with the values of its complete forms, by form. number: above 1 for a repeated unscheduled visit."""
 
     code: str
@@ -22,7 +22,7 @@ class VisitData:
 
 
 @dataclass(frozen=True, slots=True)
-class EventData:
+class OutcomeEventData:
     """An adverse event: its number, its term, its onset, and what conditions read of it. A None is an open answer."""
 
     number: int
@@ -32,7 +32,7 @@ class EventData:
 
 
 @dataclass(frozen=True)
-class PatientData:
+class OutcomePatient:
     """One included patient. arm: only if the reader may know it, else empty.
 
     subject: names of `subject.…` without day 0. visits: in the order in which they take place.
@@ -43,8 +43,8 @@ class PatientData:
     arm: str
     subject: Mapping[str, Any]
     infusions: Sequence[Mapping[str, Any]]
-    events: Sequence[EventData]
-    visits: Sequence[VisitData]
+    events: Sequence[OutcomeEventData]
+    visits: Sequence[OutcomeVisit]
     logs: Mapping[str, Sequence[Answers]]
     observed_to: dt.date | None = None
 
@@ -87,11 +87,11 @@ class PatientData:
         """A row for each visit at which a form is complete, by form."""
         return VisitRows(self)
 
-    def visit(self, code: str) -> VisitData | None:
+    def visit(self, code: str) -> OutcomeVisit | None:
         """Return the planned visit with a code, None if the patient has none."""
         return next((visit for visit in self.visits if visit.code == code and visit.number == 1), None)
 
-    def values_before(self, visit: VisitData) -> Mapping[str, Answers]:
+    def values_before(self, visit: OutcomeVisit) -> Mapping[str, Answers]:
         """Return the latest values of each form before a visit."""
         found: dict[str, Answers] = {}
         for each in self.visits:
@@ -104,7 +104,7 @@ class PatientData:
 class VisitRows(dict[str, list[Answers]]):
     """The rows of ``visits.form`` of a patient, made when an expression first asks for the form."""
 
-    def __init__(self, patient: PatientData) -> None:
+    def __init__(self, patient: OutcomePatient) -> None:
         super().__init__()
         self._patient = patient
 
@@ -126,7 +126,7 @@ class PatientScopes:
     At a visit a form that the protocol has there is read at that visit only; a value is never carried forward to it.
     """
 
-    patient: PatientData
+    patient: OutcomePatient
     rules: Protocol
     day_zero: Moment | None
     _made: dict[str, Scope] = field(default_factory=dict)
@@ -151,13 +151,13 @@ class PatientScopes:
         latest = self.patient._latest
         return Scope(NOTHING, {**latest, **self._beside, "visit": NOTHING}, self._subject, last=latest)
 
-    def of_event(self, event: EventData) -> Scope:
+    def of_event(self, event: OutcomeEventData) -> Scope:
         """Return the scope of a condition on one adverse event."""
         return Scope(
             event.values, self.whole.other_forms, self._subject, form="event", last=self.patient._latest
         )
 
-    def days_of(self, event: EventData, zone: str) -> tuple[int, int]:
+    def days_of(self, event: OutcomeEventData, zone: str) -> tuple[int, int]:
         """Return the least and the most day of an onset after day 0; 0 if that is not known."""
         if event.number not in self._days:
             start = self.day_zero or event.onset

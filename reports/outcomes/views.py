@@ -10,7 +10,7 @@ from audit import events
 from audit.export_register import Channel, Sending, sent
 from reports.outcomes.computing import OutcomeReport, report_of, shows_arms
 from reports.outcomes.csv_rows import line_rows, patient_rows
-from reports.outcomes.page import BehindPage, Chosen, OutcomePage
+from reports.outcomes.page import BehindPage, ChosenNumber, OutcomePage
 from trials.access import TrialRequest, trial_page
 from trials.listing.lines import csv_lines
 from trials.listing.page import counted
@@ -23,7 +23,7 @@ from trials.unblinded_files import marked_name, marked_rows, sentence
 def outcomes(request: TrialRequest) -> HttpResponseBase:
     """Show the outcomes; `?outcome=L-P1&reading=events` lists the patients behind, `?format=csv` sends either."""
     report = report_of(request.access)
-    chosen = Chosen.of(request.access, request.GET)
+    chosen = ChosenNumber.of(request.access, request.GET)
     if request.GET.get("format") == "csv":
         return _csv(request, report, chosen)
     if _unblinds(request):
@@ -54,7 +54,7 @@ def _record_reading(request: TrialRequest) -> None:
     )
 
 
-def _csv(request: TrialRequest, report: OutcomeReport, chosen: Chosen | None) -> HttpResponseBase:
+def _csv(request: TrialRequest, report: OutcomeReport, chosen: ChosenNumber | None) -> HttpResponseBase:
     rules, marked = request.trial.rules, _unblinds(request)
     counts = {"rows": 0}
     rows = in_english(lambda: patient_rows(chosen, rules) if chosen else line_rows(report, rules))

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from patients.participation.eligibility_decisions.eligibility_data import input_words
 from protocol.document.document import Protocol
 from protocol.document.outcomes import INCLUDED, INFUSED
-from reports.outcomes.answers import Missing
-from reports.outcomes.lines import Figure
+from reports.outcomes.answers import MissingValue
+from reports.outcomes.lines import OutcomeFigure
 from trials.reader import reader_language, shown_number
 
 POPULATIONS: dict[str, str | Promise] = {
@@ -56,7 +56,6 @@ OF_SUBJECT: dict[str, str | Promise] = {
     "infusion_1": gettext_lazy("First infusion"),
     "subject.first_infusion_at": gettext_lazy("First infusion"),
     "subject.first_infusion_on": gettext_lazy("First infusion"),
-    "subject.day_zero": gettext_lazy("Day 0 of this outcome"),
     "subject.group": gettext_lazy("Group of the patient"),
 }
 
@@ -67,7 +66,7 @@ def population_title(rules: Protocol, code: str) -> str:
     return known.title.in_language(reader_language()) if known else str(POPULATIONS[code])
 
 
-def figure_words(figure: Figure) -> str:
+def figure_words(figure: OutcomeFigure) -> str:
     """Return a figure with its limits as a sentence part; a limit that the data do not give is a dash."""
     estimate, factor = figure.estimate, 100 if figure.kind in PER_CENT else 1
     if estimate.value is None:
@@ -91,12 +90,12 @@ def p_words(p: float) -> str:
     return _("p < 0.001") if p < 0.001 else _("p = %(p)s") % {"p": shown_number(f"{p:.3f}")}
 
 
-def missing_words(rules: Protocol, missing: Iterable[Missing]) -> list[str]:
+def missing_words(rules: Protocol, missing: Iterable[MissingValue]) -> list[str]:
     """Return what is missing: the form and the item, and the visit where one is; each once."""
     return list(dict.fromkeys(_missing(rules, each) for each in missing))
 
 
-def _missing(rules: Protocol, each: Missing) -> str:
+def _missing(rules: Protocol, each: MissingValue) -> str:
     label = _label(rules, each.name)
     if not each.visit:
         return label

@@ -25,7 +25,8 @@ def poisson_rate(count: int, exposure: float, *, per: float = 1.0, level: float 
     low, high = poisson_limits(count, level)
     if exposure == 0:
         return Estimate(None, None, None, POISSON)
-    return Estimate(*(number * per / exposure for number in (count, low, high)), POISSON)
+    unit = per / exposure
+    return Estimate(count * unit, low * unit, high * unit, POISSON)
 
 
 @lru_cache(maxsize=4096)

@@ -23,7 +23,7 @@ HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedTime:
     """The time of one patient in days, and the number of what ended it: 0 censored, 1 the event, 2 a competing one."""
 
     day: int
@@ -31,7 +31,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CurveStep:
     """The curve from one day on: at risk just before it, events and censored on it, share and limits after it.
 
     incidence: share of patients with the event by then, with its limits; under competing events not 1 - share.
@@ -50,7 +50,7 @@ class Step:
     incidence_high: float | None
 
 
-def curve(observed: Iterable[Observed], level: float = LEVEL) -> list[Step]:
+def curve(observed: Iterable[ObservedTime], level: float = LEVEL) -> list[CurveStep]:
     """Return a step for each day on which something ends, in order.
 
     share: patients without any event, competing ones included; without competing events it is Kaplan-Meier.
@@ -82,7 +82,7 @@ def curve(observed: Iterable[Observed], level: float = LEVEL) -> list[Step]:
             else (None, None)
         )
         steps.append(
-            Step(day, at_risk, events, competing, censored, share, low, high, incidence,
+            CurveStep(day, at_risk, events, competing, censored, share, low, high, incidence,
                  None if below is None else 1 - below, None if above is None else 1 - above)
         )  # fmt: skip
         at_risk -= ended + censored
@@ -118,7 +118,7 @@ def _log_log(share: Fraction, hazard: Fraction, z: float) -> tuple[float | None,
     return float(share) ** math.exp(spread), float(share) ** math.exp(-spread)
 
 
-def share_at(steps: Sequence[Step], day: int) -> Estimate:
+def share_at(steps: Sequence[CurveStep], day: int) -> Estimate:
     """Return the share without event after a day, with its limits. No value if nobody was observed that long."""
     if not steps or (day > steps[-1].day and steps[-1].share > 0):
         return Estimate(None, None, None, KAPLAN_MEIER)
@@ -128,7 +128,7 @@ def share_at(steps: Sequence[Step], day: int) -> Estimate:
     return Estimate(float(reached[-1].share), reached[-1].low, reached[-1].high, KAPLAN_MEIER)
 
 
-def incidence_at(steps: Sequence[Step], day: int) -> Estimate:
+def incidence_at(steps: Sequence[CurveStep], day: int) -> Estimate:
     """Return the cumulative incidence of the event by a day. No value if nobody was observed that long."""
     if not steps or (day > steps[-1].day and steps[-1].share > 0):
         return Estimate(None, None, None, AALEN_JOHANSEN)
@@ -139,7 +139,7 @@ def incidence_at(steps: Sequence[Step], day: int) -> Estimate:
     return Estimate(float(last.incidence), last.incidence_low, last.incidence_high, AALEN_JOHANSEN)
 
 
-def median_time(steps: Sequence[Step]) -> Estimate:
+def median_time(steps: Sequence[CurveStep]) -> Estimate:
     """Return the median time with its limits, in days; None where the curve does not come down to one half.
 
     The limits are the days on which those of the curve cross one half, as R's survfit returns them.
@@ -159,7 +159,7 @@ def _crossing(points: Sequence[tuple[int, Fraction | float]]) -> float | None:
     return (first + below) / 2 if share == HALF and below is not None else float(first)
 
 
-def at_risk_on(observed: Iterable[Observed], days: Sequence[int]) -> list[int]:
+def at_risk_on(observed: Iterable[ObservedTime], days: Sequence[int]) -> list[int]:
     """Return the number of patients at risk on each day: those whose time ends on it or later."""
     ends = [each.day for each in observed]
     return [sum(end >= day for end in ends) for day in days]

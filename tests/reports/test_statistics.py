@@ -17,7 +17,7 @@ from reports.statistics.means import mean, median, standard_deviation, student_q
 from reports.statistics.proportions import clopper_pearson, newcombe, wilson
 from reports.statistics.rates import poisson_limits, poisson_rate
 from reports.statistics.survival import (
-    Observed,
+    ObservedTime,
     at_risk_on,
     curve,
     incidence_at,
@@ -187,11 +187,11 @@ def test_mantel_haenszel_without_any_event_gives_no_figure():
     assert (found.statistic, found.p, found.odds_ratio.value) == (None, None, None)
 
 
-SIX_MP = [Observed(day, 1) for day in (6, 6, 6, 7, 10, 13, 16, 22, 23)] + [
-    Observed(day, 0) for day in (6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35)
+SIX_MP = [ObservedTime(day, 1) for day in (6, 6, 6, 7, 10, 13, 16, 22, 23)] + [
+    ObservedTime(day, 0) for day in (6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35)
 ]
 PLACEBO = [
-    Observed(day, 1) for day in (1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23)
+    ObservedTime(day, 1) for day in (1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23)
 ]
 
 
@@ -212,23 +212,23 @@ def test_kaplan_meier_gives_the_published_curve_of_mercaptopurine():
 
 def test_the_median_of_a_stretch_at_one_half_is_its_middle():
     """OUT-03: the curve is one half from day 4 to day 9. In doubles 0.8 * 0.625 is not always one half."""
-    times = [Observed(1, 1), Observed(4, 1), Observed(9, 1), Observed(12, 1)]
+    times = [ObservedTime(1, 1), ObservedTime(4, 1), ObservedTime(9, 1), ObservedTime(12, 1)]
     assert median_time(curve(times)).value == 6.5
-    tenths = [Observed(day, 1) for day in range(1, 11)]
+    tenths = [ObservedTime(day, 1) for day in range(1, 11)]
     assert median_time(curve(tenths)).value == 5.5
     # The curve stays at one half: the first day on which it does, as R says.
-    assert median_time(curve([Observed(3, 1), Observed(9, 0)])).value == 3
-    assert median_time(curve([Observed(3, 0), Observed(9, 0)])).value is None
+    assert median_time(curve([ObservedTime(3, 1), ObservedTime(9, 0)])).value == 3
+    assert median_time(curve([ObservedTime(3, 0), ObservedTime(9, 0)])).value is None
     assert median_time([]).value is None
 
 
-TIMES = st.lists(st.builds(Observed, st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=25)
+TIMES = st.lists(st.builds(ObservedTime, st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=25)
 
 
 @given(TIMES)
 def test_the_incidences_of_both_kinds_and_the_share_without_event_sum_to_one(times):
     steps = curve(times)
-    exchanged = curve([Observed(each.day, (0, 2, 1)[each.cause]) for each in times])
+    exchanged = curve([ObservedTime(each.day, (0, 2, 1)[each.cause]) for each in times])
     for step, other in zip(steps, exchanged, strict=True):
         assert step.incidence + other.incidence + step.share == 1
         assert step.at_risk == other.at_risk
@@ -240,7 +240,7 @@ def test_the_incidences_of_both_kinds_and_the_share_without_event_sum_to_one(tim
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=25), st.data())
 def test_without_censoring_the_incidence_is_a_proportion_with_its_variance(days, data):
     causes = data.draw(st.lists(st.sampled_from([1, 2]), min_size=len(days), max_size=len(days)))
-    steps = curve([Observed(day, cause) for day, cause in zip(days, causes, strict=True)])
+    steps = curve([ObservedTime(day, cause) for day, cause in zip(days, causes, strict=True)])
     for step in steps:
         events = sum(day <= step.day and cause == 1 for day, cause in zip(days, causes, strict=True))
         share = Fraction(events, len(days))
@@ -260,7 +260,7 @@ def test_without_competing_events_incidence_and_survival_complement_each_other()
 
 
 def test_a_curve_says_nothing_of_days_after_the_last_observation():
-    steps = curve([Observed(5, 1), Observed(20, 0)])
+    steps = curve([ObservedTime(5, 1), ObservedTime(20, 0)])
     assert share_at(steps, 4).value == 1
     assert share_at(steps, 5).value == 0.5
     assert share_at(steps, 20).value == 0.5
@@ -268,9 +268,9 @@ def test_a_curve_says_nothing_of_days_after_the_last_observation():
     assert incidence_at(steps, 4).value == 0
     assert incidence_at(steps, 20).value == 0.5
     assert incidence_at(steps, 21).value is None
-    assert share_at(curve([Observed(5, 1)]), 28).value == 0
+    assert share_at(curve([ObservedTime(5, 1)]), 28).value == 0
     with pytest.raises(ValueError, match="unknown cause"):
-        curve([Observed(1, 3)])
+        curve([ObservedTime(1, 3)])
 
 
 @pytest.mark.parametrize(
