@@ -151,9 +151,7 @@ class OutcomeEvaluation:
         start = scopes.day_zero
         window = compiled.window or (0, 0)
         if start is None:
-            return PatientResult(
-                *who, {"": OutcomeAnswer(OutcomeVerdict.OPEN, missing=(MissingValue(compiled.day_zero),))}
-            )
+            return replace(who, answers={"": _unknown(compiled.day_zero)})
         found = [
             counted
             for event in patient.events

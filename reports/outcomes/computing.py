@@ -4,10 +4,12 @@ The cache holds one entry for each trial and role; the state of the trail and th
 outdated entry is replaced and never shown.
 """
 
+import logging
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 
 from dosing.models import AllocationSlot, Infusion
 from patients.models import Patient, Record, Visit
@@ -19,6 +21,7 @@ from safety.models import AdverseEvent
 from trials.access import Access
 from trials.permissions import Permission as P
 
+LOGGER = logging.getLogger(__name__)
 KEPT_SECONDS = 3600
 LATEST = 1000
 """A transaction may commit after one that began later: its rows are found among so many of the latest."""
@@ -53,7 +56,8 @@ def shows_arms(access: Access) -> bool:
 def report_of(access: Access) -> OutcomeReport:
     """Return the outcomes as of now. From the cache in three queries, else at most fourteen, whatever their number."""
     arms = shows_arms(access)
-    key = f"outcomes:{access.trial.pk}:{access.role.code}:{'arms' if arms else 'pooled'}"
+    # With the version: an older one may have stored lines of another shape.
+    key = f"outcomes:{settings.VERSION}:{access.trial.pk}:{access.role.code}:{'arms' if arms else 'pooled'}"
     # Before the data: what is stored meanwhile makes the entry outdated at once, never too old.
     state = (_state_of_trail(arms=arms), access.trial.protocol_id, access.trial.today)
     known = cache.get(key)
@@ -61,7 +65,11 @@ def report_of(access: Access) -> OutcomeReport:
         report: OutcomeReport = known[1]
         return report
     report = computed(access, arms=arms)
-    cache.set(key, (state, report), KEPT_SECONDS)
+    try:
+        cache.set(key, (state, report), KEPT_SECONDS)
+    except OperationalError:
+        # Reading goes on while the database takes no writes.
+        LOGGER.warning("The outcomes of trial %s were not kept in the cache", access.trial.pk)
     return report
 
 

@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 
 from protocol.document.document import Protocol
 from protocol.document.items import Text
-from protocol.document.outcomes import Outcome, OutcomeReading
+from protocol.document.outcomes import NUMERIC, Outcome, OutcomeReading
 from protocol.expressions.outcomes import CompiledReading, outcomes_of
 from reports.outcomes.answers import OutcomeAnswer, OutcomeEvent, OutcomeVerdict, PatientResult
 from reports.outcomes.computing import OutcomeReport, compiled_reading, results_of
 from reports.outcomes.lines import OutcomeComparison, OutcomeLine
 from reports.outcomes.words import (
+    ENDS,
     TYPES,
     events_words,
     figure_words,
@@ -25,9 +26,7 @@ from reports.outcomes.words import (
     population_title,
 )
 from trials.access import Access
-from trials.reader import reader_language
-
-YES_NO = frozenset({"proportion", "count", "rate"})
+from trials.reader import reader_language, shown_number
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class ShownOutcomeLine:
 
 @dataclass(frozen=True)
 class ShownReading:
-    """A reading with its lines. numeric: numbers or times, which are no successes."""
+    """A reading with its lines. numeric: numbers, which are no successes."""
 
     reading: OutcomeReading
     title: str
@@ -55,7 +54,7 @@ class ShownReading:
 
     @property
     def numeric(self) -> bool:
-        return self.reading.measure not in YES_NO
+        return self.reading.measure in NUMERIC
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ class BehindPage:
     def __init__(self, chosen: ChosenNumber, page: OutcomePage) -> None:
         self.chosen, self.page = chosen, page
         self.reading = chosen.compiled.reading
-        self.numeric = self.reading.measure not in YES_NO
+        self.numeric = self.reading.measure in NUMERIC
 
     @property
     def title(self) -> str:
@@ -236,7 +235,7 @@ class BehindPage:
             patient=result.patient,
             visit=self.page.rules.visit(visit).title.in_language(self.page.language) if visit else "",
             verdict=self.verdict(answer),
-            value="" if answer.value is None else number_words(float(answer.value)),
+            value="" if answer.value is None else shown_number(answer.value),
             events=[self._event(event) for event in result.events],
             missing=missing_words(self.page.rules, answer.missing),
         )
@@ -250,7 +249,9 @@ class BehindPage:
         """Return an answer in words."""
         if answer.verdict is OutcomeVerdict.OPEN:
             return _("Undetermined")
-        if self.numeric and answer.observed is None:
+        if answer.observed is not None:
+            return str(ENDS[answer.observed.cause])
+        if self.numeric:
             return _("Known")
         return _("Yes") if answer.verdict is OutcomeVerdict.YES else _("No")
 

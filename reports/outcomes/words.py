@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from patients.participation.eligibility_decisions.eligibility_data import input_words
 from protocol.document.document import Protocol
 from protocol.document.outcomes import INCLUDED, INFUSED
-from reports.outcomes.answers import MissingValue
+from reports.outcomes.answers import CENSORED, COMPETING, EVENT, MissingValue
 from reports.outcomes.lines import OutcomeFigure
 from trials.reader import reader_language, shown_number
 
@@ -45,6 +45,11 @@ WITHOUT_VALUE: dict[str, str | Promise] = {
     "median_time": gettext_lazy("The median is not reached."),
 }
 PER_CENT = frozenset({"proportion", "share", "incidence"})
+ENDS: dict[int, str | Promise] = {
+    CENSORED: gettext_lazy("Observed without the event to this day"),
+    EVENT: gettext_lazy("Event on this day"),
+    COMPETING: gettext_lazy("Death before the event on this day"),
+}
 OF_EVENT: dict[str, str | Promise] = {
     "event.onset": gettext_lazy("Adverse event: day of the onset"),
     "event.related": gettext_lazy("Adverse event: causality"),

@@ -4,14 +4,17 @@ import csv
 import io
 
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 
 from audit.context import acting
 from audit.models import AccessEvent
 from patients.models import Patient, Record
-from reports.outcomes.computing import report_of
+from protocol.expressions.outcomes import outcomes_of
+from reports.outcomes.computing import computed, report_of, results_of, shows_arms
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.pages import blinding
 from tests.support.pages.event_forms import text_of
 from tests.support.study.bedside import INCLUDED
 from trials.access import access_to
@@ -140,6 +143,18 @@ def test_the_lines_come_from_the_cache_until_the_trail_goes_on(outcomes, django_
     assert after.of("L-S1", "ar")[0].events == first.of("L-S1", "ar")[0].events + 1
 
 
+def test_the_page_is_read_while_the_cache_takes_no_writes(outcomes, monkeypatch):
+    """REL-02: the lines are computed, and not kept."""
+    trial, _patient, doctor = outcomes
+
+    def refuse(*_arguments: object) -> None:
+        raise OperationalError("read-only")
+
+    monkeypatch.setattr("reports.outcomes.computing.cache.set", refuse)
+    response = build.client(doctor).get(address(trial))
+    assert line(response, "L-S1", "ar").line.patients == 1
+
+
 def test_the_page_takes_the_same_queries_for_one_and_three_patients(outcomes, django_assert_max_num_queries):
     trial, patient, doctor = outcomes
     client = build.client(doctor)
@@ -214,3 +229,36 @@ def test_an_arm_in_the_address_lists_nobody_to_a_blinded_reader(masked):
     for role, rows in (("investigator", 0), ("cell_laboratory", 0), ("statistician", 1)):
         behind = build.client(staff[role]).get(address(trial, **query)).context["behind"]
         assert len(behind.rows()) == rows
+
+
+@pytest.mark.parametrize(
+    "role", ["investigator", "data_monitoring_board", "cell_laboratory", "sponsor_safety"]
+)
+def test_no_line_and_no_list_differs_when_the_arms_are_exchanged(masked, role):
+    """BLD-01, OUT-04: every reading of both outcomes and lists, beside the proof that follows each kind of page."""
+    trial, staff = masked
+
+    def read():
+        access = access_to(user=staff[role], slug=trial.slug)
+        readings = outcomes_of(trial.rules).readings
+        return computed(access, arms=shows_arms(access)), [results_of(access, each) for each in readings]
+
+    before = blinding.read_after(trial, blinding.as_it_is, read)
+    assert before == blinding.read_after(trial, blinding.swap_arms, read)
+    assert before[0].patients == 2
+
+
+def test_the_lists_of_the_statistician_do_differ_when_the_arms_are_exchanged(masked):
+    """BLD-01: or the test above would prove nothing."""
+    trial, staff = masked
+    access = access_to(user=staff["statistician"], slug=trial.slug)
+    reading = next(each for each in outcomes_of(trial.rules).readings if each.key == ("M-P1", "of_all"))
+
+    def read():
+        return [(each.patient, each.arm) for each in results_of(access, reading)]
+
+    before = blinding.read_after(trial, blinding.as_it_is, read)
+    after = blinding.read_after(trial, blinding.swap_arms, read)
+    assert {arm for _code, arm in before} == {"cells", "placebo"}
+    assert [code for code, _arm in before] == [code for code, _arm in after]
+    assert all(one[1] != other[1] for one, other in zip(before, after, strict=True))
