@@ -20,6 +20,7 @@ from reports.outcomes.words import (
     TYPES,
     events_words,
     figure_words,
+    method_words,
     missing_words,
     number_words,
     p_words,
@@ -31,14 +32,13 @@ from trials.reader import reader_language, shown_number
 
 @dataclass(frozen=True)
 class ShownOutcomeLine:
-    """A line in words. The addresses lead to the patients behind each number."""
+    """A line in words: figures and tests with their methods. The addresses lead to the patients behind each number."""
 
     line: OutcomeLine
     visit: str
     part: str
     figures: list[tuple[str, str]]
     events: str
-    comparison: str
     addresses: Mapping[str, str]
 
 
@@ -131,9 +131,8 @@ class OutcomePage:
             line=line,
             visit=self._visit(line.visit),
             part=self.part_title(line.split, line.part),
-            figures=self._figures(line),
+            figures=[*self._figures(line), *(self._compared(line.comparison) if line.comparison else [])],
             events=events_words(line.events, line.events_undetermined),
-            comparison=self._compared(line.comparison) if line.comparison else "",
             addresses={
                 answer: "?" + urlencode({**place, **part, "answer": answer})
                 for answer in ("all", *OutcomeVerdict)
@@ -143,7 +142,10 @@ class OutcomePage:
     def _figures(self, line: OutcomeLine) -> list[tuple[str, str]]:
         """Return each figure with its method, or why there is none, once."""
         found = [
-            (figure_words(figure), _(figure.estimate.method) if figure.estimate.value is not None else "")
+            (
+                figure_words(figure),
+                method_words(figure.estimate.method) if figure.estimate.value is not None else "",
+            )
             for figure in line.figures
         ]
         return list(dict.fromkeys(found))
@@ -158,19 +160,20 @@ class OutcomePage:
         found = self.rules.group(part) if split == "group" else self.rules.arm(part)
         return found.title.in_language(self.language)
 
-    def _compared(self, comparison: OutcomeComparison) -> str:
+    def _compared(self, comparison: OutcomeComparison) -> list[tuple[str, str]]:
+        """Return the p value and the difference with their methods, or why there is none."""
         if comparison.p is None:
-            return _(comparison.reason)
-        words = f"{p_words(comparison.p)} ({_(comparison.method)})"
+            return [(method_words(comparison.reason), "")]
         found = comparison.difference
+        words = [(p_words(comparison.p), method_words(comparison.method))]
         if found is None or found.value is None or found.low is None or found.high is None:
             return words
         numbers = {
             name: number_words(100 * value)
             for name, value in (("value", found.value), ("low", found.low), ("high", found.high))
         }
-        difference = _("difference %(value)s points (%(low)s to %(high)s)") % numbers
-        return f"{words}; {difference}; {_(found.method)}"
+        difference = _("Difference %(value)s points (%(low)s to %(high)s)") % numbers
+        return [*words, (difference, method_words(found.method))]
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ def figure_words(figure: OutcomeFigure) -> str:
     }
 
 
+def method_words(method: str) -> str:
+    """Return the name of a statistical method, or why a figure is missing, which `reports.statistics` marks."""
+    return _(method)
+
+
 def number_words(value: float | None, digits: int = 1) -> str:
     """Return a number rounded to some decimals in the reader's language, a dash for none; small ones with two more."""
     if value is None:

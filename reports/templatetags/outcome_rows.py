@@ -54,5 +54,3 @@ def _figures(reading: ShownReading, row: ShownOutcomeLine) -> Iterator[str]:
         yield (
             f'{escape(figure)} <span class="tiny quiet">{escape(method)}</span>' if method else escape(figure)
         )
-    if row.comparison:
-        yield escape(row.comparison)
