@@ -210,6 +210,29 @@ def test_kaplan_meier_gives_the_published_curve_of_mercaptopurine():
     assert at_risk_on(SIX_MP, (0, 7, 23, 36)) == [21, 17, 6, 0]
 
 
+def test_the_median_has_the_limits_of_the_curve_on_the_log_log_scale():
+    """OUT-03: Stata's stci prints 8 (4 to 11) for placebo, and 23 (13 to no limit) for mercaptopurine."""
+    placebo, treated = median_time(curve(PLACEBO)), median_time(curve(SIX_MP))
+    assert (placebo.low, placebo.high) == (4, 11)
+    assert (treated.low, treated.high) == (13, None)
+
+
+def test_a_share_on_a_day_is_that_of_the_last_step_before_it_with_its_limits():
+    steps = curve(SIX_MP)
+    by_day = {step.day: step for step in steps}
+    for day, step in ((9, by_day[9]), (12, by_day[11]), (22, by_day[22]), (35, by_day[35])):
+        found, incidence = share_at(steps, day), incidence_at(steps, day)
+        assert (found.value, found.low, found.high) == (float(step.share), step.low, step.high)
+        expected = (float(step.incidence), step.incidence_low, step.incidence_high)
+        assert (incidence.value, incidence.low, incidence.high) == expected
+    assert share_at(steps, 36).value is None
+    assert incidence_at(steps, 36).value is None
+    assert share_at([], 0).value is None
+    assert incidence_at([], 0).value is None
+    ended = curve([ObservedTime(5, 1), ObservedTime(6, 2)])
+    assert incidence_at(ended, 28).value == 0.5
+
+
 def test_the_median_of_a_stretch_at_one_half_is_its_middle():
     """OUT-03: the curve is one half from day 4 to day 9. In doubles 0.8 * 0.625 is not always one half."""
     times = [ObservedTime(1, 1), ObservedTime(4, 1), ObservedTime(9, 1), ObservedTime(12, 1)]
