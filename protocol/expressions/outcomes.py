@@ -36,8 +36,9 @@ class CompiledReading:
         return self.outcome.id, self.reading.code
 
     @cached_property
-    def window(self) -> tuple[int, int] | None:
-        return self.outcome.window_of(self.reading)
+    def window(self) -> tuple[int, int]:
+        """First and last day that count; day 0 alone without a window, which only readings that need none lack."""
+        return self.outcome.window_of(self.reading) or (0, 0)
 
     @cached_property
     def day_zero(self) -> str:

@@ -149,7 +149,7 @@ class OutcomeEvaluation:
         self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes, who: PatientResult
     ) -> PatientResult:
         start = scopes.day_zero
-        window = compiled.window or (0, 0)
+        window = compiled.window
         if start is None:
             return replace(who, answers={"": _unknown(compiled.day_zero)})
         found = [
@@ -210,7 +210,7 @@ class OutcomeEvaluation:
         self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes
     ) -> OutcomeAnswer:
         """Return the time to a date: the event, or the last contact without it, within the window."""
-        start, last = scopes.day_zero, (compiled.window or (0, 0))[1]
+        start, last = scopes.day_zero, compiled.window[1]
         if start is None:
             return _unknown(compiled.day_zero)
         event = compiled.expression.evaluate(scopes.whole)
@@ -233,7 +233,7 @@ class OutcomeEvaluation:
         self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes
     ) -> OutcomeAnswer:
         """Return the day of the first visit at which the endpoint is true, else that of the last answered visit."""
-        start, last = scopes.day_zero, (compiled.window or (0, 0))[1]
+        start, last = scopes.day_zero, compiled.window[1]
         if start is None:
             return _unknown(compiled.day_zero)
         until: int | None = None
@@ -254,7 +254,7 @@ class OutcomeEvaluation:
         self, compiled: CompiledReading, patient: OutcomePatient, start: Moment, until: int | None,
         missing: tuple[MissingValue, ...],
     ) -> OutcomeAnswer:  # fmt: skip
-        last = (compiled.window or (0, 0))[1]
+        last = compiled.window[1]
         if compiled.reading.competing_death and patient.died_on is not None:
             least, most = days_between(start, patient.died_on, self.zone)
             if most <= last:

@@ -156,7 +156,7 @@ def _figures(
     compiled: CompiledReading, answers: Sequence[OutcomeAnswer], known: Sequence[PatientResult],
     timed: Sequence[PatientResult], steps: tuple[CurveStep, ...],
 ) -> Iterator[OutcomeFigure]:  # fmt: skip
-    measure, window = compiled.reading.measure, compiled.window or (0, 0)
+    measure, window = compiled.reading.measure, compiled.window
     values = [each.value for each in answers if each.value is not None]
     if measure == "proportion":
         yes = sum(each.verdict is OutcomeVerdict.YES for each in answers)

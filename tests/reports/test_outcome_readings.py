@@ -1,5 +1,6 @@
 """What the readings of the registered outcomes say of invented patients, and what an undetermined one lacks."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.outcomes.answers import MissingValue, OutcomeVerdict
+from reports.outcomes.study_data import OutcomeVisit
 from reports.statistics.survival import ObservedTime
 from tests.support.study.outcome_patients import (
     LIEGE_OUTCOMES,
@@ -345,6 +347,64 @@ def test_recovery_is_the_first_visit_without_symptoms_and_death_competes():
     line = MSV_OUTCOMES.lines(key, patient(visits=visits), died, patient())[0]
     assert (line.yes, line.no, line.undetermined) == (1, 1, 1)
     assert line.figures[0].estimate.value == 0.5
+
+
+def symptoms(*seen):
+    """Return the time to recovery of a patient with visits: (code, day, well)."""
+    ill = {"temp": "38.4", "dyspnoea": "Y"}
+    visits = tuple(visit(code, number, vitals=WELL if well else ill) for code, number, well in seen)
+    return MSV_OUTCOMES.answer("M-S6 recovery", patient(visits=visits))
+
+
+def test_the_time_to_recovery_lies_in_the_window():
+    """OUT-01: days 0 to 180; a recovery on day 181 is not seen, and ends the observation on day 180."""
+    assert symptoms(("D1", 0, True)).observed == ObservedTime(0, 1)
+    assert symptoms(("D1", -1, True)).observed == ObservedTime(0, 1)
+    assert symptoms(("D180", 180, True)).observed == ObservedTime(180, 1)
+    assert symptoms(("D180", 181, True)).observed == ObservedTime(180, 0)
+    assert symptoms(("D1", 1, False), ("D2", 2, False)).observed == ObservedTime(2, 0)
+    recovered, censored = symptoms(("D1", 1, True)), symptoms(("D1", 1, False))
+    assert (recovered.verdict, recovered.value, censored.verdict) == (YES, 1, NO)
+
+
+@pytest.mark.parametrize(
+    ("died", "observed"),
+    [
+        ("2026-09-06", ObservedTime(180, 2)), ("2026-09-07", ObservedTime(1, 0)), ("2026-03-09", ObservedTime(0, 2)),
+        ("2026-04", ObservedTime(51, 2)), ("2026-09", None), ("2026-10", ObservedTime(1, 0)),
+    ],
+)  # fmt: skip
+def test_a_death_competes_only_if_it_certainly_lies_in_the_window(died, observed):
+    """OUT-02: day 180 is 6 September; of a death known by its month the last possible day counts."""
+    ill = visit("D1", 1, vitals={"temp": "38.4", "dyspnoea": "Y"})
+    answer = MSV_OUTCOMES.answer("M-S6 recovery", patient(visits=(ill,), died=died))
+    assert answer.observed == observed
+    if observed is None:
+        assert (answer.verdict, answer.missing) == (OPEN, (MissingValue("subject.died_on"),))
+
+
+def test_a_planned_visit_that_was_not_held_is_no_observation():
+    ill = OutcomeVisit("D1", 1, None, {"vitals": {"temp": "38.4", "dyspnoea": "Y"}})
+    assert MSV_OUTCOMES.answer("M-S6 recovery", patient(visits=(ill,))).verdict is OPEN
+
+
+def test_a_time_needs_its_day_0_and_a_contact_after_it():
+    """OUT-02: what is missing is named by what the protocol file calls day 0."""
+    key = "M-P2 survival"
+    early = MSV_OUTCOMES.answer(key, patient(contact=-1))
+    assert (early.verdict, early.missing) == (OPEN, (MissingValue("subject.last_contact_on"),))
+    assert MSV_OUTCOMES.answer(key, patient(contact=0)).observed == ObservedTime(0, 0)
+    assert MSV_OUTCOMES.answer(key, patient(died=day(0).isoformat())).observed == ObservedTime(0, 1)
+    assert MSV_OUTCOMES.answer(key, patient(died=day(28).isoformat())).observed == ObservedTime(28, 1)
+    assert MSV_OUTCOMES.answer(key, patient(died=day(29).isoformat())).observed == ObservedTime(28, 0)
+    unknown = MSV_OUTCOMES.answer(key, patient())
+    assert unknown.missing == (MissingValue("subject.died_on"), MissingValue("subject.last_contact_on"))
+    by_month = MSV_OUTCOMES.answer(key, patient(died="2026-03"))
+    assert (by_month.verdict, by_month.missing) == (OPEN, (MissingValue("subject.died_on"),))
+    # Day 0 is infusion 1: a second infusion alone does not give it.
+    second = replace(patient(contact=9), infusions=[{"number": 2, "started_at": None}])
+    for reading in (key, "M-S6 recovery", "M-S6 ar"):
+        assert MSV_OUTCOMES.answer(reading, second).missing == (MissingValue("infusion_1"),)
 
 
 def test_survival_is_censored_at_the_last_contact_and_at_the_end_of_the_window():
