@@ -115,7 +115,7 @@ class OutcomeEvaluation:
         around, missing = self.belongs(patient, plan.within)
         if around is False:
             return False, ()
-        scopes = self._scopes_of(patient, INCLUDED)
+        scopes = self._scopes_of(patient, "inclusion")
         answer = self.rules.members[population].evaluate(scopes.at(plan.at) if plan.at else scopes.whole)
         if isinstance(answer, Undetermined):
             return None, (*missing, *_missing(answer, plan.at or ""))
@@ -124,7 +124,7 @@ class OutcomeEvaluation:
     def _scopes_of(self, patient: OutcomePatient, day_zero: str) -> PatientScopes:
         key = (patient.code, day_zero)
         if key not in self._scopes:
-            start = patient.day_zero("inclusion" if day_zero == INCLUDED else day_zero, self.zone)
+            start = patient.day_zero(day_zero, self.zone)
             self._scopes[key] = PatientScopes(patient, self.rules.protocol, start)
         return self._scopes[key]
 
@@ -185,7 +185,7 @@ class OutcomeEvaluation:
         missing = () if inside else (MissingValue("event.onset"),)
         if isinstance(answer, Undetermined):
             missing = (*missing, *_missing(answer))
-        return OutcomeEvent(event.number, event.term, not missing and answer is True, missing)
+        return OutcomeEvent(event.number, event.term, not missing, missing)
 
     # Numbers.
 
@@ -220,11 +220,11 @@ class OutcomeEvaluation:
             if least > last:
                 return _timed(last, CENSORED)
             if least != most:
-                return _unknown(*sorted(compiled.expression.references))
+                return _unknown(compiled.expression.source)
             return _timed(max(0, least), EVENT)
         if contact is None:
-            return _unknown(*sorted(compiled.expression.references), "subject.last_contact_on")
-        day = days_between(start, contact, self.zone)[0]
+            return _unknown(compiled.expression.source, "subject.last_contact_on")
+        day = _day_of(contact, start, self.zone)
         if day < 0:
             return _unknown("subject.last_contact_on")
         return _timed(min(day, last), CENSORED)
@@ -244,7 +244,7 @@ class OutcomeEvaluation:
             missing += answer.missing
             if visit is None or visit.on is None or answer.verdict is OutcomeVerdict.OPEN:
                 continue
-            day = max(0, days_between(start, Moment.from_date(visit.on, self.zone), self.zone)[0])
+            day = max(0, _day_of(Moment.from_date(visit.on, self.zone), start, self.zone))
             if answer.verdict is OutcomeVerdict.YES and day <= last:
                 return _timed(day, EVENT)
             until = day
@@ -306,10 +306,15 @@ def _missing(answer: Undetermined, visit: str = "") -> tuple[MissingValue, ...]:
     )
 
 
+def _day_of(moment: Moment, start: Moment, zone: str) -> int:
+    """Return the day of a moment that is known to the day, after day 0."""
+    return days_between(start, moment, zone)[0]
+
+
 def _days_observed(patient: OutcomePatient, start: Moment, window: tuple[int, int], zone: str) -> int | None:
     """Return the calendar days of the window on which a patient was observed, both ends included; None if unknown."""
     if patient.observed_to is None:
         return None
-    to = days_between(start, Moment.from_date(patient.observed_to, zone), zone)[0]
+    to = _day_of(Moment.from_date(patient.observed_to, zone), start, zone)
     first, last = window
     return max(0, min(to, last) - first + 1)

@@ -395,6 +395,7 @@ def test_a_time_needs_its_day_0_and_a_contact_after_it():
     assert (early.verdict, early.missing) == (OPEN, (MissingValue("subject.last_contact_on"),))
     assert MSV_OUTCOMES.answer(key, patient(contact=0)).observed == ObservedTime(0, 0)
     assert MSV_OUTCOMES.answer(key, patient(died=day(0).isoformat())).observed == ObservedTime(0, 1)
+    assert MSV_OUTCOMES.answer(key, patient(died=day(-1).isoformat())).observed == ObservedTime(0, 1)
     assert MSV_OUTCOMES.answer(key, patient(died=day(28).isoformat())).observed == ObservedTime(28, 1)
     assert MSV_OUTCOMES.answer(key, patient(died=day(29).isoformat())).observed == ObservedTime(28, 0)
     unknown = MSV_OUTCOMES.answer(key, patient())
@@ -448,3 +449,52 @@ def test_no_patient_and_one_patient_still_say_something_true():
                     assert all(each.estimate.method for each in line.figures)
                     if not line.patients:
                         assert all(each.estimate.value is None for each in line.figures)
+
+
+def test_the_answers_are_written_as_yes_no_and_open():
+    """The CSV and the addresses of the page have these words."""
+    assert [str(each) for each in OutcomeVerdict] == ["yes", "no", "open"]
+
+
+def test_a_population_is_judged_at_its_visit_and_within_the_one_around_it():
+    """OUT-01: ventilated at the dose, whatever the support was later; without an infusion there is no dose."""
+    later = visit("D7", 7, respiratory_support={"support": "LOW_FLOW"})
+    known = ventilated(imv(clock(-2), clock(3)))
+    both = replace(known, visits=(*known.visits, later))
+    (result,) = MSV_OUTCOMES.results("M-P1 by_day_7", both)
+    assert (result.member, result.answers[""].verdict) == (True, YES)
+    without_log = ventilated()
+    (seen,) = MSV_OUTCOMES.results("M-P1 by_day_7", replace(without_log, visits=(*without_log.visits, later)))
+    assert seen.member is True
+    untreated = ventilated(imv(clock(-2)), infused=False)
+    assert MSV_OUTCOMES.results("M-P1 by_day_7", untreated) == []
+    undated = replace(known, subject={**known.subject, "first_infusion_on": None})
+    (unknown,) = MSV_OUTCOMES.results("M-P1 per_protocol", undated)
+    assert (unknown.member, set(unknown.answers)) == (None, {"INF1"})
+
+
+def test_what_is_missing_over_the_whole_course_has_no_visit():
+    """OUT-02: a form of the visit is missing there; a date of death, a log or another scan at no visit."""
+    of_all = MSV_OUTCOMES.answer("M-P1 of_all", ventilated(imv(clock(-2), clock(3)), contact=None), "INF1")
+    assert of_all.missing == (MissingValue("subject.died_on"), MissingValue("subject.last_contact_on"))
+    assert MSV_OUTCOMES.answer("M-P1 of_all", ventilated(), "INF1").missing[0] == MissingValue(
+        "logs.support_episode"
+    )
+    scan = visit("D28", 28, ct_score={"total": "5"})
+    missing = MSV_OUTCOMES.answer("M-S2 by_score", patient(visits=(scan,)), "D28").missing
+    assert missing
+    assert all(each.visit == "" for each in missing)
+
+
+def test_an_unanswered_visit_does_not_prolong_the_observation():
+    ill = visit("D1", 1, vitals={"temp": "38.4", "dyspnoea": "Y"})
+    partly = visit("D2", 2, vitals={"dyspnoea": "N"})
+    assert MSV_OUTCOMES.answer("M-S6 recovery", patient(visits=(ill, partly))).observed == ObservedTime(1, 0)
+
+
+@pytest.mark.parametrize(("contact", "days"), [(0, 1), (-1, 0), (-5, 0), (28, 29), (29, 29)])
+def test_a_patient_is_observed_on_no_fewer_than_no_days(contact, days):
+    (result,) = LIEGE_OUTCOMES.results("L-P1 rate", patient(contact=contact))
+    assert result.days == days
+    (unknown,) = LIEGE_OUTCOMES.results("L-P1 rate", patient())
+    assert unknown.answers[""].missing == (MissingValue("subject.last_contact_on"),)
