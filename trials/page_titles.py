@@ -235,7 +235,7 @@ TITLES: dict[str, str | Promise] = {
     "reports:problem-new": _("Report a problem"),
     "reports:problem-review": _("Review of the problems"),
     "reports:problems": _("Reported problems"),
-    "reports:outcomes": _("Safety outcomes"),
+    "reports:outcomes": _("Outcomes"),
     "reports:quality": _("Data quality"),
     "reports:quality-ask": _("Ask about ticked rows of the data quality"),
     "reports:redaction": _("Masking of personal data"),

@@ -226,6 +226,7 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
         ("profile.sex", profile.sex, frozenset(choice)),
         ("profile.weight", profile.weight, numeric),
         ("profile.died_on", profile.died_on, frozenset({"date"})),
+        ("profile.last_contact_on", profile.last_contact_on, frozenset({"date"})),
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
     if protocol.assessment is not None:

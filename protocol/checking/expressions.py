@@ -10,6 +10,8 @@ from protocol.document.items import Form, Item
 from protocol.expressions.compiled import check_expression
 from protocol.expressions.kinds import LOGIC, TEXT, ItemKind
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
+from protocol.expressions.outcome_names import event_names, outcome_names
+from protocol.expressions.outcomes import kind_of_endpoint, outcomes_of
 from protocol.expressions.references import paths
 from protocol.expressions.rules import rules_of
 from protocol.expressions.scope import Scope
@@ -69,6 +71,13 @@ def trial_run(protocol: Protocol) -> list[Problem]:
             rules_of(protocol).eligibility.group(scope)
         except (ExpressionError, TypeError, ValueError) as error:
             found.append(Problem("eligibility", f"an expression cannot be evaluated: {error}"))
+    for each in outcomes_of(protocol).readings:
+        try:
+            for scope in (Scope(other_forms=records), Scope()):
+                each.expression.evaluate(scope)
+        except (ExpressionError, TypeError, ValueError) as error:
+            path = f"outcomes.{each.outcome.id}.readings.{each.reading.code}"
+            found.append(Problem(path, f"an expression cannot be evaluated: {error}"))
     return found or list(_answered_unsafely(protocol))
 
 
@@ -117,8 +126,22 @@ def _stated(protocol: Protocol, unknown: Names) -> Iterator[StatedExpression]:
     at_bedside = names_at_bedside(protocol.bedside)
     for rule in protocol.bedside.stopping_rules:
         yield StatedExpression(f"bedside.stopping_rules.{rule.code}.met", rule.met, at_bedside)
+    yield from _of_outcomes(protocol, unknown)
     for form in protocol.forms.values():
         yield from _in_form(form, {**names, **kinds_of_items(form.items)})
+
+
+def _of_outcomes(protocol: Protocol, unknown: Names) -> Iterator[StatedExpression]:
+    names, of_events = ({**known(protocol), **unknown} for known in (outcome_names, event_names))
+    for code, population in protocol.populations.items():
+        yield StatedExpression(f"populations.{code}.member", population.member, names)
+    for outcome in protocol.outcomes:
+        for reading in outcome.readings:
+            path = f"outcomes.{outcome.id}.readings.{reading.code}"
+            if reading.event:
+                yield StatedExpression(f"{path}.event", reading.event, of_events)
+            elif reading.endpoint:
+                yield StatedExpression(f"{path}.endpoint", reading.endpoint, names, kind_of_endpoint(reading))
 
 
 def _in_form(form: Form, names: Names) -> Iterator[StatedExpression]:

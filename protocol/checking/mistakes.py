@@ -16,6 +16,7 @@ from protocol.checking.expressions import expression_problems, trial_run
 from protocol.checking.futile import futile_rules
 from protocol.checking.items import item_problems
 from protocol.checking.masked import masked_problems
+from protocol.checking.outcomes import outcome_problems
 from protocol.checking.shape import Problem, set_aside, shape_problems
 from protocol.checking.toml_repair import repaired
 from protocol.checking.toml_text import TOO_LONG, Unreadable, tables
@@ -152,6 +153,7 @@ def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
         *design_problems(protocol, raw),
         *item_problems(protocol, raw),
         *masked_problems(protocol, raw),
+        *outcome_problems(protocol, raw),
         *expression_problems(protocol, raw),
     ]
 

@@ -1,4 +1,4 @@
-"""Design tables of a protocol file: site, arms, consent, eligibility, dosing, visits, safety, outcomes."""
+"""Design tables of a protocol file: site, arms, consent, eligibility, dosing, visits, safety."""
 
 from collections.abc import Collection
 from datetime import date
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from protocol.document.dosing import DayRange, InfusionNumber
+from protocol.document.dosing import InfusionNumber
 from protocol.document.items import Part, Prose, Text
 from protocol.document.people import Contacts
 from protocol.document.reference_safety import ReferenceSafety, in_order
@@ -371,22 +371,16 @@ class Safety(Part):
     reference: Annotated[tuple[ReferenceSafety, ...], AfterValidator(in_order)] = ()
 
 
-class Outcome(Part):
-    """An outcome as registered. ``window_days`` is the last day that counts, or [first, last]."""
-
-    id: Code
-    type: Literal["primary", "secondary", "exploratory"]
-    title: Text
-    window_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)] | DayRange | None = None
-    definition: Prose | None = None
-
-
 class ProfilePlan(Part):
-    """Items shown in the patient profile. ``died_on`` is compared with the end of study."""
+    """Items shown in the patient profile. ``died_on`` is compared with the end of study.
+
+    ``last_contact_on``: the last day on which the patient was known to be alive; outcomes read it.
+    """
 
     age: ItemPath | None = None
     sex: ItemPath | None = None
     weight: ItemPath | None = None
     died_on: ItemPath | None = None
+    last_contact_on: ItemPath | None = None
     labs: tuple[ItemPath, ...] = ()
     logs: tuple[Name, ...] = ()

@@ -15,7 +15,6 @@ from protocol.document.design import (
     ConsentPlan,
     EligibilityCriterion,
     Group,
-    Outcome,
     ProfilePlan,
     ProtocolVisit,
     Safety,
@@ -26,6 +25,7 @@ from protocol.document.dosing import Dosing
 from protocol.document.items import Form, Item, Part
 from protocol.document.monitoring import Monitoring
 from protocol.document.monitoring_times import BedsidePlan
+from protocol.document.outcomes import Outcome, Population
 from protocol.document.people import PlannedOpening, TrainingDocument
 from protocol.document.product import DonorPlan, ProductVersion
 from protocol.document.risk_review import RiskReview
@@ -59,6 +59,7 @@ class Protocol(Part):
     forms: dict[Name, Form] = Field(min_length=1)
     safety: Safety
     stopping_rules: tuple[StoppingRule, ...] = ()
+    populations: dict[Name, Population] = {}
     outcomes: tuple[Outcome, ...] = ()
     profile: ProfilePlan = ProfilePlan()
     monitoring: Monitoring = Monitoring()

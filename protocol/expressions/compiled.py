@@ -227,7 +227,9 @@ class _Needs:
     ) -> Iterator[str]:
         known = [self.evaluators.of(part, names)(values) for part in arguments]
         for place in function.missing_inputs(*known) if function.missing_inputs else ():
-            yield from self.of(arguments[place], names, values)
+            part = arguments[place]
+            # A part that is decided lacks no value of its own: what it reads could make it another.
+            yield from self.of(part, names, values) if known[place] is ABSENT else paths(part)
 
     def _absent_below(self, node: Node, names: Names, values: Any) -> Iterator[str]:
         known = [(part, self.evaluators.of(part, names)(values)) for part in children(node)]

@@ -134,8 +134,8 @@ class Evaluators:
         return [self._argument(argument, names, dates) for argument in node.arguments]
 
     def _argument(self, node: Node, names: Names, date: bool) -> Evaluator:
-        if date and isinstance(node, Literal):
-            moment = Moment.from_iso(str(node.value), self.zone)
+        if date and isinstance(node, Literal) and isinstance(node.value, str):
+            moment = Moment.from_iso(node.value, self.zone)
             return lambda values: moment
         return self.of(node, names)
 

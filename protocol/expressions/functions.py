@@ -14,6 +14,7 @@ from protocol.expressions import numbers
 from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, FunctionSignature, Kind
 from protocol.expressions.numbers import Number
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
+from protocol.expressions.window_functions import WINDOW_FUNCTIONS
 from protocol.values import moments
 from protocol.values.intervals import Interval
 from protocol.values.moments import Moment
@@ -124,6 +125,7 @@ FUNCTIONS: Mapping[str, FunctionSignature] = {
     "first_known": FunctionSignature(
         (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
     ),
+    **WINDOW_FUNCTIONS,
     **SCORE_FUNCTIONS,
 }
 PAST: Final = frozenset({"previous", "last"})

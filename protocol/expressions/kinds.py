@@ -29,7 +29,7 @@ class Kind(StrEnum):
 MOST_DIGITS: Final = 308
 """How many digits a number may have before its point, or zeros behind it: no measurement comes near."""
 LONGEST_NUMBER: Final = 400
-BESIDE_FORMS: Final = frozenset({"subject", "visit", "infusion", "logs"})
+BESIDE_FORMS: Final = frozenset({"subject", "visit", "visits", "infusion", "logs", "event"})
 """First parts of names that do not belong to a form."""
 MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
 WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})

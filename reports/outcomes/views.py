@@ -1,69 +1,73 @@
-"""The page of the outcomes: counts, and the patients and events behind each number."""
+"""The page of the outcomes, the patients behind each number, and both as CSV."""
 
-from dataclasses import dataclass
+from itertools import chain
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
-from reports.outcomes.counting import OutcomeCount, OutcomeEvent, counted
-from reports.outcomes.safety_rows import outcome_events
+from audit import events
+from audit.export_register import Channel, Sending, sent
+from reports.outcomes.computing import OutcomeReport, report_of, shows_arms
+from reports.outcomes.csv_rows import line_rows, patient_rows
+from reports.outcomes.page import BehindPage, ChosenNumber, OutcomePage
 from trials.access import TrialRequest, trial_page
+from trials.listing.lines import csv_lines
+from trials.listing.page import counted
 from trials.permissions import Permission as P
-
-TITLES: dict[str, Promise] = {
-    "AESI": _("Events of special interest"),
-    "AR": _("Adverse reactions (AR)"),
-    "AR3": _("Adverse reactions of grade 3 or more"),
-    "AR4": _("Adverse reactions of a grade above 3"),
-    "SAE": _("Serious adverse events (SAE)"),
-    "SAR": _("Serious adverse reactions (SAR)"),
-    "SESAR": _("Serious expected adverse reactions (SESAR)"),
-    "SUSAR": _("Suspected unexpected serious adverse reactions (SUSAR)"),
-}
-
-
-@dataclass(frozen=True)
-class OutcomeLine:
-    """One row of the table."""
-
-    code: str
-    title: str | Promise
-    last_day: int
-    patients: int
-    events: int
-    open_patients: int
-    open_events: int
+from trials.reader import in_english
+from trials.unblinded_files import marked_name, marked_rows, sentence
 
 
 @trial_page(see=P.SEE_TRIAL)
-def safety_outcomes(request: TrialRequest) -> HttpResponse:
-    """Show the safety outcomes of the trial; `?outcome=SAR` lists what is behind one of them."""
-    counts = {count.outcome.code: count for count in counted(outcome_events(request.access))}
-    chosen = counts.get(request.GET.get("outcome", ""))
+def outcomes(request: TrialRequest) -> HttpResponseBase:
+    """Show the outcomes; `?outcome=L-P1&reading=events` lists the patients behind, `?format=csv` sends either."""
+    report = report_of(request.access)
+    chosen = ChosenNumber.of(request.access, request.GET)
+    if request.GET.get("format") == "csv":
+        return _csv(request, report, chosen)
+    if _unblinds(request):
+        _record_reading(request)
+    page = OutcomePage(request.access, report)
     context = {
-        "lines": [_line(count) for count in counts.values()],
-        "chosen": _line(chosen) if chosen else None,
-        "behind": _behind(chosen) if chosen else [],
+        "page": page,
+        "behind": BehindPage(chosen, page) if chosen else None,
+        "warning": sentence() if _unblinds(request) else "",
+        "patients": report.patients,
     }
-    return render(request, "reports/outcomes.html", context)
+    response: HttpResponse = render(request, "reports/outcomes.html", context)
+    return response
 
 
-def _line(count: OutcomeCount) -> OutcomeLine:
-    outcome = count.outcome
-    return OutcomeLine(
-        code=outcome.code,
-        title=TITLES[outcome.code],
-        last_day=outcome.last_day,
-        patients=len(count.patients),
-        events=len(count.events),
-        open_patients=len(count.undetermined_patients),
-        open_events=len(count.undetermined),
+def _unblinds(request: TrialRequest) -> bool:
+    return request.trial.masked and shows_arms(request.access)
+
+
+def _record_reading(request: TrialRequest) -> None:
+    # Lines from the cache fetch no row of the allocation, by which a reading would be noticed.
+    events.record(
+        kind=events.AccessKind.TREATMENT_SEEN,
+        trial_id=request.trial.pk,
+        detail={"page": request.path},
+        request=request,
+        see=P.SEE_TREATMENT,
     )
 
 
-def _behind(count: OutcomeCount) -> list[tuple[OutcomeEvent, bool]]:
-    """Return the events behind a number, by patient: each with whether it is counted."""
-    rows = [*((event, True) for event in count.events), *((event, False) for event in count.undetermined)]
-    return sorted(rows, key=lambda row: (row[0].patient, row[0].number))
+def _csv(request: TrialRequest, report: OutcomeReport, chosen: ChosenNumber | None) -> HttpResponseBase:
+    rules, marked = request.trial.rules, _unblinds(request)
+    counts = {"rows": 0}
+    rows = in_english(lambda: patient_rows(chosen, rules) if chosen else line_rows(report, rules))
+    lines = csv_lines(chain(marked_rows(marked=marked), counted(rows, counts)))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    name = marked_name("outcome.csv" if chosen else "outcomes.csv", marked=marked)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    sending = Sending(
+        channel=Channel.LISTING,
+        trial_id=request.trial.pk,
+        treatment=marked,
+        see=str(P.SEE_TREATMENT) if marked else "",
+        told={"listing": "outcomes", "filters": request.GET.urlencode()},
+        counts=counts,
+    )
+    return sent(response, sending, request=request)

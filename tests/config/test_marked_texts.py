@@ -60,6 +60,7 @@ LOOKED_UP = {
     ("patients/system_texts.py", "AGE_DISAGREES"),
     ("patients/system_texts.py", "UNUSUAL"),
     ("patients/system_texts.py", "words"),
+    ("reports/outcomes/words.py", "method"),
     ("safety/authority/answering.py", "ELEMENTS[each].name"),
     ("safety/sae_reports/completeness.py", "SENTENCES[finding.flaw]"),
     ("safety/sae_reports/completeness.py", "named"),

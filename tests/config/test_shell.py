@@ -240,7 +240,7 @@ WORK = [
     "Samples",
     "Shipments",
 ]
-WORK += ["Forms", "Queries", "Source verification", "To sign", "Safety outcomes", "Data quality", "Documents"]
+WORK += ["Forms", "Queries", "Source verification", "To sign", "Outcomes", "Data quality", "Documents"]
 FIGURES = WORK.index("Data quality") + 1
 TRIAL = ["Protocol", "Laboratories", "People and roles", "Training", "Database lock", "Reported problems"]
 OPEN = [place for place in TRIAL if place != "People and roles"]

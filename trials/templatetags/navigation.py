@@ -47,7 +47,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:queries", gettext_lazy("Queries"), "message-square-text"),
             ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
-            ("reports:outcomes", gettext_lazy("Safety outcomes"), "table-2"),
+            ("reports:outcomes", gettext_lazy("Outcomes"), "table-2"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
             ("safety:reconciliation", gettext_lazy("Reconciliation"), "git-compare"),
             ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),
