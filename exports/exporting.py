@@ -103,7 +103,7 @@ def _pieces(
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
         with snapshot():
             files = attached_files(trial, damaged) if sees_files else ()
-            made = made_as.files(watched(), Exported(trial.slug, at, settings.VERSION))
+            made = made_as.files(watched(), Exported(trial.slug, at, settings.VERSION, sees_treatment))
             for piece in archive.stream(made, last, files):
                 partly.update(piece)
                 size += len(piece)

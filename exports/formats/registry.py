@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exports.formats import csv_files, dataset_json, json_lines, sqlite_file
 from exports.formats.data_files import DataFiles
+from exports.sdtm import package as sdtm_package
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,6 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     DEFAULT: ExportFormat(_("CSV: for spreadsheets and every program"), csv_files.files, escaped=True),
     "dataset-json": ExportFormat(_("Dataset-JSON 1.1 (CDISC)"), dataset_json.files),
     "jsonl": ExportFormat(_("JSON lines"), json_lines.files),
+    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
 }
