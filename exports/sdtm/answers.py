@@ -67,6 +67,11 @@ class Answer:
         return None if self.value is None else self._words(upper=False)
 
     @property
+    def code(self) -> str | None:
+        """Return the number, or the code of the choice, as stored; None if it is missing."""
+        return None if self.value in (None, "") or self.missing else str(self.value)
+
+    @property
     def original_unit(self) -> str | None:
         """Return the unit of the original result."""
         return submitted(self.unit or self.item.unit) if self.original is not None else None

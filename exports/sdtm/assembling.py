@@ -58,7 +58,8 @@ class SubjectRecords:
             for values in supplements(row):
                 yield f"SUPP{row.domain}", {**shared, **values}, row.source
         for values in comments(rows, self.remarks):
-            yield "CO", {**shared, "DOMAIN": "CO", **values}, ""
+            day = subject.timeline.day(values.get("CODTC"))
+            yield "CO", {**shared, "DOMAIN": "CO", **values, "CODY": day}, ""
         for values in related_records(self.relations):
             yield "RELREC", {**shared, **values}, ""
 

@@ -27,6 +27,7 @@ NOBODY: Final = frozenset({"NONE"})
 RANGE_WORDS: Final = {Side.LOW: "LOW", Side.NORMAL: "NORMAL", Side.HIGH: "HIGH"}
 TOPICS: Final = {"CM": "TRT", "PR": "TRT", "MH": "TERM", "HO": "TERM"}
 NO_FORM: Final = FormTabulation()
+NO_REASON: Final = "NO REASON RECORDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class CapturedForm:
     def _take(self, to: Target, answer: Answer, answers: Mapping[str, Answer]) -> None:
         match to.kind:
             case TargetKind.SUBJECT:
-                self.subject[to.name] = answer.moment or answer.standard
+                self.subject[to.name] = answer.moment or answer.code
             case TargetKind.FINDING:
                 self._finding(to, answer, answers)
             case TargetKind.OCCURRENCE:
@@ -153,6 +154,7 @@ class CapturedForm:
             "SPEC": mapping.specimen or shared.specimen,
             "METHOD": mapping.method or shared.method,
             "TPT": mapping.time_point,
+            "TPTNUM": 1 if mapping.time_point else None,
         }
         for part, value in facts.items():
             if value and row.name(part) in names:
@@ -293,6 +295,7 @@ class CapturedForm:
         row.put("TEST", domains()[to.domain].label[:40])
         self._shared(row, answer.item.sdtm or NOTHING)
         row.put("STAT", "NOT DONE")
+        row.put("REASND", NO_REASON)
         self._dated(row, self.place.day)
 
     def _comment(self, to: Target, answer: Answer) -> None:
@@ -329,7 +332,7 @@ def _leave_undone(row: Observation, answer: Answer) -> None:
     names = domains()[row.domain].names
     if row.name("STAT") in names:
         row.put("STAT", "NOT DONE")
-        row.put("REASND", answer.why_missing)
+        row.put("REASND", answer.why_missing or NO_REASON)
     elif row.name("OCCUR") in names:
         row.put("OCCUR", "U")
 

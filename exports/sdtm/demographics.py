@@ -35,9 +35,7 @@ def demographics(subject: Subject) -> Iterator[Observation]:
         "AGE": int(age) if age else None,
         "AGEU": "YEARS" if age else None,
         "SEX": facts.get("SEX") or "U",
-        "COUNTRY": COUNTRIES.get(
-            subject.study.rules.trial.site.country, subject.study.rules.trial.site.country
-        ),
+        "COUNTRY": subject.study.country,
         **_arms(subject),
     }
     yield Observation("DM", values)
@@ -79,9 +77,3 @@ def _actual(subject: Subject, planned: tuple[str, str]) -> tuple[str, str]:
         return planned
     return next((each for each, arm in arms.items() if arm.gives_cells(number) == had_cells), planned)
 
-
-COUNTRIES = {
-    "AT": "AUT", "BE": "BEL", "CH": "CHE", "DE": "DEU", "DK": "DNK", "ES": "ESP", "FI": "FIN", "FR": "FRA", "GB": "GBR",
-    "IE": "IRL", "IT": "ITA", "LU": "LUX", "NL": "NLD", "NO": "NOR", "PL": "POL", "PT": "PRT", "SE": "SWE", "US": "USA",
-}  # fmt: skip
-"""ISO 3166-1: three letters by two, of the countries of the sites so far; another one stays as it is written."""

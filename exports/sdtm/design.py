@@ -162,7 +162,7 @@ def _derived(study: Study, subjects: int) -> dict[str, Any]:
         "INTMODEL": "PARALLEL" if len(rules.arms) > 1 else "SINGLE GROUP",
         "TCNTRL": "PLACEBO" if any(not arm.cells for arm in rules.arms) else "NONE",
         "REGID": tuple(rules.trial.identifiers.values()) or None,
-        "FCNTRY": rules.trial.site.country,
+        "FCNTRY": study.country,
         "LENGTH": f"P{rules.trial.follow_up_days}D",
         "STOPRULE": tuple(each.title.in_language("en") for each in rules.stopping_rules) or "NONE",
         "OUTMSPRI": tuple(each.title.in_language("en") for each in rules.outcomes if each.type == "primary"),

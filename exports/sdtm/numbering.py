@@ -26,7 +26,8 @@ def numbered(rows: Sequence[Observation], times: Timeline) -> list[Observation]:
             if row.name(day) in names and row.name(dated) in names:
                 row.put(day, times.day(row.get(dated)))
         if "EPOCH" in names and not row.values.get("EPOCH"):
-            row.values["EPOCH"] = times.epoch(row.get("STDTC") or row.get("DTC"))
+            begun = row.get("STDTC") or row.get("DTC") or row.moment
+            row.values["EPOCH"] = times.epoch(begun) or times.epoch(row.get("DTC"))
         _shorten(row)
     _flag_baseline(found, times)
     return found

@@ -14,6 +14,11 @@ from trials.models import ProtocolVersion, Trial
 MASKED_ARM = "MASKED"
 MASKED_TITLE = "Masked treatment"
 LONGEST_ARM_CODE = 20
+COUNTRIES = {
+    "AT": "AUT", "BE": "BEL", "CH": "CHE", "DE": "DEU", "DK": "DNK", "ES": "ESP", "FI": "FIN", "FR": "FRA", "GB": "GBR",
+    "IE": "IRL", "IT": "ITA", "LU": "LUX", "NL": "NLD", "NO": "NOR", "PL": "POL", "PT": "PRT", "SE": "SWE", "US": "USA",
+}  # fmt: skip
+"""ISO 3166-1: three letters by two, of the countries of the sites so far; another one stays as it is written."""
 
 
 class Study:
@@ -94,6 +99,12 @@ class Study:
     def is_randomised(self) -> bool:
         """Return whether patients are allocated to arms."""
         return self.rules.allocation is not None
+
+    @property
+    def country(self) -> str:
+        """Return the country of the site in three letters."""
+        two = self.rules.trial.site.country
+        return COUNTRIES.get(two, two)
 
     @property
     def hides_arms(self) -> bool:
