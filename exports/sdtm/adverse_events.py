@@ -26,8 +26,8 @@ ACTIONS: Final = {
     AdverseEvent.Action.NOT_APPLICABLE: "NOT APPLICABLE",
 }
 CRITERIA: Final = {
-    "AESCONG": "congenital_anomaly", "AESDISAB": "disability", "AESDTH": "results_in_death", "AESHOSP": "hospitalisation",
-    "AESLIFE": "life_threatening", "AESMIE": "medically_important",
+    "AESCONG": "congenital_anomaly", "AESDISAB": "disability", "AESDTH": "results_in_death",
+    "AESHOSP": "hospitalisation", "AESLIFE": "life_threatening", "AESMIE": "medically_important",
 }  # fmt: skip
 CAUSES: Final = {
     "RELINF": ("causality_infusion", "Causality of the infusion procedure"),
@@ -40,7 +40,7 @@ CAUSES: Final = {
 def adverse_events(
     subject: Subject, rows_of_records: dict[int, list[Observation]]
 ) -> Iterator[Observation | Relation]:
-    """Yield the events, their grades and their relations. rows_of_records: the records of each captured form by its key."""
+    """Yield the events, their grades and relations. rows_of_records: the records of each captured form by its key."""
     scale = {each.code: each.title.in_language("en").upper() for each in subject.study.rules.safety.causality}
     interests = {each.code: each.title.in_language("en").upper() for each in subject.study.rules.safety.aesi}
     until = subject.timeline.last_known

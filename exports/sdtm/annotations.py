@@ -1,4 +1,4 @@
-"""Annotated case report forms: where each item of each protocol version goes, as a table and as words on paper. No Django."""
+"""Annotated forms: where each item of each protocol version goes, as a table and as words on paper. No Django."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ NOT_SUBMITTED: Final = "NOT SUBMITTED"
 
 
 def annotation(form: Form, item: Item) -> tuple[str, str]:
-    """Return the data set of an item, empty if it is not submitted, and its annotation: `VSORRES when VSTESTCD = TEMP`."""
+    """Return the data set of an item (empty: not submitted) and its annotation: `VSORRES when VSTESTCD = TEMP`."""
     to, mapping = form.target(item), item.sdtm or NOTHING
     domain = to.domain
     match to.kind:

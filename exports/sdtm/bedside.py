@@ -1,4 +1,4 @@
-"""What was observed at the bedside of an infusion: vital signs and other findings at planned times, and the checklists."""
+"""What was observed at the bedside of an infusion: vital signs and other findings at planned times, and checklists."""
 
 from collections.abc import Iterator
 from typing import Any, Final

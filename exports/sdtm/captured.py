@@ -1,4 +1,4 @@
-"""Records of one captured form, by the keys `cdisc` and `sdtm` of its items: findings, events, interventions. No Django."""
+"""Records of one captured form, by the keys `cdisc` and `sdtm` of its items. No Django."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ NO_REASON: Final = "NO REASON RECORDED"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a form was captured. day: of the visit (local ISO 8601), empty in a log. until: last day known of the subject."""
+    """Where a form was captured. day: of the visit, empty in a log. until: last day known. Both local ISO 8601."""
 
     visit: Mapping[str, Any] = field(default_factory=dict)
     day: str = ""

@@ -1,14 +1,14 @@
 """Define-XML 2.1: the metadata of the data sets of one package, as they are in it.
 
-A code list holds the terms that the data use; terms that the sponsor added are marked. Value-level metadata describe the
-result of each test and the value of each supplemental qualifier.
+A code list holds the terms that the data use; terms that the sponsor added are marked. Value-level metadata describe
+the result of each test and the value of each supplemental qualifier.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exports.sdtm.methods import METHODS, method_of
+from exports.sdtm.methods import method_of, methods
 from exports.sdtm.observations import domain_of
 from exports.sdtm.spool import DataSet, ValueUse
 from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY, Variable, code_lists
@@ -29,8 +29,8 @@ SOURCES: Final = {
     "Protocol": "Sponsor",
 }
 MASKED_COMMENT: Final = (
-    "The arms are masked in this package: the planned and the actual arm of every subject is MASKED, and there is neither"
-    " EX nor any other record that depends on the arm."
+    "The arms are masked in this package: the planned and the actual arm of every subject is MASKED, and there is"
+    " neither EX nor any other record that depends on the arm."
 )
 
 
@@ -216,7 +216,7 @@ class _Document:
             if variable.origin == "Derived"
         }
         for name in sorted(used):
-            title, text = METHODS[name]
+            title, text = methods()[name]
             method = self.add(data, "MethodDef", OID=f"MT.{name}", Name=title, Type="Computation")
             self.words(method, "Description", text)
 

@@ -24,7 +24,7 @@ def demographics(subject: Subject) -> Iterator[Observation]:
     values = {
         "SUBJID": patient.code,
         "RFSTDTC": times.reference or None,
-        "RFENDTC": times.ended or None if times.reference else None,
+        "RFENDTC": times.last_dose_end or None,
         "RFXSTDTC": times.first_dose or None,
         "RFXENDTC": times.last_dose_end or None,
         "RFICDTC": subject.consented or None,
@@ -76,4 +76,3 @@ def _actual(subject: Subject, planned: tuple[str, str]) -> tuple[str, str]:
     if planned in arms and arms[planned].gives_cells(number) == had_cells:
         return planned
     return next((each for each, arm in arms.items() if arm.gives_cells(number) == had_cells), planned)
-

@@ -1,4 +1,4 @@
-"""DV: the deviations that stand. Those of the product tell the arm, so a package that hides it has the general log only."""
+"""DV: the deviations that stand. Those of the product tell the arm: who may not know it gets the general log only."""
 
 from collections.abc import Iterator
 

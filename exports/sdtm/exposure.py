@@ -107,7 +107,7 @@ def _given(subject: Subject, infusion: Infusion) -> Observation:
     if cells:
         values |= {"EXDOSE": (cells / MILLION).normalize(), "EXDOSU": CELLS}
     elif _is_control(subject, infusion):
-        # Saline has no cells: the dose is the volume (SDTM IG 3.4, EX: a placebo has the dose 0 in the unit of the cells).
+        # SDTM IG 3.4 §6.1.3: a placebo has the dose 0, in the unit of the product that it stands for.
         values |= {"EXDOSE": Decimal(0), "EXDOSU": CELLS, "EXDOSFRM": "INJECTION, SOLUTION"}
     row = Observation("EX", values, moment=moment_parts(infusion.started).local)
     told = [

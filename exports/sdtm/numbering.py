@@ -1,4 +1,4 @@
-"""What is derived from all records of a subject: their order and numbers, study days, epochs, baseline flags. No Django."""
+"""What is derived from all records of a subject: order, numbers, study days, epochs, baseline flags. No Django."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -25,8 +25,8 @@ class Supplement:
 class Observation:
     """One record: its values by variable, without study, domain, subject and sequence number.
 
-    moment: local ISO 8601 text by which records are ordered. source: the captured item (`vitals.temp`). record: key of the
-    captured form, for relations. comments: free texts about it. at: date of the comments.
+    moment: local ISO 8601 text by which records are ordered. source: the captured item (`vitals.temp`). record: key of
+    the captured form, for relations. comments: free texts about it.
     """
 
     domain: str

@@ -1,4 +1,4 @@
-"""The package: every data set as transport file and Dataset-JSON, define.xml, the annotations and the note, in one archive.
+"""The package: every data set as transport file and Dataset-JSON, define.xml, annotations and note, in one archive.
 
 The subjects are read once, some at a time; their records wait in a temporary folder until the metadata are known.
 """

@@ -1,4 +1,4 @@
-"""Data sets about other records: SUPP-- (supplemental qualifiers), CO (comments), RELREC (related records). No Django."""
+"""Data sets about other records: SUPP-- (supplemental qualifiers), CO (comments), RELREC (relations). No Django."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count, islice

@@ -1,4 +1,4 @@
-"""The note for the reviewer: what is in the package, what is not and why, and the findings of a rules engine that stay."""
+"""The note for the reviewer: what is in the package, what is not and why, findings of a rules engine that stay."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -14,18 +14,18 @@ from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY
 from exports.sdtm.study import Study
 
 FINDINGS: Final = settings.BASE_DIR / "docs" / "sdtm_findings.csv"
-DECISIONS: Final = (
-    "Study day 1 is the day of the first infusion. A subject without an infusion has no study days.",
-    "Dates and times are local at the site, ISO 8601 as precise as they are known.",
-    "Forms that are still drafts are in the data sets; forms entered in error are not.",
-    "An unscheduled visit has the number of the planned visit held before it and two decimals.",
-    "No dictionary is applied: terms of adverse events, medicines and histories are as reported, and AEDECOD is blank.",
-    "RACE and ETHNIC are not collected.",
-    "Texts of more than 200 characters go on in supplemental qualifiers or comments. Transport files hold ASCII, so accents and"
-    " signs are spelled out there; the Dataset-JSON files have the exact texts.",
-    "EC holds what the ward collected of each infusion, with the volume as dose; EX holds the viable cells infused, in millions.",
-    "Samples and their tubes (BE, BS) are not tabulated: they are tables of the other formats of an export.",
-)
+DECISIONS: Final = """
+Study day 1 is the day of the first infusion. A subject without an infusion has no study days.
+Dates and times are local at the site, ISO 8601 as precise as they are known.
+Forms that are still drafts are in the data sets; forms entered in error are not.
+An unscheduled visit has the number of the planned visit held before it and two decimals.
+No dictionary is applied: terms of adverse events, medicines and histories are as reported, and AEDECOD is blank.
+RACE and ETHNIC are not collected.
+Texts of more than 200 characters go on in supplemental qualifiers or comments.
+Transport files hold ASCII: accents and signs are spelled out there. The Dataset-JSON files have the exact texts.
+EC holds what the ward collected of each infusion, with the volume as dose; EX the viable cells infused, in millions.
+Samples and their tubes (BE, BS) are not tabulated: they are tables of the other formats of an export.
+""".strip().splitlines()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Rows of every data set on disk while the package is made, with what the metadata say of them: memory does not grow."""
+"""Rows of every data set on disk while the package is made, with what the metadata say of them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def _is_number(text: str) -> bool:
 class DataSet:
     """One data set of the package: its rows on disk and what is in them.
 
-    lengths: longest text by variable. terms: values used, by variable with a code list. values: by test code or qualifier.
+    lengths: longest text by variable. terms: values used, by variable with a code list. values: by test or qualifier.
     """
 
     name: str

@@ -75,7 +75,7 @@ class Study:
 
     @cached_property
     def visit_days(self) -> dict[str, int | None]:
-        """Return the planned study day (VISITDY) of each visit: day 1 is that of inclusion and of the first infusion."""
+        """Return the planned study day (VISITDY) of each visit: day 1 is that of inclusion."""
         days: dict[str, int | None] = {"inclusion": 0, "screening": None}
         for visit in self.visits.values():
             anchor = days.get(visit.anchor)

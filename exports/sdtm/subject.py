@@ -86,7 +86,7 @@ class Subject:
 
     @cached_property
     def visit_columns(self) -> dict[int, dict[str, Any]]:
-        """Return VISITNUM, VISIT and VISITDY by key of the visit. An unscheduled one follows the visit held before it."""
+        """Return VISITNUM, VISIT and VISITDY by key of the visit. An unscheduled one follows the visit before it."""
         numbers, found, last, extra = self.study.visit_numbers, {}, 0, 0
         for visit in sorted(
             self.visits, key=lambda each: (each.held_on is None, each.held_on, each.position)

@@ -10,7 +10,7 @@ SCREENING, TREATMENT, FOLLOW_UP = "SCREENING", "TREATMENT", "FOLLOW-UP"
 
 
 def study_day(moment: str | None, reference: str | None) -> int | None:
-    """Return the study day (--DY) of a moment; None unless both days are known. There is no day 0 (SDTM IG 3.4 §4.4.4)."""
+    """Return the study day (--DY) of a moment; None unless both days are known. There is no day 0 (IG 3.4 §4.4.4)."""
     if not moment or not reference or len(moment) < DAY_LENGTH or len(reference) < DAY_LENGTH:
         return None
     days = (date.fromisoformat(moment[:DAY_LENGTH]) - date.fromisoformat(reference[:DAY_LENGTH])).days
@@ -43,7 +43,7 @@ class Element:
 class Timeline:
     """Moments of one subject as local ISO 8601 texts, empty while unknown.
 
-    consented: first consent or screening. first_dose, last_dose_end: of study treatment. treated: whether no infusion is to
+    consented: first consent or screening. first_dose, last_dose_end: of study treatment. treated: no infusion is to
     come. ended: end of participation. last_known: the last day known of a subject who takes part.
     """
 

@@ -1,7 +1,7 @@
 """A data set as a SAS version 5 transport file (FDA's format for submissions).
 
-The format holds bytes of ASCII, at most 200 in a text, and doubles: texts are written without accents, and what else is no
-ASCII as a question mark; the Dataset-JSON file beside it has every character.
+The format holds bytes of ASCII, at most 200 in a text, and doubles: texts are written without accents, and what else is
+no ASCII as a question mark; the Dataset-JSON file beside it has every character.
 """
 
 import re
@@ -19,15 +19,15 @@ HEADERS: Final = 1000
 """Bytes of the file in which the writer states when it was made."""
 SIGNS: Final = str.maketrans(
     {
-        "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "…": "...", "µ": "u", "μ": "u", "≥": ">=", "≤": "<=",
-        "×": "x", "²": "2", "³": "3", "°": " deg ", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "\u00a0": " ",
-        "α": "alpha", "β": "beta", "γ": "gamma",
+        "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "…": "...", "µ": "u", "μ": "u",
+        "≥": ">=", "≤": "<=", "×": "x", "²": "2", "³": "3", "°": " deg ", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o",
+        "ł": "l", "\u00a0": " ", "α": "alpha", "β": "beta", "γ": "gamma",
     }
 )  # fmt: skip
 
 
 def ascii_text(text: str) -> str:
-    """Return a text in ASCII: typographic signs spelled out, accents dropped, what is left as `?`; at most 200 bytes."""
+    """Return a text in ASCII: signs spelled out, accents dropped, what is left as `?`; at most 200 bytes."""
     plain = unicodedata.normalize("NFKD", text.translate(SIGNS))
     without = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return without.encode("ascii", "replace").decode("ascii")[:TEXT_LIMIT]

@@ -1,7 +1,7 @@
 """The tables of this folder: domains, variables and controlled terms, read once.
 
-`domains.csv`, `variables.csv`: SDTM IG 3.4. `terms.csv`: SDTM Controlled Terminology of 2022-09-30, the terms used here,
-with their NCI codes where they have one. No Django.
+`domains.csv`, `variables.csv`: SDTM IG 3.4. `terms.csv`: SDTM Controlled Terminology of 2022-09-30, the terms used
+here, with their NCI codes where they are known. No Django.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Units of a protocol file as submission values of the code list UNIT (C71620). A unit that is none of them stays. No Django.
+"""Units of a protocol file as terms of the code list UNIT (C71620). A unit that is none of them stays. No Django.
 
 Each pair has the same size, so that no number changes: 1 cell/µL is 10^6/L, 1 ng/mL is 1 µg/L, 1 pg/mL is 1 ng/L.
 """
