@@ -22,6 +22,7 @@ from exports.sdtm.standard.tables import Variable
 from exports.sdtm.study import Study
 from exports.sdtm.subject import subjects
 from exports.tables.columns import StudyTable, TableColumn
+from protocol.checking.column_kinds import Kind
 from trials.models import Trial
 
 PIECE_BYTES = 1 << 18
@@ -86,11 +87,7 @@ def _table(made: DataSet) -> StudyTable:
 
 
 def _column(variable: Variable) -> TableColumn:
-    kind = (
-        "integer"
-        if variable.is_number and is_integer(variable)
-        else "decimal"
-        if variable.is_number
-        else "text"
-    )
+    kind: Kind = "text"
+    if variable.is_number:
+        kind = "integer" if is_integer(variable) else "decimal"
     return TableColumn(variable.name, "", variable.label, kind=kind)

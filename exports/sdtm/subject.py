@@ -142,7 +142,7 @@ def _chunk(study: Study, patients: Sequence[Patient]) -> Iterator[Subject]:
     hidden = {} if study.hides_arms else _unmasked(study, keys)
     for patient in patients:
         patient.trial = study.trial
-        found = {name: each.get(patient.pk, []) for name, each in rows.items()}
+        found: dict[str, Any] = {name: each.get(patient.pk, []) for name, each in rows.items()}
         known = {name: each[patient.pk] for name, each in hidden.items() if patient.pk in each}
         yield Subject(study, patient, **found, **known)
 
