@@ -5,7 +5,7 @@ from typing import Any
 
 from exports.sdtm.adverse_events import adverse_events
 from exports.sdtm.bedside import observations
-from exports.sdtm.captured import CapturedForm, Place, completed
+from exports.sdtm.captured import CapturedForm, CapturePlace, completed
 from exports.sdtm.demographics import demographics
 from exports.sdtm.deviations import deviations
 from exports.sdtm.exposure import infusions
@@ -78,7 +78,7 @@ class SubjectRecords:
         form = rules.form(record.form)
         visit = next((each for each in subject.visits if each.pk == record.visit_id), None)
         held = visit.held_on or visit.planned_on if visit else None
-        place = Place(
+        place = CapturePlace(
             visit=subject.visit_of(record.visit_id),
             day=held.isoformat() if held else "",
             until=subject.timeline.last_known,

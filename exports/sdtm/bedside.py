@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dosing.models import BedsideObservation, InfusionEventCheck
-from exports.sdtm.captured import CapturedForm, Place
+from exports.sdtm.captured import CapturedForm, CapturePlace
 from exports.sdtm.observations import Observation
 from exports.sdtm.standard.tables import domains, test_names
 from exports.sdtm.subject import Subject
@@ -28,7 +28,7 @@ def _observed(subject: Subject, observed: BedsideObservation) -> Iterator[Observ
     rules = subject.study.rules
     at = subject.study.local(observed.at)
     read = CapturedForm(
-        _form(rules), Place(subject.visit_of(observed.infusion.visit_id), at), prefix="bedside"
+        _form(rules), CapturePlace(subject.visit_of(observed.infusion.visit_id), at), prefix="bedside"
     )
     read.read(rules.bedside.items, observed.values)
     for row in read.observations:

@@ -14,7 +14,7 @@ from protocol.document.tabulation import (
     NOTHING,
     FormTabulation,
     ItemTabulation,
-    Target,
+    TabulationTarget,
     TargetKind,
     target,
 )
@@ -31,7 +31,7 @@ NO_REASON: Final = "NO REASON RECORDED"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CapturePlace:
     """Where a form was captured. day: of the visit, empty in a log. until: last day known. Both local ISO 8601."""
 
     visit: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class CapturedForm:
     def __init__(
         self,
         form: Form,
-        place: Place,
+        place: CapturePlace,
         readings: Mapping[str, RangeReading] | None = None,
         *,
         prefix: str = "",
@@ -81,10 +81,10 @@ class CapturedForm:
         self.observations += alone.observations
         self.remarks += alone.remarks
 
-    def _target(self, item: Item) -> Target:
+    def _target(self, item: Item) -> TabulationTarget:
         return target(self.form.cdisc_domain, item.cdisc, item.sdtm)
 
-    def _take(self, to: Target, answer: Answer, answers: Mapping[str, Answer]) -> None:
+    def _take(self, to: TabulationTarget, answer: Answer, answers: Mapping[str, Answer]) -> None:
         match to.kind:
             case TargetKind.SUBJECT:
                 self.subject[to.name] = answer.moment or answer.code
@@ -103,7 +103,7 @@ class CapturedForm:
             case TargetKind.RELATION:
                 self._relation(answer)
 
-    def _finding(self, to: Target, answer: Answer, answers: Mapping[str, Answer]) -> None:
+    def _finding(self, to: TabulationTarget, answer: Answer, answers: Mapping[str, Answer]) -> None:
         mapping = answer.item.sdtm or NOTHING
         if answer.missing == NOT_APPLICABLE:
             return
@@ -124,7 +124,9 @@ class CapturedForm:
             _result(row, answer, self.readings.get(answer.item.name))
         self._dated(row, self._date_of(mapping, answers))
 
-    def _choice_found(self, to: Target, answer: Answer, code: str, answers: Mapping[str, Answer]) -> None:
+    def _choice_found(
+        self, to: TabulationTarget, answer: Answer, code: str, answers: Mapping[str, Answer]
+    ) -> None:
         mapping = answer.item.sdtm or NOTHING
         row = self._new(to.domain, answer.item, code)
         row.put("TESTCD", to.name)
@@ -160,7 +162,7 @@ class CapturedForm:
             if value and row.name(part) in names:
                 row.put(part, value)
 
-    def _occurrence(self, to: Target, answer: Answer) -> None:
+    def _occurrence(self, to: TabulationTarget, answer: Answer) -> None:
         mapping = answer.item.sdtm or NOTHING
         if answer.missing == NOT_APPLICABLE:
             return
@@ -193,7 +195,7 @@ class CapturedForm:
             row.put("DOSE", answer.number)
             row.put("DOSU", answer.standard_unit)
 
-    def _began(self, to: Target, answer: Answer, mapping: ItemTabulation) -> None:
+    def _began(self, to: TabulationTarget, answer: Answer, mapping: ItemTabulation) -> None:
         if answer.is_missing:
             return
         row = self._new(to.domain, answer.item)
@@ -226,7 +228,7 @@ class CapturedForm:
             row.put("SPID", self.place.label)
         row.moment = row.moment or self.place.day
 
-    def _variable(self, to: Target, answer: Answer) -> None:
+    def _variable(self, to: TabulationTarget, answer: Answer) -> None:
         mapping = answer.item.sdtm or NOTHING
         part = to.name[2:]
         if to.domain in FINDINGS:
@@ -260,7 +262,7 @@ class CapturedForm:
             row.put("ENRTPT", "BEFORE")
             row.put("ENTPT", self.place.day)
 
-    def _shared_variable(self, to: Target, answer: Answer, of: str | None) -> None:
+    def _shared_variable(self, to: TabulationTarget, answer: Answer, of: str | None) -> None:
         value = (answer.moment or None) if to.name.endswith("DTC") else answer.standard
         if value is None:
             return
@@ -272,7 +274,7 @@ class CapturedForm:
                 if to.name.endswith("TPT") and answer.item.type == "choice":
                     row.put("TPTNUM", answer.item.codes.index(str(answer.value)) + 1)
 
-    def _qualifier(self, to: Target, answer: Answer) -> None:
+    def _qualifier(self, to: TabulationTarget, answer: Answer) -> None:
         mapping = answer.item.sdtm or NOTHING
         text = answer.text if not answer.is_missing else answer.why_missing
         if not text:
@@ -287,7 +289,7 @@ class CapturedForm:
     def _only(self, domain: str) -> Observation | None:
         return self._main.get(f"{domain}.")
 
-    def _not_done(self, to: Target, answer: Answer) -> None:
+    def _not_done(self, to: TabulationTarget, answer: Answer) -> None:
         if answer.value != "N":
             return
         row = self._new(to.domain, answer.item)
@@ -298,7 +300,7 @@ class CapturedForm:
         row.put("REASND", NO_REASON)
         self._dated(row, self.place.day)
 
-    def _comment(self, to: Target, answer: Answer) -> None:
+    def _comment(self, to: TabulationTarget, answer: Answer) -> None:
         title = self.form.title.in_language("en")
         if answer.original:
             self.remarks.append(Remark(to.domain, title, answer.original, self.place.day))
@@ -323,7 +325,7 @@ BESIDE: Final = frozenset({TargetKind.QUALIFIER, TargetKind.COMMENT, TargetKind.
 """Three passes over the answers: records are made, then filled, then get their qualifiers, whatever their order."""
 
 
-def _test_name(to: Target, item: Item) -> str:
+def _test_name(to: TabulationTarget, item: Item) -> str:
     mapping = item.sdtm or NOTHING
     return mapping.test or test_names().get((to.domain, to.name)) or item.label.in_language("en")[:40]
 

@@ -31,7 +31,7 @@ def at_or_before(moment: str, other: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
+class SubjectElement:
     """An element that a subject went through. ends: the start of the next one, empty while it lasts."""
 
     epoch: str
@@ -64,18 +64,18 @@ class Timeline:
         return study_day(moment, self.reference)
 
     @property
-    def elements(self) -> tuple[Element, ...]:
+    def elements(self) -> tuple[SubjectElement, ...]:
         """Return the elements in their order."""
         return tuple(self._elements())
 
-    def _elements(self) -> Iterator[Element]:
-        yield Element(SCREENING, self.consented, self.first_dose or self.ended)
+    def _elements(self) -> Iterator[SubjectElement]:
+        yield SubjectElement(SCREENING, self.consented, self.first_dose or self.ended)
         if not self.first_dose:
             return
         over = self.last_dose_end if self.treated else ""
-        yield Element(TREATMENT, self.first_dose, over or self.ended)
+        yield SubjectElement(TREATMENT, self.first_dose, over or self.ended)
         if over and (not self.ended or is_before(over[:DAY_LENGTH], self.ended) or over[:10] == self.ended):
-            yield Element(FOLLOW_UP, over, self.ended)
+            yield SubjectElement(FOLLOW_UP, over, self.ended)
 
     def epoch(self, moment: str | None) -> str | None:
         """Return the epoch of a moment: the last element that had begun; None before the first one or without a day.

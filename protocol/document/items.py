@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from protocol.document.part import Part as Part
-from protocol.document.tabulation import FormTabulation, ItemTabulation, Target, Term, target
+from protocol.document.tabulation import FormTabulation, ItemTabulation, TabulationTarget, Term, target
 from protocol.document.written_values import (
     Cel,
     Code,
@@ -328,7 +328,7 @@ class Form(Part):
     def _item_by_name(self) -> Mapping[str, Item]:
         return {item.name: item for item in self.items}
 
-    def target(self, item: Item) -> Target:
+    def target(self, item: Item) -> TabulationTarget:
         """Return where the answer of an item or column goes in the tabulation (SDTM)."""
         return target(self.cdisc_domain, item.cdisc, item.sdtm)
 

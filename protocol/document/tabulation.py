@@ -95,7 +95,7 @@ NOTHING: Final = ItemTabulation()
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TabulationTarget:
     """What the answer of one item becomes. name: the test code, term, variable or qualifier, else empty."""
 
     kind: TargetKind
@@ -110,7 +110,7 @@ class TrialSummary(Part):
     unknown: Mapping[ParameterCode, NullFlavor] = {}
 
 
-def target(form_domain: str | None, cdisc: str | None, mapping: ItemTabulation | None) -> Target:
+def target(form_domain: str | None, cdisc: str | None, mapping: ItemTabulation | None) -> TabulationTarget:
     """Return what an item becomes, from the domain of its form and its keys `cdisc` and `sdtm`.
 
     `cdisc` is the name of a variable if it is one of DM or of the domain, else a test code.
@@ -118,7 +118,7 @@ def target(form_domain: str | None, cdisc: str | None, mapping: ItemTabulation |
     told = mapping or NOTHING
     domain = told.domain or form_domain or ""
     kind, name = _stated(told) or _coded(domain, cdisc, told)
-    return Target(kind=kind, domain="DM" if kind == TargetKind.SUBJECT else domain, name=name)
+    return TabulationTarget(kind=kind, domain="DM" if kind == TargetKind.SUBJECT else domain, name=name)
 
 
 def _stated(told: ItemTabulation) -> tuple[TargetKind, str] | None:
