@@ -1,6 +1,5 @@
 """The tables of the standard and the list of findings that stay: what the format and the list must hold."""
 
-import json
 import re
 
 from exports.sdtm.methods import method_of, methods
