@@ -93,6 +93,9 @@ validation: export ENGINES := $(if $(ENGINES),$(ENGINES),sqlite postgresql)
 validation: $(VENV)/test $(if $(RESULTS),,programs) ## Run every test and write the validation pack in build/validation
 	nice -n 10 $(BIN)/python -m tests.validation
 
+sdtm-findings: $(VENV)/test ## Compare results of the rules engine CDISC CORE (RESULTS="a.json b.json") with docs/sdtm_findings.csv
+	$(BIN)/python -m tests.validation.sdtm_findings $(RESULTS)
+
 sbom: $(VENV)/test ## Write build/sbom.json: the pinned packages as CycloneDX, checked against its schema
 	$(BIN)/python -m tests.validation.sbom
 

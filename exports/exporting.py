@@ -113,7 +113,7 @@ def _pieces(
         with snapshot():
             files = attached_files(trial, damaged) if sees_files and made_as.files else ()
             exported, reader = (
-                Exported(trial.slug, at, settings.VERSION),
+                Exported(trial.slug, at, settings.VERSION, sees_treatment),
                 ReaderRights(sees_treatment, sees_files),
             )
             made = made_as.data_files(watched(), trial, exported, reader)

@@ -14,11 +14,15 @@ PIECE_BYTES: Final = 1 << 18
 
 @dataclass(frozen=True)
 class Exported:
-    """What the files say of their export. at: the moment whose data they hold, aware. version: of this program."""
+    """What the files say of their export. at: the moment whose data they hold, aware. version: of this program.
+
+    sees_treatment: whether the reader may know the treatment, for a format that does not take the tables.
+    """
 
     trial: str
     at: datetime
     version: str
+    sees_treatment: bool = False
 
 
 @dataclass

@@ -20,6 +20,7 @@ from exports.formats import (
     stata,
 )
 from exports.formats.data_files import DataFile, DataFiles, Exported, ReaderRights, TrialFile
+from exports.sdtm import package as sdtm_package
 from exports.tables.columns import StudyTable
 from trials.models import Trial
 
@@ -67,6 +68,7 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "sav": ExportFormat(_("SPSS (SAV)"), spss.files),
     "dta": ExportFormat(_("Stata (DTA)"), stata.files),
     "parquet": ExportFormat(_("Parquet: for R, Python and databases"), parquet.files),
+    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
     "odm": ExportFormat(_("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot),
     "odm-transactions": ExportFormat(

@@ -11,6 +11,7 @@ from exports.paper.audience import Audience
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.conditions import in_words
 from exports.paper.typesetting import Making, typeset
+from exports.sdtm.annotations import annotation as sdtm_annotation
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item, Limits
@@ -152,6 +153,7 @@ def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[t
     """Return the annotation of an item: storage, codes, limits and conditions."""
     facts = [
         (_("CDISC"), " ".join(part for part in (form.cdisc_domain, item.cdisc) if part)),
+        (_("SDTM"), sdtm_annotation(form, item)[1]),
         (_("LOINC"), item.loinc or ""),
         (_("Type"), item.type.replace("_", " ")),
         (

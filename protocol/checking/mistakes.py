@@ -18,6 +18,7 @@ from protocol.checking.items import item_problems
 from protocol.checking.masked import masked_problems
 from protocol.checking.outcomes import outcome_problems
 from protocol.checking.shape import Problem, set_aside, shape_problems
+from protocol.checking.tabulation import tabulation_problems
 from protocol.checking.toml_repair import repaired
 from protocol.checking.toml_text import TOO_LONG, Unreadable, tables
 from protocol.document.document import Protocol
@@ -154,6 +155,7 @@ def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
         *item_problems(protocol, raw),
         *masked_problems(protocol, raw),
         *outcome_problems(protocol, raw),
+        *tabulation_problems(protocol),
         *expression_problems(protocol, raw),
     ]
 

@@ -31,6 +31,7 @@ from protocol.document.product import DonorPlan, ProductVersion
 from protocol.document.risk_review import RiskReview
 from protocol.document.samples import SamplePlan
 from protocol.document.stopping import StoppingRule
+from protocol.document.tabulation import TrialSummary
 from protocol.document.written_values import Cel, Name
 
 
@@ -45,6 +46,7 @@ class Protocol(Part):
     allocation: Allocation | None = None
     groups: tuple[Group, ...] = ()
     consent: ConsentPlan
+    trial_summary: TrialSummary = TrialSummary()
     definitions: dict[Name, Cel] = {}
     assessment: Assessment | None = None
     eligibility: tuple[EligibilityCriterion, ...] = ()

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from protocol.document.part import Part as Part
+from protocol.document.tabulation import FormTabulation, ItemTabulation, TabulationTarget, Term, target
 from protocol.document.written_values import (
     Cel,
     Code,
@@ -46,12 +47,6 @@ MissingCode = Literal["ND", "UNK", "NA", "ASKU"]
 DEFAULT_MISSING: tuple[MissingCode, ...] = ("ND", "UNK", "NA")
 DEFAULT_CALCULATED_DECIMALS = 2
 LABORATORY_DOMAINS = frozenset({"LB", "CP"})
-
-
-class Part(BaseModel):
-    """A frozen part of the protocol. An unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
 
 
 class Text(RootModel[dict[Language, Paragraph]]):
@@ -109,10 +104,11 @@ class Limits(RootModel[tuple[Number, Number]]):
 
 
 class Choice(Part):
-    """One option of a choice item: the stored code and its label."""
+    """One option of a choice item: the stored code and its label. ``sdtm``: the controlled term it stands for."""
 
     code: Code
     label: Text
+    sdtm: Term | None = None
 
 
 class AlternativeUnit(Part):
@@ -144,6 +140,7 @@ class Item(Part):
     missing: tuple[MissingCode, ...] = DEFAULT_MISSING
     calculate: Cel | None = None
     cdisc: Line | None = None
+    sdtm: ItemTabulation | None = None
     loinc: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}-[0-9]$")] | None = None
     source: Line | None = None
     reference: Truth | None = None
@@ -246,6 +243,7 @@ class Form(Part):
     items_in_file: tuple[Item, ...] = Field(default=(), alias="items")
     checks: tuple[Check, ...] = ()
     cdisc_domain: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    sdtm: FormTabulation | None = None
     samples: Truth = False
     procedure: Truth = False
 
@@ -329,6 +327,10 @@ class Form(Part):
     @cached_property
     def _item_by_name(self) -> Mapping[str, Item]:
         return {item.name: item for item in self.items}
+
+    def target(self, item: Item) -> TabulationTarget:
+        """Return where the answer of an item or column goes in the tabulation (SDTM)."""
+        return target(self.cdisc_domain, item.cdisc, item.sdtm)
 
     def item(self, name: str) -> Item:
         """Return the item ``name``. Raises KeyError if the form has none."""

@@ -19,7 +19,7 @@ from trials.reader import reader_language
 
 MOST_ITEMS = 200
 # Properties of an item whose change does not affect captured values.
-HARMLESS = frozenset({"label", "help", "source", "cdisc", "loinc", "group"})
+HARMLESS = frozenset({"label", "help", "source", "cdisc", "sdtm", "loinc", "group"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""Annotated forms: where each item of each protocol version goes, as a table and as words on paper. No Django."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from protocol.document.document import Protocol
+from protocol.document.items import MOMENT_TYPES, Form, Item
+from protocol.document.tabulation import NOTHING, TargetKind
+
+HEADER: Final = ("version", "form", "item", "label", "data set", "annotation")
+NOT_SUBMITTED: Final = "NOT SUBMITTED"
+
+
+def annotation(form: Form, item: Item) -> tuple[str, str]:
+    """Return the data set of an item (empty: not submitted) and its annotation: `VSORRES when VSTESTCD = TEMP`."""
+    to, mapping = form.target(item), item.sdtm or NOTHING
+    domain = to.domain
+    match to.kind:
+        case TargetKind.FINDING:
+            about = f" and FAOBJ = {mapping.object}" if mapping.object else ""
+            return domain, f"{domain}ORRES when {domain}TESTCD = {to.name}{about}"
+        case TargetKind.OCCURRENCE:
+            topic = f"{domain}TERM" if domain in ("MH", "HO") else f"{domain}TRT"
+            if item.type in MOMENT_TYPES:
+                return domain, f"{domain}STDTC when {topic} = {to.name}"
+            return domain, f"{domain}OCCUR when {topic} = {to.name}"
+        case TargetKind.VARIABLE | TargetKind.SUBJECT:
+            return domain, to.name
+        case TargetKind.QUALIFIER:
+            return f"SUPP{domain}", f"QVAL when QNAM = {to.name}"
+        case TargetKind.DONE:
+            return domain, f"{domain}STAT when {domain}TESTCD = {domain}ALL"
+        case TargetKind.COMMENT:
+            return "CO", "COVAL"
+        case TargetKind.RELATION:
+            return "RELREC", f"related with {to.name}"
+    return "", f"{NOT_SUBMITTED}: {mapping.omit}" if mapping.omit else NOT_SUBMITTED
+
+
+def annotated(versions: Iterable[Protocol], *, with_masked: bool) -> Iterator[tuple[str, ...]]:
+    """Yield the table: a row for each item and column. with_masked: also items whose results tell the arm."""
+    for rules in versions:
+        for form in rules.forms.values():
+            for item in (*form.items, *(form.masked_items if with_masked else ())):
+                for each in item.columns or (item,):
+                    name = f"{item.name}.{each.name}" if item.columns else item.name
+                    words = each.label.in_language("en")
+                    yield rules.trial.version, form.code, name, words, *annotation(form, each)
+
+
+def annotation_file(versions: Iterable[Protocol], *, with_masked: bool) -> bytes:
+    """Return the table as CSV (RFC 4180, UTF-8)."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(HEADER)
+    writer.writerows(annotated(versions, with_masked=with_masked))
+    return lines.getvalue().encode("utf-8")

@@ -1,0 +1,258 @@
+"""Define-XML 2.1: the metadata of the data sets of one package, as they are in it.
+
+A code list holds the terms that the data use; terms that the sponsor added are marked. Value-level metadata describe
+the result of each test and the value of each supplemental qualifier.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exports.sdtm.methods import method_of, methods
+from exports.sdtm.observations import domain_of
+from exports.sdtm.spool import DataSet, ValueUse
+from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY, Variable, code_lists
+from exports.sdtm.study import Study
+
+ODM: Final = "http://www.cdisc.org/ns/odm/v1.3"
+DEF: Final = "http://www.cdisc.org/ns/def/v2.1"
+XLINK: Final = "http://www.w3.org/1999/xlink"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+IG, CT = "STD.SDTMIG", "STD.CT"
+FORMS_LEAF: Final = "LF.acrf"
+NOTE_LEAF: Final = "LF.note"
+FORMS_FILE, NOTE_FILE, DEFINE_FILE = "acrf.csv", "reviewers_note.md", "define.xml"
+SOURCES: Final = {
+    "Collected": "Investigator",
+    "Derived": "Sponsor",
+    "Assigned": "Sponsor",
+    "Protocol": "Sponsor",
+}
+MASKED_COMMENT: Final = (
+    "The arms are masked in this package: the planned and the actual arm of every subject is MASKED, and there is"
+    " neither EX nor any other record that depends on the arm."
+)
+
+
+def define_xml(study: Study, sets: Sequence[DataSet], *, created: str, version: str) -> bytes:
+    """Return the file. created: ISO 8601 with offset; version: of this program."""
+    from lxml import etree
+
+    document = _Document(etree, study, sets)
+    root = document.root(created, version)
+    text: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return text
+
+
+@dataclass
+class _Document:
+    etree: Any
+    study: Study
+    sets: Sequence[DataSet]
+
+    def add(self, parent: Any, tag: str, text: str | None = None, /, **attributes: str | None) -> Any:
+        """Add an element: `def_Class` is one of Define-XML, attributes likewise; None leaves an attribute out."""
+        found = {_qualified(name): value for name, value in attributes.items() if value is not None}
+        made = self.etree.SubElement(parent, _qualified(tag, element=True), found)
+        made.text = text
+        return made
+
+    def words(self, parent: Any, tag: str, text: str) -> Any:
+        """Add a description, decode or document title: a translated text in English."""
+        made = self.add(parent, tag)
+        self.add(made, "TranslatedText", text, xml_lang="en")
+        return made
+
+    def root(self, created: str, version: str) -> Any:
+        slug = self.study.trial.slug
+        root = self.etree.Element(
+            f"{{{ODM}}}ODM", nsmap={None: ODM, "def": DEF, "xlink": XLINK}, attrib={
+                "FileType": "Snapshot", "FileOID": f"DEF.{slug}.{created}", "ODMVersion": "1.3.2",
+                "CreationDateTime": created, "AsOfDateTime": created, "Originator": "Stroma",
+                "SourceSystem": "Stroma", "SourceSystemVersion": version, f"{{{DEF}}}Context": "Other",
+            },
+        )  # fmt: skip
+        study = self.add(root, "Study", OID=f"ST.{slug}")
+        names = self.add(study, "GlobalVariables")
+        self.add(names, "StudyName", self.study.study_id)
+        self.add(names, "StudyDescription", self.study.rules.trial.title.in_language("en"))
+        self.add(names, "ProtocolName", self.study.name)
+        data = self.add(
+            study, "MetaDataVersion", OID=f"MDV.{slug}", Name=f"{self.study.study_id} SDTM",
+            Description=f"SDTM data sets of {self.study.study_id}", def_DefineVersion="2.1.0",
+            def_CommentOID="COM.MASKED" if self.study.hides_arms else None,
+        )  # fmt: skip
+        self._standards(data)
+        self._value_lists(data)
+        for made in self.sets:
+            self._data_set(data, made)
+        for made in self.sets:
+            for variable in made.variables:
+                self._variable(data, made, variable)
+            self._values(data, made)
+        self._code_lists(data)
+        self._methods(data)
+        if self.study.hides_arms:
+            self.words(self.add(data, "def_CommentDef", OID="COM.MASKED"), "Description", MASKED_COMMENT)
+        self._leaf(data, FORMS_LEAF, FORMS_FILE, "Annotated case report forms, as a table")
+        self._leaf(data, NOTE_LEAF, NOTE_FILE, "Note for the reviewer")
+        return root
+
+    def _standards(self, data: Any) -> None:
+        found = self.add(data, "def_Standards")
+        self.add(found, "def_Standard", OID=IG, Name="SDTMIG", Type="IG", Version=IG_VERSION, Status="Final")
+        self.add(
+            found, "def_Standard", OID=CT, Name="CDISC/NCI", Type="CT", PublishingSet="SDTM", Version=TERMINOLOGY,
+            Status="Final",
+        )  # fmt: skip
+        self.add(self.add(data, "def_AnnotatedCRF"), "def_DocumentRef", leafID=FORMS_LEAF)
+        self.add(self.add(data, "def_SupplementalDoc"), "def_DocumentRef", leafID=NOTE_LEAF)
+
+    def _leaf(self, parent: Any, name: str, href: str, title: str) -> None:
+        leaf = self.add(parent, "def_leaf", ID=name, xlink_href=href)
+        self.add(leaf, "def_title", title)
+
+    def _value_lists(self, data: Any) -> None:
+        for made in self.sets:
+            if name := valued(made):
+                found = self.add(data, "def_ValueListDef", OID=f"VL.{made.name}.{name}")
+                for order, code in enumerate(sorted(made.values), start=1):
+                    ref = self.add(
+                        found,
+                        "ItemRef",
+                        ItemOID=f"IT.{made.name}.{name}.{code}",
+                        OrderNumber=str(order),
+                        Mandatory="No",
+                    )
+                    self.add(ref, "def_WhereClauseRef", WhereClauseOID=f"WC.{made.name}.{code}")
+        for made in self.sets:
+            for code in sorted(made.values) if valued(made) else ():
+                where = self.add(data, "def_WhereClauseDef", OID=f"WC.{made.name}.{code}")
+                key = f"IT.{made.name}.{'QNAM' if made.is_supplement else f'{made.name}TESTCD'}"
+                check = self.add(where, "RangeCheck", Comparator="EQ", SoftHard="Soft", def_ItemOID=key)
+                self.add(check, "CheckValue", code)
+
+    def _data_set(self, data: Any, made: DataSet) -> None:
+        known = domain_of(made.name)
+        reference = known.of_class == "TRIAL DESIGN"
+        once = made.name in ("DM",)
+        group = self.add(
+            data, "ItemGroupDef", OID=f"IG.{made.name}", Name=made.name, Domain=made.name.removeprefix("SUPP"),
+            Repeating="No" if once else "Yes", IsReferenceData="Yes" if reference else "No", SASDatasetName=made.name,
+            Purpose="Tabulation", def_Structure=known.structure, def_StandardOID=IG,
+            def_ArchiveLocationID=f"LF.{made.name}",
+        )  # fmt: skip
+        self.words(group, "Description", made.label)
+        for order, variable in enumerate(made.variables, start=1):
+            key = known.keys.index(variable.name) + 1 if variable.name in known.keys else None
+            self.add(
+                group, "ItemRef", ItemOID=f"IT.{made.name}.{variable.name}", OrderNumber=str(order),
+                Mandatory="Yes" if variable.core == "Req" else "No", KeySequence=str(key) if key else None,
+                MethodOID=f"MT.{method_of(variable)}" if variable.origin == "Derived" else None, Role=variable.role,
+            )  # fmt: skip
+        self.add(group, "def_Class", Name=known.of_class)
+        self._leaf(group, f"LF.{made.name}", f"xpt/{made.name.lower()}.xpt", f"{made.name.lower()}.xpt")
+
+    def _variable(self, data: Any, made: DataSet, variable: Variable) -> None:
+        kind, length = kind_of(variable, made)
+        item = self.add(
+            data, "ItemDef", OID=f"IT.{made.name}.{variable.name}", Name=variable.name, SASFieldName=variable.name,
+            DataType=kind, Length=length, SignificantDigits="3" if kind == "float" else None,
+        )  # fmt: skip
+        self.words(item, "Description", variable.label)
+        if made.terms.get(variable.name):
+            self.add(item, "CodeListRef", CodeListOID=f"CL.{made.name}.{variable.name}")
+        self._origin(item, variable.origin)
+        if variable.name == valued(made):
+            self.add(item, "def_ValueListRef", ValueListOID=f"VL.{made.name}.{variable.name}")
+
+    def _origin(self, item: Any, origin: str) -> None:
+        found = self.add(item, "def_Origin", Type=origin, Source=SOURCES[origin])
+        if origin == "Collected":
+            self.add(found, "def_DocumentRef", leafID=FORMS_LEAF)
+
+    def _values(self, data: Any, made: DataSet) -> None:
+        name = valued(made)
+        for code, use in sorted(made.values.items()) if name else ():
+            kind, length = kind_of_value(use)
+            item = self.add(
+                data, "ItemDef", OID=f"IT.{made.name}.{name}.{code}", Name=code, SASFieldName=name, DataType=kind,
+                Length=length, SignificantDigits="3" if kind == "float" else None,
+            )  # fmt: skip
+            self.words(item, "Description", use.label or code)
+            self._origin(item, "Collected")
+
+    def _code_lists(self, data: Any) -> None:
+        for made in self.sets:
+            for variable in made.variables:
+                if terms := made.terms.get(variable.name):
+                    self._code_list(data, made, variable, sorted(terms))
+
+    def _code_list(self, data: Any, made: DataSet, variable: Variable, terms: Sequence[str]) -> None:
+        known = code_lists().get(variable.codelist)
+        found = self.add(
+            data, "CodeList", OID=f"CL.{made.name}.{variable.name}",
+            Name=f"{known.name if known else variable.label} ({made.name}.{variable.name})",
+            DataType="text", def_StandardOID=CT if known else None, def_IsNonStandard=None if known else "Yes",
+        )  # fmt: skip
+        decoded = variable.name == f"{made.name}TESTCD"
+        for term in terms:
+            code = known.terms.get(term) if known else None
+            added = "Yes" if known and term not in known.terms else None
+            tag = "CodeListItem" if decoded else "EnumeratedItem"
+            item = self.add(found, tag, CodedValue=term, def_ExtendedValue=added)
+            if decoded:
+                self.words(item, "Decode", made.values[term].label or term)
+            if code:
+                self.add(item, "Alias", Context="nci:ExtCodeID", Name=code)
+        if known:
+            self.add(found, "Alias", Context="nci:ExtCodeID", Name=known.code)
+
+    def _methods(self, data: Any) -> None:
+        used = {
+            method_of(variable)
+            for made in self.sets
+            for variable in made.variables
+            if variable.origin == "Derived"
+        }
+        for name in sorted(used):
+            title, text = methods()[name]
+            method = self.add(data, "MethodDef", OID=f"MT.{name}", Name=title, Type="Computation")
+            self.words(method, "Description", text)
+
+
+def _qualified(name: str, *, element: bool = False) -> str:
+    prefix, _dash, rest = name.partition("_")
+    spaces = {"def": DEF, "xlink": XLINK, "xml": XML}
+    if rest and prefix in spaces:
+        return f"{{{spaces[prefix]}}}{rest}"
+    return f"{{{ODM}}}{name}" if element else name
+
+
+def valued(made: DataSet) -> str:
+    """Return the variable that value-level metadata describe: QVAL or --ORRES; empty if there is none."""
+    if not made.values:
+        return ""
+    return "QVAL" if made.is_supplement else f"{made.name}ORRES"
+
+
+def kind_of(variable: Variable, made: DataSet) -> tuple[str, str | None]:
+    """Return data type and length of a variable; a date and a duration have no length."""
+    length = str(made.lengths.get(variable.name) or 1)
+    if variable.name.endswith("DTC"):
+        return "datetime", None
+    if variable.name.endswith("DUR"):
+        return "durationDatetime", None
+    if not variable.is_number:
+        return "text", length
+    return ("integer", length) if is_integer(variable) else ("float", "12")
+
+
+def is_integer(variable: Variable) -> bool:
+    """Return whether a number is always whole: sequence numbers, days, orders, age."""
+    return variable.name.endswith(("SEQ", "DY", "TPTNUM", "TAETORD")) or variable.name == "AGE"
+
+
+def kind_of_value(use: ValueUse) -> tuple[str, str]:
+    """Return data type and length of the values of a test or qualifier."""
+    return ("float", "12") if use.numeric and use.length else ("text", str(use.length or 1))

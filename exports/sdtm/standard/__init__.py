@@ -1,0 +1,1 @@
+"""Facts of the standard: domains, variables and the controlled terms that the package uses."""
