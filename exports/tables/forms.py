@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F
 from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
+from exports.selection import EVERYTHING, Selection
 from exports.tables.cells import cell, safe_free_text
+from exports.tables.choosing import IS_LOCKED, records
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.row_context import RowContext
 from patients.casebook.range_flags import subjects_of
@@ -24,7 +25,6 @@ from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-LOCKS = ("locked_at", "visit__locked_at", "patient__locked_at", "patient__trial__locked_at")
 # Path of the stored field by key column, or its expression. Number and id of a row come from the list of rows.
 SOURCES: dict[str, Any] = {
     "patient": "patient__code",
@@ -39,7 +39,7 @@ SOURCES: dict[str, Any] = {
     "patient_group": "patient__group",
     "is_verified": IsNull(F("verified_at"), False),
     "is_signed": Exists(VALID_SIGNATURE),
-    "is_locked": reduce(or_, (Q(**{f"{path}__isnull": False}) for path in LOCKS)),
+    "is_locked": IS_LOCKED,
 }
 KEY_KINDS: dict[str, Kind] = {
     "visit_number": "integer", "repeat": "integer", "row": "integer", "visit_date": "date",
@@ -89,9 +89,14 @@ class RangeReadings:
 
 
 def form_tables(
-    trial: Trial, *, sees_files: bool = False, sees_treatment: bool = False
+    trial: Trial,
+    *,
+    sees_files: bool = False,
+    sees_treatment: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> Iterator[StudyTable]:
-    """Yield the tables of every form. Columns of items that an amendment removed are kept. One query for the versions.
+    """Yield the tables of the selected forms. Columns of items that an amendment removed are kept. One query for the
+    versions.
 
     Only users who may read files get the hash of a file and its path in the archive.
     """
@@ -103,7 +108,9 @@ def form_tables(
     judge = RangeReadings(trial)
     context = RowContext(trial, versions, sees_treatment=sees_treatment)
     for name, layouts in by_name.items():
-        yield _table(judge, context, name, layouts, () if sees_files else OF_FILES.parts)
+        if not selection.forms or next(iter(layouts.values())).form.code in selection.forms:
+            hidden = () if sees_files else OF_FILES.parts
+            yield _table(judge, context, name, layouts, hidden, selection)
 
 
 def _table(
@@ -112,6 +119,7 @@ def _table(
     name: str,
     layouts: dict[str, dictionary.FormTable],
     hidden: Collection[str],
+    selection: Selection,
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
@@ -120,9 +128,8 @@ def _table(
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return StudyTable(
-        FOLDER + name, title, (*keys, *columns), _reader(judge, context, layouts, columns, hidden), escaped
-    )
+    rows = _reader(judge, context, layouts, columns, hidden, selection)
+    return StudyTable(FOLDER + name, title, (*keys, *columns), rows, escaped)
 
 
 def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
@@ -143,6 +150,7 @@ def _reader(
     layouts: dict[str, dictionary.FormTable],
     columns: list[TableColumn],
     hidden: Collection[str],
+    selection: Selection,
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -157,7 +165,7 @@ def _reader(
     hidden = hidden if files else ()
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for *sources, values in _records(judge.trial, newest.form.code):
+        for *sources, values in _records(judge.trial, newest.form.code, selection):
             keys, patient_columns = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed.get(keys[5], last)
             patient, held_on, _planned_on = patient_columns
@@ -197,8 +205,8 @@ def _fill(
         cells[place] = text
 
 
-def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
-    rows = Record.objects.filter(patient__trial=trial, form=form)
+def _records(trial: Trial, form: str, selection: Selection) -> Iterator[tuple[Any, ...]]:
+    rows = records(Record.objects.filter(patient__trial=trial, form=form), selection)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*SOURCES.values(), *ASKED]
     # Small chunks: a row holds all answers of a form.

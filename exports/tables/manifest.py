@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from exports.selection import Selection
 from exports.tables.archive import FileSummary, LastFile
 from exports.tables.columns import StudyTable
 from trials.models import Trial
@@ -25,6 +26,27 @@ NOTES = {
 }
 
 
+NOT_AS_OF = [
+    "the names and labels of columns, and the words of codes that no protocol file defines, are those of the program",
+    "a personal text that was masked since is masked here too",
+    "what the reader may know follows from the rights at the time of this export",
+    "the access events of the trail are those recorded until the moment, by the clock of the server",
+]
+"""What an export of a past moment does not tell as it was."""
+LEFT_OUT = {
+    "audit_trail": "its lines would tell values that were not chosen",
+    "queries": "their texts and values would tell values that were not chosen",
+    "query_messages": "their texts would tell values that were not chosen",
+    "masked_results": "they are no part of the forms that were chosen",
+}
+"""Why a table is not part of an export of chosen values."""
+
+
+def left_out(selection: Selection) -> dict[str, str]:
+    """Return the tables that the selection leaves out as a whole, each with the reason."""
+    return LEFT_OUT if selection.narrows_values else {}
+
+
 @dataclass(frozen=True)
 class DamagedFile:
     """An attached file that could not be sent: its path in the archive, the hash it should have, and what is wrong."""
@@ -40,6 +62,8 @@ def manifest(
     by: str,
     purpose: str,
     at: datetime,
+    as_of: datetime,
+    selection: Selection,
     unblinded: bool,
     warning: str,
     format_code: str,
@@ -48,7 +72,7 @@ def manifest(
 ) -> LastFile:
     """Return the function that makes the manifest. It runs last, when `tables` and `damaged` are complete.
 
-    tables: whose free text is guarded against formulas, in this format.
+    as_of: the moment whose data the files hold. tables: whose free text is guarded against formulas, in this format.
     """
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
@@ -60,10 +84,14 @@ def manifest(
             "protocol_version": version.version if version else "",
             "protocol_sha256": version.sha256 if version else "",
             "exported_at": at.astimezone(UTC).isoformat(timespec="seconds"),
+            "data_as_of": as_of.astimezone(UTC).isoformat(timespec="microseconds"),
             "exported_by": by,
             "format": format_code,
             "purpose": purpose,
             "treatment_included": unblinded,
+            "selection": selection.told(),
+            "left_out": left_out(selection),
+            **({"not_as_of": NOT_AS_OF} if selection.as_of else {}),
             "complete": not damaged,
             "damaged_files": [asdict(file) for file in damaged],
             "notes": NOTES,
