@@ -37,7 +37,7 @@ def has(model: type[Model], path: str) -> bool:
     found: Any = next((each for each in model._meta.concrete_fields if each.name == name), None)
     if found is None or not rest:
         return found is not None
-    return has(found.related_model, rest)
+    return found.related_model is not None and has(found.related_model, rest)
 
 
 def path_to_patient(model: type[Model]) -> str:
@@ -63,7 +63,7 @@ def kept(name: str, rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
         rows = rows.filter(**{"code__in" if model is Visit else "visit__code__in": selection.visits})
     if selection.until and name in DAYS:
         rows = rows.filter(_until(name, selection))
-    if selection.until and has(model, "infusion"):
+    if selection.until and has(model, "infusion__started"):
         rows = rows.filter(Q(infusion=None) | _not_after(selection, "infusion__started"))
     if model is AdverseEvent:
         return rows.filter(of_event(selection, ""))
