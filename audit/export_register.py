@@ -44,6 +44,7 @@ class SendingStage(models.TextChoices):
     TAKEN = "taken", _("Downloaded")
     FINISHED = "finished", _("Sent whole")
     ABORTED = "aborted", _("Broken off")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 # Kinds of events that are entries of the register. A file that is read is one event, not two.

@@ -70,30 +70,51 @@ def export(
     format_code: str = DEFAULT,
     selection: Selection = EVERYTHING,
     progress: Progress = lambda done: None,
+    asked_as: AccessEvent | None = None,
 ) -> Iterator[bytes]:
     """Seal the trail, register the start, and return the bytes of the zip as an iterator.
 
     Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
     included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`. progress: called with the
-    percentage of the tables that are written, inside the transaction that reads them.
+    percentage of the tables that are written, again and again, inside the transaction that reads them. asked_as: the
+    event of a start that is registered already.
     """
     moment = trail_clock()
-    sending = Sending(
-        channel=Channel.STUDY,
-        trial_id=trial.pk,
-        person=by,
+    sees_files = sees_files and not selection.shared
+    sending = sending_of(
+        trial,
         purpose=purpose,
-        treatment=sees_treatment,
-        told={"format": format_code, "files": sees_files, "selection": selection.told()},
-        # An export with the treatment reveals arms.
-        see=str(Permission.SEE_TREATMENT) if trial.masked and sees_treatment else "",
+        sees_treatment=sees_treatment,
+        by=by,
+        told={
+            "format": format_code,
+            "files": sees_files,
+            "selection": selection.told(),
+            **({"document": asked_as.detail["document"]} if asked_as else {}),
+        },
     )
-    start = sending.record(SendingStage.STARTED)
+    start = asked_as or sending.record(SendingStage.STARTED)
     note_registered(sending.see)
     # Before the first byte is sent, so that a broken seal can still be shown as an error.
     seals.seal(reason="export")
     made = _Made(sending, start, current_actor(), label, selection, progress)
     return _pieces(trial, made, moment)
+
+
+def sending_of(
+    trial: Trial, *, purpose: str, sees_treatment: bool, by: User | None, told: dict[str, Any]
+) -> Sending:
+    """Return an export as an entry of the register. told: format, attached files, selection."""
+    return Sending(
+        channel=Channel.STUDY,
+        trial_id=trial.pk,
+        person=by,
+        purpose=purpose,
+        treatment=sees_treatment,
+        told=told,
+        # An export with the treatment reveals arms.
+        see=str(Permission.SEE_TREATMENT) if trial.masked and sees_treatment else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -120,10 +141,13 @@ def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
     sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
     partly, size = hashlib.sha256(), 0
     made_as = FORMATS[str(sending.told["format"])]
+    done = 0
 
     def watched(tables: list[StudyTable]) -> Iterator[StudyTable]:
+        nonlocal done
         for number, table in enumerate(tables):
-            made.progress(100 * number // len(tables))
+            done = 100 * number // len(tables)
+            made.progress(done)
             seen.append(table)
             yield table
 
@@ -155,6 +179,7 @@ def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
             for piece in archive.stream(data, last, files):
                 partly.update(piece)
                 size += len(piece)
+                made.progress(done)
                 yield piece
     except BaseException:
         # Also when the reader has gone away. After the snapshot, whose transaction is read-only on PostgreSQL.

@@ -27,7 +27,8 @@ class Only(models.TextChoices):
 class Selection:
     """What was chosen. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
 
-    until: rows of a later day are left out. drafts: whether forms that nobody completed are included.
+    until: rows of a later day are left out. drafts: whether forms that nobody completed are included. shared: the data
+    are de-identified (`exports.tables.sharing`); free_text: with texts that people typed all the same.
     """
 
     as_of: datetime | None = None
@@ -37,11 +38,13 @@ class Selection:
     visits: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
     until: date | None = None
+    shared: bool = False
+    free_text: bool = False
 
     @property
     def narrows_values(self) -> bool:
         """Return whether captured values are left out that the trail or a query would still tell."""
-        return bool(self.only or not self.drafts or self.forms or self.visits or self.until)
+        return bool(self.only or not self.drafts or self.forms or self.visits or self.until or self.shared)
 
     def told(self) -> dict[str, Any]:
         """Return the choices as plain values, for the register, the manifest and a stored request; none if all rows."""
@@ -53,6 +56,8 @@ class Selection:
             "visits": list(self.visits),
             "patients": list(self.patients),
             "until": self.until.isoformat() if self.until else "",
+            "shared": self.shared,
+            "free_text": self.free_text,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -70,6 +75,8 @@ def from_told(told: dict[str, Any]) -> Selection:
         visits=tuple(told.get("visits", ())),
         patients=tuple(told.get("patients", ())),
         until=date.fromisoformat(told["until"]) if told.get("until") else None,
+        shared=bool(told.get("shared")),
+        free_text=bool(told.get("free_text")),
     )
 
 
@@ -172,6 +179,8 @@ def chosen(
     visits: Iterable[str] = (),
     patients: Iterable[str] = (),
     until: str = "",
+    shared: bool = False,
+    free_text: bool = False,
 ) -> Selection:
     """Return the selection that was typed. Raises ChoiceRefused for what does not exist."""
     return Selection(
@@ -182,4 +191,6 @@ def chosen(
         visits=codes_of(trial, "visits", visits),
         patients=codes_of(trial, "patients", patients),
         until=day_of(until),
+        shared=shared,
+        free_text=free_text,
     )

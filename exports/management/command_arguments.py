@@ -52,6 +52,14 @@ def add_selection_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--without-drafts", action="store_true", help="leave out forms that nobody completed")
     parser.add_argument("--until", default="", metavar="DAY", help="leave out what happened after this day")
+    parser.add_argument(
+        "--shared",
+        action="store_true",
+        help="de-identified: dates moved, other subject codes, no trail, no files, no times of signature",
+    )
+    parser.add_argument(
+        "--with-free-text", action="store_true", help="with --shared: keep texts that people typed"
+    )
     for name, plural in (("form", "forms"), ("visit", "visits"), ("patient", "patients")):
         parser.add_argument(
             f"--{name}", nargs="+", action="extend", default=[], metavar="CODE", help=f"only these {plural}"
@@ -70,6 +78,8 @@ def selection_of(trial: Trial, options: dict[str, Any]) -> Selection:
             visits=options["visit"],
             patients=options["patient"],
             until=options["until"],
+            shared=options["shared"],
+            free_text=options["with_free_text"],
         )
     except ChoiceRefused as refused:
         raise CommandError(str(refused)) from refused
