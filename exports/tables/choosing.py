@@ -51,6 +51,9 @@ def of_patients(rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
         return rows
     if rows.model is Patient:
         return rows.filter(code__in=selection.patients)
+    if rows.model is Signature:
+        chosen = Patient.objects.filter(code__in=selection.patients).order_by()
+        return rows.filter(patient_id__in=chosen.values("pk"))
     path = path_to_patient(rows.model)
     return rows.filter(**{f"{path}__code__in": selection.patients}) if path else rows
 

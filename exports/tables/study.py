@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.selection import EVERYTHING, Selection
-from exports.tables import bedside, holds, product
+from exports.tables import bedside, holds, product, review
 from exports.tables.choosing import TELL_VALUES, kept
 from exports.tables.columns import StudyTable, TableColumn, reader_of, with_kinds
 from exports.tables.event_facts import fact_tables
@@ -74,6 +74,7 @@ def _all_rows(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
         ),
+        **review.querysets(trial, sees_treatment=sees_treatment),
         **bedside.querysets(trial),
         **holds.querysets(trial),
     }

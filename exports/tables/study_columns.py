@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
-from exports.tables import bedside, holds, product
+from exports.tables import bedside, holds, product, review
 from exports.tables.columns import PATIENT, TableColumn, col, computed, moment
 from exports.tables.events import EVENT_TABLES, EVENT_TITLES
 from patients.queries.asked_values import day_of_query, value_of_query
@@ -321,6 +321,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("role", "Role at that time", "author_role"),
         col("text", "Message", free_text=True),
     ),
+    **review.COLUMNS,
     **bedside.COLUMNS,
     **holds.COLUMNS,
     **product.COLUMNS,
@@ -347,6 +348,7 @@ TITLES = {
     "unblindings": gettext_noop("Unblinding"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
+    **review.TITLES,
     **bedside.TITLES,
     **holds.TITLES,
     **product.TITLES,
