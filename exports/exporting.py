@@ -25,6 +25,7 @@ from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
 from exports.tables.past import trail_clock
+from exports.tables.sharing import shared_tables
 from exports.tables.snapshot import snapshot_of
 from exports.tables.study import study_tables
 from exports.tables.trail import trail_table
@@ -51,6 +52,17 @@ def tables_of(
 
     before: the access event that records this export, which the trail does not hold.
     """
+    tables = _all_tables(
+        trial, sees_treatment=sees_treatment, sees_files=sees_files, selection=selection, before=before
+    )
+    if selection.shared:
+        return shared_tables(trial, tables, free_text=selection.free_text)
+    return tables
+
+
+def _all_tables(
+    trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: Selection, before: int | None
+) -> Iterator[StudyTable]:
     sees = {"sees_treatment": sees_treatment, "selection": selection}
     yield from study_tables(trial, **sees)
     yield from form_tables(trial, sees_files=sees_files, **sees)

@@ -42,6 +42,22 @@ LEFT_OUT = {
 """Why a table is not part of an export of chosen values."""
 
 
+DE_IDENTIFIED = [
+    "every date of a patient is moved by the same whole number of weeks: weekdays, and days between dates, stay",
+    "of a date that is known to the month or year, the middle is moved",
+    "subject codes and keys of rows are others; an age over 89 is given as 90",
+    "tables without a subject code, signatures, verification, files, and times of entry or signature are left out",
+    "texts that people typed are left out, unless “free_text” stands under “selection”",
+]
+"""What was changed in an export for sharing."""
+
+
+def _told(selection: Selection) -> dict[str, Any]:
+    """Return the choices. An export for sharing tells how many patients it holds, not their codes."""
+    told = selection.told()
+    return {**told, "patients": len(selection.patients)} if selection.shared and selection.patients else told
+
+
 def left_out(selection: Selection) -> dict[str, str]:
     """Return the tables that the selection leaves out as a whole, each with the reason."""
     return LEFT_OUT if selection.narrows_values else {}
@@ -89,7 +105,8 @@ def manifest(
             "format": format_code,
             "purpose": purpose,
             "treatment_included": unblinded,
-            "selection": selection.told(),
+            "selection": _told(selection),
+            **({"de_identified": DE_IDENTIFIED} if selection.shared else {}),
             "left_out": left_out(selection),
             **({"not_as_of": NOT_AS_OF} if selection.as_of else {}),
             "complete": not damaged,
