@@ -57,7 +57,7 @@ ROW_KEYS = tuple(_key(name, label) for name, label in column_names.ROW_KEY_COLUM
 FOLDER = "forms/"
 Layout = tuple[dictionary.FormTable, list[int] | None]
 # Columns that select the reference range, read with the keys.
-ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
+ASKED = ("patient_id", "visit__held_on", "visit__planned_on", "pk")
 
 
 class RangeReadings:
@@ -83,7 +83,7 @@ class RangeReadings:
         `ASKED`."""
         if not table.with_ranges:
             return {}
-        patient, held_on, planned_on = patient_columns
+        patient, held_on, planned_on, _record = patient_columns
         subject = self.subjects.get(patient, RangeSubject())
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
@@ -106,7 +106,7 @@ def form_tables(
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
     judge = RangeReadings(trial)
-    context = RowContext(trial, versions, sees_treatment=sees_treatment)
+    context = RowContext(trial, versions, sees_treatment=sees_treatment, selection=selection)
     for name, layouts in by_name.items():
         if not selection.forms or next(iter(layouts.values())).form.code in selection.forms:
             hidden = () if sees_files else OF_FILES.parts
@@ -165,11 +165,16 @@ def _reader(
     hidden = hidden if files else ()
 
     def rows() -> Iterator[tuple[Any, ...]]:
+        baseline = {} if repeated else context.baselines.of_form(newest.form.code)
         for *sources, values in _records(judge.trial, newest.form.code, selection):
             keys, patient_columns = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed.get(keys[5], last)
-            patient, held_on, _planned_on = patient_columns
-            key_cells = [*(cell(key) for key in keys), *context.cells(patient, held_on)]
+            patient, held_on, _planned_on, record = patient_columns
+            key_cells = [
+                *(cell(key) for key in keys),
+                *context.cells(patient, held_on),
+                "" if repeated else baseline.get(record, ""),
+            ]
             readings = judge.readings(table, values, patient_columns)
             for number, answers in _answers(without_entries(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))

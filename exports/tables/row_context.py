@@ -5,9 +5,11 @@ from functools import cached_property
 
 from dosing.infusions.schedule import given_on
 from dosing.models import AllocationSlot, Infusion
+from exports.selection import EVERYTHING, Selection
+from exports.tables.baseline import Baselines
 from exports.tables.columns import TableColumn
 from patients.models import Patient
-from protocol.checking.column_names import ARM_COLUMN, DAY_COLUMNS, INFUSION_DAYS
+from protocol.checking.column_names import ARM_COLUMN, BASELINE_COLUMN, DAY_COLUMNS, INFUSION_DAYS
 from trials.models import ProtocolVersion, Trial
 
 Cells = list[int | str]
@@ -20,22 +22,31 @@ class RowContext:
     use.
     """
 
-    def __init__(self, trial: Trial, versions: list[ProtocolVersion], *, sees_treatment: bool) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        versions: list[ProtocolVersion],
+        *,
+        sees_treatment: bool,
+        selection: Selection = EVERYTHING,
+    ) -> None:
         self.trial = trial
+        self.baselines = Baselines(trial, versions, selection)
         dosing = [version.rules.dosing for version in versions]
         self.numbers = range(1, max((each.infusions for each in dosing if each), default=0) + 1)
         self.with_arm = sees_treatment and any(version.rules.allocation for version in versions)
 
     @property
     def columns(self) -> tuple[TableColumn, ...]:
-        """Return the columns, in the order of the cells."""
+        """Return the columns in the order of the cells. The last one, of the baselines, is none of `cells`."""
         labels = dict(DAY_COLUMNS)
         for number in self.numbers:
             labels[f"{INFUSION_DAYS}{number}"] = f"Days since infusion {number} (0 on that day)"
         if self.with_arm:
             labels[ARM_COLUMN] = "Arm"
+        labels[BASELINE_COLUMN] = "Items whose baseline this row holds, separated by blanks"
         return tuple(
-            TableColumn(name, "", label, kind="text" if name == ARM_COLUMN else "integer")
+            TableColumn(name, "", label, kind="text" if name in (ARM_COLUMN, BASELINE_COLUMN) else "integer")
             for name, label in labels.items()
         )
 
