@@ -160,6 +160,10 @@ def _reader(
     free = [index for index, column in enumerate(columns) if column.free_text]
     repeated = newest.rows_of.name if newest.rows_of else ""
     own_columns = _own_columns(layouts, names)
+    not_asked = {
+        version: tuple(name for name in own_columns if name not in {item.name for item in table.items})
+        for version, table in layouts.items()
+    }
     last: Layout = (newest, _places(newest, names))
     files = any(item.type == "file" for table in layouts.values() for item in table.items)
     hidden = hidden if files else ()
@@ -175,6 +179,7 @@ def _reader(
                 *context.cells(patient, held_on),
                 "" if repeated else baseline.get(record, ""),
             ]
+            never = not_asked.get(keys[5], ())
             readings = judge.readings(table, values, patient_columns)
             for number, answers in _answers(without_entries(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
@@ -182,7 +187,7 @@ def _reader(
                     _fill(cells, own_columns[name], answers)
                 for index in free:
                     cells[index] = safe_free_text(cells[index])
-                yield (*key_cells, *number, *cells)
+                yield (*key_cells, " ".join(name for name in never if name not in answers), *number, *cells)
 
     return rows
 

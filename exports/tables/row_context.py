@@ -9,7 +9,13 @@ from exports.selection import EVERYTHING, Selection
 from exports.tables.baseline import Baselines
 from exports.tables.columns import TableColumn
 from patients.models import Patient
-from protocol.checking.column_names import ARM_COLUMN, BASELINE_COLUMN, DAY_COLUMNS, INFUSION_DAYS
+from protocol.checking.column_names import (
+    ARM_COLUMN,
+    BASELINE_COLUMN,
+    DAY_COLUMNS,
+    INFUSION_DAYS,
+    NOT_ASKED_COLUMN,
+)
 from trials.models import ProtocolVersion, Trial
 
 Cells = list[int | str]
@@ -38,15 +44,19 @@ class RowContext:
 
     @property
     def columns(self) -> tuple[TableColumn, ...]:
-        """Return the columns in the order of the cells. The last one, of the baselines, is none of `cells`."""
+        """Return the columns in the order of the cells. The last two, of the items, are none of `cells`."""
         labels = dict(DAY_COLUMNS)
         for number in self.numbers:
             labels[f"{INFUSION_DAYS}{number}"] = f"Days since infusion {number} (0 on that day)"
         if self.with_arm:
             labels[ARM_COLUMN] = "Arm"
         labels[BASELINE_COLUMN] = "Items whose baseline this row holds, separated by blanks"
+        labels[NOT_ASKED_COLUMN] = (
+            "Items that the protocol version of this row does not ask, separated by blanks"
+        )
+        texts = (ARM_COLUMN, BASELINE_COLUMN, NOT_ASKED_COLUMN)
         return tuple(
-            TableColumn(name, "", label, kind="text" if name in (ARM_COLUMN, BASELINE_COLUMN) else "integer")
+            TableColumn(name, "", label, kind="text" if name in texts else "integer")
             for name, label in labels.items()
         )
 
