@@ -63,7 +63,7 @@ def tables_of(
 def _all_tables(
     trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: Selection, before: int | None
 ) -> Iterator[StudyTable]:
-    sees = {"sees_treatment": sees_treatment, "selection": selection}
+    sees: dict[str, Any] = {"sees_treatment": sees_treatment, "selection": selection}
     yield from study_tables(trial, **sees)
     yield from form_tables(trial, sees_files=sees_files, **sees)
     if not selection.narrows_values:

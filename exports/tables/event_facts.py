@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from exports.selection import EVERYTHING, Selection
@@ -78,7 +79,7 @@ def _reader(
     zone = str(trial.zone)
 
     def rows() -> Iterator[list[Any]]:
-        found = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
+        found: QuerySet[Any] = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
         found = kept("adverse_events", found, selection)
         for events in _chunks(found.select_related("patient").iterator(chunk_size=CHUNK)):
             for event in events:
