@@ -8,7 +8,7 @@ from audit.export_register import SendingStage
 from exports.background import sending_of_request
 from exports.documents import HOLDS_DATA, NEEDED, register
 from exports.models import Document
-from exports.selection import Selection
+from exports.selection import ChosenRows
 from exports.tasks import make_document
 from patients.models import Patient
 from trials.access import Access, role_refused
@@ -51,7 +51,7 @@ def ask_for(
 
 
 @transaction.atomic
-def ask_for_export(*, access: Access, format_code: str, purpose: str, selection: Selection) -> Document:
+def ask_for_export(*, access: Access, format_code: str, purpose: str, selection: ChosenRows) -> Document:
     """Request an export and enqueue its task. Raises PermissionDenied without the right to export."""
     if not access.may(P.EXPORT):
         raise role_refused(access)

@@ -6,7 +6,7 @@ from django.forms import BooleanField, CharField, ChoiceField, Form
 from django.utils.translation import gettext_lazy as _
 
 from exports.formats.registry import DEFAULT, FORMATS
-from exports.selection import EVERYTHING, ChoiceRefused, Only, Selection, chosen
+from exports.selection import EVERYTHING, ChoiceRefused, ChosenRows, Only, chosen
 from trials.models import Trial
 
 CODES = _("Codes with blanks between them; empty for all.")
@@ -59,7 +59,7 @@ class ExportForm(Form):
         help_text=_("Somebody has to have read them: they may name people."),
     )
 
-    selection: Selection = EVERYTHING
+    selection: ChosenRows = EVERYTHING
 
     def __init__(self, data: Any, *, trial: Trial) -> None:
         super().__init__(data, label_suffix="")

@@ -17,7 +17,7 @@ from audit.restricted_reads import note_registered
 from audit.sealing import seals
 from exports.formats.data_files import Exported
 from exports.formats.registry import DEFAULT, FORMATS
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.archive import Archive
 from exports.tables.choosing import records
 from exports.tables.columns import StudyTable
@@ -45,7 +45,7 @@ def tables_of(
     *,
     sees_treatment: bool,
     sees_files: bool = False,
-    selection: Selection = EVERYTHING,
+    selection: ChosenRows = EVERYTHING,
     before: int | None = None,
 ) -> Iterator[StudyTable]:
     """Yield all tables of the export in archive order; the trail only if the selection leaves out no value.
@@ -61,7 +61,7 @@ def tables_of(
 
 
 def _all_tables(
-    trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: Selection, before: int | None
+    trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: ChosenRows, before: int | None
 ) -> Iterator[StudyTable]:
     sees: dict[str, Any] = {"sees_treatment": sees_treatment, "selection": selection}
     yield from study_tables(trial, **sees)
@@ -80,7 +80,7 @@ def export(
     label: str,
     sees_files: bool = False,
     format_code: str = DEFAULT,
-    selection: Selection = EVERYTHING,
+    selection: ChosenRows = EVERYTHING,
     progress: Progress = lambda done: None,
     asked_as: AccessEvent | None = None,
 ) -> Iterator[bytes]:
@@ -137,7 +137,7 @@ class _Made:
     start: AccessEvent
     actor: Actor | None
     label: str
-    selection: Selection
+    selection: ChosenRows
     progress: Progress
 
 
@@ -208,7 +208,7 @@ def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
 
 
 def attached_files(
-    trial: Trial, damaged: list[DamagedFile], selection: Selection = EVERYTHING
+    trial: Trial, damaged: list[DamagedFile], selection: ChosenRows = EVERYTHING
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (path in the archive, bytes) of every file that a selected record holds.
 

@@ -24,7 +24,7 @@ class Only(models.TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ChosenRows:
     """What was chosen. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
 
     until: rows of a later day are left out. drafts: whether forms that nobody completed are included. shared: the data
@@ -62,12 +62,12 @@ class Selection:
         return {name: value for name, value in found.items() if value}
 
 
-EVERYTHING: Final = Selection()
+EVERYTHING: Final = ChosenRows()
 
 
-def from_told(told: dict[str, Any]) -> Selection:
-    """Return the selection that `Selection.told` described."""
-    return Selection(
+def from_told(told: dict[str, Any]) -> ChosenRows:
+    """Return the selection that `ChosenRows.told` described."""
+    return ChosenRows(
         as_of=datetime.fromisoformat(told["as_of"]) if told.get("as_of") else None,
         only=str(told.get("only", "")),
         drafts=not told.get("without_drafts", False),
@@ -181,9 +181,9 @@ def chosen(
     until: str = "",
     shared: bool = False,
     free_text: bool = False,
-) -> Selection:
+) -> ChosenRows:
     """Return the selection that was typed. Raises ChoiceRefused for what does not exist."""
-    return Selection(
+    return ChosenRows(
         as_of=moment_of(trial, as_of),
         only=only,
         drafts=drafts,

@@ -20,7 +20,7 @@ from exports.export_form import ExportForm
 from exports.exporting import export, tables_of
 from exports.formats.registry import DEFAULT
 from exports.models import Document
-from exports.selection import Selection
+from exports.selection import ChosenRows
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.unblinded_files import holds_treatment, marked_name
@@ -95,7 +95,7 @@ def made_exports(request: TrialRequest) -> list[Document]:
 
 
 def download(
-    request: TrialRequest, purpose: str, format_code: str, selection: Selection
+    request: TrialRequest, purpose: str, format_code: str, selection: ChosenRows
 ) -> HttpResponse | StreamingHttpResponse:
     """Stream the zip. Nothing is stored on the server."""
     trial, now = request.trial, timezone.now()

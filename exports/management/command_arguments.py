@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from exports.selection import ChoiceRefused, Only, Selection, chosen
+from exports.selection import ChoiceRefused, ChosenRows, Only, chosen
 from trials.models import Trial
 from trials.unblinded_files import WORD
 
@@ -66,7 +66,7 @@ def add_selection_arguments(parser: ArgumentParser) -> None:
         )
 
 
-def selection_of(trial: Trial, options: dict[str, Any]) -> Selection:
+def selection_of(trial: Trial, options: dict[str, Any]) -> ChosenRows:
     """Return the rows that were chosen. Raises CommandError that names what exists."""
     try:
         return chosen(

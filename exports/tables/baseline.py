@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from dosing.models import Infusion
-from exports.selection import Selection
+from exports.selection import ChosenRows
 from exports.tables.choosing import records
 from patients.models import Record
 from protocol.document.analysis import BaselinePlan
@@ -29,7 +29,7 @@ class Baselines:
     The starts of the infusions are read once, on first use; the forms before them once for each form.
     """
 
-    def __init__(self, trial: Trial, versions: list[ProtocolVersion], selection: Selection) -> None:
+    def __init__(self, trial: Trial, versions: list[ProtocolVersion], selection: ChosenRows) -> None:
         self.trial, self.selection = trial, selection
         plans = [version.rules.baseline for version in versions if version.rules.baseline]
         self.plan: BaselinePlan | None = plans[-1] if plans else None

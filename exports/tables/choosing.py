@@ -9,7 +9,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from audit.models import Signature
 from dosing.models import MaskedResult
-from exports.selection import Only, Selection
+from exports.selection import ChosenRows, Only
 from patients.models import Mark, Patient, Query, QueryMessage, Record, Sample, Visit
 from patients.participation.visit_status import VALID_SIGNATURE
 from safety.models import AdverseEvent
@@ -45,7 +45,7 @@ def path_to_patient(model: type[Model]) -> str:
     return next((path for path in TO_PATIENT if has(model, path)), "")
 
 
-def of_patients(rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
+def of_patients(rows: QuerySet[Any], selection: ChosenRows) -> QuerySet[Any]:
     """Keep the rows of the selected patients, and all of a table whose rows belong to none."""
     if not selection.patients:
         return rows
@@ -58,7 +58,7 @@ def of_patients(rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
     return rows.filter(**{f"{path}__code__in": selection.patients}) if path else rows
 
 
-def kept(name: str, rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
+def kept(name: str, rows: QuerySet[Any], selection: ChosenRows) -> QuerySet[Any]:
     """Return the rows of a table of the study that the selection keeps."""
     rows = of_patients(rows, selection)
     model = rows.model
@@ -73,7 +73,7 @@ def kept(name: str, rows: QuerySet[Any], selection: Selection) -> QuerySet[Any]:
     return rows.filter(of_event(selection, "event__")) if has(model, "event") else rows
 
 
-def records(rows: QuerySet[Record], selection: Selection) -> QuerySet[Record]:
+def records(rows: QuerySet[Record], selection: ChosenRows) -> QuerySet[Record]:
     """Return the captured forms that the selection keeps. One that belongs to no day is kept whatever the last day."""
     rows = of_patients(rows, selection)
     if selection.only:
@@ -87,7 +87,7 @@ def records(rows: QuerySet[Record], selection: Selection) -> QuerySet[Record]:
     return rows
 
 
-def of_event(selection: Selection, path: str) -> Q:
+def of_event(selection: ChosenRows, path: str) -> Q:
     """Return the condition on an adverse event at a path: signed, verified or locked like a form, and not later."""
     found = Q()
     key = OuterRef(f"{path}pk")
@@ -113,14 +113,14 @@ def of_event(selection: Selection, path: str) -> Q:
     return found & _not_after(selection, f"{path}onset") if selection.until else found
 
 
-def _until(name: str, selection: Selection) -> Q:
+def _until(name: str, selection: ChosenRows) -> Q:
     column = DAYS[name]
     if column in ("held_on", "tried_on"):
         return Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__lte": selection.until})
     return _not_after(selection, column)
 
 
-def _not_after(selection: Selection, path: str) -> Q:
+def _not_after(selection: ChosenRows, path: str) -> Q:
     """Return the condition that a local time, stored as text, is not after the last day; an empty one is not."""
     if selection.until is None:
         return Q()

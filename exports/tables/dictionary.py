@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_noop
 
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.event_facts import FACT_COLUMNS, FACT_TITLES
 from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
@@ -20,7 +20,7 @@ VERSIONS = "protocol_versions"
 """Name of the column that lists the protocol versions with the same definition of an item."""
 
 
-def dictionary_table(trial: Trial, *, sees_treatment: bool, selection: Selection = EVERYTHING) -> StudyTable:
+def dictionary_table(trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING) -> StudyTable:
     """Return the data dictionary of an export as a table."""
     header = (*dictionary.HEADER, VERSIONS)
     columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)

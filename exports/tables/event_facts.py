@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell
 from exports.tables.choosing import kept
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
@@ -67,14 +67,14 @@ CHUNK = 500
 HUNDREDTH = Decimal("0.01")
 
 
-def fact_tables(trial: Trial, selection: Selection = EVERYTHING) -> Iterator[StudyTable]:
+def fact_tables(trial: Trial, selection: ChosenRows = EVERYTHING) -> Iterator[StudyTable]:
     """Yield the tables. Two queries for every 500 events: the events, and the infusions of their patients."""
     for name, rows_of in (("event_classes", _classes), ("event_timing", _timing)):
         yield StudyTable(name, FACT_TITLES[name], FACT_COLUMNS[name], _reader(trial, selection, rows_of))
 
 
 def _reader(
-    trial: Trial, selection: Selection, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
+    trial: Trial, selection: ChosenRows, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
 ) -> Callable[[], Iterator[list[Any]]]:
     zone = str(trial.zone)
 

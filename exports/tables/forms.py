@@ -9,7 +9,7 @@ from django.db.models import Exists, F
 from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.choosing import IS_LOCKED, records
 from exports.tables.columns import StudyTable, TableColumn
@@ -93,7 +93,7 @@ def form_tables(
     *,
     sees_files: bool = False,
     sees_treatment: bool = False,
-    selection: Selection = EVERYTHING,
+    selection: ChosenRows = EVERYTHING,
 ) -> Iterator[StudyTable]:
     """Yield the tables of the selected forms. Columns of items that an amendment removed are kept. One query for the
     versions.
@@ -119,7 +119,7 @@ def _table(
     name: str,
     layouts: dict[str, dictionary.FormTable],
     hidden: Collection[str],
-    selection: Selection,
+    selection: ChosenRows,
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
@@ -150,7 +150,7 @@ def _reader(
     layouts: dict[str, dictionary.FormTable],
     columns: list[TableColumn],
     hidden: Collection[str],
-    selection: Selection,
+    selection: ChosenRows,
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -215,7 +215,7 @@ def _fill(
         cells[place] = text
 
 
-def _records(trial: Trial, form: str, selection: Selection) -> Iterator[tuple[Any, ...]]:
+def _records(trial: Trial, form: str, selection: ChosenRows) -> Iterator[tuple[Any, ...]]:
     rows = records(Record.objects.filter(patient__trial=trial, form=form), selection)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*SOURCES.values(), *ASKED]

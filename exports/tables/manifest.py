@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from exports.selection import Selection
+from exports.selection import ChosenRows
 from exports.tables.archive import FileSummary, LastFile
 from exports.tables.columns import StudyTable
 from trials.models import Trial
@@ -52,13 +52,13 @@ DE_IDENTIFIED = [
 """What was changed in an export for sharing."""
 
 
-def _told(selection: Selection) -> dict[str, Any]:
+def _told(selection: ChosenRows) -> dict[str, Any]:
     """Return the choices. An export for sharing tells how many patients it holds, not their codes."""
     told = selection.told()
     return {**told, "patients": len(selection.patients)} if selection.shared and selection.patients else told
 
 
-def left_out(selection: Selection) -> dict[str, str]:
+def left_out(selection: ChosenRows) -> dict[str, str]:
     """Return the tables that the selection leaves out as a whole, each with the reason."""
     return LEFT_OUT if selection.narrows_values else {}
 
@@ -79,7 +79,7 @@ def manifest(
     purpose: str,
     at: datetime,
     as_of: datetime,
-    selection: Selection,
+    selection: ChosenRows,
     unblinded: bool,
     warning: str,
     format_code: str,

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from dosing.infusions.schedule import given_on
 from dosing.models import AllocationSlot, Infusion
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.baseline import Baselines
 from exports.tables.columns import TableColumn
 from patients.models import Patient
@@ -34,7 +34,7 @@ class RowContext:
         versions: list[ProtocolVersion],
         *,
         sees_treatment: bool,
-        selection: Selection = EVERYTHING,
+        selection: ChosenRows = EVERYTHING,
     ) -> None:
         self.trial = trial
         self.baselines = Baselines(trial, versions, selection)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables import bedside, holds, product, review
 from exports.tables.choosing import TELL_VALUES, kept
 from exports.tables.columns import StudyTable, TableColumn, reader_of, with_kinds
@@ -33,7 +33,7 @@ from trials.models import Trial
 
 
 def querysets(
-    trial: Trial, *, sees_treatment: bool, selection: Selection = EVERYTHING
+    trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING
 ) -> dict[str, QuerySet[Any]]:
     """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it.
 
@@ -96,7 +96,7 @@ def _all_rows(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
 
 
 def study_tables(
-    trial: Trial, *, sees_treatment: bool, selection: Selection = EVERYTHING
+    trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING
 ) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
     for name, queryset in querysets(trial, sees_treatment=sees_treatment, selection=selection).items():

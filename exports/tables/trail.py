@@ -16,7 +16,7 @@ from audit.models import AccessEvent, Signature
 from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from audit.trail_reading.sources import hidden_signatures
-from exports.selection import EVERYTHING, Selection
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
@@ -71,7 +71,7 @@ def trail_table(
     *,
     sees_treatment: bool,
     sees_files: bool = False,
-    selection: Selection = EVERYTHING,
+    selection: ChosenRows = EVERYTHING,
     before: int | None = None,
 ) -> StudyTable:
     """Return the trail of a trial, without identities; history that reveals the arm is only for users who may know it.

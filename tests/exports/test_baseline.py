@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.context import acting
 from exports.exporting import tables_of
-from exports.selection import Selection
+from exports.selection import ChosenRows
 from patients.models import Patient, Record
 from protocol.checking.mistakes import problems
 from tests.support import build
@@ -34,7 +34,7 @@ def changed(old: str, new: str) -> Trial:
 
 def baselines(trial: Trial, form: str = "biochemistry", **chosen: object) -> dict[str, str]:
     """Return the baseline column by visit and its number, where it holds something."""
-    tables = tables_of(trial, sees_treatment=False, selection=Selection(**chosen))  # type: ignore[arg-type]
+    tables = tables_of(trial, sees_treatment=False, selection=ChosenRows(**chosen))  # type: ignore[arg-type]
     table = next(each for each in tables if each.name == f"forms/{form}")
     rows = (dict(zip(table.header, row, strict=True)) for row in table.rows())
     return {f"{row['visit']} {row['visit_number']}": row["baseline"] for row in rows if row["baseline"]}

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from audit.models import AccessEvent
-from exports.selection import EVERYTHING, Only, Selection, from_told
+from exports.selection import EVERYTHING, ChosenRows, Only, from_told
 from patients.models import Record, Visit
 from safety.models import AdverseEvent
 from tests.support import build
@@ -158,7 +158,7 @@ def test_an_export_that_fails_half_way_leaves_no_file(trial, tmp_path, monkeypat
 
 def test_a_selection_is_told_and_read_again():
     """The request of the page is stored as plain values, and made later by the worker."""
-    whole = Selection(
+    whole = ChosenRows(
         as_of=timezone.now(), only=Only.SIGNED, drafts=False, forms=("vitals",), visits=("SCR",),
         patients=("LIE-001",), until=timezone.now().date(),
     )  # fmt: skip
