@@ -18,6 +18,7 @@ from exports.models import Document
 from exports.recorder import Recorder
 from exports.selection import EVERYTHING
 from patients.models import Patient
+from reports.notices.kinds import notices_of
 from tests.support import build
 from trials.access import access_to
 from trials.models import Trial
@@ -70,6 +71,25 @@ def test_the_worker_makes_what_the_page_would_send(trial, manager):
     made = archive_of(taken(manager, asked(manager, trial, without_drafts="on")))
     names = set(direct.namelist()) - {"manifest.json"}
     assert {name: made.read(name) for name in names} == {name: direct.read(name) for name in names}
+
+
+def test_who_asked_is_told_until_the_export_is_taken(trial, manager):
+    """The notice stands on their home page and goes out by mail; nobody else gets it."""
+
+    def notices(person: Any) -> list[tuple[str, str]]:
+        return [
+            (each.kind, each.url)
+            for each in notices_of(access_to(user=person, slug=trial.slug))
+            if each.kind == "export"
+        ]
+
+    other = build.user("data_manager", trial=trial)
+    row = asked(manager, trial)
+    assert [kind for kind, _url in notices(manager)] == ["export"]
+    assert notices(manager)[0][1].endswith(reverse("documents:asked", args=[trial.slug, row.pk]))
+    assert notices(other) == []
+    b"".join(taken(manager, row).streaming_content)
+    assert notices(manager) == []
 
 
 def test_an_unblinded_export_is_not_there_for_blinded_people():
