@@ -51,32 +51,41 @@ def set_back(trial: Trial, moment: datetime) -> Iterator[None]:
 
 
 def _lay_out(model: type[models.Model], trial: Trial, moment: datetime) -> None:
+    """Make the temporary table of one model, with the rows of the trial and those that belong to no trial."""
     table, key = model._meta.db_table, str(model._meta.pk.column)
     history = history_model(model)._meta.db_table
     kept = {str(field.column) for field in tracked_columns(model)}
-    columns, later, values = list[str](), list[str](), list[Any]()
-    for field in model._meta.concrete_fields:
-        name = f'"{field.column}"'
-        if isinstance(field, GeneratedField):
-            sql, parameters = field.generated_sql(connection)
-            later.append(f"{sql} AS {name}")
-            values += parameters
-        elif str(field.column) in kept:
-            columns.append(f"h.{name}")
-        else:
-            columns.append(f"CAST(NULL AS {field.rel_db_type(connection) or 'text'}) AS {name}")
+    stored = [field for field in model._meta.concrete_fields if not isinstance(field, GeneratedField)]
+    generated = [field for field in model._meta.concrete_fields if isinstance(field, GeneratedField)]
+    columns = [
+        f'h."{field.column}"'
+        if str(field.column) in kept
+        else f'CAST(NULL AS {_type(field)}) AS "{field.column}"'
+        for field in stored
+    ]
+    # Names come from the models, values are parameters.
     past = (
         f'SELECT {", ".join(columns)} FROM "{history}" h JOIN (SELECT max("history_id") AS last FROM "{history}"'  # noqa: S608
         ' WHERE "history_date" <= %s AND ("history_trial" = %s OR "history_trial" IS NULL)'
         f' GROUP BY "{key}") newest ON newest.last = h."history_id" WHERE h."history_type" <> \'-\''
     )
-    if later:
-        past = f"SELECT {', '.join(['past.*', *later])} FROM ({past}) past"  # noqa: S608
-    at = connection.ops.adapt_datetimefield_value(moment)
-    where = "temp" if connection.vendor == "sqlite" else "pg_temp"
-    index = f'CREATE UNIQUE INDEX {"temp." if where == "temp" else ""}"past_{table}" ON '
-    index += f'"{table}" ("{key}")' if where == "temp" else f'pg_temp."{table}" ("{key}")'
+    values: list[Any] = [connection.ops.adapt_datetimefield_value(moment), trial.pk]
+    if generated:
+        made = [(*field.generated_sql(connection), field.column) for field in generated]
+        also = ", ".join(f'{sql} AS "{column}"' for sql, _parameters, column in made)
+        past = f"SELECT past.*, {also} FROM ({past}) past"  # noqa: S608
+        values = [each for _sql, parameters, _column in made for each in parameters] + values
     with connection.cursor() as cursor:
-        # Names come from the models, values are parameters.
-        cursor.execute(f'CREATE TEMPORARY TABLE "{table}" AS {past}', [*values, at, trial.pk])
-        cursor.execute(index)
+        if connection.vendor == "sqlite":
+            # A table made of a query forgets the types, by which SQLite's driver makes dates of texts.
+            types = ", ".join(f'"{field.column}" {_type(field)}' for field in (*stored, *generated))
+            cursor.execute(f'CREATE TEMPORARY TABLE "{table}" ({types})')
+            cursor.execute(f'INSERT INTO temp."{table}" {past}', values)
+            cursor.execute(f'CREATE UNIQUE INDEX temp."past_{table}" ON "{table}" ("{key}")')
+        else:
+            cursor.execute(f'CREATE TEMPORARY TABLE "{table}" AS {past}', values)
+            cursor.execute(f'CREATE UNIQUE INDEX "past_{table}" ON pg_temp."{table}" ("{key}")')
+
+
+def _type(field: Any) -> str:
+    return str(field.rel_db_type(connection) or "text")

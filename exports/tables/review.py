@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.utils.translation import gettext_noop
 
 from audit.models import Signature
@@ -117,7 +117,11 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     signatures = Signature.objects.filter(trial_id=trial.pk).exclude(
         target_type__in=hidden_signatures({Permission.SEE_TREATMENT} if sees_treatment else set())
     )
-    of_record = {name: Subquery(form.values(path)) for name, path in OF_RECORD.items()}
+    # Keys of other tables are the same numbers: only a signature on a form has a form.
+    of_record = {
+        name: Case(When(target_type=Record._meta.label_lower, then=Subquery(form.values(path))), default=None)
+        for name, path in OF_RECORD.items()
+    }
     return {
         "criteria": EligibilityDecision.objects.filter(patient__trial=trial).order_by(
             "patient__number", "pk"

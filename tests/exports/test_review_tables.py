@@ -63,6 +63,18 @@ def test_a_signature_says_who_signed_what_when_and_whether_it_is_valid(trial, do
     assert changed["content_hash"] == signed["content_hash"]
 
 
+def test_a_signature_on_another_row_than_a_form_has_no_form(trial):
+    """The keys of all tables are numbers from one on: that of a decision may be that of a form too."""
+    patient = build.enrolled(trial=trial)
+    decision = EligibilityDecision.objects.get(patient=patient)
+    with acting(system="test"):
+        on_decision = Signature.objects.get(target_type="patients.eligibilitydecision", target_id=decision.pk)
+        record = Record.objects.filter(patient=patient).latest("pk")
+        Signature.objects.bulk_create([_copy(on_decision, "patients.eligibilitydecision", record.pk)])
+    found = [row for row in rows(trial, "signatures") if row["about"] == "patients.eligibilitydecision"]
+    assert [(row["form"], row["visit"], row["repeat"]) for row in found] == [(None, None, None)] * 2
+
+
 def test_signatures_on_rows_that_reveal_the_arm_are_for_those_who_may_know_it():
     """BLD-03."""
     trial = build.trial(build.COVID_MSV)
@@ -74,9 +86,9 @@ def test_signatures_on_rows_that_reveal_the_arm_are_for_those_who_may_know_it():
     assert "dosing.preparation" in {row["about"] for row in rows(trial, "signatures", sees_treatment=True)}
 
 
-def _copy(signature: Any, target_type: str) -> Signature:
+def _copy(signature: Any, target_type: str, target_id: int = 1) -> Signature:
     columns = {field.attname: getattr(signature, field.attname) for field in Signature._meta.concrete_fields}
-    return Signature(**{**columns, "id": None, "target_type": target_type, "target_id": 1})
+    return Signature(**{**columns, "id": None, "target_type": target_type, "target_id": target_id})
 
 
 def test_a_mark_says_who_compared_what_with_the_source(trial, people):
