@@ -21,6 +21,7 @@ from patients.models import Patient, Query, Record
 from patients.queries.threads import answer_query, raise_query
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.study.graded_results import limits
 from tests.support.trail_clock import trail_now
 from trials.models import Trial
 
@@ -37,10 +38,13 @@ def _clock_of_the_trail(db: None) -> Iterator[None]:
 
 @pytest.fixture
 def trial() -> Trial:
-    """A trial in which a patient was included and had an event; a query is open."""
+    """A trial in which a patient was included and had an event; a query is open; a result beyond its range."""
     trial = build.trial(build.LIEGE)
     patient = build.enrolled(trial=trial)
     build.event(patient=patient, term="Fever")
+    limits(trial)
+    taken = build.moment(f"{trial.today:%d-%b-%Y} 00:05").iso
+    build.record(patient, "biochemistry", {"sampled_at": taken, "alt": "130"}, draft=True)
     build.patient(trial=trial)
     manager = build.user("inspector", trial=trial, full_name=MANAGER)
     with acting(user=manager):
