@@ -8,6 +8,7 @@ broken off, with the size and the SHA-256 of what was sent until then.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models
@@ -44,6 +45,7 @@ class SendingStage(models.TextChoices):
     TAKEN = "taken", _("Downloaded")
     FINISHED = "finished", _("Sent whole")
     ABORTED = "aborted", _("Broken off")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 # Kinds of events that are entries of the register. A file that is read is one event, not two.
@@ -184,3 +186,21 @@ def failed_copy(trial_id: int) -> AccessEvent | None:
     """Return the entry of the last copy by schedule if it could not be written. One query."""
     last = last_scheduled(trial_id)
     return last if last is not None and last.detail.get("stage") == SendingStage.ABORTED.value else None
+
+
+def untaken_exports(trial_id: int, user_id: int, since: datetime) -> list[tuple[str, datetime]]:
+    """Return (key of the request, made at) of the exports that were made for a person, who took none of them yet.
+
+    One query, two if there are any.
+    """
+    mine = AccessEvent.objects.filter(
+        trial_id=trial_id, user_id=user_id, kind=events.AccessKind.EXPORTED, at__gt=since,
+        detail__channel=Channel.STUDY.value, detail__document__isnull=False,
+    )  # fmt: skip
+    made = mine.filter(detail__stage=SendingStage.FINISHED.value).order_by("pk")
+    found = [(event.detail["document"], event.at) for event in made]
+    if not found:
+        return []
+    rows = mine.filter(detail__stage=SendingStage.TAKEN.value)
+    taken = {event.detail["document"] for event in rows}
+    return [(key, at) for key, at in found if key not in taken]

@@ -5,12 +5,15 @@ from datetime import date
 from django.db import transaction
 
 from audit.export_register import SendingStage
+from exports.background import sending_of_request
 from exports.documents import HOLDS_DATA, NEEDED, register
 from exports.models import Document
+from exports.selection import ChosenRows
 from exports.tasks import make_document
 from patients.models import Patient
 from trials.access import Access, role_refused
 from trials.models import ProtocolVersion
+from trials.permissions import Permission as P
 from trials.reader import reader_language
 
 
@@ -43,5 +46,29 @@ def ask_for(
     )
     register(row, SendingStage.STARTED)
     # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
+    make_document.enqueue(str(row.pk))
+    return row
+
+
+@transaction.atomic
+def ask_for_export(*, access: Access, format_code: str, purpose: str, selection: ChosenRows) -> Document:
+    """Request an export and enqueue its task. Raises PermissionDenied without the right to export."""
+    if not access.may(P.EXPORT):
+        raise role_refused(access)
+    row = Document.objects.create(
+        trial=access.trial,
+        kind=Document.Kind.EXPORT,
+        choices={
+            "format": format_code,
+            "purpose": purpose,
+            "selection": selection.told(),
+            "files": access.may(P.SEE_FILES) and not selection.shared,
+        },
+        treatment=access.sees_treatment,
+        language=reader_language(),
+        asked_by=access.user,
+    )
+    sending_of_request(row).record(SendingStage.STARTED)
+    # The task is a database row: if the transaction is rolled back, no worker looks for a missing request.
     make_document.enqueue(str(row.pk))
     return row

@@ -22,7 +22,7 @@ from exports.document_forms import (
     WorksheetPaperForm,
 )  # fmt: skip
 from exports.document_requests import ask_for
-from exports.documents import NEEDED, sending_of
+from exports.documents import NEEDED, cancel, sending_of
 from exports.models import Document, documents_storage
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -101,7 +101,8 @@ def document_state(request: TrialRequest, document: UUID) -> HttpResponse:
 def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
     """Send the file to users who may read it, and register the download (PRV-04)."""
     row = readable(request, document)
-    if not row.is_there or not request.access.may(NEEDED[Document.Kind(row.kind)]):
+    needed = {NEEDED[Document.Kind(row.kind)], *([P.SEE_FILES] if row.choices.get("files") else [])}
+    if not row.is_there or not all(request.access.may(each) for each in needed):
         raise Http404
     storage = documents_storage()
     if not storage.exists(row.file):
@@ -109,6 +110,14 @@ def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
     response = FileResponse(storage.open(row.file), as_attachment=True, filename=row.download_name)
     response["X-Content-Type-Options"] = "nosniff"
     return sent(response, sending_of(row), request=request)
+
+
+@trial_page(see=None, change=P.SEE_TRIAL)
+def document_cancel(request: TrialRequest, document: UUID) -> HttpResponse:
+    """Cancel a document that this user may know of, while it is not ready."""
+    row = readable(request, document)
+    cancel(row=row, by=request.user)
+    return redirect("documents:asked", request.trial.slug, row.pk)
 
 
 def readable(request: TrialRequest, key: UUID) -> Document:

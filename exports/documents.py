@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,13 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone, translation
 
+from accounts.models import User
 from audit.context import acting, set_role
 from audit.export_register import Channel, Sending, SendingStage
 from audit.sealing import seals
 from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text, system_text
+from exports.background import sending_of_request, write_export
 from exports.investigator_copy import write_investigator_copy
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
@@ -26,6 +28,7 @@ from exports.paper.crf import write_crf
 from exports.paper.product_papers import write_accountability_log, write_worksheet
 from exports.paper.typesetting import MOST_BYTES, Making, NotPrinted
 from exports.paper.visit_report import write_visit_report
+from exports.recorder import Cancelled, Recorder
 from trials.access import Access, access_to
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
@@ -39,6 +42,7 @@ NEEDED = {
     Kind.ANNOTATED_CRF: P.SEE_TRIAL,
     Kind.VISIT_REPORT: P.SEE_TRAIL,
     Kind.INVESTIGATOR_COPY: P.TAKE_COPY,
+    Kind.EXPORT: P.EXPORT,
     Kind.ACCOUNTABILITY_LOG: P.SEE_TREATMENT,
     Kind.WORKSHEET: P.SEE_TREATMENT,
 }
@@ -46,6 +50,7 @@ NEEDED = {
 
 HOLDS_DATA = {
     Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT, Kind.INVESTIGATOR_COPY, Kind.ACCOUNTABILITY_LOG, Kind.WORKSHEET,
+    Kind.EXPORT,
 }  # fmt: skip
 Progress = Callable[[int], None]
 
@@ -108,6 +113,8 @@ def register(row: Document, stage: str, **told: Any) -> None:
 
 def sending_of(row: Document) -> Sending:
     """Return a requested document as an entry of the register."""
+    if row.kind == Kind.EXPORT:
+        return replace(sending_of_request(row), stage=SendingStage.TAKEN)
     return _sending(row.trial, row.kind, row.title, treatment=row.treatment, patient_id=row.patient_id)
 
 
@@ -149,6 +156,9 @@ def make(key: str) -> None:
     ):
         try:
             _make(row)
+        except Cancelled:
+            # The row says so already, and an export has registered that it was broken off.
+            return
         except (NotPrinted, SealBroken) as refused:
             _fail(row, refused.args[0])
         except Exception:
@@ -168,15 +178,20 @@ def _make(row: Document) -> None:
     if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
         raise NotPrinted(system_text("document.no_right"))
     set_role(access.role.code)
-    copy = copy_of(row, access)
-    seals.seal(reason="document")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, Recorder(row) as progress:
         out = Path(folder) / f"document.{row.extension}"
-        data_sha256 = write(copy, out, _progress_recorder(row), MOST_BYTES)
+        row.treatment = access.sees_treatment and row.kind in HOLDS_DATA
+        if row.kind == Kind.EXPORT:
+            write_export(row, access, out, progress)
+            data_sha256 = ""
+        else:
+            seals.seal(reason="document")
+            data_sha256 = write(copy_of(row, access), out, progress, MOST_BYTES)
         with out.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             name = documents_storage().save(f"{row.trial.slug}/{row.pk}.{row.extension}", File(file))
-        _finish(row, copy, name, out.stat().st_size, sha256, data_sha256)
+        if not _finish(row, name, out.stat().st_size, sha256, data_sha256):
+            documents_storage().delete(name)
 
 
 def copy_of(row: Document, access: Access) -> Copy:
@@ -200,29 +215,30 @@ def codes_of(trial: Trial) -> list[str]:
     return list(trial.patients.order_by("number").values_list("code", flat=True))
 
 
-def _progress_recorder(row: Document) -> Progress:
-    """Return a function that stores the progress, at most once per percent.
-
-    Call it outside `snapshot()`: its transaction is read-only on PostgreSQL.
-    """
-    percent = [0]
-
-    def tell(done: int) -> None:
-        if done > percent[0]:
-            percent[0] = done
-            Document.objects.filter(pk=row.pk).update(progress=min(done, 99), touched_at=timezone.now())
-
-    return tell
-
-
 @transaction.atomic
-def _finish(row: Document, copy: Copy, name: str, size: int, sha256: str, data_sha256: str) -> None:
+def _finish(row: Document, name: str, size: int, sha256: str, data_sha256: str) -> bool:
+    """Store the file and return True, unless the document was cancelled meanwhile."""
     now = timezone.now()
     row.state, row.progress, row.file, row.size, row.sha256 = State.READY, 100, name, size, sha256
-    row.treatment = copy.audience.sees_treatment and copy.holds_data
     row.finished_at = row.touched_at = now
+    if not Document.objects.select_for_update().filter(pk=row.pk, state=State.WORKING).exists():
+        return False
     row.save()
-    register(row, SendingStage.FINISHED, sha256=sha256, data_sha256=data_sha256, size=size)
+    if row.kind != Kind.EXPORT:
+        # An export registers its end itself, with its rows.
+        register(row, SendingStage.FINISHED, sha256=sha256, data_sha256=data_sha256, size=size)
+    return True
+
+
+def cancel(*, row: Document, by: User) -> bool:
+    """Cancel a document that waits or is being made; the worker stops within seconds. Return False if it had ended."""
+    waiting = Document.objects.filter(pk=row.pk, state__in=(State.WAITING, State.WORKING))
+    with transaction.atomic():
+        now = timezone.now()
+        cancelled = bool(waiting.update(state=State.CANCELLED, finished_at=now, touched_at=now))
+        if cancelled:
+            register(row, SendingStage.CANCELLED, cancelled_by=by.pk)
+    return cancelled
 
 
 def _fail(row: Document, error: Text) -> None:

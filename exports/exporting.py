@@ -1,7 +1,9 @@
 """Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,35 +17,64 @@ from audit.restricted_reads import note_registered
 from audit.sealing import seals
 from exports.formats.data_files import Exported, ReaderRights
 from exports.formats.one_file import OneFile
-from exports.formats.registry import DEFAULT, FORMATS
+from exports.formats.registry import DEFAULT, FORMATS, refuse_rows
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.archive import Archive
+from exports.tables.choosing import records
 from exports.tables.columns import StudyTable
 from exports.tables.described import describing_tables
 from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
-from exports.tables.snapshot import snapshot
+from exports.tables.past import trail_clock
+from exports.tables.sharing import shared_tables
+from exports.tables.snapshot import snapshot_of
 from exports.tables.study import study_tables
 from exports.tables.trail import trail_table
 from patients.entry.attachments import MISSING, Damaged, content
 from patients.entry.held_files import held_files
-from patients.models import Attachment
+from patients.models import Attachment, Record
 from protocol.checking.dictionary import file_path
 from trials.models import Trial
 from trials.permissions import Permission
 from trials.unblinded_files import LINE
 
+Progress = Callable[[int], None]
 
-def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
-    """Yield all tables of the export in archive order."""
-    tables = [
-        *study_tables(trial, sees_treatment=sees_treatment),
-        *form_tables(trial, sees_files=sees_files, sees_treatment=sees_treatment),
-        trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files),
-        dictionary_table(trial, sees_treatment=sees_treatment),
-    ]
-    yield from tables
-    yield from describing_tables(trial, tables)
+
+def tables_of(
+    trial: Trial,
+    *,
+    sees_treatment: bool,
+    sees_files: bool = False,
+    selection: ChosenRows = EVERYTHING,
+    before: int | None = None,
+) -> Iterator[StudyTable]:
+    """Yield all tables of the export in archive order; the trail only if the selection leaves out no value.
+
+    before: the access event that records this export, which the trail does not hold.
+    """
+    tables = _all_tables(
+        trial, sees_treatment=sees_treatment, sees_files=sees_files, selection=selection, before=before
+    )
+    if selection.shared:
+        tables = shared_tables(trial, tables, free_text=selection.free_text)
+    described = []
+    for table in tables:
+        described.append(table)
+        yield table
+    yield from describing_tables(trial, described)
+
+
+def _all_tables(
+    trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: ChosenRows, before: int | None
+) -> Iterator[StudyTable]:
+    sees: dict[str, Any] = {"sees_treatment": sees_treatment, "selection": selection}
+    yield from study_tables(trial, **sees)
+    yield from form_tables(trial, sees_files=sees_files, **sees)
+    if not selection.narrows_values:
+        yield trail_table(trial, sees_files=sees_files, before=before, **sees)
+    yield dictionary_table(trial, **sees)
 
 
 def export(
@@ -55,92 +86,147 @@ def export(
     label: str,
     sees_files: bool = False,
     format_code: str = DEFAULT,
+    selection: ChosenRows = EVERYTHING,
+    progress: Progress = lambda done: None,
+    asked_as: AccessEvent | None = None,
 ) -> Iterator[bytes]:
     """Seal the trail, register the start, and return the bytes of the file as an iterator.
 
     It is a zip, or the one file of a format that has one (`ExportFormat.extension`).
 
     Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
-    included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`.
+    included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`. progress: called with the
+    percentage of the tables that are written, again and again, inside the transaction that reads them. asked_as: the
+    event of a start that is registered already.
     """
-    sending = Sending(
+    refuse_rows(format_code, selection)
+    moment = trail_clock()
+    sees_files = sees_files and not selection.shared
+    sending = sending_of(
+        trial,
+        purpose=purpose,
+        sees_treatment=sees_treatment,
+        by=by,
+        told={
+            "format": format_code,
+            "files": sees_files,
+            "selection": selection.told(),
+            **({"document": asked_as.detail["document"]} if asked_as else {}),
+        },
+    )
+    start = asked_as or sending.record(SendingStage.STARTED)
+    note_registered(sending.see)
+    # Before the first byte is sent, so that a broken seal can still be shown as an error.
+    seals.seal(reason="export")
+    made = _Made(sending, start, current_actor(), label, selection, progress)
+    return _pieces(trial, made, moment)
+
+
+def sending_of(
+    trial: Trial, *, purpose: str, sees_treatment: bool, by: User | None, told: dict[str, Any]
+) -> Sending:
+    """Return an export as an entry of the register. told: format, attached files, selection."""
+    return Sending(
         channel=Channel.STUDY,
         trial_id=trial.pk,
         person=by,
         purpose=purpose,
         treatment=sees_treatment,
-        told={"format": format_code, "files": sees_files},
+        told=told,
         # An export with the treatment reveals arms.
         see=str(Permission.SEE_TREATMENT) if trial.masked and sees_treatment else "",
     )
-    start = sending.record(SendingStage.STARTED)
-    note_registered(sending.see)
-    # Before the first byte is sent, so that a broken seal can still be shown as an error.
-    seals.seal(reason="export")
-    return _pieces(trial, sending, start, current_actor(), label=label)
 
 
-def _pieces(
-    trial: Trial, sending: Sending, start: AccessEvent, actor: Actor | None, *, label: str
-) -> Iterator[bytes]:
-    """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
-    at = timezone.now()
+@dataclass(frozen=True)
+class _Made:
+    """One export: its entry of the register with the event of its start, who takes it, and which rows it holds."""
+
+    sending: Sending
+    start: AccessEvent
+    actor: Actor | None
+    label: str
+    selection: ChosenRows
+    progress: Progress
+
+
+def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
+    """Yield the archive. It runs after the request has ended, so the actor of the request is kept in `made`.
+
+    moment: of an export of the data as they are.
+    """
+    sending, selection, at = made.sending, made.selection, timezone.now()
+    holds_moment = selection.as_of or moment
     comment = LINE if sending.see else ""
     made_as = FORMATS[str(sending.told["format"])]
     archive = OneFile() if made_as.of_trial else Archive(written_at=at, comment=comment)
     seen, damaged = list[StudyTable](), list[DamagedFile]()
     sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
     partly, size = hashlib.sha256(), 0
+    done = 0
 
-    def watched() -> Iterator[StudyTable]:
-        for table in tables_of(trial, sees_treatment=sees_treatment, sees_files=sees_files):
+    def watched(tables: list[StudyTable]) -> Iterator[StudyTable]:
+        nonlocal done
+        for number, table in enumerate(tables):
+            done = 100 * number // len(tables)
+            made.progress(done)
             seen.append(table)
             yield table
 
-    last = manifest(
-        trial=trial,
-        by=label,
-        purpose=str(sending.purpose),
-        at=at,
-        unblinded=sees_treatment,
-        warning=comment,
-        format_code=str(sending.told["format"]),
-        tables=seen if made_as.escaped else [],
-        damaged=damaged,
-    )
     try:
         # One snapshot for all tables: rows of one table never refer to rows that another lacks.
-        with snapshot():
-            files = attached_files(trial, damaged) if sees_files and made_as.files else ()
-            exported, reader = (
-                Exported(trial.slug, at, settings.VERSION, sees_treatment),
-                ReaderRights(sees_treatment, sees_files),
+        with snapshot_of(trial, selection.as_of) as then:
+            last = manifest(
+                trial=then,
+                by=made.label,
+                purpose=str(sending.purpose),
+                at=at,
+                as_of=holds_moment,
+                selection=selection,
+                unblinded=sees_treatment,
+                warning=comment,
+                format_code=str(sending.told["format"]),
+                tables=seen if made_as.escaped else [],
+                damaged=damaged,
             )
-            made = made_as.data_files(watched(), trial, exported, reader)
-            for piece in archive.stream(made, last, files):
+            files = attached_files(then, damaged, selection) if sees_files and made_as.files else ()
+            tables = tables_of(
+                then,
+                sees_treatment=sees_treatment,
+                sees_files=sees_files,
+                selection=selection,
+                before=made.start.pk,
+            )
+            exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment)
+            reader = ReaderRights(sees_treatment, sees_files)
+            data = made_as.data_files(watched(list(tables)), then, exported, reader)
+            for piece in archive.stream(data, last, files):
                 partly.update(piece)
                 size += len(piece)
+                made.progress(done)
                 yield piece
     except BaseException:
         # Also when the reader has gone away. After the snapshot, whose transaction is read-only on PostgreSQL.
-        with acting_as(actor):
-            sending.ended(start, SendingStage.ABORTED, sha256=partly.hexdigest(), size=size)
+        with acting_as(made.actor):
+            sending.ended(made.start, SendingStage.ABORTED, sha256=partly.hexdigest(), size=size)
         raise
-    finished: dict[str, Any] = {"sha256": archive.sha256, "size": size, "started_as": start.pk}
+    finished: dict[str, Any] = {"sha256": archive.sha256, "size": size, "started_as": made.start.pk}
     finished["rows"] = {file.name: file.rows for file in archive.files}
     if damaged:
         finished["damaged"] = [file.name for file in damaged]
     # The request and its actor are gone by now.
-    with acting_as(actor):
+    with acting_as(made.actor):
         sending.record(SendingStage.FINISHED, **finished)
 
 
-def attached_files(trial: Trial, damaged: list[DamagedFile]) -> Iterator[tuple[str, bytes]]:
-    """Yield (path in the archive, bytes) of every file that a record holds now.
+def attached_files(
+    trial: Trial, damaged: list[DamagedFile], selection: ChosenRows = EVERYTHING
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (path in the archive, bytes) of every file that a selected record holds.
 
     A file that is missing or altered is not sent: it is added to `damaged`, so that the export says so.
     """
-    held = held_files(trial)
+    held = held_files(trial, records(Record.objects.all(), selection))
     for row in Attachment.objects.filter(patient__trial=trial).order_by("pk").iterator():
         if (value := held.pop(row.key, None)) is None:
             continue

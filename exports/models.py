@@ -46,12 +46,14 @@ class Document(models.Model):
         ACCOUNTABILITY_LOG = "accountability_log", _("Accountability log of the product")
         WORKSHEET = "worksheet", _("Preparation worksheet")
         INVESTIGATOR_COPY = "investigator_copy", _("Copy of the investigator")
+        EXPORT = "export", _("Study data")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
         WORKING = "working", _("Being made")
         READY = "ready", _("Ready")
         FAILED = "failed", _("Not made")
+        CANCELLED = "cancelled", _("Cancelled")
         FORGOTTEN = "forgotten", _("Deleted after its time")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -62,6 +64,8 @@ class Document(models.Model):
     infusion = models.PositiveSmallIntegerField(_("infusion"), null=True)
     since = models.DateField(_("from"), null=True)
     until = models.DateField(_("to"), null=True)
+    # Of an export: its format, purpose and selection (`exports.background`), and whether it holds attached files.
+    choices = models.JSONField(_("choices"), default=dict)
     treatment = models.BooleanField(_("holds the treatment"))
     language = models.CharField(max_length=10)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -96,9 +100,15 @@ class Document(models.Model):
 
     @property
     def title(self) -> StoredText:
-        """Return kind and patient or version. Reads self.patient and self.protocol: may cost queries."""
-        about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
-        return title_of(self.kind, about)
+        """Return kind and patient, version or format. Reads self.patient and self.protocol: may cost queries."""
+        return title_of(self.kind, self.about)
+
+    @property
+    def about(self) -> str:
+        """Return the patient, the protocol version or the format. Reads self.patient and self.protocol."""
+        if self.patient:
+            return self.patient.code
+        return self.protocol.version if self.protocol else str(self.choices.get("format", ""))
 
     @property
     def working(self) -> bool:
@@ -129,16 +139,21 @@ class Document(models.Model):
     @property
     def extension(self) -> str:
         """Return the file extension without the dot."""
-        return "zip" if self.kind in (self.Kind.CASEBOOKS, self.Kind.INVESTIGATOR_COPY) else "pdf"
+        if self.kind == self.Kind.EXPORT:
+            # The formats read models, of this room too.
+            from exports.formats.registry import FORMATS
+
+            return FORMATS[self.choices["format"]].extension
+        zipped = (self.Kind.CASEBOOKS, self.Kind.INVESTIGATOR_COPY)
+        return "zip" if self.kind in zipped else "pdf"
 
     @property
     def download_name(self) -> str:
         """Return the name of the downloaded file."""
-        about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
         number = f"infusion-{self.infusion}" if self.infusion else ""
         parts = (
             self.trial.slug,
-            about.lower(),
+            self.about.lower(),
             number,
             self.kind.replace("_", "-"),
             f"{self.asked_at:%Y%m%d-%H%M}",

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django import forms
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,35 +15,30 @@ from audit.models import AccessEvent
 from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text
 from audit.system_texts import actor_words
+from exports.document_requests import ask_for_export
+from exports.export_form import ExportForm
 from exports.exporting import export, tables_of
-from exports.formats.registry import DEFAULT, FORMATS
+from exports.formats.registry import DEFAULT
+from exports.models import Document
+from exports.selection import ChosenRows
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.unblinded_files import holds_treatment, marked_name
 
 
-class ExportForm(forms.Form):
-    """The format of an export, and its purpose, which is registered with it."""
-
-    format = forms.ChoiceField(
-        label=_("Format"),
-        choices=[(code, each.title) for code, each in FORMATS.items()],
-        initial=DEFAULT,
-        required=False,
-    )
-
-    purpose = forms.CharField(
-        label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
-    )
-
-
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
-    """Show the content of an export and the earlier exports. A POST sends the file."""
-    form = ExportForm(request.POST if request.method == "POST" else None, label_suffix="")
+    """Show the content of an export and the earlier exports. A POST sends the file, or asks the worker for it."""
+    form = ExportForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
+        purpose, code = form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT
+        if "background" in request.POST or code not in STREAMED:
+            row = ask_for_export(
+                access=request.access, format_code=code, purpose=purpose, selection=form.selection
+            )
+            return redirect("documents:asked", request.trial.slug, row.pk)
         try:
-            return download(request, form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT)
+            return download(request, purpose, code, form.selection)
         except SealBroken as broken:
             form.add_error(
                 None, _("Nothing was exported: %(reason)s. Call the administrator.") % {"reason": broken}
@@ -54,10 +48,15 @@ def index(request: TrialRequest) -> HttpResponseBase:
         "form": form,
         "tables": list(tables_of(request.trial, sees_treatment=sees_treatment)),
         "register": earlier_exports(request),
+        "made": made_exports(request),
         "may_see_register": request.access.may(P.SEE_TRAIL),
         "masked": request.trial.masked,
     }
     return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
+
+
+# Formats that the web process can write while it sends them; the libraries of the others are the worker's.
+STREAMED = frozenset({"csv", "dataset-json", "jsonl", "sqlite"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,15 @@ def _registered(event: AccessEvent) -> RegisteredExport:
     )
 
 
-def download(request: TrialRequest, purpose: str, format_code: str) -> HttpResponse | StreamingHttpResponse:
+def made_exports(request: TrialRequest) -> list[Document]:
+    """Return the latest exports by the worker that this user may know of."""
+    rows = Document.objects.readable_by(request.access).filter(kind=Document.Kind.EXPORT)
+    return list(rows.select_related("trial", "asked_by").order_by("-asked_at")[:20])
+
+
+def download(
+    request: TrialRequest, purpose: str, format_code: str, selection: ChosenRows
+) -> HttpResponse | StreamingHttpResponse:
     """Stream the file. Nothing is stored on the server."""
     trial, now, made_as = request.trial, timezone.now(), FORMATS[format_code]
     pieces = export(
@@ -100,6 +107,7 @@ def download(request: TrialRequest, purpose: str, format_code: str) -> HttpRespo
         by=request.user,
         label=request.user.full_name,
         format_code=format_code,
+        selection=selection,
     )
     response = StreamingHttpResponse(pieces, content_type=made_as.content_type)
     name = marked_name(

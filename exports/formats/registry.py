@@ -21,6 +21,7 @@ from exports.formats import (
 )
 from exports.formats.data_files import DataFile, DataFiles, Exported, ReaderRights, TrialFile
 from exports.sdtm import package as sdtm_package
+from exports.selection import ChoiceRefused, ChosenRows
 from exports.tables.columns import StudyTable
 from trials.models import Trial
 
@@ -29,13 +30,15 @@ from trials.models import Trial
 class ExportFormat:
     """One format: files of the tables in a zip, or one file of the trial.
 
-    escaped: free text in it is guarded against being taken for a formula.
+    escaped: free text in it is guarded against being taken for a formula. maps_study: it takes no table, so of what can be
+    chosen it knows the moment alone.
     """
 
     title: str | Promise
     files: DataFiles | None = None
     escaped: bool = False
     of_trial: TrialFile | None = None
+    maps_study: bool = False
 
     def data_files(
         self, tables: Iterable[StudyTable], trial: Trial, exported: Exported, reader: ReaderRights
@@ -68,13 +71,24 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "sav": ExportFormat(_("SPSS (SAV)"), spss.files),
     "dta": ExportFormat(_("Stata (DTA)"), stata.files),
     "parquet": ExportFormat(_("Parquet: for R, Python and databases"), parquet.files),
-    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files),
+    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files, maps_study=True),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
-    "odm": ExportFormat(_("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot),
+    "odm": ExportFormat(
+        _("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot, maps_study=True
+    ),
     "odm-transactions": ExportFormat(
-        _("ODM 1.3.2 (CDISC): every change with its audit record"), of_trial=odm_files.transactions
+        _("ODM 1.3.2 (CDISC): every change with its audit record"),
+        of_trial=odm_files.transactions,
+        maps_study=True,
     ),
     "odm2-metadata": ExportFormat(
-        _("ODM 2.0 (CDISC): the definitions, without data"), of_trial=odm_files.metadata
+        _("ODM 2.0 (CDISC): the definitions, without data"), of_trial=odm_files.metadata, maps_study=True
     ),
 }
+
+
+def refuse_rows(code: str, selection: ChosenRows) -> None:
+    """Raise ChoiceRefused if a format cannot leave out the rows that were not chosen."""
+    if FORMATS[code].maps_study and selection.told().keys() - {"as_of"}:
+        text = _("This format holds the whole study: only the moment (as of) can be chosen for it.")
+        raise ChoiceRefused("format", str(text))

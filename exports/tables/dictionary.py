@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_noop
 
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.event_facts import FACT_COLUMNS, FACT_TITLES
 from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
@@ -19,13 +20,14 @@ VERSIONS = "protocol_versions"
 """Name of the column that lists the protocol versions with the same definition of an item."""
 
 
-def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
+def dictionary_table(trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING) -> StudyTable:
     """Return the data dictionary of an export as a table."""
     header = (*dictionary.HEADER, VERSIONS)
     columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for name in (*querysets(trial, sees_treatment=sees_treatment), *FACT_COLUMNS):
+        tables = querysets(trial, sees_treatment=sees_treatment, selection=selection)
+        for name in (*tables, *FACT_COLUMNS):
             for column in COLUMNS.get(name) or FACT_COLUMNS[name]:
                 yield _row(name, column)
         versions = trial.versions.order_by("effective_from", "pk")
@@ -33,7 +35,8 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
         for column in (*KEYS, *context.columns, *ROW_KEYS):
             yield _row(EVERY_FORM, column)
         for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
-            yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
+            if not selection.forms or item.table.partition("__")[0] in selection.forms:
+                yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
 
     return StudyTable("data_dictionary", gettext_noop("Data dictionary"), columns, rows)
 

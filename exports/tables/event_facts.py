@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell
+from exports.tables.choosing import kept
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
 from safety.listing.infusion_days import attach_infusions
 from safety.models import AdverseEvent
@@ -64,19 +67,20 @@ CHUNK = 500
 HUNDREDTH = Decimal("0.01")
 
 
-def fact_tables(trial: Trial) -> Iterator[StudyTable]:
+def fact_tables(trial: Trial, selection: ChosenRows = EVERYTHING) -> Iterator[StudyTable]:
     """Yield the tables. Two queries for every 500 events: the events, and the infusions of their patients."""
     for name, rows_of in (("event_classes", _classes), ("event_timing", _timing)):
-        yield StudyTable(name, FACT_TITLES[name], FACT_COLUMNS[name], _reader(trial, rows_of))
+        yield StudyTable(name, FACT_TITLES[name], FACT_COLUMNS[name], _reader(trial, selection, rows_of))
 
 
 def _reader(
-    trial: Trial, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
+    trial: Trial, selection: ChosenRows, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
 ) -> Callable[[], Iterator[list[Any]]]:
     zone = str(trial.zone)
 
     def rows() -> Iterator[list[Any]]:
-        found = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
+        found: QuerySet[Any] = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
+        found = kept("adverse_events", found, selection)
         for events in _chunks(found.select_related("patient").iterator(chunk_size=CHUNK)):
             for event in events:
                 event.patient.trial = trial

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F
 from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
+from exports.tables.choosing import IS_LOCKED, records
 from exports.tables.code_lists import codes_of_versions
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.row_context import RowContext
@@ -26,7 +27,6 @@ from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-LOCKS = ("locked_at", "visit__locked_at", "patient__locked_at", "patient__trial__locked_at")
 # Path of the stored field by key column, or its expression. Number and id of a row come from the list of rows.
 SOURCES: dict[str, Any] = {
     "patient": "patient__code",
@@ -41,7 +41,7 @@ SOURCES: dict[str, Any] = {
     "patient_group": "patient__group",
     "is_verified": IsNull(F("verified_at"), False),
     "is_signed": Exists(VALID_SIGNATURE),
-    "is_locked": reduce(or_, (Q(**{f"{path}__isnull": False}) for path in LOCKS)),
+    "is_locked": IS_LOCKED,
 }
 KEY_KINDS: dict[str, Kind] = {
     "visit_number": "integer", "repeat": "integer", "row": "integer", "visit_date": "date",
@@ -59,7 +59,7 @@ ROW_KEYS = tuple(_key(name, label) for name, label in column_names.ROW_KEY_COLUM
 FOLDER = "forms/"
 Layout = tuple[dictionary.FormTable, list[int] | None]
 # Columns that select the reference range, read with the keys.
-ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
+ASKED = ("patient_id", "visit__held_on", "visit__planned_on", "pk")
 
 
 class RangeReadings:
@@ -85,15 +85,20 @@ class RangeReadings:
         `ASKED`."""
         if not table.with_ranges:
             return {}
-        patient, held_on, planned_on = patient_columns
+        patient, held_on, planned_on, _record = patient_columns
         subject = self.subjects.get(patient, RangeSubject())
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
 
 def form_tables(
-    trial: Trial, *, sees_files: bool = False, sees_treatment: bool = False
+    trial: Trial,
+    *,
+    sees_files: bool = False,
+    sees_treatment: bool = False,
+    selection: ChosenRows = EVERYTHING,
 ) -> Iterator[StudyTable]:
-    """Yield the tables of every form. Columns of items that an amendment removed are kept. One query for the versions.
+    """Yield the tables of the selected forms. Columns of items that an amendment removed are kept. One query for the
+    versions.
 
     Only users who may read files get the hash of a file and its path in the archive.
     """
@@ -103,9 +108,11 @@ def form_tables(
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
     judge = RangeReadings(trial)
-    context = RowContext(trial, versions, sees_treatment=sees_treatment)
+    context = RowContext(trial, versions, sees_treatment=sees_treatment, selection=selection)
     for name, layouts in by_name.items():
-        yield _table(judge, context, name, layouts, () if sees_files else OF_FILES.parts)
+        if not selection.forms or next(iter(layouts.values())).form.code in selection.forms:
+            hidden = () if sees_files else OF_FILES.parts
+            yield _table(judge, context, name, layouts, hidden, selection)
 
 
 def _table(
@@ -114,6 +121,7 @@ def _table(
     name: str,
     layouts: dict[str, dictionary.FormTable],
     hidden: Collection[str],
+    selection: ChosenRows,
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
@@ -122,9 +130,8 @@ def _table(
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return StudyTable(
-        FOLDER + name, title, (*keys, *columns), _reader(judge, context, layouts, columns, hidden), escaped
-    )
+    rows = _reader(judge, context, layouts, columns, hidden, selection)
+    return StudyTable(FOLDER + name, title, (*keys, *columns), rows, escaped)
 
 
 def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
@@ -147,6 +154,7 @@ def _reader(
     layouts: dict[str, dictionary.FormTable],
     columns: list[TableColumn],
     hidden: Collection[str],
+    selection: ChosenRows,
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -156,16 +164,26 @@ def _reader(
     free = [index for index, column in enumerate(columns) if column.free_text]
     repeated = newest.rows_of.name if newest.rows_of else ""
     own_columns = _own_columns(layouts, names)
+    not_asked = {
+        version: tuple(name for name in own_columns if name not in {item.name for item in table.items})
+        for version, table in layouts.items()
+    }
     last: Layout = (newest, _places(newest, names))
     files = any(item.type == "file" for table in layouts.values() for item in table.items)
     hidden = hidden if files else ()
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for *sources, values in _records(judge.trial, newest.form.code):
+        baseline = {} if repeated else context.baselines.of_form(newest.form.code)
+        for *sources, values in _records(judge.trial, newest.form.code, selection):
             keys, patient_columns = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed.get(keys[5], last)
-            patient, held_on, _planned_on = patient_columns
-            key_cells = [*(cell(key) for key in keys), *context.cells(patient, held_on)]
+            patient, held_on, _planned_on, record = patient_columns
+            key_cells = [
+                *(cell(key) for key in keys),
+                *context.cells(patient, held_on),
+                "" if repeated else baseline.get(record, ""),
+            ]
+            never = not_asked.get(keys[5], ())
             readings = judge.readings(table, values, patient_columns)
             for number, answers in _answers(without_entries(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
@@ -173,7 +191,7 @@ def _reader(
                     _fill(cells, own_columns[name], answers)
                 for index in free:
                     cells[index] = safe_free_text(cells[index])
-                yield (*key_cells, *number, *cells)
+                yield (*key_cells, " ".join(name for name in never if name not in answers), *number, *cells)
 
     return rows
 
@@ -201,8 +219,8 @@ def _fill(
         cells[place] = text
 
 
-def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
-    rows = Record.objects.filter(patient__trial=trial, form=form)
+def _records(trial: Trial, form: str, selection: ChosenRows) -> Iterator[tuple[Any, ...]]:
+    rows = records(Record.objects.filter(patient__trial=trial, form=form), selection)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*SOURCES.values(), *ASKED]
     # Small chunks: a row holds all answers of a form.

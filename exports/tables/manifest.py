@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from exports.selection import ChosenRows
 from exports.tables.archive import FileSummary, LastFile
 from exports.tables.columns import StudyTable
 from trials.models import Trial
@@ -28,6 +29,43 @@ NOTES = {
 }
 
 
+NOT_AS_OF = [
+    "the names and labels of columns, and the words of codes that no protocol file defines, are those of the program",
+    "a personal text that was masked since is masked here too",
+    "what the reader may know follows from the rights at the time of this export",
+    "the access events of the trail are those recorded until the moment, by the clock of the server",
+]
+"""What an export of a past moment does not tell as it was."""
+LEFT_OUT = {
+    "audit_trail": "its lines would tell values that were not chosen",
+    "queries": "their texts and values would tell values that were not chosen",
+    "query_messages": "their texts would tell values that were not chosen",
+    "masked_results": "they are no part of the forms that were chosen",
+}
+"""Why a table is not part of an export of chosen values."""
+
+
+DE_IDENTIFIED = [
+    "every date of a patient is moved by the same whole number of weeks: weekdays, and days between dates, stay",
+    "of a date that is known to the month or year, the middle is moved",
+    "subject codes and keys of rows are others; an age over 89 is given as 90",
+    "tables without a subject code, signatures, verification, files, and times of entry or signature are left out",
+    "texts that people typed are left out, unless “free_text” stands under “selection”",
+]
+"""What was changed in an export for sharing."""
+
+
+def _told(selection: ChosenRows) -> dict[str, Any]:
+    """Return the choices. An export for sharing tells how many patients it holds, not their codes."""
+    told = selection.told()
+    return {**told, "patients": len(selection.patients)} if selection.shared and selection.patients else told
+
+
+def left_out(selection: ChosenRows) -> dict[str, str]:
+    """Return the tables that the selection leaves out as a whole, each with the reason."""
+    return LEFT_OUT if selection.narrows_values else {}
+
+
 @dataclass(frozen=True)
 class DamagedFile:
     """An attached file that could not be sent: its path in the archive, the hash it should have, and what is wrong."""
@@ -43,6 +81,8 @@ def manifest(
     by: str,
     purpose: str,
     at: datetime,
+    as_of: datetime,
+    selection: ChosenRows,
     unblinded: bool,
     warning: str,
     format_code: str,
@@ -51,7 +91,7 @@ def manifest(
 ) -> LastFile:
     """Return the function that makes the manifest. It runs last, when `tables` and `damaged` are complete.
 
-    tables: whose free text is guarded against formulas, in this format.
+    as_of: the moment whose data the files hold. tables: whose free text is guarded against formulas, in this format.
     """
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
@@ -63,10 +103,15 @@ def manifest(
             "protocol_version": version.version if version else "",
             "protocol_sha256": version.sha256 if version else "",
             "exported_at": at.astimezone(UTC).isoformat(timespec="seconds"),
+            "data_as_of": as_of.astimezone(UTC).isoformat(timespec="microseconds"),
             "exported_by": by,
             "format": format_code,
             "purpose": purpose,
             "treatment_included": unblinded,
+            "selection": _told(selection),
+            **({"de_identified": DE_IDENTIFIED} if selection.shared else {}),
+            "left_out": left_out(selection),
+            **({"not_as_of": NOT_AS_OF} if selection.as_of else {}),
             "complete": not damaged,
             "damaged_files": [asdict(file) for file in damaged],
             "notes": NOTES,

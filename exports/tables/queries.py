@@ -22,7 +22,6 @@ AT_VISITS = {Query.Target.INFUSION: Infusion, Query.Target.SAMPLE: Sample}
 
 def queries_with_rows(trial: Trial) -> QuerySet[Any]:
     """Return the queries with number and visit of the row that they are about, and its facts as JSON (`fact`)."""
-    numbers = [When(target=target, then=_of(model, "number")) for target, model in NUMBERED.items()]
     facts = [
         When(target=kind.target, then=_of(kind.model, JSONObject(**{name: name for name in kind.columns})))
         for kind in KINDS.values()
@@ -35,10 +34,16 @@ def queries_with_rows(trial: Trial) -> QuerySet[Any]:
         for name in ("code", "number", "held_on")
     }
     return Query.objects.filter(patient__trial=trial).annotate(
-        about_number=Case(*numbers, output_field=IntegerField()),
+        about_number=number_of_target(),
         fact=Case(*facts, output_field=JSONField()),
         **visit,
     )
+
+
+def number_of_target() -> Case:
+    """Return the number of the row that `target` and `target_id` name; null for a row that has none."""
+    numbers = [When(target=target, then=_of(model, "number")) for target, model in NUMBERED.items()]
+    return Case(*numbers, output_field=IntegerField())
 
 
 def _of(model: Any, read: str | Expression) -> Subquery:

@@ -5,9 +5,17 @@ from functools import cached_property
 
 from dosing.infusions.schedule import given_on
 from dosing.models import AllocationSlot, Infusion
+from exports.selection import EVERYTHING, ChosenRows
+from exports.tables.baseline import Baselines
 from exports.tables.columns import TableColumn
 from patients.models import Patient
-from protocol.checking.column_names import ARM_COLUMN, DAY_COLUMNS, INFUSION_DAYS
+from protocol.checking.column_names import (
+    ARM_COLUMN,
+    BASELINE_COLUMN,
+    DAY_COLUMNS,
+    INFUSION_DAYS,
+    NOT_ASKED_COLUMN,
+)
 from trials.models import ProtocolVersion, Trial
 
 Cells = list[int | str]
@@ -20,22 +28,35 @@ class RowContext:
     use.
     """
 
-    def __init__(self, trial: Trial, versions: list[ProtocolVersion], *, sees_treatment: bool) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        versions: list[ProtocolVersion],
+        *,
+        sees_treatment: bool,
+        selection: ChosenRows = EVERYTHING,
+    ) -> None:
         self.trial = trial
+        self.baselines = Baselines(trial, versions, selection)
         dosing = [version.rules.dosing for version in versions]
         self.numbers = range(1, max((each.infusions for each in dosing if each), default=0) + 1)
         self.with_arm = sees_treatment and any(version.rules.allocation for version in versions)
 
     @property
     def columns(self) -> tuple[TableColumn, ...]:
-        """Return the columns, in the order of the cells."""
+        """Return the columns in the order of the cells. The last two, of the items, are none of `cells`."""
         labels = dict(DAY_COLUMNS)
         for number in self.numbers:
             labels[f"{INFUSION_DAYS}{number}"] = f"Days since infusion {number} (0 on that day)"
         if self.with_arm:
             labels[ARM_COLUMN] = "Arm"
+        labels[BASELINE_COLUMN] = "Items whose baseline this row holds, separated by blanks"
+        labels[NOT_ASKED_COLUMN] = (
+            "Items that the protocol version of this row does not ask, separated by blanks"
+        )
+        texts = (ARM_COLUMN, BASELINE_COLUMN, NOT_ASKED_COLUMN)
         return tuple(
-            TableColumn(name, "", label, kind="text" if name == ARM_COLUMN else "integer")
+            TableColumn(name, "", label, kind="text" if name in texts else "integer")
             for name, label in labels.items()
         )
 

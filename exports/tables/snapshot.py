@@ -2,15 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
+from exports.tables.past import set_back
+from trials.models import Trial
+
 
 @contextmanager
-def snapshot() -> Iterator[None]:
+def snapshot_of(trial: Trial, as_of: datetime | None) -> Iterator[Trial]:
+    """Read within one transaction the data of its start, or those of a past moment. Yield the trial as it was then."""
+    if as_of is None:
+        with snapshot():
+            yield trial
+        return
+    with snapshot(lays_out=True), set_back(trial, as_of):
+        yield Trial.objects.select_related("protocol").get(pk=trial.pk)
+
+
+@contextmanager
+def snapshot(*, lays_out: bool = False) -> Iterator[None]:
     """Read within one transaction that sees the data as of its start.
 
+    lays_out: temporary tables are made in it, which PostgreSQL refuses in a transaction that only reads.
     PostgreSQL: repeatable read, read only. SQLite: a deferred transaction, which under WAL is a snapshot without a
     write lock; the application's own mode, IMMEDIATE, would block every writer.
     """
@@ -19,7 +35,8 @@ def snapshot() -> Iterator[None]:
             # The isolation level can only be set at the start of a transaction, not inside an outer one.
             if not connection.in_atomic_block or len(connection.savepoint_ids) == 0:
                 with connection.cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    reads = "" if lays_out else ", READ ONLY"
+                    cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{reads}")
             yield
         return
     wrapper: Any = connection

@@ -6,7 +6,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
-from exports.tables import bedside, holds, product
+from exports.selection import EVERYTHING, ChosenRows
+from exports.tables import bedside, holds, product, review
+from exports.tables.choosing import TELL_VALUES, kept
 from exports.tables.columns import StudyTable, TableColumn, reader_of, with_kinds
 from exports.tables.event_facts import fact_tables
 from exports.tables.events import event_rows
@@ -30,8 +32,20 @@ from patients.models import (
 from trials.models import Trial
 
 
-def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
-    """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it."""
+def querysets(
+    trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING
+) -> dict[str, QuerySet[Any]]:
+    """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it.
+
+    A table that would tell values which the selection leaves out is not among them.
+    """
+    rows = _all_rows(trial, sees_treatment=sees_treatment)
+    if selection.narrows_values:
+        rows = {name: each for name, each in rows.items() if each.model not in TELL_VALUES}
+    return {name: kept(name, each, selection) for name, each in rows.items()}
+
+
+def _all_rows(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
     rows: dict[str, QuerySet[Any]] = {
         "patients": Patient.objects.filter(trial=trial).order_by("number"),
         "consents": Consent.objects.filter(patient__trial=trial).order_by(
@@ -60,6 +74,7 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
             "query__patient__number", "query_id", "pk"
         ),
+        **review.querysets(trial, sees_treatment=sees_treatment),
         **bedside.querysets(trial),
         **holds.querysets(trial),
     }
@@ -80,12 +95,14 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     return rows
 
 
-def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[StudyTable]:
+def study_tables(
+    trial: Trial, *, sees_treatment: bool, selection: ChosenRows = EVERYTHING
+) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
-    for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
+    for name, queryset in querysets(trial, sees_treatment=sees_treatment, selection=selection).items():
         columns = with_kinds(queryset, COLUMNS[name])
         yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
-    yield from fact_tables(trial)
+    yield from fact_tables(trial, selection)
 
 
 def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:

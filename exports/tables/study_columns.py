@@ -1,13 +1,15 @@
 """The columns of each table of a study."""
 
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
-from exports.tables import bedside, holds, product
+from exports.tables import bedside, holds, product, review
 from exports.tables.columns import PATIENT, TableColumn, col, computed, moment
 from exports.tables.events import EVENT_TABLES, EVENT_TITLES
+from patients.models import Visit
 from patients.queries.asked_values import day_of_query, value_of_query
 from protocol.checking.dictionary import missing_in_files
 
@@ -15,6 +17,19 @@ from protocol.checking.dictionary import missing_in_files
 def block_of(block: int, locked_at: Any) -> int | None:
     """Return the block of a place, which tells the next arm while the trial recruits: nothing before the lock."""
     return block if locked_at else None
+
+
+def end_before_visit(
+    state: str, window_to: date | None, planned_on: date | None, ended_on: date | None, reason: str
+) -> str | None:
+    """Return why the study of the patient ended before a visit took place; None for one that was held or is missing.
+
+    The visit is missing if its window had passed by then.
+    """
+    last = window_to or planned_on
+    if state not in (Visit.State.PLANNED, Visit.State.CANCELLED) or ended_on is None or last is None:
+        return None
+    return reason if last >= ended_on else None
 
 
 def _changed_ids(changes: Any) -> str:
@@ -103,6 +118,12 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("window_to", "Last day of the window"),
         col("held_on", "Day of the visit"),
         col("missed_reason", "Reason for a missed visit", free_text=True),
+        computed(
+            "not_held_because",
+            "Reason for the end of study, if it came before the visit; empty for a visit that is missing",
+            end_before_visit,
+            *("state", "window_to", "planned_on", "patient__ended_on", "patient__end_reason"),
+        ),
         col("reason", "Reason for an unscheduled visit", free_text=True),
     ),
     "infusions": (
@@ -321,6 +342,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("role", "Role at that time", "author_role"),
         col("text", "Message", free_text=True),
     ),
+    **review.COLUMNS,
     **bedside.COLUMNS,
     **holds.COLUMNS,
     **product.COLUMNS,
@@ -347,6 +369,7 @@ TITLES = {
     "unblindings": gettext_noop("Unblinding"),
     "queries": gettext_noop("Queries"),
     "query_messages": gettext_noop("Messages of the queries"),
+    **review.TITLES,
     **bedside.TITLES,
     **holds.TITLES,
     **product.TITLES,

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from audit import events
@@ -15,6 +16,7 @@ from audit.models import AccessEvent, Signature
 from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from audit.trail_reading.sources import hidden_signatures
+from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
@@ -64,33 +66,54 @@ ACTOR = (
 )
 
 
-def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> StudyTable:
+def trail_table(
+    trial: Trial,
+    *,
+    sees_treatment: bool,
+    sees_files: bool = False,
+    selection: ChosenRows = EVERYTHING,
+    before: int | None = None,
+) -> StudyTable:
     """Return the trail of a trial, without identities; history that reveals the arm is only for users who may know it.
 
-    Only users who may read files get the hashes of attached files.
+    Only users who may read files get the hashes of attached files. Of the selection, its patients and its moment count.
+    before: the access event that records this export, which it does not hold.
     """
 
     def rows() -> Iterator[tuple[Any, ...]]:
         seen = {Permission.SEE_TREATMENT} if sees_treatment else set()
         seen |= {Permission.SEE_FILES} if sees_files else set()
         places = TrailLabels(trial)
+        codes = selection.patients
+        patients = list(trial.patients.filter(code__in=codes).values_list("pk", flat=True)) if codes else None
+        of_histories, of_events = Q(), Q()
+        if selection.as_of is not None:
+            of_histories, of_events = Q(history_date__lte=selection.as_of), Q(at__lte=selection.as_of)
+        if before is not None:
+            of_events &= Q(pk__lt=before)
+        if patients is not None:
+            of_histories, of_events = (
+                of_histories & Q(history_patient__in=patients),
+                of_events & Q(patient_id__in=patients),
+            )
         for model in tracked_models():
             needed = trail_of(model).see
             if not needed or needed in seen:
-                yield from _changes(model, trial, places, seen)
-        yield from _events(trial, places, seen)
+                yield from _changes(model, trial, places, seen, of_histories)
+        yield from _events(trial, places, seen, of_events)
 
     escaped = tuple(column.name for column in COLUMNS if column.free_text)
     return StudyTable("audit_trail", gettext_noop("Audit trail"), COLUMNS, rows, escaped)
 
 
 def _changes(
-    model: type[models.Model], trial: Trial, places: TrailLabels, seen: Collection[str]
+    model: type[models.Model], trial: Trial, places: TrailLabels, seen: Collection[str], chosen: Q
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one line per changed field, row by row in the order of its history."""
     fields = [column.attname for column in tracked_columns(model)]
     key = model._meta.pk.attname
-    history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
+    history = history_model(model)._default_manager.filter(chosen, history_trial=trial.pk)
+    history = history.order_by(key, "history_id")
     concealed = trail_of(model).concealed
     revealed = revealed_keys(model) if concealed and concealed.until else ()
     if model is Signature:
@@ -174,8 +197,8 @@ def _text(value: Any) -> str:
     return str(cell(value))
 
 
-def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("pk")
+def _events(trial: Trial, places: TrailLabels, seen: Collection[str], chosen: Q) -> Iterator[tuple[Any, ...]]:
+    rows = AccessEvent.objects.filter(chosen, trial_id=trial.pk).order_by("pk")
     if Permission.SEE_TREATMENT not in seen:
         rows = rows.filter(see="")
     zone = trial.zone

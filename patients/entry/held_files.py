@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from audit.sealing.verification import Tally, TrailFinding
@@ -12,9 +12,13 @@ from patients.models import Attachment, Record
 from trials.models import Trial
 
 
-def held_files(trial: Trial) -> dict[str, dict[str, Any]]:
-    """Return the values of items that hold a file in a record of the trial now, by key of the file. One query."""
-    rows = Record.objects.filter(patient__trial=trial).alias(text=Cast("values", TextField()))
+def held_files(trial: Trial, among: "QuerySet[Record] | None" = None) -> dict[str, dict[str, Any]]:
+    """Return the values of items that hold a file in a record of the trial now, by key of the file. One query.
+
+    among: the records that count; all by default.
+    """
+    rows = Record.objects.all() if among is None else among
+    rows = rows.filter(patient__trial=trial).alias(text=Cast("values", TextField()))
     # The text of a JSON object: a quote inside a typed text would be written with a backslash.
     rows = rows.filter(text__contains='"sha256":').order_by("pk")
     return {

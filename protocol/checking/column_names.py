@@ -39,6 +39,10 @@ INFUSION_DAYS: Final = "days_since_infusion_"
 """Start of the names of the columns that count from an infusion: its number follows."""
 ARM_COLUMN: Final = "arm"
 """Name of the column that only those get who may know the arm."""
+BASELINE_COLUMN: Final = "baseline"
+"""Name of the column that names the items whose baseline a row holds."""
+NOT_ASKED_COLUMN: Final = "not_asked"
+"""Name of the column that names the items which the protocol version of a row did not ask."""
 ROW_KEY_COLUMNS: Final[dict[str, str]] = {
     "row": "Row of the repeating table",
     "row_id": "Id of the row, which it keeps when rows above it are removed",
@@ -62,7 +66,7 @@ def name_problems(form: Form) -> Iterator[Problem]:
 
 def _clashes(path: str, table: FormTable) -> Iterator[Problem]:
     """Yield a problem for each item or choice whose column has the name of another column, whatever the case."""
-    keys = {**keys_of(table), ARM_COLUMN: ""}
+    keys = {**keys_of(table), ARM_COLUMN: "", BASELINE_COLUMN: "", NOT_ASKED_COLUMN: ""}
     taken = {name.casefold(): name for name in keys}
     for place, column in _named(table):
         if len(column) > LONGEST_COLUMN:

@@ -99,6 +99,10 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("confirmed", (each.key for each in protocol.confirmed))
     yield from repeated("profile.labs", protocol.profile.labs)
     yield from repeated("profile.logs", protocol.profile.logs)
+    if protocol.baseline is not None:
+        yield from repeated(
+            "baseline.moments", (path.partition(".")[0] for path in protocol.baseline.moments)
+        )
     checks = [check.id for form in protocol.forms.values() for check in form.checks]
     yield from repeated("checks", checks)
 
@@ -229,6 +233,16 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
         ("profile.last_contact_on", profile.last_contact_on, frozenset({"date"})),
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
+    if (baseline := protocol.baseline) is not None:
+        moments = frozenset({"date", "datetime"})
+        references += [("baseline.moments", path, moments) for path in baseline.moments]
+        planned = protocol.dosing.infusions if protocol.dosing is not None else 0
+        if "dosing" not in raw:
+            yield Problem(
+                "baseline", "the protocol has no [dosing]: there is no infusion before which values count"
+            )
+        elif planned and baseline.before_infusion > planned:
+            yield Problem("baseline.before_infusion", f"the protocol has infusions 1 to {planned}")
     if protocol.assessment is not None:
         references.append(("assessment.item", protocol.assessment.item, frozenset({"datetime"})))
     references += [

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from pydantic import Field, field_validator
 
+from protocol.document.analysis import BaselinePlan
 from protocol.document.design import (
     Allocation,
     Amendment,
@@ -64,6 +65,7 @@ class Protocol(Part):
     populations: dict[Name, Population] = {}
     outcomes: tuple[Outcome, ...] = ()
     profile: ProfilePlan = ProfilePlan()
+    baseline: BaselinePlan | None = None
     monitoring: Monitoring = Monitoring()
     training: tuple[TrainingDocument, ...] = ()
     unblinding: PlannedOpening | None = None

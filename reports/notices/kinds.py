@@ -6,16 +6,18 @@ no kind that depends on product data.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Max, Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
-from audit.export_register import failed_copy
+from audit.export_register import failed_copy, untaken_exports
 from dosing.models import Infusion, Lot, ProductDeviation, ProductQuery, TreatmentInstruction, in_turn
 from dosing.unblinding.instructing import affected
 from patients.models import Deviation, Patient, Query, Record, Visit
@@ -270,6 +272,13 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
         yield day, str(access.trial), address("documents:listing", access.trial.slug)
 
 
+def _exports(access: Access) -> Iterator[tuple[str, str, str]]:
+    """Yield the exports that the worker made for the person, until they are taken or deleted."""
+    kept = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
+    for key, _at in untaken_exports(access.trial.pk, access.user.pk, timezone.now() - kept)[:MOST]:
+        yield key, str(access.trial), reverse("documents:asked", args=[access.trial.slug, key])
+
+
 LOT_AFFECTED = _("A lot was recalled or failed a test after it was given: see who received it")
 STAGES_OF_REPORT: dict[str, str | Promise] = {
     Stage.HALF: _("A report to the sponsor is due: half of the time has passed"),
@@ -326,5 +335,6 @@ KINDS: dict[str, NoticeKind] = {
     "problems": NoticeKind(_("Reported problems have to be reviewed"), (P.HANDLE_PROBLEMS,), _problem_review),
     "review": NoticeKind(_("A review of the audit trail is due"), (P.REVIEW_TRAIL,), _reviews),
     "copy": NoticeKind(_("The copy of the investigator could not be written"), (P.TAKE_COPY,), _failed_copy),
+    "export": NoticeKind(_("An export is ready"), (P.EXPORT,), _exports),
     "sign": NoticeKind(_("Forms wait for a signature"), (P.SIGN,), _signatures),
 }

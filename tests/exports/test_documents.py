@@ -21,6 +21,7 @@ from audit.context import acting
 from audit.models import AccessEvent
 from exports import documents
 from exports.models import Document
+from exports.recorder import Recorder
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one
 from trials.roles import ROLES
@@ -225,13 +226,13 @@ class TestProgress:
 
     def test_progress_only_grows_and_ends_with_the_file(self, trial, patient, monkeypatch):
         result = []
-        wrapped = documents._progress_recorder
 
-        def teller(row):
-            tell = wrapped(row)
-            return lambda done: (result.append(done), tell(done))
+        class Watched(Recorder):
+            def __call__(self, done: int) -> None:
+                result.append(done)
+                super().__call__(done)
 
-        monkeypatch.setattr(documents, "_progress_recorder", teller)
+        monkeypatch.setattr(documents, "Recorder", Watched)
         build.patient(trial=trial)
         ask(build.user("monitor", trial=trial), trial)
         assert result == [35, 70]

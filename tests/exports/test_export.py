@@ -323,6 +323,11 @@ def test_the_page_costs_the_same_with_one_and_three_patients(trial, manager, dja
 # Technical columns: keys, instants and versions that order saves, and copies of other columns.
 TECHNICAL = {
     "id",
+    # Of a signature: the export has the code of the subject, and the user name of the signer.
+    "trial_id",
+    "patient_id",
+    "signer_id",
+    "target_history",
     "trial",
     "patient",
     "visit",

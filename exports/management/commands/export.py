@@ -13,7 +13,14 @@ from audit.context import acting
 from audit.management.operator import OperatorCommand
 from exports.exporting import export
 from exports.formats.registry import DEFAULT, FORMATS
-from exports.management.command_arguments import refuse_unless_new, refuse_unmarked, trial_named
+from exports.management.command_arguments import (
+    add_selection_arguments,
+    refuse_unless_new,
+    refuse_unmarked,
+    selection_of,
+    trial_named,
+    write_whole,
+)
 from exports.tables import manifest
 from trials.access import access_to
 from trials.models import Trial
@@ -39,9 +46,11 @@ class Command(OperatorCommand):
             help="export with the rights of this person; without it the blind is kept and attached files stay",
         )
         parser.add_argument("--purpose", default="command line")
+        add_selection_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         trial = trial_named(options["trial"])
+        selection = selection_of(trial, options)
         out: Path = options["out"]
         refuse_unless_new(out)
         user, sees_treatment, sees_files = self._rights(options["user"], trial)
@@ -55,9 +64,9 @@ class Command(OperatorCommand):
                 by=user,
                 label=user.full_name if user else "system:export",
                 format_code=options["format"],
+                selection=selection,
             )
-            with out.open("xb") as file:
-                file.writelines(pieces)
+            write_whole(out, pieces)
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
         if FORMATS[options["format"]].of_trial is None:
             self._refuse_incomplete(out)

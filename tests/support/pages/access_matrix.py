@@ -316,6 +316,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),
     "documents:asked": (P.SEE_TRIAL, None),
     "documents:file": (P.SEE_TRIAL, None),
+    "documents:cancel": (None, P.SEE_TRIAL),
     "system:page": (P.SEE_SYSTEM, P.SEE_SYSTEM),
     "register:listing": (P.SEE_TRAIL, None),
     "audit:trail": (P.SEE_TRAIL, P.REVIEW_TRAIL),

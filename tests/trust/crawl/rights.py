@@ -287,6 +287,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "documents/": (ALL, ALL),
     "documents/*/": (EXPORTS, NOBODY),
     "documents/*/file/": (EXPORTS, NOBODY),
+    "documents/*/cancel/": (NOBODY, EXPORTS),
     "trail/": (READS_TRAIL, "DX"),
     # Personal data in free text: the people of the site and the data manager ask, and decide as the second person.
     "redactions/": (READS_TRAIL, NOBODY),
@@ -341,7 +342,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 # Another person's document: who does not export does not learn that there is one.
-HIDDEN = {"documents/*/", "documents/*/file/"}
+HIDDEN = {"documents/*/", "documents/*/file/", "documents/*/cancel/"}
 
 # In a masked trial nobody is offered it: who has the right finds nothing.
 OPEN_TRIAL_ONLY = {f"{INFUSION}exceptional-use/{end}" for end in ("new/", "*/decision/")}
