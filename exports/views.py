@@ -18,7 +18,7 @@ from audit.system_texts import actor_words
 from exports.document_requests import ask_for_export
 from exports.export_form import ExportForm
 from exports.exporting import export, tables_of
-from exports.formats.registry import DEFAULT
+from exports.formats.registry import DEFAULT, FORMATS
 from exports.models import Document
 from exports.selection import ChosenRows
 from trials.access import TrialRequest, trial_page

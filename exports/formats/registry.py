@@ -30,8 +30,8 @@ from trials.models import Trial
 class ExportFormat:
     """One format: files of the tables in a zip, or one file of the trial.
 
-    escaped: free text in it is guarded against being taken for a formula. maps_study: it takes no table, so of what can be
-    chosen it knows the moment alone.
+    escaped: free text in it is guarded against being taken for a formula.
+    maps_study: it takes no table, so of what can be chosen it knows the moment alone.
     """
 
     title: str | Promise

@@ -32,6 +32,8 @@ Related = Callable[[type[models.Model], str, Any], Any]
 INTEGER_LENGTH, DECIMAL_LENGTH, DECIMALS, LONGEST_CODE = 18, 36, 18, 200
 ANNOTATED = (Query, QueryMessage)
 SUBJECT = "patient"
+# Read with what the database adds to each row, which no history holds: ODM has criteria and signatures as `FURTHER`.
+READ_TOGETHER = frozenset({"criteria", "signatures", "verification"})
 
 
 def _ids(criteria: Any) -> list[str]:
@@ -200,7 +202,7 @@ def fact_forms(trial: Trial, *, sees_treatment: bool) -> list[FactForm]:
     found = _Found()
     for name, rows in querysets(trial, sees_treatment=sees_treatment).items():
         model = rows.model
-        if trail_of(model).patient and model not in ANNOTATED:
+        if trail_of(model).patient and model not in ANNOTATED and name not in READ_TOGETHER:
             found.add(name, TITLES[name], model, COLUMNS[name])
     for name, (title, model, columns) in FURTHER.items():
         found.add(name, title, model, columns)

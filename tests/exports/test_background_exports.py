@@ -20,6 +20,7 @@ from exports.selection import EVERYTHING
 from patients.models import Patient
 from reports.notices.kinds import notices_of
 from tests.support import build
+from tests.support.pages.exports import archive_of, taken
 from trials.access import access_to
 from trials.models import Trial
 
@@ -35,14 +36,6 @@ def asked(person: Any, trial: Trial, **sent: str) -> Document:
     answer = build.client(person).post(page(trial), {"purpose": "DSMB", "background": "yes", **sent})
     assert answer.status_code == 302, answer.content.decode()
     return Document.objects.get(pk=answer["Location"].rstrip("/").rpartition("/")[2])
-
-
-def taken(person: Any, row: Document) -> Any:
-    return build.client(person).get(reverse("documents:file", args=[row.trial.slug, row.pk]))
-
-
-def archive_of(answer: Any) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
 
 
 def test_an_export_made_by_the_worker_is_taken_as_often_as_needed(trial, manager):

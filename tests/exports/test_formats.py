@@ -1,6 +1,5 @@
 """The formats of an export say the same as each other, with types, and no more than the reader may know (P11-02)."""
 
-import io
 import json
 import sqlite3
 import zipfile
@@ -28,6 +27,7 @@ from exports.formats.typed_values import typed_rows
 from patients.models import Patient
 from tests.support import build
 from tests.support.oracles import oracle
+from tests.support.pages.exports import archive_of, sent_export
 from tests.support.study.bedside import NOW
 from tests.support.study.graded_results import infused, result
 
@@ -69,11 +69,9 @@ def trial():
 
 def exported(trial, code: str, role: str = "data_manager") -> zipfile.ZipFile:
     person = build.user(role, trial=trial)
-    sent = {"purpose": "interim look", "format": code}
-    answer = build.client(person).post(reverse("exports:index", args=[trial.slug]), sent)
-    assert answer.status_code == 200, answer.content[:500]
-    assert f"{trial.slug}-{code}-" in answer["Content-Disposition"]
-    return zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    answer = sent_export(person, trial, format=code)
+    assert f"{trial.slug}-" in answer["Content-Disposition"]
+    return archive_of(answer)
 
 
 def expected(trial, name: str, *, sees_treatment: bool = True) -> list[dict[str, object]]:

@@ -17,6 +17,7 @@ from exports.odm.study_sources import CHUNK_PATIENTS
 from tests.exports.odm.files import SCHEMAS, odm
 from tests.exports.odm.reading import NS, state_of
 from tests.support import build
+from tests.support.pages.exports import sent_export
 from tests.support.study.bedside import INCLUDED
 from trials.models import Trial
 
@@ -28,8 +29,7 @@ def test_the_page_sends_one_xml_file_and_registers_its_hash(trial, code):
     """PRV-04: ODM is a file, not an archive."""
     build.enrolled(trial=trial)
     person = build.user("data_manager", trial=trial)
-    address = reverse("exports:index", args=[trial.slug])
-    answer = build.client(person).post(address, {"purpose": "Registry", "format": code})
+    answer = sent_export(person, trial, purpose="Registry", format=code)
     content = b"".join(answer.streaming_content)
     assert answer["Content-Type"] == "application/xml"
     assert answer["Content-Disposition"].endswith('.xml"')

@@ -7,11 +7,11 @@ import time_machine
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from audit.models import AccessEvent
 from patients.models import Patient
 from tests.support import build
+from tests.support.pages.exports import sent_export
 from tests.support.study.bedside import NOW
 from tests.support.study.graded_results import infused
 from tests.support.study.tabulated import Package
@@ -30,8 +30,7 @@ def test_the_package_is_made_on_the_page_and_on_the_command_line(tmp_path):
     trial = build.trial(build.LIEGE)
     build.assessable(trial=trial)
     person = build.user("data_manager", trial=trial)
-    sent = {"purpose": "Submission", "format": "sdtm"}
-    answer = build.client(person).post(reverse("exports:index", args=[trial.slug]), sent)
+    answer = sent_export(person, trial, purpose="Submission", format="sdtm")
     package = Package.in_archive(b"".join(answer.streaming_content))
     assert {"define.xml", "acrf.csv", "reviewers_note.md", "xpt/dm.xpt", "dataset-json/dm.json"} <= set(
         package.files

@@ -1,17 +1,14 @@
 """The SDTM package of a masked trial: blinded people get the same bytes in either arm (BLD-03)."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.db import transaction
-from django.urls import reverse
 
-from tests.support import build
 from tests.support.pages import blinding
+from tests.support.pages.exports import archive_of, sent_export
 from tests.support.study.bedside import NOW
 from tests.support.study.masked_trial import masked_trial
 from tests.support.study.tabulated import Package
@@ -36,10 +33,7 @@ def _march():
 
 def sent(world, role: str) -> dict[str, bytes]:
     """Return the files that an export sends to a role."""
-    address = reverse("exports:index", args=[world.trial.slug])
-    answer = build.client(world.staff[role]).post(address, {"purpose": "Reading", "format": "sdtm"})
-    assert answer.status_code == 200, answer.content[:500]
-    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:
+    with archive_of(sent_export(world.staff[role], world.trial, format="sdtm")) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
