@@ -404,9 +404,10 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
     (
         "dosing:reserves dosing:reserves-print dosing:reserve-codes",
         _(
-            "For a patient who is allocated while the server is away. Each envelope holds the next place of its stratum, "
-            "which the server keeps free. Open the lowest number first, with its code; record here for whom it was opened "
-            "once the server is back, before the eligibility is signed here: the patient takes exactly that place."
+            "For a patient who is allocated while the server is away. Each envelope holds the next place of its "
+            "stratum, which the server keeps free. Open the lowest number first, with its code. Once the server is "
+            "back, record here for whom it was opened, before the eligibility is signed here: the patient takes "
+            "exactly that place."
         ),
     ),
     (

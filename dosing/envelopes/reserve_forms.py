@@ -18,7 +18,7 @@ from trials.models import Delegation, Trial
 USUAL_PER_STRATUM = 3
 
 
-class NumberForm(VerbForm):
+class ReserveNumberForm(VerbForm):
     """How many sealed envelopes each stratum has afterwards."""
 
     per_stratum = forms.IntegerField(

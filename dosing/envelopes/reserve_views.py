@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dosing.envelopes.making import reconciled
-from dosing.envelopes.reserve_forms import NumberForm, ReserveForm, reserve_words
+from dosing.envelopes.reserve_forms import ReserveForm, ReserveNumberForm, reserve_words
 from dosing.envelopes.reserve_order import passed_over
 from dosing.envelopes.reserves import make_reserves, print_reserve_codes, record_reserve, uses_of
 from dosing.models import ReserveEnvelope
@@ -76,7 +76,7 @@ def _checks(row: ReserveEnvelope, zone: str) -> list[tuple[str, str, str, str, s
 def make(request: TrialRequest) -> HttpResponse:
     """Print envelopes of the next slots of each stratum: the answer to this step, shown once."""
     posted = request.POST if request.method == "POST" else None
-    form = NumberForm(posted)
+    form = ReserveNumberForm(posted)
     context: dict[str, Any] = {"form": form, "randomises": request.trial.rules.allocation is not None}
     if (
         posted is not None

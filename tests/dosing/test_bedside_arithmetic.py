@@ -76,6 +76,32 @@ class TestTheGrid:
         points = grid(PLAN, started=START, ended=None, taken={}, now=minute(600), died=minute(10))
         assert [point.state for point in points if point.code in ("start", "start_15")] == ["missed", "void"]
 
+    @pytest.mark.parametrize(
+        ("ended", "at", "state"),
+        [
+            (14.99, 14.99, "void"),
+            (14.99, 600, "void"),
+            (15, 15, "open"),
+            (15.01, 12, "open"),
+            (60, 600, "missed"),
+        ],
+    )
+    def test_after_an_early_end_what_counts_from_the_start_is_not_due_any_more(self, ended, at, state):
+        """The times after the end take over."""
+        assert state_of("start_15", at=at, ended=ended) == state
+        assert state_of("end_60", at=at, ended=600) == "waiting"
+
+    def test_what_was_taken_before_an_early_end_stays_taken(self):
+        assert state_of("start_15", at=600, ended=12, start_15=11) == "taken"
+
+    def test_a_plan_without_times_after_the_end_goes_on_after_an_early_end(self):
+        points = grid(PLAN[:3], started=START, ended=minute(5), taken={}, now=minute(12))
+        assert [point.state for point in points if point.code == "start_15"] == ["open"]
+
+    def test_after_the_death_nothing_is_due_from_the_end_either(self):
+        points = grid(PLAN, started=START, ended=minute(40), taken={}, now=minute(600), died=minute(50))
+        assert [point.state for point in points if point.code in ("end", "end_60")] == ["missed", "void"]
+
     @given(st.lists(st.integers(1, 50), max_size=5), MINUTES)
     def test_a_pause_moves_no_planned_time(self, pauses, now):
         steps, at = [("started", 0)], 0

@@ -1,0 +1,34 @@
+"""What is missing in the product record of an infusion, with the way to it. Only for who may know the treatment."""
+
+from django.utils.translation import gettext as _
+
+from dosing.infusions.bedside_views import infusion_address
+from dosing.models import Infusion, Preparation
+from dosing.patient_dose import missing_for_dose
+from dosing.products.preparing import other_donor
+from protocol.document.design import Arm
+
+
+def product_gaps(row: Infusion, product: Preparation | None, arm: Arm | None) -> list[tuple[str, str]]:
+    """Return sentence and address of each gap, before the product is recorded what it will need. Reads row.patient."""
+    if arm is None or not arm.gives_cells(row.number):
+        return []
+    gaps = []
+    if missing := missing_for_dose(row):
+        needs_weight = row.weight_asked and row.weight_kg is None
+        gaps.append((missing, infusion_address(row, "dosing:weight" if needs_weight else "dosing:infusion")))
+    if product is None:
+        return gaps
+    change = f"{infusion_address(row, 'dosing:preparation')}?change=1"
+    outside = product.dose_finding not in ("", Preparation.Finding.WITHIN)
+    if outside and not product.dose_deviation_reason:
+        gaps.append(
+            (_("The dose is outside the protocol's range. Say why: this is a deviation."),
+             f"{change}#id_dose_deviation_reason")
+        )  # fmt: skip
+    donors = [product.donor_code] if product.donor_code else []
+    if not product.donor_deviation_reason and other_donor(row.patient, row, donors):
+        gaps.append(
+            (_("Say why another donor was used: this is a deviation."), f"{change}#id_donor_deviation_reason")
+        )
+    return gaps
