@@ -17,18 +17,24 @@ def product_gaps(row: Infusion, product: Preparation | None, arm: Arm | None) ->
     if missing := missing_for_dose(row):
         needs_weight = row.weight_asked and row.weight_kg is None
         gaps.append((missing, infusion_address(row, "dosing:weight" if needs_weight else "dosing:infusion")))
-    if product is None:
-        return gaps
-    change = f"{infusion_address(row, 'dosing:preparation')}?change=1"
+    if product is not None:
+        change = f"{infusion_address(row, 'dosing:preparation')}?change=1"
+        gaps += [(words, f"{change}#id_{name}") for name, words in awaited_reasons(row, product).items()]
+    return gaps
+
+
+def awaited_reasons(row: Infusion, product: Preparation) -> dict[str, str]:
+    """Return by field the sentence about each reason that the stored product lacks. At most one query.
+
+    A dose may leave its range after the product was recorded, with an amended weight (AUD-10).
+    """
+    awaited = {}
     outside = product.dose_finding not in ("", Preparation.Finding.WITHIN)
     if outside and not product.dose_deviation_reason:
-        gaps.append(
-            (_("The dose is outside the protocol's range. Say why: this is a deviation."),
-             f"{change}#id_dose_deviation_reason")
-        )  # fmt: skip
+        awaited["dose_deviation_reason"] = _(
+            "The dose is outside the protocol's range. Say why: this is a deviation."
+        )
     donors = [product.donor_code] if product.donor_code else []
     if not product.donor_deviation_reason and other_donor(row.patient, row, donors):
-        gaps.append(
-            (_("Say why another donor was used: this is a deviation."), f"{change}#id_donor_deviation_reason")
-        )
-    return gaps
+        awaited["donor_deviation_reason"] = _("Say why another donor was used: this is a deviation.")
+    return awaited
