@@ -52,6 +52,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     figures.note_lines(printed_by("tests.bench.rows", environment))
     figures.note_lines(printed_by("tests.bench.judging", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
+    figures.note_lines(printed_by("tests.bench.look_back", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:
