@@ -126,7 +126,8 @@ def record_results(*, lot: Lot, results: Sequence[NewResult], by: User, note: st
     """
     if not results:
         raise ValidationError(_("Enter a result, or mark one as awaited."))
-    made, errors = [], {}
+    made: list[LotResult] = []
+    errors: dict[str, Any] = {}
     for result in results:
         try:
             made.append(record_result(lot=lot, by=by, note=note, **result))
