@@ -364,3 +364,13 @@ class TestReconciling:
                 assert client.get(address(trial)).status_code == 200
             counts.append(len(counted))
         assert counts[0] == counts[1]
+
+
+def test_the_blank_worksheets_of_a_randomised_trial_have_a_log_of_the_allocations(trial):
+    """BKP-02: what is written while the server is away, and transcribed afterwards."""
+    nurse = build.user("coordinator", trial=trial)
+    page = build.client(nurse).get(address(trial, "blank-worksheets")).content.decode()
+    assert page.count("R-____") == 10
+    single = build.trial()
+    open_page = build.client(build.user("coordinator", trial=single)).get(address(single, "blank-worksheets"))
+    assert "Allocation log" not in open_page.content.decode()
