@@ -31,3 +31,12 @@ class TestTheOrder:
     )
     def test_an_envelope_that_passes_over_an_earlier_one_of_its_stratum_is_a_finding(self, uses, found):
         assert passed_over(uses) == found
+
+    def test_the_envelopes_passed_over_are_named_in_their_order(self):
+        uses = [use(3, opened=2), use(2), use(1)]
+        assert passed_over(uses) == {3: (1, 2)}
+
+    def test_another_envelope_of_the_same_place_is_not_passed_over(self):
+        """A torn one was replaced; when it was torn is recorded later than the opening of the new one."""
+        torn = ReserveUse(1, "", 1, None, NIGHT + dt.timedelta(hours=3))
+        assert passed_over([torn, ReserveUse(4, "", 1, NIGHT, NIGHT)]) == {}
