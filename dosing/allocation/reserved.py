@@ -22,6 +22,18 @@ def free_slots(*, trial: Trial, stratum: str) -> Any:
     return rows.exclude(pk__in=kept.values("slot_id"))
 
 
+def no_place_words(trial: Trial, stratum: str) -> str:
+    """Return why no slot of a stratum is free: all are taken, or the last ones are kept for paper."""
+    sealed = ReserveEnvelope.objects.filter(trial=trial, stratum=stratum, state=ReserveEnvelope.State.SEALED)
+    envelope = sealed.order_by("-number").first()
+    if envelope is None:
+        return _("The allocation list has no place left. Call the trial's statistician.")
+    return _(
+        "The last places of the allocation list are kept by reserve envelopes. Destroy %(envelope)s and record it:"
+        " its place is free then."
+    ) % {"envelope": str(envelope)}
+
+
 def note_other_stratum(*, patient: Patient, stratum: str, by: User) -> None:
     """Record that the envelope opened for a patient was one of another stratum; the patient keeps the slot (RND-03)."""
     opened = ReserveCheck.objects.filter(patient=patient, finding=ReserveCheck.Finding.OPENED)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from dosing.allocation.lists import codes_of, extend_in_time, generate_list
-from dosing.allocation.reserved import free_slots, note_other_stratum
+from dosing.allocation.reserved import free_slots, no_place_words, note_other_stratum
 from dosing.models import AllocationList, AllocationSlot
 from patients.models import Patient
 from patients.participation.eligibility_decisions.eligibility_data import input_words, latest_complete
@@ -46,7 +46,7 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     extend_in_time(made=made, stratum=stratum)
     slot = free_slots(trial=trial, stratum=stratum).select_for_update().order_by("position").first()
     if slot is None:
-        raise ValidationError(_("The allocation list has no place left. Call the trial's statistician."))
+        raise ValidationError(no_place_words(trial, stratum))
     with acting(user=by, system="allocation"):
         AllocationSlot.objects.filter(pk=slot.pk, patient=None).update(
             patient=patient, taken_at=timezone.now()

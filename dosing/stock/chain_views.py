@@ -151,7 +151,7 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
 
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def lot_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
-    """Record a result of a lot, decide about it, or receive its bags."""
+    """Record results of a lot, decide about it, receive its bags, or attach a certificate."""
     return _step(request, _of_trial(request, Lot, number), kind, STEPS_OF_LOT)
 
 
