@@ -76,10 +76,21 @@ def grid(
     points = [
         _point(time, anchors[time.after], taken.get(time.code), now, lasts[time.after]) for time in plan
     ]
-    return sorted(points, key=lambda point: (point.due is None and point.minutes >= 0, point.due or _FIRST))
+    return sorted(
+        points,
+        key=lambda point: (
+            point.due is None and not _begins(point.after, point.minutes),
+            point.due or _FIRST,
+        ),
+    )
 
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def _begins(after: str, minutes: int) -> bool:
+    """Return True for what belongs before the start."""
+    return after == "start" and minutes < 0
 
 
 def _first(*moments: datetime | None) -> datetime | None:
@@ -95,8 +106,8 @@ def _point(
 ) -> DuePoint:
     if anchor is None:
         # Before the start nobody knows when it will be: what belongs before it can be taken at any time.
-        begins = time.after == "start" and time.minutes < 0
-        state = PointState.TAKEN if taken else PointState.OPEN if begins else PointState.WAITING
+        untaken = PointState.OPEN if _begins(time.after, time.minutes) else PointState.WAITING
+        state = PointState.TAKEN if taken else untaken
         return DuePoint(time.code, time.after, time.minutes, None, None, None, taken, state)
     due = anchor.astimezone(UTC) + timedelta(minutes=time.minutes)
     opens, closes = (due + timedelta(minutes=minutes) for minutes in time.window)
