@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from dosing.allocation.lists import holds_commitment, strata_of
+from dosing.allocation.reserved import free_slots, no_place_words, note_other_stratum
 from dosing.envelopes.reserves import make_reserves, record_reserve
 from dosing.models import AllocationSlot, ReserveCheck, ReserveEnvelope, Unblinding
 from protocol.values.moments import Moment
@@ -364,6 +365,64 @@ class TestReconciling:
                 assert client.get(address(trial)).status_code == 200
             counts.append(len(counted))
         assert counts[0] == counts[1]
+
+
+class TestKeptSlots:
+    """RND-02: per trial and stratum."""
+
+    def test_only_the_slots_of_the_own_trial_and_stratum_are_free(self, trial, sealed):
+        other = build.twin(build.COVID_MSV)
+        by = build.user("pharmacist", trial=other)
+        with acting(user=by, role="pharmacist"):
+            make_reserves(trial=other, per_stratum=1, by=by)
+        for each, first in ((trial, 4), (other, 2)):
+            slots = free_slots(trial=each, stratum="")
+            assert {slot.trial_id for slot in slots} == {each.pk}
+            assert min(slot.position for slot in slots) == first
+
+    def test_the_last_sealed_envelope_of_the_stratum_is_named(self, trial, sealed):
+        nurse = build.user("coordinator", trial=trial)
+        assert "Destroy R-3 and record it" in no_place_words(trial, "")
+        sent(nurse, trial, sealed[2], finding="destroyed", note="Torn")
+        assert "Destroy R-2 and record it" in no_place_words(trial, "")
+        assert "Call the trial's statistician." in no_place_words(trial, "another")
+        assert "Call the trial's statistician." in no_place_words(build.twin(build.COVID_MSV), "")
+        assert "reserve envelopes" not in no_place_words(trial, "another")
+
+
+class TestAnotherStratum:
+    @pytest.fixture
+    def knees(self):
+        return build.trial("third")
+
+    @pytest.fixture
+    def wrong(self, knees):
+        """Two envelopes of a stratum to which no patient of these tests belongs."""
+        by = build.user("cell_laboratory", trial=knees)
+        with acting(user=by, role="cell_laboratory"):
+            made = make_reserves(trial=knees, per_stratum=2, by=by)
+        return [each.envelope for each in made if "grade=G3" in each.envelope.stratum][:2]
+
+    def test_each_patient_has_the_note_at_the_own_envelope_once(self, knees, wrong):
+        laboratory = build.user("cell_laboratory", trial=knees)
+        investigator = build.user("investigator", trial=knees)
+        patients = [with_knee(knees, grade="G2", surgery="N") for _each in wrong]
+        for envelope, patient in zip(wrong, patients, strict=True):
+            assert opened(laboratory, knees, envelope, patient).status_code == 302
+        for patient in reversed(patients):
+            build.decision(patient, by=investigator)
+        found = ReserveCheck.objects.filter(finding="stratum").order_by("envelope__number")
+        assert [(row.envelope, row.patient) for row in found] == list(zip(wrong, patients, strict=True))
+        with acting(user=investigator, role="investigator"):
+            note_other_stratum(patient=patients[0], stratum="other", by=investigator)
+        assert found.count() == 2
+
+    def test_a_patient_who_was_allocated_by_the_server_has_no_envelope_to_note(self, knees, wrong):
+        investigator = build.user("investigator", trial=knees)
+        patient = with_knee(knees, grade="G2", surgery="N")
+        with acting(user=investigator, role="investigator"):
+            note_other_stratum(patient=patient, stratum="other", by=investigator)
+        assert not ReserveCheck.objects.exists()
 
 
 def test_the_blank_worksheets_of_a_randomised_trial_have_a_log_of_the_allocations(trial):
