@@ -114,6 +114,13 @@ def test_only_bags_that_hold_dmso_add_to_it():
     assert rounded(dict(found.factors)["grams"]) == Decimal("2.009333")
 
 
+def test_a_suspension_of_less_than_a_millilitre_holds_dmso_too():
+    found = next(
+        each for each in of(suspension_ml=Decimal("0.5"), drawn_ml=Decimal("0.5")) if each.name == "dmso"
+    )
+    assert dict(found.factors)["grams"] == Decimal("4.4")
+
+
 def test_all_of_the_suspension_may_be_drawn():
     facts = {"viability_percent": Decimal(100), "suspension_ml": Decimal("24.72")}
     found = next(each for each in of(**facts) if each.name == "volume_to_draw")
