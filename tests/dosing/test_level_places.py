@@ -84,6 +84,11 @@ class TestTheLevelInForce:
         assert standing(trial)[:2] == ("low", 2)
         assert standing(other)[:2] == ("middle", 2)
 
+    def test_the_patients_of_another_trial_hold_no_place(self, trial):
+        other = loaded(DESIGN.text.replace("ESCALATION", "OTHER").replace("escalation", "other"))
+        holder(other, "low")
+        assert standing(trial) == ("low", 2, 2, [])
+
     def test_places_are_held_by_the_patients_of_the_level_in_the_order_of_inclusion(self, trial):
         later = holder(trial, "low", enrolled=DAY + timedelta(days=9))
         first = holder(trial, "low")
@@ -131,6 +136,13 @@ class TestWhatIsAwaited:
         (words,) = inclusion_refusals(None, patient=patient, on=None)
         assert words.startswith(last.code)
         assert inclusion_refusals(None, patient=patient, on=trial.today + timedelta(days=1)) == []
+
+    def test_only_the_patient_included_last_is_awaited(self, trial):
+        """The one before, whose infusion was put off, is not."""
+        opening(trial, "low", 3)
+        holder(trial, "low", infused=trial.today, enrolled=DAY)
+        holder(trial, "low", infused=trial.today - timedelta(days=8), enrolled=DAY + timedelta(days=1))
+        assert inclusion_refusals(None, patient=build.patient(trial=trial), on=None) == []
 
     def test_nobody_is_awaited_at_an_empty_level(self, trial):
         assert inclusion_refusals(None, patient=build.patient(trial=trial), on=trial.today) == []
