@@ -73,6 +73,8 @@ TITLES: dict[str, TitleMaker] = {
     "dosing.bedsideobservation": _at_bedside(lambda row: _("observation")),
     "dosing.envelope": lambda row, reader: _("Envelope E-%(number)s") % {"number": row.number},
     "dosing.envelopecheck": lambda row, reader: _("Check of an envelope"),
+    "dosing.reserveenvelope": lambda row, reader: _("Reserve envelope R-%(number)s") % {"number": row.number},
+    "dosing.reservecheck": lambda row, reader: _("Check of a reserve envelope"),
     "dosing.givebefore": _at_bedside(lambda row: _("give before")),
     "dosing.infusioneventcheck": _at_bedside(lambda row: checklist_words(row.hours)),
     "dosing.infusionstep": _at_bedside(_step),

@@ -5,6 +5,7 @@ from django.urls import path
 from dosing import listing_views
 from dosing.allocation import views as allocation_views
 from dosing.bedside import views as bedside_views
+from dosing.envelopes import reserve_views
 from dosing.envelopes import views as envelope_views
 from dosing.exceptional import exceptional_views
 from dosing.infusions import bedside_views as views
@@ -52,6 +53,9 @@ urlpatterns = [
     path("envelopes/", envelope_views.envelopes, name="envelopes"),
     path("envelopes/print/", envelope_views.make, name="envelopes-print"),
     path("envelopes/codes/", envelope_views.codes, name="envelope-codes"),
+    path("envelopes/reserve/", reserve_views.reserves, name="reserves"),
+    path("envelopes/reserve/print/", reserve_views.make, name="reserves-print"),
+    path("envelopes/reserve/codes/", reserve_views.codes, name="reserve-codes"),
     path("blank-worksheets/", envelope_views.blank_worksheets, name="blank-worksheets"),
     path("masked-results/", masked_views.listing, name="masked-results"),
     path(

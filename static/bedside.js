@@ -22,6 +22,13 @@
   const pad = (number) => String(number).padStart(2, "0");
   const length = (ms) => { const s = Math.max(0, Math.floor(ms / SECOND)); return `${Math.floor(s / 3600)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`; };
 
+  /* How long is left or past, in whole minutes and in the words of the page (dosing/worksheet/time_left.py). */
+  function leftWords(ms, patterns) {
+    const minutes = Math.floor(Math.abs(ms) / 60000), hours = Math.floor(minutes / 60);
+    const said = hours ? patterns.hours.replace("%(hours)d", hours).replace("%(minutes)d", minutes % 60) : patterns.minutes.replace("%(minutes)d", minutes);
+    return (ms > 0 ? patterns.left : patterns.past).replace("%(length)s", said);
+  }
+
   /* The clock of the infusion: what the server said, and what was tapped since. */
   const run = () => document.getElementById("run");
   let base = Number(run().dataset.elapsed), since = Date.parse(page.dataset.now), standing = run().dataset.standing;
@@ -38,7 +45,7 @@
     if (clock && standing !== "not_started") clock.textContent = length(elapsed(now));
     all("[data-until]", page).forEach((mark) => {
       const left = Date.parse(mark.dataset.until) - now;
-      mark.textContent = left > 0 ? `−${length(left)}` : mark.dataset.over;
+      mark.textContent = leftWords(left, mark.dataset);
     });
   }
 

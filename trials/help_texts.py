@@ -402,6 +402,15 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "dosing:reserves dosing:reserves-print dosing:reserve-codes",
+        _(
+            "For a patient who is allocated while the server is away. Each envelope holds the next place of its "
+            "stratum, which the server keeps free. Open the lowest number first, with its code. Once the server is "
+            "back, record here for whom it was opened, before the eligibility is signed here: the patient takes "
+            "exactly that place."
+        ),
+    ),
+    (
         "dosing:blank-worksheets",
         _(
             "Worksheets without a patient, to print in advance. What is written on them while the server is away is "

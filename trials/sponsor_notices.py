@@ -56,6 +56,21 @@ SENTENCES: dict[str, Promise] = {
     ),
     "opened": gettext_lazy("The treatment of all patients was opened by %(by)s, as planned after the lock."),
 }
+# What a notice that waits is about, on a page that blinded people read too: `%(subject)s` is a subject code.
+ABOUT: dict[str, Promise] = {
+    "new_role": gettext_lazy("A new role in the trial"),
+    "role_confirmed": gettext_lazy("A person who knows the treatment from now on"),
+    "account_opened": gettext_lazy("An account that was opened anew"),
+    "late_result": gettext_lazy("The product: a result after an infusion"),
+    "lot_recalled": gettext_lazy("The product: a recall"),
+    "out_of_specification": gettext_lazy("The product: %(subject)s"),
+    "donor_unfit": gettext_lazy("The product: a donor"),
+    "held": gettext_lazy("The trial is on hold"),
+    "unblinded": gettext_lazy("Unblinding of %(subject)s"),
+    "instructed": gettext_lazy("Instruction for the treatment of %(subject)s"),
+    "exposed": gettext_lazy("Exposure: the treatment of %(subject)s became known"),
+    "opened": gettext_lazy("Planned unblinding of all patients"),
+}
 OF_SAFETY = frozenset(
     {
         "unblinded",
@@ -69,6 +84,11 @@ OF_SAFETY = frozenset(
         "donor_unfit",
     }
 )
+
+
+def about(notice: SponsorNotice) -> str:
+    """Return what a notice is about, without who did it and without anything of the product."""
+    return str(ABOUT[notice.what]) % {"subject": notice.told.get("subject", "")}
 
 
 def contact_for(trial: Trial, what: str) -> Contact | None:

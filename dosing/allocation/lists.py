@@ -19,6 +19,7 @@ from audit.context import acting
 from dosing.allocation import sealed_list
 from dosing.allocation.commitment import SealedParameters, commitment_of, sealed_text
 from dosing.allocation.randomisation import ALGORITHM, permuted_blocks
+from dosing.allocation.reserved import free_slots
 from dosing.models import AllocationCommitment, AllocationList, AllocationSlot
 from protocol.document.design import Allocation
 from protocol.document.document import Protocol
@@ -91,7 +92,7 @@ def extend_in_time(*, made: AllocationList, stratum: str) -> None:
     if made.algorithm != ALGORITHM:
         return
     slots = AllocationSlot.objects.filter(trial=made.trial_id, stratum=stratum)
-    if slots.filter(patient=None).count() >= max(made.block_sizes):
+    if free_slots(trial=made.trial, stratum=stratum).count() >= max(made.block_sizes):
         return
     known = slots.count()
     more = max(made.trial.rules.trial.target, 2 * max(made.block_sizes))

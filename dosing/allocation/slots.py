@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from dosing.allocation.lists import codes_of, extend_in_time, generate_list
+from dosing.allocation.reserved import free_slots, no_place_words, note_other_stratum
 from dosing.models import AllocationList, AllocationSlot
 from patients.models import Patient
 from patients.participation.eligibility_decisions.eligibility_data import input_words, latest_complete
@@ -27,6 +28,7 @@ from trials.models import Trial
 def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | None:
     """Allocate the next free slot of the stratum to the patient and return it; a patient who has one keeps it.
 
+    A slot whose reserve envelope is not destroyed is kept for the day without a server and is not free.
     Returns None in a trial that does not randomise. A generated list grows in time; raises ValidationError if an
     uploaded one has no free slot.
     """
@@ -42,14 +44,9 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     made = AllocationList.objects.filter(trial=trial).first() or generate_list(trial=trial, by=by)
     made.trial = trial
     extend_in_time(made=made, stratum=stratum)
-    slot = (
-        AllocationSlot.objects.select_for_update()
-        .filter(trial=trial, stratum=stratum, patient=None)
-        .order_by("position")
-        .first()
-    )
+    slot = free_slots(trial=trial, stratum=stratum).select_for_update().order_by("position").first()
     if slot is None:
-        raise ValidationError(_("The allocation list has no place left. Call the trial's statistician."))
+        raise ValidationError(no_place_words(trial, stratum))
     with acting(user=by, system="allocation"):
         AllocationSlot.objects.filter(pk=slot.pk, patient=None).update(
             patient=patient, taken_at=timezone.now()
@@ -93,4 +90,7 @@ def stratum_of(patient: Patient, group: str) -> str:
 def on_eligibility_signed(sender: Any, *, patient: Patient, decision: Any, by: User, **kwargs: Any) -> None:
     """Allocate a slot, inside the transaction in which the investigator signs the eligibility."""
     if patient.trial.rules.allocation is not None:
-        allocate(patient=patient, stratum=stratum_of(patient, decision.group), by=by)
+        stratum = stratum_of(patient, decision.group)
+        slot = allocate(patient=patient, stratum=stratum, by=by)
+        if slot is not None and slot.stratum != stratum:
+            note_other_stratum(patient=patient, stratum=stratum, by=by)

@@ -52,8 +52,8 @@ def _checklists(ledger: Ledger, now: datetime) -> Iterable[Gap]:
         return
     for planned in ledger.plan.checklists:
         due = ledger.ended + timedelta(hours=planned.hours)
-        dead = ledger.died is not None and ledger.died < due
-        if planned.hours not in done and not dead and now > due + timedelta(minutes=planned.within_minutes):
+        over = ledger.last is not None and ledger.last < due
+        if planned.hours not in done and not over and now > due + timedelta(minutes=planned.within_minutes):
             yield Gap(f"{CHECKLIST}{planned.hours}", due, checklist_words(planned.hours))
 
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 
 class PointState(StrEnum):
-    """Where a planned observation stands. `void`: due only after the death of the patient."""
+    """Where a planned observation stands. `void`: it will not be due any more."""
 
     WAITING = "waiting"
     OPEN = "open"
@@ -67,14 +67,34 @@ def grid(
     """Return the planned observations in the order in which they are due; those without a time yet come last.
 
     started, ended: the actual start and end, None until known. taken: when each was observed, by its code. All
-    datetimes are aware. died: what is due after it is void.
+    datetimes are aware. died: what is due after it is void. So is what counts from the start but is due after an end
+    that came earlier, if other times of the plan count from the end: those follow the patient from then on.
     """
-    anchors = {"start": started, "end": ended}
-    points = [_point(time, anchors[time.after], taken.get(time.code), now, died) for time in times]
-    return sorted(points, key=lambda point: (point.due is None and point.minutes >= 0, point.due or _FIRST))
+    plan, anchors = tuple(times), {"start": started, "end": ended}
+    taken_over = ended if any(time.after == "end" for time in plan) else None
+    lasts = {"start": _first(died, taken_over), "end": died}
+    points = [
+        _point(time, anchors[time.after], taken.get(time.code), now, lasts[time.after]) for time in plan
+    ]
+    return sorted(
+        points,
+        key=lambda point: (
+            point.due is None and not _begins(point.after, point.minutes),
+            point.due or _FIRST,
+        ),
+    )
 
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def _begins(after: str, minutes: int) -> bool:
+    """Return True for what belongs before the start."""
+    return after == "start" and minutes < 0
+
+
+def _first(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _point(
@@ -82,17 +102,17 @@ def _point(
     anchor: datetime | None,
     taken: datetime | None,
     now: datetime,
-    died: datetime | None,
+    last: datetime | None,
 ) -> DuePoint:
     if anchor is None:
         # Before the start nobody knows when it will be: what belongs before it can be taken at any time.
-        begins = time.after == "start" and time.minutes < 0
-        state = PointState.TAKEN if taken else PointState.OPEN if begins else PointState.WAITING
+        untaken = PointState.OPEN if _begins(time.after, time.minutes) else PointState.WAITING
+        state = PointState.TAKEN if taken else untaken
         return DuePoint(time.code, time.after, time.minutes, None, None, None, taken, state)
     due = anchor.astimezone(UTC) + timedelta(minutes=time.minutes)
     opens, closes = (due + timedelta(minutes=minutes) for minutes in time.window)
     state = _state(opens, closes, taken, now)
-    if died is not None and taken is None and died < due:
+    if last is not None and taken is None and last < due:
         state = PointState.VOID
     return DuePoint(time.code, time.after, time.minutes, due, opens, closes, taken, state)
 

@@ -1,8 +1,8 @@
 """What is recorded of an infusion at the bedside, read once: steps, observations, checklists, decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dosing.bedside.course import CourseStep, ImpossibleStep, InfusionCourse, Running, StepName, course_of
-from dosing.bedside.grid import DuePoint, grid
+from dosing.bedside.grid import DuePoint, PointState, grid
 from dosing.bedside.tablet_clock import Tap, is_future
 from dosing.models import BedsideGap, BedsideObservation, Infusion, InfusionEventCheck, InfusionStep
 from dosing.models.bedside import BedsideRow
@@ -46,11 +46,23 @@ class Ledger:
         return self.course.stopped or (None if self.course.started else self.infusion.ended_at)
 
     def points(self, now: datetime) -> list[DuePoint]:
-        """Return the planned observations, each with its state now."""
+        """Return the planned observations, each with its state now. None is due of an infusion that is not given."""
         taken = {row.point: row.at for row in self.observations if row.point}
-        return grid(
-            self.plan.times, started=self.started, ended=self.ended, taken=taken, now=now, died=self.died
+        points = grid(
+            self.plan.times, started=self.started, ended=self.ended, taken=taken, now=now, died=self.last
         )
+        if self.infusion.state != Infusion.State.NOT_GIVEN:
+            return points
+        return [point if point.taken else replace(point, state=PointState.VOID) for point in points]
+
+    @property
+    def last(self) -> datetime | None:
+        """The moment after which nothing is observed: the death, or the end of the day on which the study ended."""
+        patient = self.infusion.patient
+        if patient.ended_on is None:
+            return self.died
+        day_after = datetime.combine(patient.ended_on + timedelta(days=1), time(), patient.trial.zone)
+        return day_after if self.died is None else min(self.died, day_after)
 
 
 def ledger_of(row: Infusion) -> Ledger:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +18,7 @@ from dosing.bedside.grid import DuePoint, PointState, next_due
 from dosing.bedside.ledger import Ledger, ledger_of
 from dosing.bedside.observing import checklist_opens
 from dosing.bedside.posted import ANSWER, NOTE, OBSERVED
+from dosing.bedside.record_gaps import record_gaps
 from dosing.dose import MILLION
 from dosing.infusions.infusion_checks import infusion_obstacle
 from dosing.models import (
@@ -31,6 +33,7 @@ from dosing.models import (
 from dosing.products.thaw import LONG_BEFORE
 from dosing.worksheet.dispensed import needs_reason
 from dosing.worksheet.give_before import newest_times
+from dosing.worksheet.time_left import LENGTHS, left_words
 from patients.participation.infusion_links import events_at
 from protocol.document.items import Item
 from protocol.values.labels import display, headed, is_missing, own_number
@@ -94,6 +97,7 @@ def bedside_context(
         "sent": sent,
         "refused": [(name, texts) for name, texts in errors.items()],
         **_course(request, ledger, now),
+        "missing": _missing(row, ledger),
         **_obstacles(row, ledger, may),
         **_observations(ledger, now, sent, errors, request.GET.get("time", "")),
         "checklists": _checklists(ledger, now, sent, errors),
@@ -103,6 +107,7 @@ def bedside_context(
         "stop_choices": StopDecision.Choice.choices,
         "steps": [_step(step, row) for step in ledger.steps],
         "give_before": _give_before(row, now),
+        "length_words": LENGTHS,
         "events": events_at(row.patient, row.number),
         "thawed": _since_thaw(request, row, ledger, now),
         "keys": {name: secrets.token_hex(16) for name in (*InfusionStep.Kind.values, "observe", "give")},
@@ -128,6 +133,14 @@ def _course(request: TrialRequest, ledger: Ledger, now: datetime) -> dict[str, A
         "pauses": course.pauses,
         "unfinished": standing is Running.STOPPED and ledger.infusion.state == Infusion.State.PLANNED,
     }
+
+
+def _missing(row: Infusion, ledger: Ledger) -> list[tuple[str, str]]:
+    """Return what the record of a stopped infusion lacks, each with the address of its field."""
+    stopped = ledger.course.standing is Running.STOPPED and row.state == Infusion.State.PLANNED
+    record = reverse("dosing:infusion", args=[row.patient.trial.slug, row.patient.code, row.number])
+    found = record_gaps(row) if stopped else []
+    return [(words, f"{record}#id_{name}" if name else record) for words, name in found]
 
 
 def _obstacles(row: Infusion, ledger: Ledger, may_record: bool) -> dict[str, Any]:
@@ -335,7 +348,13 @@ def _step(step: InfusionStep, row: Infusion) -> dict[str, Any]:
 def _give_before(row: Infusion, now: datetime) -> list[dict[str, Any]]:
     """Return until when each kit is given, the newest time of each. One query."""
     return [
-        {"kit": each.kit, "at": _at(each.at, row), "instant": _instant(each.at), "passed": each.at < now}
+        {
+            "kit": each.kit,
+            "at": _at(each.at, row),
+            "instant": _instant(each.at),
+            "passed": each.at < now,
+            "left": left_words(each.at, now),
+        }
         for each in newest_times(row)
     ]
 
@@ -359,6 +378,7 @@ def _since_thaw(request: TrialRequest, row: Infusion, ledger: Ledger, now: datet
         "at": _at(latest, row),
         "instant": _instant(latest),
         "passed": latest < now,
+        "left": left_words(latest, now),
         "waits": ledger.started is None,
         "cells": cells,
     }

@@ -116,7 +116,7 @@ def derive(patient: Patient, row: Infusion, *, by: User, reason: Text = "") -> b
     What the record refuses (a signature that fell meanwhile, a question) is left for a person, who completes it in the
     form of the infusion: the steps stay as they happened.
     """
-    facts = _facts(patient, row)
+    facts = stopped_facts(patient, row)
     if facts is None:
         return False
     if row.state == Infusion.State.GIVEN and not trimmed(reason):
@@ -129,8 +129,8 @@ def derive(patient: Patient, row: Infusion, *, by: User, reason: Text = "") -> b
     return True
 
 
-def _facts(patient: Patient, row: Infusion) -> Bedside | None:
-    """Return the facts of a stopped infusion, None while it is not stopped."""
+def stopped_facts(patient: Patient, row: Infusion) -> Bedside | None:
+    """Return the facts of a stopped infusion from its steps; None while it runs, or without its weight or volume."""
     steps = list(_in_force(row))
     course = checked_course(patient, map(as_course_step, steps))
     if course.standing is not Running.STOPPED or course.started is None or course.stopped is None:

@@ -24,6 +24,9 @@ from trials.models import Delegation
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_moment
 
+# Of the paper log of allocations: as many as one page holds.
+LOG_LINES = 10
+
 
 class FindingForm(VerbForm):
     """What was found of an envelope, or done with it; of an opened one by whom."""
@@ -162,5 +165,6 @@ def blank_worksheets(request: TrialRequest) -> HttpResponse:
         "preparation": preparation_sheet() if request.access.sees_treatment else [],
         "made_at": _now(request),
         "version": rules.trial.version,
+        "log_lines": range(LOG_LINES) if rules.allocation is not None else (),
     }
     return render(request, "dosing/blank_worksheets.html", context)

@@ -22,6 +22,7 @@ from dosing.models.lots import Lot, LotDecision, LotResult
 from dosing.models.masked import MaskedResult
 from dosing.models.product_queries import ProductMark, ProductQuery, ProductQueryMessage, ProductTarget
 from dosing.models.products import Preparation, ProductDeviation
+from dosing.models.reserves import ReserveCheck, ReserveEnvelope
 from dosing.models.treatments import SlotQuerySet, TreatmentQuerySet
 from dosing.models.unblinding import PlannedUnblinding, Unblinding
 from dosing.models.worksheets import KitCheck, LateInfusion, StopOverride, WorksheetStep
@@ -65,6 +66,8 @@ __all__ = [
     "ProductQueryMessage",
     "ProductTarget",
     "RecipientsOpening",
+    "ReserveCheck",
+    "ReserveEnvelope",
     "SlotQuerySet",
     "StopDecision",
     "StopOverride",

@@ -1,6 +1,7 @@
 """The form of the product, only for readers who may know the treatment. No input has a default (DAT-01)."""
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from crispy_forms.layout import HTML, Div, Fieldset
@@ -13,6 +14,7 @@ from dosing.labels import millions
 from dosing.models import Bag, Infusion, Preparation
 from dosing.products import preparing as preparing
 from dosing.products.dose_comparison import DoseBox, dose_box
+from dosing.products.product_gaps import awaited_reasons
 from dosing.stock.scan import bags_scanned
 from dosing.versioned_forms import LineField, RowForm
 from patients.participation.answer_layout import answer, section
@@ -68,6 +70,15 @@ class PreparationForm(RowForm):
 
     def version(self) -> int:
         return self.product.version if self.product else 0
+
+    @cached_property
+    def awaited(self) -> frozenset[str]:
+        """The reasons that the stored product lacks. At most one query."""
+        return frozenset(awaited_reasons(self.row, self.product) if self.product else ())
+
+    def is_needed(self, name: str) -> bool:
+        """Return True if a reason is asked for: it was refused, typed, stored, or the product lacks it."""
+        return super().is_needed(name) or name in self.awaited
 
     def add_fields(self, zone: str) -> None:
         self.fields["thawed"] = MomentField(label=gettext_lazy("Thawed at"), zone=zone, required=False)

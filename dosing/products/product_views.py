@@ -10,6 +10,7 @@ from dosing.models import Infusion, Preparation
 from dosing.product_queries.kinds import Target
 from dosing.product_queries.log import product_links
 from dosing.products.product_forms import PreparationForm, typed_dose
+from dosing.products.product_gaps import product_gaps
 from dosing.products.product_limits import product_lines
 from dosing.worksheet.dispensed import asks_kit, is_dispensed
 from dosing.worksheet.screen import shown_line
@@ -45,6 +46,7 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
     if context["may_change"] and not context["editing"]:
         context["editing"] = PageDraft(request, row.patient).stored() is not None
     context["may_prepare"] = may_prepare
+    context["missing"] = [] if context["skipped"] else product_gaps(row, context["product"], arm)
     if context["product"] is not None and not context["editing"]:
         context["product_lines"] = _asked_lines(request, context["product"])
     if request.method != "POST" and not context["editing"]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from django.db.models import Sum
 
+from audit.restricted_reads import note
 from dosing.models import BagMovement, Infusion, Lot
 from dosing.stock.ledger import Account, MovementKind
 from patients.models import Patient
 from trials.models import Trial
+from trials.permissions import Permission
 
 Balance = dict[Account, int]
 
@@ -59,26 +61,24 @@ def lines_of(trial: Trial, lots: Mapping[int, Lot]) -> list[LotLine]:
 
 
 def recipients_of(**chain: object) -> list[tuple[Patient, list[int], list[str]]]:
-    """Return who received content of some bags: patient, numbers of the infusions, lots. One query.
+    """Return who received content of some bags: patient, numbers of the infusions, lots. Two queries.
 
     chain: a condition on movements, `lot=…` or `lot__bank__donation__donor=…`. An infusion counts once it was given.
     """
     rows = (
         BagMovement.objects.filter(**chain, reversed_by=None, infusion__state=Infusion.State.GIVEN)
         .exclude(kind=MovementKind.REVERSAL)
-        .select_related("patient", "infusion", "lot")
         .order_by("patient__number", "infusion__number", "pk")
+        # Columns, not objects: a donor may have hundreds of recipients, each with several movements.
+        .values_list("patient", "infusion__number", "lot__number")
     )
-    found: dict[int, tuple[Patient, list[int], list[str]]] = {}
-    for row in rows:
-        if row.patient is None or row.infusion is None:
-            continue
-        _patient, numbers, lots = found.setdefault(row.patient_id, (row.patient, [], []))
-        if row.infusion.number not in numbers:
-            numbers.append(row.infusion.number)
-        if row.lot.number not in lots:
-            lots.append(row.lot.number)
-    return list(found.values())
+    received: dict[int, tuple[dict[int, None], dict[str, None]]] = {}
+    for patient, number, lot in rows:
+        numbers, lots = received.setdefault(patient, ({}, {}))
+        numbers[number] = lots[lot] = None
+        note(Permission.SEE_TREATMENT, patient)
+    patients = Patient.objects.in_bulk(list(received))
+    return [(patients[pk], list(numbers), list(lots)) for pk, (numbers, lots) in received.items()]
 
 
 def _ml(microlitres: int) -> str:

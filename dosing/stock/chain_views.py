@@ -27,6 +27,8 @@ from dosing.stock import donor_forms, ledger, stock_forms
 from dosing.stock.balance import recipients_of
 from dosing.stock.moving import read_bags
 from dosing.stock.release import newest_results, product_of, verdict_of
+from dosing.stock.release_gaps import release_gaps
+from dosing.stock.result_forms import LotResultsForm
 from dosing.stock.stock_views import address_of, sent_on, step
 from dosing.stock.words import place_words
 from patients.views.files import send_file
@@ -43,7 +45,7 @@ TITLES = {
     "waste": gettext_lazy("Discard"),
     "destroy": gettext_lazy("Destroy"),
     "reverse": gettext_lazy("Undo the last movement"),
-    "result": gettext_lazy("Record a result"),
+    "result": gettext_lazy("Record results"),
     "decide": gettext_lazy("Decide and sign"),
     "receive": gettext_lazy("Receive bags"),
     "donation": gettext_lazy("Record a donation"),
@@ -55,6 +57,10 @@ TITLES = {
     "dispense": gettext_lazy("Hand over to the ward"),
 }
 
+STEPS_OF_LOT: dict[str, type[stock_forms.StockForm]] = {
+    "result": LotResultsForm,
+    **stock_forms.STEPS_OF_LOT,
+}
 FINDING_TONES = {"": "draft", "pending": "draft", "passed": "done", "failed": "late", "informative": "none"}
 
 
@@ -127,7 +133,7 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
     context = {
         "lot": row,
         "tests": tests,
-        "verdict": verdict_of(row, results),
+        "missing": release_gaps(row, verdict_of(row, results)),
         "product_title": product.title.in_language(language) if product else "",
         "decisions": [(each, [titles.get(code, code) for code in each.pending]) for each in decisions],
         "bags": Bag.objects.filter(lot=row).order_by("number"),
@@ -138,15 +144,15 @@ def lot(request: TrialRequest, number: int) -> HttpResponse:
         "instruct": reverse("dosing:recipients", args=[request.trial.slug, row.pk])
         if is_affected and request.access.may(P.INSTRUCT)
         else "",
-        "steps": _steps(request, "dosing:lot-step", row, stock_forms.STEPS_OF_LOT),
+        "steps": _steps(request, "dosing:lot-step", row, STEPS_OF_LOT),
     }
     return render(request, "dosing/stock/lot.html", context)
 
 
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def lot_step(request: TrialRequest, number: int, kind: str) -> HttpResponse:
-    """Record a result of a lot, decide about it, or receive its bags."""
-    return _step(request, _of_trial(request, Lot, number), kind, stock_forms.STEPS_OF_LOT)
+    """Record results of a lot, decide about it, receive its bags, or attach a certificate."""
+    return _step(request, _of_trial(request, Lot, number), kind, STEPS_OF_LOT)
 
 
 @trial_page(see=P.SEE_TREATMENT)

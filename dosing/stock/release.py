@@ -1,8 +1,8 @@
 """Release of a lot: results against the specification, and signed decisions (CEL-05, CEL-06)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -107,6 +107,35 @@ def record_result(
         note=note.strip(),
         recorded_by=by,
     )
+
+
+class NewResult(TypedDict):
+    """A result of a release test as reported; an empty value says that it is pending."""
+
+    test: str
+    value: str
+    reported_on: date | None
+
+
+@transaction.atomic
+def record_results(*, lot: Lot, results: Sequence[NewResult], by: User, note: str = "") -> list[LotResult]:
+    """Record results of several release tests: all, or none. Return them in the given order.
+
+    Raises ValidationError without a result, and with every error of `record_result` at `value_TEST` or
+    `reported_on_TEST`.
+    """
+    if not results:
+        raise ValidationError(_("Enter a result, or mark one as awaited."))
+    made: list[LotResult] = []
+    errors: dict[str, Any] = {}
+    for result in results:
+        try:
+            made.append(record_result(lot=lot, by=by, note=note, **result))
+        except ValidationError as refused:
+            errors |= {f"{name}_{result['test']}": each for name, each in refused.error_dict.items()}
+    if errors:
+        raise ValidationError(errors)
+    return made
 
 
 @transaction.atomic

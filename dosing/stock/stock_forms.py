@@ -115,28 +115,6 @@ class LotForm(StockForm):
         return chain.record_lot, {"trial": self.trial, "facts": facts}
 
 
-class ResultForm(StockForm):
-    """The result of one release test of a lot; an empty one says that it is pending."""
-
-    test = forms.ChoiceField(label=gettext_lazy("Test"))
-    value = LineField(
-        label=gettext_lazy("Result"), max_length=100, required=False,
-        help_text=gettext_lazy("Leave it empty while the result is pending."),
-    )  # fmt: skip
-    reported_on = DayField(label=gettext_lazy("Reported on"), required=False)
-    note = LineField(label=gettext_lazy("Note"), required=False)
-
-    def add_fields(self, zone: str) -> None:
-        product, language = release.product_of(self.row), reader_language()
-        self.fields["test"].choices = [CHOOSE] + [  # type: ignore[attr-defined]
-            (test.code, _titled(test.title.in_language(language), test.limit))
-            for test in (product.tests if product else ())
-        ]
-
-    def call(self) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return release.record_result, {"lot": self.row, **self.cleaned_data}
-
-
 class LotDecisionForm(StockForm):
     """A signed decision about a lot."""
 
@@ -322,10 +300,6 @@ class DispensingForm(MomentForm):
         }  # fmt: skip
 
 
-def _titled(title: str, limit: str) -> str:
-    return f"{title} ({limit})" if limit else title
-
-
 STEPS_OF_BAG: dict[str, type[StockForm]] = {
     "store": StoreForm,
     "excursion": ExcursionForm,
@@ -336,7 +310,6 @@ STEPS_OF_BAG: dict[str, type[StockForm]] = {
     "reverse": ReversalForm,
 }
 STEPS_OF_LOT: dict[str, type[StockForm]] = {
-    "result": ResultForm,
     "decide": LotDecisionForm,
     "receive": ReceiptForm,
     "certificate": CertificateForm,

@@ -24,7 +24,7 @@ from trials.models import SponsorNotice
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 from trials.roles import ROLES
-from trials.sponsor_notices import OF_SAFETY, contact_for
+from trials.sponsor_notices import OF_SAFETY, about, contact_for
 from trials.treatment_reads import show_treatment
 
 
@@ -162,4 +162,5 @@ def _told(trial: Any, patient: Patient | None = None) -> dict[str, Any]:
     waiting = SponsorNotice.objects.filter(trial=trial, what__in=OF_SAFETY, sent_at=None)
     if patient is not None:
         waiting = waiting.filter(patient_id=patient.pk)
-    return {"pending": list(waiting.order_by("pk")), "sponsor": contact_for(trial, "unblinded")}
+    pending = [(about(notice), notice) for notice in waiting.order_by("pk")]
+    return {"pending": pending, "sponsor": contact_for(trial, "unblinded")}

@@ -5,7 +5,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
-from dosing.models import AllocationCommitment, Envelope, EnvelopeCheck, PlannedUnblinding
+from dosing.models import (
+    AllocationCommitment,
+    Envelope,
+    EnvelopeCheck,
+    PlannedUnblinding,
+    ReserveCheck,
+    ReserveEnvelope,
+)
 from exports.tables.bedside import words
 from exports.tables.columns import PATIENT, TableColumn, col, computed
 from patients.models import TreatmentHold
@@ -72,6 +79,27 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
         col("recorded_at", "Recorded at (UTC)"),
     ),
+    "reserve_envelopes": (
+        col("envelope", "Number of the reserve envelope", "number"),
+        col("stratum", "Stratum"),
+        col("place", "Place of the stratum that the envelope holds", "position"),
+        col("status", "Status", "state"),
+        col("made_by", "Printed by", "made_by__full_name", free_text=True),
+        col("made_at", "Printed at (UTC)"),
+        col("codes_by", "Code printed by", "codes_by__full_name", free_text=True),
+        col("codes_at", "Code printed at (UTC)"),
+    ),
+    "reserve_checks": (
+        col("envelope", "Number of the reserve envelope", "envelope__number"),
+        col("patient", "Patient who was allocated with it", "patient__code"),
+        col("finding", "What was found or done"),
+        col("happened", "When"),
+        col("opened_by", "Opened by", "opened_by__full_name", free_text=True),
+        col("opened_by_name", "Opened by somebody without a role", free_text=True),
+        col("note", "Note", free_text=True),
+        col("recorded_by", "Recorded by", "recorded_by__full_name", free_text=True),
+        col("recorded_at", "Recorded at (UTC)"),
+    ),
     "planned_unblinding": (
         computed("opened_to", "Opened to the roles", words, "opened_to"),
         col("reason", "Reason", free_text=True),
@@ -86,6 +114,8 @@ TITLES = {
     "allocation_hash": gettext_noop("Hash of the allocation list"),
     "envelopes": gettext_noop("Sealed envelopes"),
     "envelope_checks": gettext_noop("Checks of the envelopes"),
+    "reserve_envelopes": gettext_noop("Reserve envelopes"),
+    "reserve_checks": gettext_noop("Checks of the reserve envelopes"),
     "planned_unblinding": gettext_noop("Planned unblinding"),
 }
 
@@ -103,6 +133,10 @@ def querysets(trial: Trial) -> dict[str, QuerySet[Any]]:
         rows["allocation_hash"] = AllocationCommitment.objects.filter(trial=trial)
         rows["envelopes"] = Envelope.objects.filter(trial=trial).order_by("number")
         rows["envelope_checks"] = EnvelopeCheck.objects.filter(patient__trial=trial).order_by(
+            "envelope__number", "pk"
+        )
+        rows["reserve_envelopes"] = ReserveEnvelope.objects.filter(trial=trial).order_by("number")
+        rows["reserve_checks"] = ReserveCheck.objects.filter(envelope__trial=trial).order_by(
             "envelope__number", "pk"
         )
         rows["planned_unblinding"] = PlannedUnblinding.objects.filter(trial=trial)

@@ -162,6 +162,8 @@ PAGES: dict[str, Finder] = {
     "dosing.stopoverride": _of_infusion("dosing:override"),
     "dosing.envelope": lambda places, row: places.address("dosing:envelopes"),
     "dosing.envelopecheck": lambda places, row: places.address("dosing:envelopes"),
+    "dosing.reserveenvelope": lambda places, row: places.address("dosing:reserves"),
+    "dosing.reservecheck": lambda places, row: places.address("dosing:reserves"),
     "dosing.maskedresult": lambda places, row: places.address("dosing:masked-results"),
     "dosing.exceptionalstep": _of_infusion("dosing:exceptional-uses"),
     "dosing.plannedunblinding": lambda places, row: places.address("dosing:unblindings"),

@@ -39,7 +39,8 @@ def _shown(request: TrialRequest, title: str, **chain: Any) -> HttpResponse:
     rows = AdverseEvent.objects.visible_to(request.user).filter(
         patient__in=[patient.pk for patient, _numbers, _lots in recipients]
     )
-    for event in rows.order_by("patient", "pk"):
+    # Only what the page shows: a donor may have hundreds of recipients, each with many events of many columns.
+    for event in rows.only("patient", "number", "term", "grade").order_by("patient", "pk"):
         events[event.patient_id].append(event)
     found = [(*recipient, events[recipient[0].pk]) for recipient in recipients]
     return render(request, "reports/look_back.html", {"title": title, "recipients": found})

@@ -53,6 +53,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     figures.note_lines(printed_by("tests.bench.odm", environment))
     figures.note_lines(printed_by("tests.bench.judging", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
+    figures.note_lines(printed_by("tests.bench.look_back", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:

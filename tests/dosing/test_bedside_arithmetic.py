@@ -76,6 +76,62 @@ class TestTheGrid:
         points = grid(PLAN, started=START, ended=None, taken={}, now=minute(600), died=minute(10))
         assert [point.state for point in points if point.code in ("start", "start_15")] == ["missed", "void"]
 
+    @pytest.mark.parametrize(
+        ("ended", "at", "state"),
+        [
+            (14.99, 14.99, "void"),
+            (14.99, 600, "void"),
+            (15, 15, "open"),
+            (15.01, 12, "open"),
+            (60, 600, "missed"),
+        ],
+    )
+    def test_after_an_early_end_what_counts_from_the_start_is_not_due_any_more(self, ended, at, state):
+        """The times after the end take over."""
+        assert state_of("start_15", at=at, ended=ended) == state
+        assert state_of("end_60", at=at, ended=600) == "waiting"
+
+    def test_what_was_taken_before_an_early_end_stays_taken(self):
+        assert state_of("start_15", at=600, ended=12, start_15=11) == "taken"
+
+    def test_a_plan_without_times_after_the_end_goes_on_after_an_early_end(self):
+        points = grid(PLAN[:3], started=START, ended=minute(5), taken={}, now=minute(12))
+        assert [point.state for point in points if point.code == "start_15"] == ["open"]
+
+    def test_after_the_death_nothing_is_due_from_the_end_either(self):
+        points = grid(PLAN, started=START, ended=minute(40), taken={}, now=minute(600), died=minute(50))
+        assert [point.state for point in points if point.code in ("end", "end_60")] == ["missed", "void"]
+
+    def test_death_and_end_void_what_is_due_after_the_first_of_them(self):
+        for died, ended in ((10, 40), (40, 10)):
+            points = grid(
+                PLAN, started=START, ended=minute(ended), taken={}, now=minute(600), died=minute(died)
+            )
+            assert next(point.state for point in points if point.code == "start_15") == "void"
+
+    def test_planned_times_stand_in_the_order_in_which_they_are_due_and_those_without_a_time_last(self):
+        plan = (*reversed(PLAN), Planned("before_end", "end", -5), Planned("just_before", "start", -1))
+        running = grid(plan, started=START, ended=None, taken={}, now=START)
+        dated = ["before", "just_before", "start", "start_15"]
+        assert [point.code for point in running] == [*dated, "end_60", "end", "before_end"]
+        waiting = grid(plan, started=None, ended=None, taken={}, now=START)
+        assert [point.code for point in waiting[:2]] == ["before", "just_before"]
+        assert {point.state for point in waiting[:2]} == {PointState.OPEN}
+        assert {point.state for point in waiting[2:]} == {PointState.WAITING}
+        assert [point.code for point in waiting[2:]] == ["end_60", "end", "start_15", "start", "before_end"]
+
+    def test_what_was_taken_before_the_start_is_taken(self):
+        points = grid(PLAN, started=None, ended=None, taken={"before": minute(-20)}, now=minute(-10))
+        assert {point.code: point.state for point in points}["before"] == "taken"
+
+    def test_what_is_open_comes_before_what_is_due_earlier_but_not_open_yet(self):
+        plan = (Planned("narrow", "start", 20, (-1, 1)), Planned("wide", "start", 30, (-30, 5)))
+        points = grid(plan, started=START, ended=None, taken={}, now=minute(12))
+        assert [(point.code, point.is_due) for point in points] == [("narrow", False), ("wide", True)]
+        assert next_due(points).code == "wide"
+        taken = grid(plan, started=START, ended=None, taken={"wide": minute(5)}, now=minute(12))
+        assert next_due(taken).code == "narrow"
+
     @given(st.lists(st.integers(1, 50), max_size=5), MINUTES)
     def test_a_pause_moves_no_planned_time(self, pauses, now):
         steps, at = [("started", 0)], 0

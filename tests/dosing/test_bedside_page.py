@@ -8,6 +8,7 @@ import time_machine
 from django.urls import reverse
 
 from audit.context import acting
+from dosing.bedside.ledger import ledger_of
 from dosing.models import (
     BedsideGap,
     BedsideObservation,
@@ -183,6 +184,8 @@ class TestSteps:
         send(nurse, patient, "stopped")
         assert stored(patient).state == "planned"
         assert "its record is not complete" in text_of(shown(nurse, patient))
+        way = f'<a href="{page(patient)}#id_volume_ml">The volume infused is missing.</a>'
+        assert way in shown(nurse, patient).content.decode()
         stop = InfusionStep.objects.get(kind="stopped")
         send(
             nurse, patient, "correct", row=stop.pk, typed_at="10:12", value="20", reason="Read from the pump"
@@ -223,7 +226,42 @@ class TestSteps:
             Infusion.objects.filter(patient=patient, number=1).update(weight_measured=later)
         assert send(nurse, patient, "stopped", value="50").status_code == 200
         assert stored(patient).state == "planned"
+        found = shown(nurse, patient).content.decode()
         assert "its record is not complete" in text_of(shown(nurse, patient))
+        assert f'<a href="{page(patient)}#id_weight_measured">' in found
+
+    def test_after_an_early_stop_no_planned_time_waits_for_ever(self, nurse, patient, clock):
+        """CEL-15: what counts from the start is not due any more; what counts from the end is."""
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=20))
+        send(nurse, patient, "stopped", value="20")
+        lines = shown(nurse, patient).context["lines"]
+        states = {line["words"]: str(line["state"]) for line in lines}
+        assert {states[f"{minutes} minutes after the start"] for minutes in (30, 45)} == {"Not due"}
+        assert states["1 hour after the start"] == "Not due"
+        assert states["30 minutes after the end"] == "Later"
+        clock.move_to(START + timedelta(hours=3))
+        gaps = [gap.words for gap, _at, _key in shown(nurse, patient).context["gaps"]]
+        assert "45 minutes after the start" not in gaps
+        assert "30 minutes after the end" in gaps
+
+    def test_an_infusion_that_is_not_given_waits_for_no_observation(self, nurse, patient):
+        build.client(nurse).post(
+            page(patient, "not-given"), {"reason": "Fever", "version": str(stored(patient).version)}
+        )
+        assert stored(patient).state == "not_given"
+        lines = shown(nurse, patient).context["lines"]
+        assert {str(line["state"]) for line in lines} == {"Not due"}
+
+    def test_nothing_is_due_after_the_day_on_which_the_study_ended(self, nurse, patient, clock):
+        send(nurse, patient, "started")
+        clock.move_to(START + timedelta(minutes=20))
+        send(nurse, patient, "stopped", value="20")
+        row = stored(patient)
+        row.patient.ended_on = INCLUDED
+        points = ledger_of(row).points(START + timedelta(days=2))
+        assert {point.code: point.state for point in points}["end_1440"] == "void"
+        assert {point.code: point.state for point in points}["end_720"] == "missed"
 
 
 class TestSentByATablet:

@@ -139,6 +139,17 @@ class TestTheProduct:
 
         assert "Above the range, no reason yet" in text_of(laboratory.get(page(patient, "preparation")))
         assert "3.09 ×10⁶/kg Above the range, no reason yet" in text_of(ward.get(listing(trial)))
+        shown = laboratory.get(page(patient, "preparation"))
+        way = f"{page(patient, 'preparation')}?change=1"
+        assert "The record of the product is not complete:" in text_of(shown)
+        assert f'<a href="{way}#id_dose_deviation_reason">' in shown.content.decode()
+        assert 'id="id_dose_deviation_reason"' in laboratory.get(way).content.decode()
+
+    def test_a_complete_record_lacks_nothing(self, laboratory, patient):
+        laboratory.post(page(patient, "preparation"), product())
+        shown = laboratory.get(page(patient, "preparation"))
+        assert shown.context["missing"] == []
+        assert "is not complete" not in text_of(shown)
 
     def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, ward, laboratory, patient):
         ward.post(page(patient, "not-given"), {"reason": "Fever", "version": "2"})
@@ -167,6 +178,8 @@ class TestTheProduct:
 
         assert response.status_code == 422
         assert "weight of the day is not recorded yet" in text_of(response)
+        missing = laboratory.get(page(patient, "preparation", 2)).context["missing"]
+        assert [address for _words, address in missing] == [page(patient, "weight", 2)]
 
     def test_a_change_needs_a_reason_and_a_stale_form_shows_both_values(self, laboratory, patient):
         """AUD-04, DAT-11."""

@@ -7,14 +7,17 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.context import acting
 from audit.testing import lifted_triggers
 from dosing.allocation.kits import find_kit, kit_of
 from dosing.allocation.lists import generate_list, holds_commitment, upload_list
 from dosing.allocation.slots import allocate
+from dosing.envelopes.reserves import make_reserves, record_reserve
 from dosing.models import AllocationCommitment, AllocationList, AllocationSlot, Infusion, Kit
 from patients.review import locks
+from protocol.values.moments import Moment
 from protocol.values.refusals import ValueRefused
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one
@@ -96,6 +99,25 @@ class TestUpload:
             allocate(patient=build.patient(trial=trial, by=by), stratum="", by=by)
         with pytest.raises(ValidationError, match="statistician"):
             allocate(patient=build.patient(trial=trial, by=by), stratum="", by=by)
+
+    def test_an_uploaded_list_whose_last_places_are_kept_for_paper_says_which_to_free(self, trial):
+        """BKP-02: a list that was made elsewhere does not grow."""
+        by = build.user("investigator", trial=trial)
+        with acting(system="test", user=by):
+            upload_list(trial=trial, data=sealed(), by=by)
+            made = make_reserves(trial=trial, per_stratum=2, by=by)
+            for _place in range(22):
+                allocate(patient=build.patient(trial=trial, by=by), stratum="", by=by)
+            late = build.patient(trial=trial, by=by)
+            with pytest.raises(ValidationError, match="Destroy R-2"):
+                allocate(patient=late, stratum="", by=by)
+            with pytest.raises(ValidationError, match="not enough free places"):
+                make_reserves(trial=trial, per_stratum=3, by=by)
+            now = Moment.from_datetime(timezone.now(), trial.time_zone)
+            record_reserve(
+                envelope=made[1].envelope, finding="destroyed", happened=now, note="Last place", by=by
+            )
+            assert allocate(patient=late, stratum="", by=by).position == 2
 
     def test_its_kit_number_is_that_of_the_first_infusion(self, trial):
         by = build.user("investigator", trial=trial)

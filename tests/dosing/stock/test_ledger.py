@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from dosing.models import BagMovement
 from dosing.stock.ledger import (
     ONCE,
     ROADS,
@@ -20,6 +21,7 @@ from dosing.stock.ledger import (
     in_force,
     infusion_of,
     rest,
+    reversible,
 )
 
 FILLED = 20_000
@@ -182,3 +184,73 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestEverySequence = LedgerMachine.TestCase
+
+
+class TestUndoing:
+    """CEL-08: only the last movement that stands is undone."""
+
+    def test_a_bag_without_movements_has_nothing_to_undo(self):
+        assert reversible([]) is None
+
+    def test_the_last_movement_is_undone_first(self):
+        done = [
+            moved(kind, hour=hour) for hour, kind in enumerate((MovementKind.RECEIPT, MovementKind.TRANSFER))
+        ]
+        assert reversible(done) == done[1]
+        assert reversible([*done, moved(MovementKind.THAW, hour=2, infusion=7)]).kind == MovementKind.THAW
+
+    def test_a_movement_that_was_undone_is_passed_over_and_so_is_its_reversal(self):
+        received = moved(MovementKind.RECEIPT)
+        undone = moved(MovementKind.TRANSFER, hour=1, reversed=True)
+        back = Movement(MovementKind.REVERSAL, Account.STORE, Account.STORE, FILLED, START)
+        assert reversible([received, undone, back]) == received
+
+
+class TestTheSmallestAmounts:
+    def test_one_microlitre_is_left_to_move(self):
+        given = moved(MovementKind.THAW, infusion=7, hour=1)
+        handed = moved(MovementKind.DISPENSING, FILLED - 1, infusion=7, hour=2)
+        infused = moved(MovementKind.INFUSION, FILLED - 1, infusion=7, hour=3)
+        assert rest([moved(MovementKind.RECEIPT), given, handed, infused]) == (Account.BENCH, 1)
+
+    def test_one_microlitre_can_be_moved(self):
+        done = [moved(MovementKind.RECEIPT), moved(MovementKind.THAW, hour=1, infusion=7)]
+        one = moved(MovementKind.DISPENSING, 1, hour=2, infusion=7)
+        assert reason(done, one) is None
+        assert reason([*done, one], moved(MovementKind.INFUSION, 1, hour=3, infusion=7)) is None
+
+    def test_nothing_is_no_movement_and_neither_is_less(self):
+        for volume in (0, -1):
+            assert reason([], moved(MovementKind.RECEIPT, volume)) == Impossible.NO_VOLUME
+
+
+class TestTheRoads:
+    def test_content_is_taken_only_from_where_the_movement_begins(self):
+        """What lies on the ward is not infused from the store, even if there is something in it."""
+        done = [moved(MovementKind.RECEIPT), moved(MovementKind.THAW, hour=1, infusion=7)]
+        wrong = moved(MovementKind.INFUSION, hour=2, infusion=7, source=Account.BENCH)
+        assert reason(done, wrong) == Impossible.NOT_THERE
+
+    def test_content_arrives_only_where_the_movement_ends(self):
+        done = [moved(MovementKind.RECEIPT), moved(MovementKind.THAW, hour=1, infusion=7)]
+        wrong = moved(MovementKind.DISPENSING, hour=2, infusion=7, target=Account.PATIENT)
+        assert reason(done, wrong) == Impossible.NOT_THERE
+
+    def test_content_that_was_never_frozen_is_not_thawed(self):
+        done = [moved(MovementKind.RECEIPT)]
+        assert reason(done, moved(MovementKind.THAW, hour=1, infusion=7), frozen=False) == "not_frozen"
+
+    def test_a_refusal_names_its_reason_and_the_movement_that_it_contradicts(self):
+        done = [moved(MovementKind.RECEIPT), moved(MovementKind.TRANSFER, hour=2)]
+        with pytest.raises(MovementRefused, match=r"^before_last$") as refused:
+            check(done, moved(MovementKind.TRANSFER, hour=1), filled=FILLED, frozen=True)
+        assert (refused.value.reason, refused.value.earlier) == (Impossible.BEFORE_LAST, done[1])
+        with pytest.raises(MovementRefused) as refused:
+            check(done, moved(MovementKind.INFUSION, hour=3, infusion=7), filled=FILLED, frozen=False)
+        assert (refused.value.reason, refused.value.earlier) == (Impossible.NOT_THERE, done[1])
+
+
+def test_accounts_and_kinds_of_the_ledger_are_those_that_are_stored():
+    """A stored word that the ledger does not know would be a movement that nobody counts."""
+    assert [each.value for each in Account] == BagMovement.Account.values
+    assert sorted(each.value for each in MovementKind) == sorted(BagMovement.Kind.values)

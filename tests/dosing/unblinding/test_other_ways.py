@@ -14,6 +14,7 @@ from tests.support.build import moment
 from tests.support.database.engines import each_engine_or_one
 from trials.models import SponsorNotice, Trial
 from trials.roles import ROLES
+from trials.sponsor_notices import ABOUT, OF_SAFETY, SENTENCES, tell_sponsor
 
 pytestmark = pytest.mark.django_db
 
@@ -271,3 +272,20 @@ class TestKnowledge:
         other = build.user("investigator")
         with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
             Unblinding.objects.create(**{**facts, "category": "emergency", "known_to": other})
+
+
+@pytest.mark.parametrize("what", sorted(OF_SAFETY))
+def test_a_notice_that_waits_says_what_it_is_about(patient, what):
+    """BLD-04, BLD-03: not only when; neither who did it, nor a lot or a donor, since blinded people read it."""
+    manager = build.user("data_manager", trial=patient.trial, full_name="Dora Manager")
+    with acting(user=manager, role="data_manager"):
+        tell_sponsor(trial=patient.trial, what=what, by=manager, subject=patient.code)
+    page = build.client(manager).get(reverse("dosing:unblindings", args=[patient.trial.slug]))
+    (words,) = [words for words, _notice in page.context["pending"]]
+    assert f"<li>{words}, " in page.content.decode()
+    assert words == str(ABOUT[what]) % {"subject": patient.code}
+    assert "Dora" not in words
+
+
+def test_every_notice_has_words_of_what_it_is_about():
+    assert set(ABOUT) == set(SENTENCES)

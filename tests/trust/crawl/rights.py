@@ -185,6 +185,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Envelopes for the day without a server: all see that there are some, the laboratory prints them and their codes.
     "envelopes/": (ALL, EXPOSURES),
     **{f"envelopes/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
+    # The next places of the list on paper, for a patient who is allocated without the server.
+    "envelopes/reserve/": (ALL, EXPOSURES),
+    **{f"envelopes/reserve/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
     "blank-worksheets/": (ALL, NOBODY),
     # Results that would tell the treatment.
     "masked-results/": (UNBLINDED, NOBODY),
