@@ -228,9 +228,10 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
     patient = casebook.patient
     if place.visit is None:
         return address("patients:logs", patient.trial.slug, patient.code, place.form.code)
-    forms = list(_forms(casebook, place.visit, place))
-    here = next((number for number, form in enumerate(forms) if form.current), -1)
-    for form in [*forms[here + 1 :], *forms[:here]]:
+    here = casebook.records_at(place.visit)
+    forms = list(_forms(Titles(casebook, reader_language()), place.visit, here, place))
+    number_here = next((number for number, form in enumerate(forms) if form.current), -1)
+    for form in [*forms[number_here + 1 :], *forms[:number_here]]:
         if form.state == "draft" or (form.needed and form.state == NOT_STARTED):
             return f"{form.url}#entry"
     return next_step_address(place.visit, patient)
