@@ -43,6 +43,7 @@ STATUS_CHOICES = [
 # By name of the file: the title of the page.
 LISTINGS = {
     "accountability-log": _("Accountability log"),
+    "adverse-event-groups": _("Adverse events in groups"),
     "adverse-events": _("Adverse events"),
     "allocation": _("Allocation"),
     "changes-by-patient": _("Changes by patient"),

@@ -247,6 +247,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{PRODUCT_DEVIATION}classify/": (DECIDES_ON_PRODUCT, DECIDES_ON_PRODUCT),
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
+    "adverse-events/groups/": (ALL, NOBODY),
+    "adverse-events/grades/": (ALL, NOBODY),
+    "patients/*/medical-review/": (ALL, NOBODY),
+    "patients/*/medical-review.svg": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
     "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
     "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
