@@ -47,6 +47,7 @@ LISTINGS = {
     "adverse-events": _("Adverse events"),
     "allocation": _("Allocation"),
     "changes-by-patient": _("Changes by patient"),
+    "annual-safety-report": _("Annual safety report"),
     "coding": _("Coding"),
     "consent-and-procedure": _("Consent before the first procedure"),
     "consent-due": _("Consent to be given again"),

@@ -1,8 +1,6 @@
 """The page of grouped adverse events: by patient, term or class, and the summary by organ class and term (SAF-14)."""
 
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http.response import HttpResponseBase
@@ -18,21 +16,16 @@ from safety.listing.filters import AdverseEventFilter
 from safety.listing.groups import GRADES
 from safety.models import AdverseEvent
 from trials.access import TrialRequest, trial_page
-from trials.listing.chosen import ChosenListing
-from trials.listing.computed import ComputedListing
+from trials.listing.chosen import ChosenLines
 from trials.permissions import Permission as P
 
 PAGE = 200
 
 
-class GroupListing(ChosenListing, ComputedListing):
-    """The groups as a listing: their order is fixed; page, CSV and XLSX have the same columns."""
+class GroupListing(ChosenLines):
+    """The groups as a listing; page, CSV and XLSX have the same columns."""
 
     by: str
-
-    def parts(self) -> Iterator[list[Any]]:
-        """Yield all groups at once."""
-        yield self.passing
 
     @property
     def kept_parameters(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The medical review of one patient: what happened, on one time axis and as a table (SAF-14, SAF-15).
+"""The safety review of one patient: what happened, on one time axis and as a table (SAF-14, SAF-15).
 
 Nothing in it follows the product: infusions are shown as everybody sees them, with the dose only for readers who
 may know the treatment.

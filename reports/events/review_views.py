@@ -1,4 +1,4 @@
-"""The page of the medical review of one patient, and its drawing as a file."""
+"""The page of the safety review of one patient, and its drawing as a file."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -37,14 +37,14 @@ def review(request: TrialRequest, code: str) -> HttpResponse:
         "events": [_shown(event, wording) for event in events],
         "to_sign": waiting[:AT_ONCE] if request.access.may(P.SIGN) else [],
     }
-    return render(request, "reports/medical_review.html", context)
+    return render(request, "reports/safety_review.html", context)
 
 
 @trial_page(see=P.SEE_TRIAL)
 def download(request: TrialRequest, code: str) -> HttpResponse:
     """Send the time axis as an SVG file in the light colours."""
     dossier = PatientData.open(request.access, code)
-    return drawing(request, dossier.patient, ReviewChart(dossier, _axis(request)), "medical-review")
+    return drawing(request, dossier.patient, ReviewChart(dossier, _axis(request)), "safety-review")
 
 
 def _axis(request: TrialRequest) -> str:

@@ -278,8 +278,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:listing": (P.SEE_TRIAL, None),
     "reports:event-groups": (P.SEE_TRIAL, None),
     "reports:event-grades": (P.SEE_TRIAL, None),
-    "reports:medical-review": (P.SEE_TRIAL, None),
-    "reports:medical-review-drawing": (P.SEE_TRIAL, None),
+    "reports:safety-review": (P.SEE_TRIAL, None),
+    "reports:safety-review-drawing": (P.SEE_TRIAL, None),
     "safety:sign": (P.SIGN, P.SIGN),
     "safety:report": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:report-keep": (None, P.REPORT_EVENT),
@@ -315,6 +315,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:authority-sheet": (P.JUDGE_CASE, None),
     "safety:authority-e2b": (P.JUDGE_CASE, None),
     "exports:cioms": (P.JUDGE_CASE, None),
+    "exports:annual": (P.SEE_TRIAL, None),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),

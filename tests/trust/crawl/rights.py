@@ -249,8 +249,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "adverse-events/": (ALL, NOBODY),
     "adverse-events/groups/": (ALL, NOBODY),
     "adverse-events/grades/": (ALL, NOBODY),
-    "patients/*/medical-review/": (ALL, NOBODY),
-    "patients/*/medical-review.svg": (ALL, NOBODY),
+    "patients/*/safety-review/": (ALL, NOBODY),
+    "patients/*/safety-review.svg": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
     "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
     "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
@@ -285,6 +285,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     },
     "exports/cases/*/*/cioms/": (DRUG_SAFETY, NOBODY),
     # What leaves the system, and the trail.
+    "exports/annual-safety-report/": (ALL, NOBODY),
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),
     "system/": ("AXP", "AXP"),

@@ -1,4 +1,4 @@
-"""The medical review of one patient: one time axis, the death, and the events as a table (SAF-14, SAF-15)."""
+"""The safety review of one patient: one time axis, the death, and the events as a table (SAF-14, SAF-15)."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ def patient(trial) -> Patient:
 
 @pytest.fixture
 def address(patient) -> str:
-    return reverse("reports:medical-review", args=[patient.trial.slug, patient.code])
+    return reverse("reports:safety-review", args=[patient.trial.slug, patient.code])
 
 
 def event(patient, **told):
@@ -101,13 +101,13 @@ def test_an_investigator_signs_what_waits_from_here(address, patient, doctor, we
 
 def test_the_drawing_is_a_file_and_its_download_is_registered(address, patient, web):
     event(patient, term="Rash")
-    sent = web.get(reverse("reports:medical-review-drawing", args=[patient.trial.slug, patient.code]))
-    assert sent["Content-Disposition"] == f'attachment; filename="{patient.code}-medical-review.svg"'
+    sent = web.get(reverse("reports:safety-review-drawing", args=[patient.trial.slug, patient.code]))
+    assert sent["Content-Disposition"] == f'attachment; filename="{patient.code}-safety-review.svg"'
     assert sent.content.startswith(b"<svg")
     assert b"Rash" in sent.content
     told = [row.detail for row in AccessEvent.objects.order_by("pk") if "channel" in row.detail]
     assert [each["file"] for each in told if each["channel"] == "drawing"] == [
-        f"{patient.code}-medical-review.svg"
+        f"{patient.code}-safety-review.svg"
     ]
 
 
