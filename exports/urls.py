@@ -11,4 +11,5 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("annual-safety-report/", annual_views.annual, name="annual"),
     path("cases/<str:code>/<number:number>/cioms/", case_views.cioms, name="cioms"),
+    path("cases/<str:code>/<number:number>/unblinded/", case_views.unblinded_e2b, name="unblinded-e2b"),
 ]

@@ -315,6 +315,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:authority-sheet": (P.JUDGE_CASE, None),
     "safety:authority-e2b": (P.JUDGE_CASE, None),
     "exports:cioms": (P.JUDGE_CASE, None),
+    "exports:unblinded-e2b": (P.JUDGE_CASE, None),
     "exports:annual": (P.SEE_TRIAL, None),
     "exports:index": (P.EXPORT, P.EXPORT),
     # The permission depends on the kind of document: tests/exports/test_documents.py.

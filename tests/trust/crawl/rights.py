@@ -284,6 +284,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
         for end in ("answers/", "terms/", "terms/*/take-out/", "send/", "acknowledgement/")
     },
     "exports/cases/*/*/cioms/": (DRUG_SAFETY, NOBODY),
+    "exports/cases/*/*/unblinded/": (DRUG_SAFETY, NOBODY),
     # What leaves the system, and the trail.
     "exports/annual-safety-report/": (ALL, NOBODY),
     "exports/": (EXPORTS, EXPORTS),
