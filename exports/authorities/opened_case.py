@@ -7,6 +7,7 @@ from dosing.models import Infusion, Preparation, Unblinding
 from patients.models import Patient
 from protocol.document.design import Arm
 from protocol.document.document import Protocol
+from protocol.document.product import ProductVersion
 from safety.icsr.unblinded import OpenedProduct
 from trials.access import Access
 
@@ -49,13 +50,15 @@ def opened_products(patient: Patient) -> list[OpenedProduct]:
 
 
 def _cells_title(rules: Protocol, arm: Arm) -> str:
-    titled = next((product for product in rules.products if product.cells), None)
-    return (titled or arm).title.in_language(LANGUAGE)
+    named: list[Arm | ProductVersion] = [*rules.products]
+    titled = next((each for each in named if each.cells), arm)
+    return titled.title.in_language(LANGUAGE)
 
 
 def _control_title(rules: Protocol, arm: Arm) -> str:
-    titled = next((each for each in (*rules.arms, *rules.products) if not each.cells), None)
-    return (titled or arm).title.in_language(LANGUAGE)
+    named: list[Arm | ProductVersion] = [*rules.arms, *rules.products]
+    titled = next((each for each in named if not each.cells), arm)
+    return titled.title.in_language(LANGUAGE)
 
 
 def not_opened() -> str:

@@ -68,7 +68,7 @@ class CodingFilter(django_filters.FilterSet):
         if self.dictionary is None:
             return coded.none()
         current = DictionaryTerm.objects.filter(dictionary=self.dictionary, is_current=True)
-        same = Q(coding__dictionary__kind=self.dictionary.kind) & Exists(
+        same: Any = Q(coding__dictionary__kind=self.dictionary.kind) & Exists(
             current.filter(code=OuterRef("coding__code"))
         )
         if self.dictionary.kind == Dictionary.Kind.CTCAE:

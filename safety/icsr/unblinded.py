@@ -41,7 +41,7 @@ def unblinded(case: IndividualCase, products: Sequence[OpenedProduct]) -> Indivi
 
 def _opened(drug: CaseDrug, products: Sequence[OpenedProduct]) -> list[CaseDrug]:
     found = [(product, _doses(drug.doses, product)) for product in products]
-    given = [(product, doses) for product, doses in found if doses] or [(products[0], ())]
+    given = [(product, doses) for product, doses in found if doses] or [(products[0], [])]
     return [
         replace(
             drug,

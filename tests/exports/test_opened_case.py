@@ -189,7 +189,9 @@ class TestPage:
 
 @pytest.mark.django_db
 @pytest.mark.at(NOW)
-@pytest.mark.parametrize("role", ["coordinator", "investigator", "monitor", "inspector", "sponsor_safety"])
+@pytest.mark.parametrize(
+    "role", ["coordinator", "investigator", "monitor", "sponsor_representative", "sponsor_safety"]
+)
 def test_after_it_was_sent_nobody_who_is_blinded_sees_another_byte(role, event, officer):
     """BLD-02, BLD-05: the same pages in both arms, also once the file with the treatment was taken."""
     opened(event, officer)

@@ -27,14 +27,18 @@ TABLE_TITLES: dict[str, str | Promise] = {
 def _of_groups(groups: Sequence[AnnualGroup], second: tuple[str, Callable[[str], str]]) -> tuple[Column, ...]:
     """Return two columns for each group: patients, and what `second` names. With one group they have no number."""
     name, label = second
+
+    def count(group: int, part: int) -> Callable[[Any], int]:
+        return lambda line: int(line.counts[group][part])
+
     columns = []
     for place, group in enumerate(groups):
         end = f"_{place + 1}" if len(groups) > 1 else ""
         patients = _("%(group)s: patients") % {"group": group.title}
         columns += [
-            Column(name=f"patients{end}", label=patients, css="num", value=lambda line, at=place: line.counts[at][0]),
+            Column(name=f"patients{end}", label=patients, css="num", value=count(place, 0)),
             Column(name=f"{name}{end}", label=label(group.title), css="num",
-                   value=lambda line, at=place: line.counts[at][1]),
+                   value=count(place, 1)),
         ]  # fmt: skip
     return tuple(columns)
 
