@@ -10,6 +10,7 @@ from django.utils import timezone
 from audit.context import acting
 from audit.models import AccessEvent
 from dosing.allocation.slots import arm_of
+from dosing.models import Infusion, Preparation
 from dosing.unblinding.opening import unblind, unblind_susar
 from operation.blinding.readings import differences, shown, undone
 from operation.blinding.swapping import as_it_is, swap_arms
@@ -121,6 +122,24 @@ class TestPage:
         expected = {"cells": "MSV-allo", "placebo": "Placebo (saline)"}[arm.code]
         assert [(drug.name, drug.blinded) for drug in case.drugs] == [(expected, False)]
         assert schema_errors(answer.content, SCHEMA) == []
+
+    def test_the_lot_of_each_infusion_is_named(self, event, doctor, officer):
+        """CTR Annex III: a case of a cell product is traced to its lot."""
+        opened(event, officer)
+        with acting(system="test"):
+            infusion = Infusion.objects.get(patient=event.patient, number=1)
+            at, end = (
+                build.moment(f"{event.patient.enrolled_on:%d-%b-%Y} {time}") for time in ("10:00", "11:00")
+            )
+            times = {"started": at.iso, "started_at": at.earliest, "ended": end.iso, "ended_at": end.earliest}
+            Infusion.objects.filter(pk=infusion.pk).update(state="given", weight_kg=70, **times)
+            Preparation.objects.create(
+                infusion=infusion, patient=event.patient, lot="LOT-2207", prepared_by=doctor
+            )
+        (drug,) = case_of(build.client(officer).get(address(event)).content).drugs
+        assert [(dose.text, dose.lot) for dose in drug.doses] == [("Infusion 1", "LOT-2207")]
+        blinded_file = build.client(officer).get(page(event, "authority-e2b")).content
+        assert b"LOT-2207" not in blinded_file
 
     def test_all_else_is_as_in_the_blinded_file(self, event, officer):
         opened(event, officer)
