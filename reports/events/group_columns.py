@@ -98,11 +98,11 @@ def _patients_at(grade: int) -> Column:
 
 
 GRADE_LABELS = {
-    1: gettext_lazy("Patients with worst grade 1"),
-    2: gettext_lazy("Patients with worst grade 2"),
-    3: gettext_lazy("Patients with worst grade 3"),
-    4: gettext_lazy("Patients with worst grade 4"),
-    5: gettext_lazy("Patients with worst grade 5"),
+    1: gettext_lazy("Patients, grade 1"),
+    2: gettext_lazy("Patients, grade 2"),
+    3: gettext_lazy("Patients, grade 3"),
+    4: gettext_lazy("Patients, grade 4"),
+    5: gettext_lazy("Patients, grade 5"),
 }
 
 

@@ -131,7 +131,7 @@ def test_the_figure_shows_every_severe_group_and_the_table_all(groups, two, web)
     page = web.get(groups, {"by": "term"}).content.decode()
     assert 'data-tip="Lung infection, worst grade 4: 1 patient"' in page
     assert 'data-tip="Fever, worst grade 3: 1 patient"' in page
-    assert "Patients with worst grade 5" in page
+    assert "Patients, grade 5" in page
 
 
 def test_without_events_there_is_no_figure(groups, web):
