@@ -606,7 +606,7 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        "reports:safety-review reports:safety-review-drawing",
+        "reports:safety-review",
         _(
             "What happened to one patient on one time axis: visits, infusions, death, events, medication, stays and "
             "results. The table below has the events with the days from each infusion; what waits is signed from here."

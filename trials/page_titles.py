@@ -239,7 +239,6 @@ TITLES: dict[str, str | Promise] = {
     "reports:event-groups": _("Adverse events in groups"),
     "reports:outcomes": _("Safety outcomes"),
     "reports:safety-review": _("Safety review"),
-    "reports:safety-review-drawing": _("Safety review as a drawing"),
     "reports:quality": _("Data quality"),
     "reports:quality-ask": _("Ask about ticked rows of the data quality"),
     "reports:redaction": _("Masking of personal data"),
