@@ -1,5 +1,6 @@
 """WSGI entry point: `gunicorn config.wsgi`. A worker takes requests only when it is warm."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from config.warming import is_warm, warm  # noqa: E402  models exist only after 
 def _try_to_warm() -> None:
     try:
         warm()
+        # What a warm worker holds stays for good: without this, every full collection walks all of it, for 0.2 s.
+        gc.collect()
+        gc.freeze()
     except DatabaseError as away:
         # The pages answer 503; the first request after the database is back loads what is missing.
         logging.getLogger("config").error("No database: %s", away)

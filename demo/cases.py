@@ -10,7 +10,7 @@ from patients.models import Patient
 from protocol.values.moments import Moment
 from safety.dictionaries.coding import code_event
 from safety.dictionaries.files import FileTerm, Release
-from safety.dictionaries.loading import load_dictionary
+from safety.dictionaries.loading import load_dictionary, own_version
 from safety.dictionaries.models import Dictionary, DictionaryTerm
 from safety.models import AdverseEvent, CaseDecision
 from safety.sae_reports.sending import send_report
@@ -108,12 +108,12 @@ def _decide(team: TrialTeam, event: AdverseEvent, *, is_reportable: bool) -> Non
 
 
 def _code(team: TrialTeam, event: AdverseEvent) -> None:
-    """Code an event in the own list of terms, which stands for the dictionary in training."""
-    version = team.trial.rules.safety.ctcae
+    """Code an event in the own list of terms, which stands for the dictionary in training until CTCAE is loaded."""
+    version = own_version(team.trial.rules.safety.ctcae)
     terms = [FileTerm(name, name, name, grades="".join(map(str, own.grades))) for name, own in TERMS.items()]
     release = Release(terms, "0" * 64)
     with team.as_role("data_manager") as by:
-        dictionary, _new = load_dictionary(kind=Dictionary.Kind.CTCAE, version=version, release=release)
+        dictionary, _new = load_dictionary(kind=Dictionary.Kind.OWN, version=version, release=release)
         term = DictionaryTerm.objects.get(dictionary=dictionary, name="Thromboembolic event")
         code_event(event=event, term=term, words=event.term, by=by)
 

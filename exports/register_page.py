@@ -43,9 +43,11 @@ STATUS_CHOICES = [
 # By name of the file: the title of the page.
 LISTINGS = {
     "accountability-log": _("Accountability log"),
+    "adverse-event-groups": _("Adverse events in groups"),
     "adverse-events": _("Adverse events"),
     "allocation": _("Allocation"),
     "changes-by-patient": _("Changes by patient"),
+    "annual-safety-report": _("Annual safety report"),
     "coding": _("Coding"),
     "consent-and-procedure": _("Consent before the first procedure"),
     "consent-due": _("Consent to be given again"),

@@ -8,6 +8,7 @@ from reports.casebook import views as casebook_views
 from reports.closed_report import views as closed_report_views
 from reports.closing import views as closing_views
 from reports.edit_checks import views as check_views
+from reports.events import course_views, group_views, review_views
 from reports.holds import views as hold_views
 from reports.home import views as home_views
 from reports.incidents import views as incident_views
@@ -37,6 +38,10 @@ urlpatterns = [
     path("patients/<subject:code>/", casebook_views.casebook, name="casebook"),
     path("patients/<subject:code>/profile.svg", casebook_views.download, name="profile"),
     path("outcomes/", outcome_views.outcomes, name="outcomes"),
+    path("adverse-events/groups/", group_views.groups, name="event-groups"),
+    path("adverse-events/grades/", course_views.grades, name="event-grades"),
+    path("patients/<subject:code>/safety-review/", review_views.review, name="safety-review"),
+    path("patients/<subject:code>/safety-review.svg", review_views.download, name="safety-review-drawing"),
     path("quality/", listing.listing, name="quality"),
     path("quality/ask/", listing.ask, name="quality-ask"),
     path("lists/consent/", list_views.first_procedure, name="first-procedure"),

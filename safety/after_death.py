@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q
+
 from patients.models import Patient
 from patients.participation.after_death import LateFact
 from patients.participation.death import Death
@@ -15,6 +17,14 @@ LATE = (
     Contradiction.ONGOING_AT_DEATH,
     Contradiction.FATAL_ON_ANOTHER_DAY,
 )
+
+
+FATAL_EVENTS = Q(grade=5) | Q(outcome=AdverseEvent.Outcome.FATAL) | Q(results_in_death=True)
+
+
+def has_fatal_event(patient: Patient) -> bool:
+    """Return whether an event says that the patient died of it. One query."""
+    return AdverseEvent.objects.filter(FATAL_EVENTS, patient=patient).not_in_error().exists()
 
 
 def of_patient(sender: type[Patient], patient: Patient, death: Death, **_: Any) -> list[LateFact]:

@@ -241,6 +241,8 @@ def _reached(
 
     at_bound: whether a value on a bound is beyond it; None if the step says so.
     """
+    if len(lists) == 1:
+        return _highest(lists[0], criteria.worse, bounds, value, at_bound)
     found = [_highest(steps, criteria.worse, bounds, value, at_bound) for steps in lists]
     if len({_grade_of(step) for step, _bound in found}) > 1:
         raise CannotGrade(NO_UPPER if criteria.abnormal_side is HIGH else NO_LOWER)

@@ -608,6 +608,34 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "reports:event-groups reports:event-grades",
+        _(
+            "Adverse events that pass the filters, in total over all arms: by patient, term or class, and the worst "
+            "grade of each patient day by day. A patient counts once in a group; each number opens its events."
+        ),
+    ),
+    (
+        "reports:safety-review",
+        _(
+            "What happened to one patient on one time axis: visits, infusions, death, events, medication, stays and "
+            "results. The table below has the events with the days from each infusion; what waits is signed from here."
+        ),
+    ),
+    (
+        "exports:annual",
+        _(
+            "Tables of the annual safety report for an interval: serious events so far by class and term, the serious "
+            "reactions of the interval, and exposure. Arms are told only after the treatment of the trial is opened."
+        ),
+    ),
+    (
+        "exports:unblinded-e2b",
+        _(
+            "The case for the authority with the treatment, only for who opened it for the report of a SUSAR. Keep the "
+            "file from everybody who must stay blinded; each download is recorded."
+        ),
+    ),
+    (
         "reports:outcomes",
         _(
             "Reactions and serious events as the protocol counts them, with the patients behind each number. What an "

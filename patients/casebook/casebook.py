@@ -110,6 +110,11 @@ class FormPlace:
         return record.visit_id == self.visit.pk
 
 
+def asks_everybody(form: Form) -> bool:
+    """Return whether an item of the form is entered and always shown."""
+    return any(item.shown_when is None and not item.is_calculated for item in form.items)
+
+
 def day_of(visit: Visit) -> date | None:
     """Return the day on which a visit was held, else the day for which it is planned, else None."""
     return visit.held_on or visit.planned_on
@@ -287,6 +292,10 @@ class Casebook:
         visit = self.visit(visit_key) if visit_key is not None else None
         if repeat < 1 or (visit is not None and repeat != 1):
             raise LookupError(form)
+        return self.place_at(form, visit, repeat, protocol)
+
+    def place_at(self, form: str, visit: Visit | None, repeat: int = 1, protocol: Any = None) -> FormPlace:
+        """Return the location of a form at a visit, or in a log. Raises LookupError as `place` does."""
         version = protocol or self.version_for(
             form, visit, self._version_deciding_record(form, visit, repeat)
         )
@@ -323,8 +332,21 @@ class Casebook:
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
         return next(iter(in_force or here[-1:]), None)
 
-    def forms_at(self, visit: Visit) -> list[VisitForm]:
-        """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for."""
+    @cached_property
+    def always_asking(self) -> frozenset[str]:
+        """Return the forms of the patient's version with an answer that is asked of everybody."""
+        forms = self.patient.protocol.rules.forms.items()
+        return frozenset(code for code, form in forms if asks_everybody(form))
+
+    def records_at(self, visit: Visit) -> list[Record]:
+        """Return the records of a visit, those struck out too."""
+        return [record for record in self.records if record.visit_id == visit.pk]
+
+    def forms_at(self, visit: Visit, here: Sequence[Record] | None = None) -> list[VisitForm]:
+        """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for.
+
+        here: the records of the visit, if they are sorted out already.
+        """
         cancelled = visit.state == Visit.State.CANCELLED
         asked = () if cancelled else forms_of(self.patient.protocol, visit)
         rules = version_at(self.patient.protocol, visit).rules
@@ -335,7 +357,8 @@ class Casebook:
             for each in asked
         ]
         known = {entry.form for entry in entries}
-        rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
+        captured = self.records_at(visit) if here is None else here
+        rows = [record for record in captured if record.form not in known]
         begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
         return [*entries, *(VisitForm(form=form, when="available") for form in begun)]
 

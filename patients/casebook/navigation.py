@@ -1,12 +1,13 @@
 """The navigation of a casebook: visits with their forms, then logs, each with its status and address."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from django.utils.translation import gettext as _
 
-from accounts.addresses import address
+from accounts.addresses import address, address_below
 from patients.casebook.asked_forms import asked_forms
 from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
 from patients.models import Patient, Record, Visit
@@ -100,13 +101,42 @@ def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> st
 def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation:
     """Return the navigation of a casebook, with the location of the page marked as current."""
     today = casebook.patient.trial.today
-    visits = tuple(_visit(casebook, visit, place, today) for visit in casebook.ordered_visits())
-    return Navigation(visits, tuple(_logs(casebook, place)))
+    at_visit = defaultdict[int, list[Record]](list)
+    for record in casebook.records:
+        if record.visit_id is not None:
+            at_visit[record.visit_id].append(record)
+    titles = Titles(casebook, reader_language())
+    visits = tuple(
+        _visit(titles, visit, at_visit[visit.pk], place, today) for visit in casebook.ordered_visits()
+    )
+    return Navigation(visits, tuple(_logs(titles, place)))
 
 
-def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: date) -> VisitLink:
+@dataclass
+class Titles:
+    """The titles of the forms of a casebook in one language; each is looked up once per protocol version."""
+
+    casebook: Casebook
+    language: str
+    found: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def of(self, form: str, visit: Visit | None, record: Record | None) -> str:
+        """Return the title of a form under the version of its place."""
+        version = self.casebook.version_for(form, visit, record)
+        if form not in version.rules.forms and record is not None:
+            version = self.casebook.version(record.protocol_id)
+        key = version.pk, form
+        if key not in self.found:
+            self.found[key] = version.rules.form(form).title.in_language(self.language)
+        return self.found[key]
+
+
+def _visit(
+    titles: Titles, visit: Visit, here: Sequence[Record], place: FormPlace | None, today: date
+) -> VisitLink:
+    casebook = titles.casebook
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
-    forms = tuple(_forms(casebook, visit, place if current else None))
+    forms = tuple(_forms(titles, visit, here, place if current else None))
     state, urgent = visit_status(
         state=visit.state,
         window=(visit.window_from, visit.window_to),
@@ -123,7 +153,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
     query_flags = ["query"] if any("query" in form.flags for form in forms) else []
     return VisitLink(
         key=visit.key,
-        title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
+        title=visit_title(casebook.patient.protocol, visit, titles.language, _("Unscheduled visit")),
         day=day,
         state=state,
         flags=(*urgent, *query_flags),
@@ -138,17 +168,20 @@ def _waiting(form: FormLink, urgent: Sequence[str]) -> FormLink:
     return replace(form, flags=(*urgent, *form.flags)) if waits else form
 
 
-def _forms(casebook: Casebook, visit: Visit, place: FormPlace | None) -> Iterable[FormLink]:
+def _forms(
+    titles: Titles, visit: Visit, here: Sequence[Record], place: FormPlace | None
+) -> Iterable[FormLink]:
+    casebook = titles.casebook
     patient = casebook.patient
-    at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
-    by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
-    for entry in asked_forms(casebook, visit):
+    form_url = address_below("patients:form", patient.trial.slug, patient.code, visit.key, more=1)
+    by_form = {record.form: record for record in here if record.state != Record.State.STRUCK_OUT}
+    for entry in asked_forms(casebook, visit, here):
         record = by_form.get(entry.form)
         state = stage_at(record, visit, patient)
         yield FormLink(
             code=entry.form,
-            title=_title(casebook, entry.form, visit, record),
-            url=form_address(patient, entry.form, visit),
+            title=titles.of(entry.form, visit, record),
+            url=form_url(entry.form),
             state=state,
             flags=("query",) if getattr(record, "has_open_query", False) else (),
             needed=entry.when == "required",
@@ -156,21 +189,15 @@ def _forms(casebook: Casebook, visit: Visit, place: FormPlace | None) -> Iterabl
         )
 
 
-def _title(casebook: Casebook, form: str, visit: Visit | None, record: Record | None) -> str:
-    version = casebook.version_for(form, visit, record)
-    if form not in version.rules.forms and record is not None:
-        version = casebook.version(record.protocol_id)
-    return version.rules.form(form).title.in_language(reader_language())
-
-
-def _logs(casebook: Casebook, place: FormPlace | None) -> Iterable[LogLink]:
+def _logs(titles: Titles, place: FormPlace | None) -> Iterable[LogLink]:
+    casebook = titles.casebook
     patient = casebook.patient
     for code in casebook.logs():
         rows = [record for record in casebook.records if record.form == code and record.visit_id is None]
         in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
         yield LogLink(
             code=code,
-            title=_title(casebook, code, None, next(iter(rows), None)),
+            title=titles.of(code, None, next(iter(rows), None)),
             url=address("patients:logs", patient.trial.slug, patient.code, code),
             rows=len(in_force),
             queries=sum(bool(getattr(record, "has_open_query", False)) for record in in_force),
@@ -201,9 +228,10 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
     patient = casebook.patient
     if place.visit is None:
         return address("patients:logs", patient.trial.slug, patient.code, place.form.code)
-    forms = list(_forms(casebook, place.visit, place))
-    here = next((number for number, form in enumerate(forms) if form.current), -1)
-    for form in [*forms[here + 1 :], *forms[:here]]:
+    here = casebook.records_at(place.visit)
+    forms = list(_forms(Titles(casebook, reader_language()), place.visit, here, place))
+    number_here = next((number for number, form in enumerate(forms) if form.current), -1)
+    for form in [*forms[number_here + 1 :], *forms[:number_here]]:
         if form.state == "draft" or (form.needed and form.state == NOT_STARTED):
             return f"{form.url}#entry"
     return next_step_address(place.visit, patient)

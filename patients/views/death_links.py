@@ -20,9 +20,9 @@ class DeathPlace:
     url: str
 
 
-def death_places(patient: Patient) -> list[DeathPlace]:
-    """Return the form with the date of death, the end of study and the adverse events. At most two queries."""
-    slug, death = patient.trial.slug, death_of(patient)
+def death_places(patient: Patient, death: Death | None) -> list[DeathPlace]:
+    """Return the form with the date of death, the end of study and the adverse events. At most one query."""
+    slug = patient.trial.slug
     places = [_form(patient, death)] if patient.protocol.rules.profile.died_on else []
     events = reverse("safety:listing", args=[slug], query={"patient": patient.code})
     return [

@@ -90,7 +90,7 @@ class Chart:
 
     def profile(self) -> PatientProfile:
         """Return the figure and its table."""
-        strips = [self.visits, self.infusions, self.events, *self.logs, *self.curves]
+        strips = self.strips
         first, last = self._range(strips)
         today = self.today if self.dossier.is_open and first <= self.today <= last else None
         drawn = lanes.draw(
@@ -105,6 +105,11 @@ class Chart:
             )
         )
         return PatientProfile(drawn, [(lane.title, tip) for lane in strips for tip in _tips(lane)])
+
+    @property
+    def strips(self) -> list[lanes.Lane]:
+        """Return the lanes from top to bottom."""
+        return [self.visits, self.infusions, self.events, *self.logs, *self.curves]
 
     def _tick(self, day: int, first: int) -> str:
         if self.axis != BY_DATE:
@@ -197,11 +202,12 @@ class Chart:
             title=_("Adverse events"),
             note=_("CTCAE grade"),
             empty=_("none reported"),
-            bars=[self._event(event) for event in self.dossier.events],
+            bars=[self.event_bar(event) for event in self.dossier.events],
             more=_("{count} more in the data table"),
         )
 
-    def _event(self, event: AdverseEvent) -> lanes.Bar:
+    def event_bar(self, event: AdverseEvent) -> lanes.Bar:
+        """Return an event from onset to end, with its grade in words too."""
         onset = event.onset_moment.placed(self.dossier.zone)
         start, end = self.day_of(onset), event.end_moment
         words = [event.term, f"G{event.grade}"]
@@ -240,9 +246,10 @@ class Chart:
         """Return a lane for each log that the protocol names for the profile, or for each medication log."""
         named = self.rules.profile.logs
         forms = [self.rules.form(code) for code in named or self.rules.logs]
-        return [self._log(form) for form in forms if named or form.cdisc_domain == MEDICATION_DOMAIN]
+        return [self.log(form) for form in forms if named or form.cdisc_domain == MEDICATION_DOMAIN]
 
-    def _log(self, form: Form) -> lanes.Bars:
+    def log(self, form: Form) -> lanes.Bars:
+        """Return the rows of a log as bars."""
         bars = [bar for record in self.dossier.records_of(form.code) if (bar := self._episode(form, record))]
         return lanes.Bars(
             title=form.title.in_language(self.language),

@@ -11,7 +11,7 @@ from audit.export_register import Channel, Sending, sent
 from dosing.infusions.bedside_views import waiting_instructions
 from patients.casebook.navigation import FormLink, Navigation, VisitLink
 from patients.casebook.navigation import navigation as places
-from patients.models import Record
+from patients.models import Patient, Record
 from patients.participation.visit_status import (
     COMPLETE,
     MISSED,
@@ -88,18 +88,23 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
     """Send the profile as an SVG file in the light colours."""
     dossier = PatientData.open(request.access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
+    return drawing(request, dossier.patient, Chart(dossier, axis), "profile")
+
+
+def drawing(request: TrialRequest, patient: Patient, chart: Chart, name: str) -> HttpResponse:
+    """Return a chart of a patient as an SVG file, and register the download. name: the end of the file's name."""
     marked = holds_treatment(request.access)
-    drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE, stamp=LINE if marked else "")
-    name = marked_name(f"{dossier.patient.code}-profile.svg", marked=marked)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    response = HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
+    content = chart.profile().figure.standalone(PAPER_STYLE, stamp=LINE if marked else "")
+    file = marked_name(f"{patient.code}-{name}.svg", marked=marked)
+    headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+    response = HttpResponse(content, content_type="image/svg+xml", headers=headers)
     sending = Sending(
         channel=Channel.DRAWING,
         trial_id=request.trial.pk,
-        patient_id=dossier.patient.pk,
+        patient_id=patient.pk,
         treatment=request.access.sees_treatment,
         see=request.access.see_of_files,
-        told={"file": name},
+        told={"file": file},
     )
     return sent(response, sending, request=request)
 

@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 
 from reports.figures.shapes import (
     DIAMOND,
+    LATIN_CROSS,
     TRIANGLE,
     Circle,
     Figure,
@@ -98,6 +99,11 @@ class Infusions(Lane):
     """Infusions, drawn as triangles with a label."""
 
     marks: Sequence[LaneMark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deaths(Infusions):
+    """The death, drawn as a cross with a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +258,7 @@ def _mark(mark: LaneMark, x: float, y: float, outline: Sequence[tuple[float, flo
 
 
 def _infusions(sheet: Sheet, lane: Infusions) -> None:
+    outline = LATIN_CROSS if isinstance(lane, Deaths) else TRIANGLE
     places = [sheet.across(mark.day) for mark in lane.marks]
     labels = [
         place_label(mark.label, (x - 8, x + 8), (LEFT, WIDTH))
@@ -260,7 +267,7 @@ def _infusions(sheet: Sheet, lane: Infusions) -> None:
     rows = pack([_covered((x - 8, x + 8), label) for x, label in zip(places, labels, strict=True)])
     for mark, x, row, (text, at, anchor) in zip(lane.marks, places, rows, labels, strict=True):
         y = sheet.top + 19 + row * ROW
-        sheet.before.extend(_mark(mark, x, y, TRIANGLE))
+        sheet.before.extend(_mark(mark, x, y, outline))
         if text:
             sheet.before.append(Words(x=at, y=y + 5, text=text, css="ink strong", anchor=anchor))
     if not lane.marks:

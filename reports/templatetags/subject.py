@@ -7,13 +7,16 @@ from django import template
 from accounts.addresses import address
 from patients.casebook.navigation import Navigation
 from patients.models import Patient, Visit
+from patients.participation.death import death_of
 from patients.views.death_links import death_places
 from patients.views.identity_looks import name_for
 from patients.views.lock_notice import lock_notice as notice_of
 from reports.casebook.page_parts import dossier_in, next_step_card, tree_of
 from reports.casebook.subject import header
+from safety.after_death import has_fatal_event
 from trials.access import TrialRequest
 from trials.permissions import Permission
+from trials.reader import shown_moment
 
 register = template.Library()
 
@@ -60,10 +63,23 @@ def lock_notice(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
     return {"notice": found}
 
 
-@register.inclusion_tag("patients/_death_places.html")
-def death_links(patient: Patient, stated: object = True) -> dict[str, Any]:
-    """Return the context of the links between the places that state the death; none unless one is stated."""
-    return {"places": death_places(patient) if stated else []}
+@register.inclusion_tag("patients/_death_places.html", takes_context=True)
+def death_links(context: dict[str, Any], patient: Patient, stated: object = True) -> dict[str, Any]:
+    """Return the context of the links between the places that state the death; none unless one is stated.
+
+    `unexplained`: the day of a death of which no adverse event is the cause; it asks for the event (SAF-13).
+    """
+    if not stated:
+        return {"places": []}
+    death, request = death_of(patient), context["request"]
+    unexplained = death is not None and not has_fatal_event(patient)
+    return {
+        "places": death_places(patient, death),
+        "unexplained": shown_moment(death.moment) if death and unexplained else "",
+        "may_report": request.access.may(Permission.REPORT_EVENT),
+        "patient": patient,
+        "slug": request.trial.slug,
+    }
 
 
 @register.inclusion_tag("reports/_next_step.html", takes_context=True)

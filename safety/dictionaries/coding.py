@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -49,25 +50,39 @@ def coded_events(events: Sequence[AdverseEvent], dictionary: Dictionary | None) 
     """
     rows = EventCoding.objects.filter(event__in=[each.pk for each in events]).select_related("dictionary")
     codings = {row.event_id: row for row in rows}
-    known = DictionaryTerm.objects.filter(
-        dictionary=dictionary, is_current=True, code__in=[row.code for row in codings.values()]
-    )
-    current = set(known.values_list("code", flat=True)) if dictionary is not None else set()
+    own = [row.name for row in codings.values() if row.dictionary.kind == Dictionary.Kind.OWN]
+    same = Q(code__in=[row.code for row in codings.values()]) | (Q(name__in=own) if own else Q())
+    known = DictionaryTerm.objects.filter(same, dictionary=dictionary, is_current=True)
+    current = frozenset(known.values_list("code", "name")) if dictionary is not None else frozenset()
     return [_standing(each, codings.get(each.pk), dictionary, current) for each in events]
 
 
 def _standing(
-    event: AdverseEvent, coding: EventCoding | None, dictionary: Dictionary | None, current: set[str]
+    event: AdverseEvent,
+    coding: EventCoding | None,
+    dictionary: Dictionary | None,
+    current: frozenset[tuple[str, str]],
 ) -> CodedEvent:
+    """Return how a code stands. current: code and name of the terms of the dictionary that may be the same."""
     if coding is None:
         return CodedEvent(event, None, CodingState.UNCODED)
     state = CodingState.CODED
     if coding.coded_words != event.term:
         state = CodingState.WORDS_CHANGED
     if dictionary is not None and coding.dictionary_id != dictionary.pk:
-        state = CodingState.OLDER if coding.dictionary.kind == dictionary.kind else CodingState.GONE
-        state = state if coding.code in current else CodingState.GONE
+        state = CodingState.OLDER if _still_exists(coding, dictionary, current) else CodingState.GONE
     return CodedEvent(event, coding, state)
+
+
+def _still_exists(coding: EventCoding, dictionary: Dictionary, current: frozenset[tuple[str, str]]) -> bool:
+    """Return whether the dictionary of the trial has the term of a code of another dictionary.
+
+    The own list has names of CTCAE and no codes: its terms are compared by name, those of a release by code.
+    """
+    if coding.dictionary.kind == Dictionary.Kind.OWN and dictionary.kind == Dictionary.Kind.CTCAE:
+        return any(name == coding.name for _code, name in current)
+    same_kind = coding.dictionary.kind == dictionary.kind
+    return same_kind and any(code == coding.code for code, _name in current)
 
 
 @transaction.atomic

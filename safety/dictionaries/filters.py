@@ -3,7 +3,7 @@
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from safety.dictionaries.coding import CodingState
@@ -47,19 +47,33 @@ class CodingFilter(django_filters.FilterSet):
         if value == CodingState.UNCODED:
             return rows.filter(coding=None)
         coded = rows.filter(coding__isnull=False)
-        known = DictionaryTerm.objects.filter(
-            dictionary=self.dictionary, is_current=True, code=OuterRef("coding__code")
-        )
         own = coded.filter(coding__dictionary=self.dictionary)
-        other = coded.exclude(coding__dictionary=self.dictionary) if self.dictionary else coded.none()
-        same_kind = other.filter(coding__dictionary__kind=self.dictionary.kind) if self.dictionary else other
         match value:
             case CodingState.GONE:
-                older = same_kind.filter(Exists(known)).values("pk")
-                return other.exclude(pk__in=older)
+                older = self._older(coded).values("pk")
+                return (
+                    coded.exclude(pk__in=own.values("pk")).exclude(pk__in=older)
+                    if self.dictionary
+                    else coded.none()
+                )
             case CodingState.OLDER:
-                return same_kind.filter(Exists(known))
+                return self._older(coded)
         own = own if self.dictionary else coded
         if value == CodingState.WORDS_CHANGED:
             return own.exclude(coding__coded_words=F("term"))
         return own.filter(coding__coded_words=F("term"))
+
+    def _older(self, coded: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the events coded in another dictionary whose term the dictionary of the trial has too."""
+        if self.dictionary is None:
+            return coded.none()
+        current = DictionaryTerm.objects.filter(dictionary=self.dictionary, is_current=True)
+        same: Any = Q(coding__dictionary__kind=self.dictionary.kind) & Exists(
+            current.filter(code=OuterRef("coding__code"))
+        )
+        if self.dictionary.kind == Dictionary.Kind.CTCAE:
+            # The own list has names of CTCAE and no codes.
+            same |= Q(coding__dictionary__kind=Dictionary.Kind.OWN) & Exists(
+                current.filter(name=OuterRef("coding__name"))
+            )
+        return coded.exclude(coding__dictionary=self.dictionary).filter(same)

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from protocol.document.document import Protocol
@@ -14,6 +14,7 @@ from safety.terms.own_list import key_of
 INVENTED = "TEST"
 AT_ONCE = 2000
 FOUND = 20
+OWN_EDITION = "1"
 
 
 @transaction.atomic
@@ -54,10 +55,22 @@ def pinned(rules: Protocol) -> tuple[str, str]:
     return Dictionary.Kind.CTCAE, rules.safety.ctcae
 
 
+def own_version(ctcae: str) -> str:
+    """Return the version of the own list of terms that has the grades of a version of CTCAE."""
+    return f"{OWN_EDITION} for CTCAE {ctcae}"
+
+
 def dictionary_of(rules: Protocol) -> Dictionary | None:
-    """Return the dictionary that a protocol file names, or None if it is not loaded. One query."""
+    """Return the dictionary that a protocol file names, or None if it is not loaded. One query.
+
+    Until the full CTCAE is loaded, the own list of terms stands for it where it is loaded, as in training.
+    """
     kind, version = pinned(rules)
-    return Dictionary.objects.filter(kind=kind, version=version).first()
+    wanted = Q(kind=kind, version=version)
+    if kind == Dictionary.Kind.CTCAE:
+        wanted |= Q(kind=Dictionary.Kind.OWN, version=own_version(version))
+    rows = list(Dictionary.objects.filter(wanted))
+    return min(rows, key=lambda row: row.kind == Dictionary.Kind.OWN, default=None)
 
 
 def found(dictionary: Dictionary, text: str) -> QuerySet[DictionaryTerm]:

@@ -11,11 +11,12 @@ from trials.models import Trial
 
 
 class Dictionary(models.Model):
-    """One release of CTCAE or MedDRA, as it was loaded. A release is never changed."""
+    """One release of CTCAE or MedDRA, as it was loaded, or the project's own list of terms. It is never changed."""
 
     class Kind(models.TextChoices):
         CTCAE = "ctcae", _("CTCAE")
         MEDDRA = "meddra", _("MedDRA")
+        OWN = "own", _("Own list of terms")
 
     kind = models.CharField(_("Dictionary"), max_length=10, choices=Kind)
     version = models.CharField(_("Version"), max_length=20)

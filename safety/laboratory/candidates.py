@@ -5,10 +5,11 @@ decision stays a candidate too once its result was corrected, whatever its grade
 """
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from audit.models import Signature
 from patients.models import Patient
@@ -27,7 +28,7 @@ class Standing(StrEnum):
     DECIDED = "decided"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A result with its grade for one term, and the decision on it."""
 
@@ -48,7 +49,7 @@ class Candidate:
         """Return record, item and term: what a decision is on."""
         return self.result.place.record, self.result.item.name, self.term
 
-    @property
+    @cached_property
     def facts(self) -> tuple[object, ...]:
         """Return what a decision now would rest on."""
         return self.result.facts(None if self.grade is None else int(self.grade))
@@ -147,12 +148,17 @@ def _is_candidate(candidate: Candidate) -> bool:
 
 def _counted(refused: list[Candidate]) -> list[Ungraded]:
     """Return the results without a grade, by item, term and reason."""
-    first = {(each.result.path, each.term, str(each.cannot)): each for each in refused}
-    counts = Counter((each.result.path, each.term, str(each.cannot)) for each in refused)
-    return [
-        Ungraded(each.result, each.term, each.cannot, counts[key])  # type: ignore[arg-type]
-        for key, each in sorted(first.items())
+    # The sentence of a refusal is made once for all results that it refuses.
+    grouped = defaultdict[tuple[object, ...], list[Candidate]](list)
+    for each in refused:
+        if each.cannot is not None:
+            of_refusal = each.cannot.template, *each.cannot.parameters.items()
+            grouped[each.result.path, each.term, *of_refusal].append(each)
+    found = [
+        Ungraded(each[-1].result, each[-1].term, each[-1].cannot, len(each))  # type: ignore[arg-type]
+        for each in grouped.values()
     ]
+    return sorted(found, key=lambda each: (each.item.path, each.term, str(each.reason)))
 
 
 def signatures_of(candidates: Iterable[Candidate]) -> dict[int, Signature]:

@@ -42,11 +42,8 @@ class Place:
     state: str
     visit: tuple[str, int] | None
     taken: Moment | None
-
-    @property
-    def sort_key(self) -> datetime:
-        """Return the earliest moment of the sample; without one, the beginning of time."""
-        return self.taken.earliest if self.taken else _NEVER
+    # The earliest moment of the sample; without one, the beginning of time. Computed once for all results of a form.
+    sort_key: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,8 @@ class LabResult:
 
     place: Place
     item: Item
+    # The path of the item: `biochemistry.alt`.
+    path: str
     ctcae: str
     stored: Any
     lies: Decimal | Interval
@@ -62,11 +61,6 @@ class LabResult:
     high: Decimal | None
     baseline: Decimal | Interval | None = None
     is_baseline: bool = False
-
-    @property
-    def path(self) -> str:
-        """Return the path of the item: `biochemistry.alt`."""
-        return f"{self.place.form.code}.{self.item.name}"
 
     def grade(self, term: str) -> LabGrade:
         """Return the grade of the result. Raises CannotGrade."""
@@ -148,13 +142,14 @@ class _Known:
             lies = number_or_interval(values.get(item.name), item)
             if lies is None:
                 continue
-            low, high = self._limits(place.form, item, laboratory, subject, on)
-            yield LabResult(place, item, rules.safety.ctcae, values[item.name], lies, low, high)
+            path = f"{place.form.code}.{item.name}"
+            low, high = self._limits(path, item, laboratory, subject, on)
+            yield LabResult(place, item, path, rules.safety.ctcae, values[item.name], lies, low, high)
 
     def _limits(
-        self, form: Form, item: Item, laboratory: str, subject: RangeSubject, on: date | None
+        self, path: str, item: Item, laboratory: str, subject: RangeSubject, on: date | None
     ) -> tuple[Decimal | None, Decimal | None]:
-        found = self.book.find(f"{form.code}.{item.name}", laboratory=laboratory, subject=subject, on=on)
+        found = self.book.find(path, laboratory=laboratory, subject=subject, on=on)
         return (bounds(found, item) if found else None) or (None, None)
 
 
@@ -163,7 +158,8 @@ def _place(row: Mapping[str, Any], patient: Patient, rules: Protocol) -> Place:
     visit = (row["visit__code"], row["visit__number"]) if row["visit__code"] else None
     day = row["visit__held_on"] or row["visit__planned_on"]
     taken = _sampled(form, row["values"], zone) or (Moment.from_date(day, zone) if day else None)
-    return Place(row["pk"], patient, form, row["repeat"], row["state"], visit, taken)
+    at = taken.earliest if taken else _NEVER
+    return Place(row["pk"], patient, form, row["repeat"], row["state"], visit, taken, at)
 
 
 def _sampled(form: Form, values: Mapping[str, Any], zone: str) -> Moment | None:
@@ -197,8 +193,11 @@ def _with_baselines(results: list[LabResult], start: Moment | None) -> list[LabR
         return ordered
     baselines: dict[str, LabResult] = {}
     later: list[tuple[int, LabResult]] = []
+    # All results of a form were taken at one time.
+    places = {each.place.record: each.place.taken for each in ordered}
+    earlier = {key for key, taken in places.items() if taken is not None and before(taken, start)}
     for place, each in enumerate(ordered):
-        if each.place.taken is not None and before(each.place.taken, start):
+        if each.place.record in earlier:
             baselines[each.path] = each
         else:
             later.append((place, each))
@@ -214,6 +213,7 @@ def _judged_by(result: LabResult, baseline: LabResult) -> LabResult:
     return LabResult(
         result.place,
         result.item,
+        result.path,
         result.ctcae,
         result.stored,
         result.lies,
@@ -227,6 +227,7 @@ def _as_baseline(result: LabResult) -> LabResult:
     return LabResult(
         result.place,
         result.item,
+        result.path,
         result.ctcae,
         result.stored,
         result.lies,

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.addresses import address
 from patients.casebook.navigation import form_address
-from patients.models import Patient, Visit
+from patients.models import Patient
 from patients.views.participation import patient_of
 from safety import views
 from safety.laboratory import wording
@@ -40,9 +41,14 @@ KEY = re.compile(r"([0-9]{1,18})\.[a-z0-9_]{1,80}\.[0-9]{1,2}\.[0-9a-f]{16}", re
 def result_address(slug: str, candidate: Candidate) -> str:
     """Return the address of the form that holds a result, at its field."""
     place, name = candidate.result.place, candidate.result.item.name
-    visit = Visit(code=place.visit[0], number=place.visit[1]) if place.visit else None
-    address = form_address(place.patient, place.form.code, visit, place.repeat, slug=slug)
-    return f"{address}?field={name}#{name}"
+    if place.visit is None:
+        form = form_address(place.patient, place.form.code, None, place.repeat, slug=slug)
+    else:
+        # A visit object for each of a thousand results would take longer than their addresses.
+        code, number = place.visit
+        key = code if number == 1 else f"{code}-{number}"
+        form = address("patients:form", slug, place.patient.code, key, place.form.code)
+    return f"{form}?field={name}#{name}"
 
 
 @trial_page(see=P.SEE_TRIAL)

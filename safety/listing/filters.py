@@ -14,6 +14,8 @@ from patients.models import Patient
 from patients.participation.infusion_links import after_infusion
 from protocol.values.moments import Moment
 from safety import choices
+from safety.classification import Class
+from safety.listing import counting
 from safety.models import AdverseEvent, AdverseEventQuerySet
 from trials.date_fields import DayField
 from trials.models import Trial
@@ -22,6 +24,7 @@ YES_NO = [("yes", _("Yes")), ("no", _("No"))]
 CLOCKS = [("open", _("Report due")), ("overdue", _("Overdue")), ("reported", _("Reported"))]
 SPECIAL = ("any", _("Any category"))
 ANY = _("Any")
+NO_CLASS = "none"
 MOST_DAYS = 3650
 
 
@@ -71,6 +74,17 @@ class AdverseEventFilter(django_filters.FilterSet):
         decimal_places=0,
     )
 
+    term = django_filters.CharFilter(label=_("Event"), method="of_term", max_length=200)
+    organ_class = django_filters.CharFilter(
+        label=_("System organ class"), method="of_organ_class", max_length=250
+    )
+    in_error = django_filters.ChoiceFilter(
+        label=_("Entered in error"),
+        choices=[("no", _("Left out")), ("only", _("Only these"))],
+        method="error_or_not",
+        empty_label=ANY,
+    )
+
     class Meta:
         model = AdverseEvent
         fields: list[str] = []
@@ -81,6 +95,13 @@ class AdverseEventFilter(django_filters.FilterSet):
         self.zone = trial.rules.trial.site.time_zone
         # Each instance has its own copies of the declared filters, so the trial's zone stays in this request.
         self.filters["since"].extra["zone"] = self.zone
+        # `class` is a word of the language, so this filter cannot be an attribute.
+        of_class = django_filters.ChoiceFilter(
+            label=_("Class"), choices=[(each.value, each.value) for each in Class], method="of_class",
+            empty_label=ANY, field_name="class",
+        )  # fmt: skip
+        self.filters["class"] = of_class
+        of_class.parent, of_class.model = self, AdverseEvent
         special = choices.special_interests(trial.rules)
         self.filters["aesi"].extra["choices"] = [SPECIAL, *special]
         if not special:
@@ -107,6 +128,22 @@ class AdverseEventFilter(django_filters.FilterSet):
     def within_days(self, rows: AdverseEventQuerySet, name: str, value: Decimal) -> QuerySet[Any]:
         """Keep events that may have begun at most so many times 24 hours after an infusion was started."""
         return rows.filter(after_infusion(int(value)))
+
+    def of_term(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep events of a term under any of its names, else those whose term contains the text."""
+        return counting.of_term(rows, value)
+
+    def of_organ_class(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep events of a system organ class, or those without one."""
+        return counting.of_organ_class(rows, "" if value == NO_CLASS else value)
+
+    def of_class(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep events whose most specific class it is."""
+        return counting.of_class(rows, value)
+
+    def error_or_not(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Leave out events entered in error, or keep only these."""
+        return rows.not_in_error() if value == "no" else rows.exclude(in_error_reason="")
 
     def by_clock(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
         """Keep events whose report is due, overdue or made."""

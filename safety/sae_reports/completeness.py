@@ -12,7 +12,7 @@ from protocol.document.design import Arm
 from protocol.document.document import Protocol
 from protocol.document.product import ProductVersion
 from safety.icsr.case import IndividualCase
-from safety.icsr.checking import SENTENCES, CaseFinding
+from safety.icsr.checking import SENTENCES, CaseFinding, LoadedDictionary
 from safety.icsr.conformance import findings
 from safety.models import AdverseEvent
 from safety.sae_reports.event_case import case_of
@@ -60,10 +60,22 @@ def checked_case(
     trial = event.patient.trial
     at = (now or timezone.now()).astimezone(trial.zone)
     case = case_of(event=event, reports=reports, now=at, supplement=supplement, blinded=trial.masked)
+    return _checked(case, trial, at, supplement.dictionary)
+
+
+def rechecked(event: AdverseEvent, case: IndividualCase, dictionary: LoadedDictionary | None) -> CheckedCase:
+    """Return a case that was made otherwise with its findings, such as one whose treatment was opened."""
+    trial = event.patient.trial
+    return _checked(case, trial, timezone.now().astimezone(trial.zone), dictionary)
+
+
+def _checked(
+    case: IndividualCase, trial: Trial, at: datetime, dictionary: LoadedDictionary | None
+) -> CheckedCase:
     found = findings(
         case,
         now=at,
-        dictionary=supplement.dictionary,
+        dictionary=dictionary,
         production=settings.PRODUCTION,
         secrets=treatment_words(trial),
     )

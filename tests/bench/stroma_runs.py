@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from urllib.parse import urlencode
 
 from tests.bench import case_reports, paper
 from tests.bench.client import Visitor, csrf_token, hidden_fields
@@ -16,10 +17,16 @@ from tests.bench.servers import ROOT, Server, serving
 PATIENT = "/trials/bench/patients/BEN-0001/"
 FORM = f"{PATIENT}visits/D126/measures/"
 WIDE = f"{PATIENT}visits/SCR/wide/"
+EVENT_COLUMNS = (
+    "patient", "number", "term", "kind", "aesi", "grade", "serious", "seriousness", "related", "causality", "class",
+    "onset", "onset_day", "since_infusions", "ongoing", "end", "outcome", "review", "clock", "due_at", "reported",
+    "expectedness", "case_due_at", "in_error",
+)  # fmt: skip
 PAGES = {
     "casebook, 20 visits": PATIENT,
     "home, 50 patients": "/trials/bench/",
     "listing of 100,000 events": "/trials/bulk/adverse-events/",
+    "the same, all columns": f"/trials/bulk/adverse-events/?{urlencode({'columns': EVENT_COLUMNS}, doseq=True)}",
     "form page, 30 items": FORM,
 }
 TIMES = 40
@@ -54,6 +61,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     figures.note_lines(printed_by("tests.bench.judging", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
     figures.note_lines(printed_by("tests.bench.look_back", environment))
+    figures.note_lines(printed_by("tests.bench.laboratory", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:

@@ -240,7 +240,8 @@ WORK = [
     "Samples",
     "Shipments",
 ]
-WORK += ["Forms", "Queries", "Source verification", "To sign", "Outcomes", "Data quality", "Documents"]
+WORK += ["Forms", "Queries", "Source verification", "To sign", "Outcomes", "Annual safety report"]
+WORK += ["Data quality", "Documents"]
 FIGURES = WORK.index("Data quality") + 1
 TRIAL = ["Protocol", "Laboratories", "People and roles", "Training", "Database lock", "Reported problems"]
 OPEN = [place for place in TRIAL if place != "People and roles"]

@@ -215,4 +215,5 @@ def test_the_matrix_names_every_page_that_is_read_here():
         "patients:file", "reports:profile", "reports:notices-count", "documents:file", "laboratories:template",
         "patients:sample-labels", "dosing:bag-label", "dosing:certificate", "dosing:lot-labels", "dosing:kit-label",
         "dosing:kits-labels", "exports:cioms", "safety:authority-e2b",
+        "reports:safety-review-drawing", "exports:unblinded-e2b",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from audit.context import acting
 from protocol.checking.loading import load
 from safety.dictionaries.coding import CodingState, code_event, coded_events
 from safety.dictionaries.files import DictionaryRefused, ctcae, meddra
-from safety.dictionaries.loading import dictionary_of, found, load_dictionary
+from safety.dictionaries.loading import dictionary_of, found, load_dictionary, own_version
 from safety.dictionaries.models import Dictionary, DictionaryTerm, EventCoding
 from tests.support import build
 from tests.support.study.refusals import refused
@@ -211,6 +211,50 @@ class TestCoding:
         for state in ("uncoded", "older", "coded", "words_changed"):
             page = web.get(reverse("safety:coding", args=[event.trial.slug], query={"state": state}))
             assert page.context["listing"].objects == []
+
+
+class TestOwnList:
+    """In training the own list of terms stands for CTCAE, until the full CTCAE is loaded beside it (SAF-10)."""
+
+    OWN = CSV.replace("100,", ",") + ",Invented class,Invented wart,mild,,,,\n"
+
+    def of_csv(self, folder, text: str, kind: str, version: str) -> Dictionary:
+        path = folder / f"{kind}.csv"
+        path.write_text(text, encoding="utf-8")
+        with acting(system="test"):
+            return load_dictionary(kind=kind, version=version, release=ctcae(path))[0]
+
+    def own(self, folder) -> Dictionary:
+        return self.of_csv(folder, self.OWN, "own", own_version("5.0"))
+
+    def test_the_full_release_is_loaded_beside_the_own_list_and_stands_first(self, trial, tmp_path):
+        own = self.own(tmp_path)
+        assert (dictionary_of(trial.rules), str(own)) == (own, "Own list of terms 1 for CTCAE 5.0")
+        full = self.of_csv(tmp_path, CSV, "ctcae", "5.0")
+        assert dictionary_of(trial.rules) == full
+        assert Dictionary.objects.count() == 2
+
+    def test_it_does_not_stand_for_a_release_of_meddra(self, trial, tmp_path, pinned):
+        self.own(tmp_path)
+        assert dictionary_of(trial.rules) is None
+
+    @pytest.mark.parametrize(
+        ("name", "state"), [("Invented fever", CodingState.OLDER), ("Invented wart", CodingState.GONE)]
+    )
+    def test_after_the_full_release_its_codes_are_listed(
+        self, patient, doctor, manager, tmp_path, name, state
+    ):
+        """A term of the own list has no code: it still exists if the release has a term of that name."""
+        event, own = build.event(patient=patient, by=doctor), self.own(tmp_path)
+        term = DictionaryTerm.objects.get(dictionary=own, name=name)
+        with acting(user=manager, role="data_manager", origin="web"):
+            code_event(event=event, term=term, words=event.term, by=manager)
+        full = self.of_csv(tmp_path, CSV, "ctcae", "5.0")
+        assert coded_events([event], full)[0].state == state
+        desk, address = build.client(manager), reverse("safety:coding", args=[patient.trial.slug])
+        for each in CodingState:
+            rows = desk.get(address, {"state": each.value}).context["listing"].objects
+            assert bool(rows) is (each == state), each
 
 
 class TestPages:

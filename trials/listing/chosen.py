@@ -14,6 +14,7 @@ from django.utils.translation import override
 
 from audit.export_register import sent
 from trials.access import Access
+from trials.listing.computed import ComputedListing
 from trials.listing.lines import csv_text
 from trials.listing.page import Listing, counted
 from trials.listing.parts import Column
@@ -90,6 +91,14 @@ class ChosenListing(Listing):
         if self.valid and self.request.GET.get("format") == "xlsx":
             return self.sheet()
         return super().response(template, context)
+
+
+class ChosenLines(ChosenListing, ComputedListing):
+    """The same for lines that are computed: their order is fixed."""
+
+    def parts(self) -> Iterator[list[Any]]:
+        """Yield all lines that pass the filters at once."""
+        yield self.passing
 
 
 def _sheet_value(value: Any) -> Any:

@@ -48,6 +48,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
             ("reports:outcomes", gettext_lazy("Outcomes"), "table-2"),
+            ("exports:annual", gettext_lazy("Annual safety report"), "file-chart-column"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
             ("safety:reconciliation", gettext_lazy("Reconciliation"), "git-compare"),
             ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),

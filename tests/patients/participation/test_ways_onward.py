@@ -11,6 +11,7 @@ from patients.models import Patient
 from patients.participation.disposition import end_study
 from patients.participation.questions import CONFIRMED
 from patients.participation.visits import hold_visit
+from safety.reporting import mark_entered_in_error
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from tests.support.study.entered_forms import DEMOGRAPHY
@@ -191,6 +192,33 @@ class TestDeath:
         shown = build.client(doctor).get(page(dead, "patients:form", "D14", "vital_status")).content.decode()
         assert "Where the death is recorded" in shown
         assert f'href="{page(dead, "patients:end")}"' in shown
+
+    @pytest.mark.parametrize("place", ["form", "end"])
+    def test_a_death_without_a_fatal_event_asks_for_the_event(self, dead, doctor, place):
+        """SAF-13: the question stands beside the form of the death and the end of study; it refuses nothing."""
+        asked = f"The patient died on {typed(died(dead))}, and no adverse event is fatal"
+        address = (
+            page(dead, "patients:form", "D14", "vital_status")
+            if place == "form"
+            else page(dead, "patients:end")
+        )
+        shown = build.client(doctor).get(address)
+        assert asked in text_of(shown)
+        assert f'href="{page(dead, "safety:report")}">Report an adverse event</a>' in shown.content.decode()
+        event = build.event(patient=dead, outcome="fatal", grade=5, ongoing="N", term="Sepsis",
+                            seriousness=frozenset({"results_in_death"}), by=doctor,
+                            end=build.moment(typed(died(dead))),
+                            aware=build.moment(f"{typed(died(dead))} 14:00"))  # fmt: skip
+        assert asked not in text_of(build.client(doctor).get(address))
+        with acting(user=doctor, role="investigator"):
+            mark_entered_in_error(event=event, reason="Another patient", by=doctor, version=event.version)
+        assert asked in text_of(build.client(doctor).get(address))
+
+    def test_a_reader_who_cannot_report_is_told_without_the_link(self, dead, doctor):
+        monitor = build.user("monitor", trial=dead.trial)
+        shown = build.client(monitor).get(page(dead, "patients:form", "D14", "vital_status"))
+        assert "no adverse event is fatal" in text_of(shown)
+        assert f'href="{page(dead, "safety:report")}"' not in shown.content.decode()
 
 
 def died(patient: Patient) -> date:

@@ -28,6 +28,7 @@ from trials.roles import ROLES
 FILES = {
     "patients:file",
     "reports:profile",
+    "reports:safety-review-drawing",
     "reports:notices-count",
     "documents:file",
     "patients:sample-labels",
@@ -40,6 +41,7 @@ FILES = {
     # The file E2B(R3) is refused for an incomplete case.
     "safety:authority-e2b",
     "exports:cioms",
+    "exports:unblinded-e2b",
 }
 
 

@@ -250,6 +250,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     f"{PRODUCT_DEVIATION}classify/": (DECIDES_ON_PRODUCT, DECIDES_ON_PRODUCT),
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
+    "adverse-events/groups/": (ALL, NOBODY),
+    "adverse-events/grades/": (ALL, NOBODY),
+    "patients/*/safety-review/": (ALL, NOBODY),
+    "patients/*/safety-review.svg": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
     "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
     "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
@@ -283,7 +287,9 @@ RIGHTS: dict[str, tuple[str, str]] = {
         for end in ("answers/", "terms/", "terms/*/take-out/", "send/", "acknowledgement/")
     },
     "exports/cases/*/*/cioms/": (DRUG_SAFETY, NOBODY),
+    "exports/cases/*/*/unblinded/": (DRUG_SAFETY, NOBODY),
     # What leaves the system, and the trail.
+    "exports/annual-safety-report/": (ALL, NOBODY),
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),
     "system/": ("AXP", "AXP"),
