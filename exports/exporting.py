@@ -22,8 +22,8 @@ from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.archive import Archive
 from exports.tables.choosing import records
 from exports.tables.columns import StudyTable
-from exports.tables.described import describing_tables
-from exports.tables.dictionary import dictionary_table
+from exports.tables.description.described import describing_tables
+from exports.tables.description.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
 from exports.tables.past import trail_clock

@@ -5,8 +5,8 @@ from typing import Final
 
 from exports.formats.numbers import MISSING_LETTERS
 from exports.formats.spool import Slot
-from exports.tables.code_lists import MISSING_CODES, numbers_of
-from exports.tables.described import codes_of
+from exports.tables.description.code_lists import MISSING_CODES, numbers_of
+from exports.tables.description.described import codes_of
 
 LANGUAGE: Final = "en"
 

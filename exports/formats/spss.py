@@ -19,9 +19,9 @@ from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SPSS, spss_statements
 from exports.formats.spool import Column, Holding, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
-from exports.tables.code_lists import NUMBER, Code
 from exports.tables.columns import StudyTable
-from exports.tables.described import codes_of
+from exports.tables.description.code_lists import NUMBER, Code
+from exports.tables.description.described import codes_of
 from exports.tables.long_texts import LongTexts
 
 RESERVED: Final = frozenset(

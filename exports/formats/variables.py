@@ -8,8 +8,8 @@ from exports.formats.data_files import DataFile, dataset_name
 from exports.formats.fitting import FileLimits, fitted_label, fitted_names
 from exports.formats.spool import Slot, Spool
 from exports.tables.cells import csv_chunks
-from exports.tables.code_lists import Code
 from exports.tables.columns import StudyTable
+from exports.tables.description.code_lists import Code
 from exports.tables.long_texts import LongTexts
 
 FILE: Final = "variables.csv"

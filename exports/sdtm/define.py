@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from exports.sdtm.methods import method_of, methods
 from exports.sdtm.observations import domain_of
-from exports.sdtm.spool import DataSet, ValueUse
-from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY, Variable, code_lists
+from exports.sdtm.spool import DomainData, ValueUse
+from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY, DomainVariable, code_lists
 from exports.sdtm.study import Study
 
 ODM: Final = "http://www.cdisc.org/ns/odm/v1.3"
@@ -34,7 +34,7 @@ MASKED_COMMENT: Final = (
 )
 
 
-def define_xml(study: Study, sets: Sequence[DataSet], *, created: str, version: str) -> bytes:
+def define_xml(study: Study, sets: Sequence[DomainData], *, created: str, version: str) -> bytes:
     """Return the file. created: ISO 8601 with offset; version: of this program."""
     from lxml import etree
 
@@ -48,7 +48,7 @@ def define_xml(study: Study, sets: Sequence[DataSet], *, created: str, version: 
 class _Document:
     etree: Any
     study: Study
-    sets: Sequence[DataSet]
+    sets: Sequence[DomainData]
 
     def add(self, parent: Any, tag: str, text: str | None = None, /, **attributes: str | None) -> Any:
         """Add an element: `def_Class` is one of Define-XML, attributes likewise; None leaves an attribute out."""
@@ -132,7 +132,7 @@ class _Document:
                 check = self.add(where, "RangeCheck", Comparator="EQ", SoftHard="Soft", def_ItemOID=key)
                 self.add(check, "CheckValue", code)
 
-    def _data_set(self, data: Any, made: DataSet) -> None:
+    def _data_set(self, data: Any, made: DomainData) -> None:
         known = domain_of(made.name)
         reference = known.of_class == "TRIAL DESIGN"
         once = made.name in ("DM",)
@@ -153,7 +153,7 @@ class _Document:
         self.add(group, "def_Class", Name=known.of_class)
         self._leaf(group, f"LF.{made.name}", f"xpt/{made.name.lower()}.xpt", f"{made.name.lower()}.xpt")
 
-    def _variable(self, data: Any, made: DataSet, variable: Variable) -> None:
+    def _variable(self, data: Any, made: DomainData, variable: DomainVariable) -> None:
         kind, length = kind_of(variable, made)
         item = self.add(
             data, "ItemDef", OID=f"IT.{made.name}.{variable.name}", Name=variable.name, SASFieldName=variable.name,
@@ -171,7 +171,7 @@ class _Document:
         if origin == "Collected":
             self.add(found, "def_DocumentRef", leafID=FORMS_LEAF)
 
-    def _values(self, data: Any, made: DataSet) -> None:
+    def _values(self, data: Any, made: DomainData) -> None:
         name = valued(made)
         for code, use in sorted(made.values.items()) if name else ():
             kind, length = kind_of_value(use)
@@ -188,7 +188,7 @@ class _Document:
                 if terms := made.terms.get(variable.name):
                     self._code_list(data, made, variable, sorted(terms))
 
-    def _code_list(self, data: Any, made: DataSet, variable: Variable, terms: Sequence[str]) -> None:
+    def _code_list(self, data: Any, made: DomainData, variable: DomainVariable, terms: Sequence[str]) -> None:
         known = code_lists().get(variable.codelist)
         found = self.add(
             data, "CodeList", OID=f"CL.{made.name}.{variable.name}",
@@ -229,14 +229,14 @@ def _qualified(name: str, *, element: bool = False) -> str:
     return f"{{{ODM}}}{name}" if element else name
 
 
-def valued(made: DataSet) -> str:
+def valued(made: DomainData) -> str:
     """Return the variable that value-level metadata describe: QVAL or --ORRES; empty if there is none."""
     if not made.values:
         return ""
     return "QVAL" if made.is_supplement else f"{made.name}ORRES"
 
 
-def kind_of(variable: Variable, made: DataSet) -> tuple[str, str | None]:
+def kind_of(variable: DomainVariable, made: DomainData) -> tuple[str, str | None]:
     """Return data type and length of a variable; a date and a duration have no length."""
     length = str(made.lengths.get(variable.name) or 1)
     if variable.name.endswith("DTC"):
@@ -248,7 +248,7 @@ def kind_of(variable: Variable, made: DataSet) -> tuple[str, str | None]:
     return ("integer", length) if is_integer(variable) else ("float", "12")
 
 
-def is_integer(variable: Variable) -> bool:
+def is_integer(variable: DomainVariable) -> bool:
     """Return whether a number is always whole: sequence numbers, days, orders, age."""
     return variable.name.endswith(("SEQ", "DY", "TPTNUM", "TAETORD")) or variable.name == "AGE"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from exports.sdtm.standard.tables import FOLDER, Variable
+from exports.sdtm.standard.tables import FOLDER, DomainVariable
 
 NAMED: Final = {
     "AESER": "SERIOUS", "AECONTRT": "CONTRT", "ACTARMCD": "ACTARM", "SESTDTC": "ELEMENT", "SEENDTC": "ELEMENT",
@@ -24,7 +24,7 @@ def methods() -> Mapping[str, tuple[str, str]]:
         return {row["name"]: (row["title"], row["text"]) for row in csv.DictReader(file)}
 
 
-def method_of(variable: Variable) -> str:
+def method_of(variable: DomainVariable) -> str:
     """Return the name of the method of a derived variable. Raises KeyError if none is stated."""
     ending = variable.name[2:]
     for name in (variable.name, NAMED.get(variable.name), BY_ENDING.get(ending, ending)):

@@ -17,8 +17,8 @@ from exports.sdtm.assembling import SubjectRecords
 from exports.sdtm.define import DEFINE_FILE, FORMS_FILE, NOTE_FILE, define_xml, is_integer
 from exports.sdtm.design import trial_design
 from exports.sdtm.reviewers_note import note
-from exports.sdtm.spool import DataSet, Spool
-from exports.sdtm.standard.tables import Variable
+from exports.sdtm.spool import DomainData, DomainSpool
+from exports.sdtm.standard.tables import DomainVariable
 from exports.sdtm.study import Study
 from exports.sdtm.subject import subjects
 from exports.tables.columns import StudyTable, TableColumn
@@ -48,9 +48,9 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         yield from _dataset_json(sets, exported)
 
 
-def data_sets(study: Study, folder: Path) -> list[DataSet]:
+def data_sets(study: Study, folder: Path) -> list[DomainData]:
     """Write the records of every data set to a folder and return the data sets that have any."""
-    spool, included = Spool(folder), 0
+    spool, included = DomainSpool(folder), 0
     for subject in subjects(study):
         included += subject.patient.enrolled_on is not None
         for name, values, source in SubjectRecords(subject).rows():
@@ -71,12 +71,12 @@ def _pieces(path: Path) -> Iterator[bytes]:
     path.unlink()
 
 
-def _dataset_json(sets: Iterable[DataSet], exported: Exported) -> Iterator[DataFile]:
+def _dataset_json(sets: Iterable[DomainData], exported: Exported) -> Iterator[DataFile]:
     for file in dataset_json.files(map(_table, sets), exported):
         yield replace(file, name=f"dataset-json/{file.name.lower()}")
 
 
-def _table(made: DataSet) -> StudyTable:
+def _table(made: DomainData) -> StudyTable:
     variables = made.variables
 
     def rows() -> Iterator[list[Any]]:
@@ -86,7 +86,7 @@ def _table(made: DataSet) -> StudyTable:
     return StudyTable(made.name, made.label, tuple(map(_column, variables)), rows)
 
 
-def _column(variable: Variable) -> TableColumn:
+def _column(variable: DomainVariable) -> TableColumn:
     kind: Kind = "text"
     if variable.is_number:
         kind = "integer" if is_integer(variable) else "decimal"

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from exports.sdtm.annotations import NOT_SUBMITTED, annotated
 from exports.sdtm.define import MASKED_COMMENT
-from exports.sdtm.spool import DataSet
+from exports.sdtm.spool import DomainData
 from exports.sdtm.standard.tables import IG_VERSION, TERMINOLOGY
 from exports.sdtm.study import Study
 
@@ -35,12 +35,12 @@ def known_findings() -> tuple[tuple[str, str, str], ...]:
         return tuple((row["rule"], row["data_set"], row["reason"]) for row in csv.DictReader(file))
 
 
-def note(study: Study, sets: Sequence[DataSet], *, version: str) -> bytes:
+def note(study: Study, sets: Sequence[DomainData], *, version: str) -> bytes:
     """Return the note as Markdown in English. version: of this program."""
     return "\n".join(_lines(study, sets, version)).encode("utf-8")
 
 
-def _lines(study: Study, sets: Sequence[DataSet], version: str) -> Iterator[str]:
+def _lines(study: Study, sets: Sequence[DomainData], version: str) -> Iterator[str]:
     yield f"# {study.study_id}: note for the reviewer of the SDTM data sets"
     yield ""
     yield f"SDTM IG {IG_VERSION}, SDTM Controlled Terminology {TERMINOLOGY}, Define-XML 2.1. Made by Stroma {version}."

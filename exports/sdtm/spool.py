@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from exports.sdtm.observations import domain_of
-from exports.sdtm.standard.tables import SUPPLEMENT, Variable, domains
+from exports.sdtm.standard.tables import SUPPLEMENT, DomainVariable, domains
 
 
 @dataclass
@@ -36,7 +36,7 @@ def _is_number(text: str) -> bool:
 
 
 @dataclass
-class DataSet:
+class DomainData:
     """One data set of the package: its rows on disk and what is in them.
 
     lengths: longest text by variable. terms: values used, by variable with a code list. values: by test or qualifier.
@@ -51,7 +51,7 @@ class DataSet:
     sources: dict[str, set[str]] = field(default_factory=dict)
 
     @property
-    def variables(self) -> tuple[Variable, ...]:
+    def variables(self) -> tuple[DomainVariable, ...]:
         """Return the variables: those that are required or expected, and the permissible ones that are used."""
         return tuple(
             each
@@ -82,12 +82,12 @@ class DataSet:
                 }
 
 
-class Spool:
+class DomainSpool:
     """Takes rows and writes each data set to a file in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._sets: dict[str, DataSet] = {}
+        self._sets: dict[str, DomainData] = {}
         self._files: dict[str, TextIO] = {}
 
     def add(self, name: str, values: Mapping[str, Any], source: str = "") -> None:
@@ -106,14 +106,14 @@ class Spool:
         self._note_value(made, row, source)
         self._files[name].write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def _set(self, name: str) -> DataSet:
+    def _set(self, name: str) -> DomainData:
         if name not in self._sets:
             path = self.folder / f"{name}.jsonl"
-            self._sets[name] = DataSet(name, path)
+            self._sets[name] = DomainData(name, path)
             self._files[name] = path.open("w", encoding="utf-8", newline="\n")
         return self._sets[name]
 
-    def _note_value(self, made: DataSet, row: Mapping[str, Any], source: str) -> None:
+    def _note_value(self, made: DomainData, row: Mapping[str, Any], source: str) -> None:
         key, label, value = (
             ("QNAM", "QLABEL", "QVAL")
             if made.is_supplement
@@ -124,7 +124,7 @@ class Spool:
         use = made.values.setdefault(row[key], ValueUse(row.get(label) or ""))
         use.add(row.get(value), source)
 
-    def close(self) -> list[DataSet]:
+    def close(self) -> list[DomainData]:
         """Close the files and return the data sets in the order of the package: each with its qualifiers after it."""
         for file in self._files.values():
             file.close()

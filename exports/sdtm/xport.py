@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exports.sdtm.observations import TEXT_LIMIT
-from exports.sdtm.spool import DataSet
+from exports.sdtm.spool import DomainData
 
 STAMP: Final = re.compile(rb"\d\d[A-Z]{3}\d\d:\d\d:\d\d:\d\d")
 HEADERS: Final = 1000
@@ -33,7 +33,7 @@ def ascii_text(text: str) -> str:
     return without.encode("ascii", "replace").decode("ascii")[:TEXT_LIMIT]
 
 
-def write(made: DataSet, path: Path, at: datetime) -> None:
+def write(made: DomainData, path: Path, at: datetime) -> None:
     """Write a data set to a file. at: the moment stated in the file."""
     import polars
     import pyreadstat

@@ -20,7 +20,7 @@ from django.db.models import (
 
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
-from exports.tables.code_lists import Code, codes_of_field
+from exports.tables.description.code_lists import Code, codes_of_field
 from protocol.checking.column_kinds import Kind
 from protocol.values.moment_parts import moment_parts
 

@@ -12,8 +12,8 @@ from audit.concealment import without_entries
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.choosing import IS_LOCKED, records
-from exports.tables.code_lists import codes_of_versions
 from exports.tables.columns import StudyTable, TableColumn
+from exports.tables.description.code_lists import codes_of_versions
 from exports.tables.row_context import RowContext
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record

@@ -54,7 +54,7 @@ LOOKED_UP = {
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("dosing/masked/forms.py", "MISSING_WORDS[code]"),
-    ("exports/tables/code_lists.py", "words"),
+    ("exports/tables/description/code_lists.py", "words"),
     ("exports/tables/trail_labels.py", "text"),
     ("patients/entry/fields.py", "MISSING_WORDS[code]"),
     ("patients/system_texts.py", "AGE_DISAGREES"),

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from audit.context import acting
 from exports.differences import KEYS, Difference, differences
 from exports.tables.columns import StudyTable
-from exports.tables.dictionary import dictionary_table
+from exports.tables.description.dictionary import dictionary_table
 from exports.tables.study import study_tables
 from exports.tables.trail import trail_table
 from patients.models import Record

@@ -7,7 +7,7 @@ from typing import Final
 from exports.formats.coding import LANGUAGE, missing_labels
 from exports.formats.numbers import MISSING_LETTERS
 from exports.formats.variables import Variable, VariableList
-from exports.tables.described import codes_of
+from exports.tables.description.described import codes_of
 
 SAS, SPSS, STATA = "read_study.sas", "read_study.sps", "read_study.do"
 MISSING_LIST: Final = "missing_codes"

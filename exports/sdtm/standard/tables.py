@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class DomainVariable:
     """One variable of a domain. type: Char or Num; core: Req, Exp or Perm; codelist: NCI code of its code list."""
 
     domain: str
@@ -46,7 +46,7 @@ class Domain:
     of_class: str
     structure: str
     keys: tuple[str, ...]
-    variables: tuple[Variable, ...]
+    variables: tuple[DomainVariable, ...]
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,9 +73,9 @@ def _rows(name: str) -> list[dict[str, str]]:
 @cache
 def domains() -> Mapping[str, Domain]:
     """Return every domain by its code; that of supplemental qualifiers is `SUPPQUAL`."""
-    variables: dict[str, list[Variable]] = {}
+    variables: dict[str, list[DomainVariable]] = {}
     for row in _rows("variables.csv"):
-        variables.setdefault(row["domain"], []).append(Variable(**row))
+        variables.setdefault(row["domain"], []).append(DomainVariable(**row))
     return {
         row["domain"]: Domain(
             code=row["domain"],

@@ -14,7 +14,7 @@ import pandas
 import pytest
 
 from exports.formats.registry import FORMATS
-from exports.tables.described import CODES, COLUMNS, describing_tables
+from exports.tables.description.described import CODES, COLUMNS, describing_tables
 from tests.support.study.read_back import kept, written
 from tests.support.study.ugly_table import TEXTS, table, ugly_rows
 

@@ -228,7 +228,7 @@ def test_spss_declares_missing_codes_on_coded_texts_and_never_on_a_measurement(t
 
 def test_a_coded_text_that_spss_cannot_declare_stays_blank_and_has_its_code_beside(tmp_path):
     """SPSS declares three missing texts of eight bytes: more codes, or longer ones, stay in their own column."""
-    from exports.tables.code_lists import MISSING_CODES, Code
+    from exports.tables.description.code_lists import MISSING_CODES, Code
 
     columns = (
         TableColumn("a", "", "A", codes=(Code("LONGER_THAN_8", lambda language: "x"),)),

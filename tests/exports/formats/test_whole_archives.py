@@ -13,7 +13,7 @@ from exports.formats.excel import files as xlsx_files
 from exports.formats.registry import FORMATS
 from exports.formats.typed_values import typed_rows
 from exports.tables.columns import StudyTable
-from exports.tables.keys import KEYS, joins_of, key_of
+from exports.tables.description.keys import KEYS, joins_of, key_of
 from tests.exports.formats.test_statistics_files import READ
 from tests.exports.formats.test_tables_for_databases import (
     MILLISECOND,

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from exports.tables.cells import safe_free_text
-from exports.tables.code_lists import MISSING_CODES, Code
 from exports.tables.columns import StudyTable, TableColumn
+from exports.tables.description.code_lists import MISSING_CODES, Code
 
 TEXTS = (
     "plain", "00420", "=HYPERLINK(\"x\")", "'quoted", "line one\nline two", "internal:bleeding", "Müller – Ñandú 細胞",

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
-from exports.tables.code_lists import FLAGS, Code, numbers_of
 from exports.tables.columns import StudyTable, TableColumn
-from exports.tables.keys import KEYS, joins_of, key_of
+from exports.tables.description.code_lists import FLAGS, Code, numbers_of
+from exports.tables.description.keys import KEYS, joins_of, key_of
 from trials.models import Trial
 
 COLUMNS = (
