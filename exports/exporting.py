@@ -197,7 +197,7 @@ def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
                 selection=selection,
                 before=made.start.pk,
             )
-            exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment)
+            exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment, selection.as_of)
             reader = ReaderRights(sees_treatment, sees_files)
             data = made_as.data_files(watched(list(tables)), then, exported, reader)
             for piece in archive.stream(data, last, files):

@@ -70,6 +70,7 @@ LISTINGS = {
     "samples": _("Samples"),
     "shipments": _("Shipments"),
     "storage-excursions": _("Temperature excursions"),
+    "outcomes": _("Outcomes"),
     "problems": _("Reported problems"),
     "product-deviations": _("Product deviations"),
     "product-queries": _("Product queries"),

@@ -91,7 +91,7 @@ def _registered(event: AccessEvent) -> RegisteredExport:
 def made_exports(request: TrialRequest) -> list[Document]:
     """Return the latest exports by the worker that this user may know of."""
     rows = Document.objects.readable_by(request.access).filter(kind=Document.Kind.EXPORT)
-    return list(rows.select_related("trial", "asked_by").order_by("-asked_at")[:20])
+    return list(rows.select_related("trial", "asked_by")[:20])
 
 
 def download(

@@ -30,6 +30,8 @@ NOT_STAMPED = {
     **dict.fromkeys(
         (
             ("dosing/bedside/gaps.py", "at"),
+            ("dosing/bedside/record_gaps.py", "at"),
+            ("exports/sdtm/subject.py", "at"),
             ("dosing/bedside/recorded.py", "at"),
             ("exports/paper/samples.py", "at"),
             ("dosing/infusions/signature_scope.py", "at"),

@@ -17,12 +17,14 @@ class Exported:
     """What the files say of their export. at: the moment whose data they hold, aware. version: of this program.
 
     sees_treatment: whether the reader may know the treatment, for a format that does not take the tables.
+    as_of: the past moment that was asked for, for a format that reads the histories itself; None for now.
     """
 
     trial: str
     at: datetime
     version: str
     sees_treatment: bool = False
+    as_of: datetime | None = None
 
 
 @dataclass

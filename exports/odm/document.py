@@ -6,7 +6,6 @@ from datetime import UTC
 from typing import Any, Literal
 
 from audit.models import Signature
-from audit.trail import history_model
 from exports.formats.data_files import Exported, ReaderRights
 from exports.odm import oids
 from exports.odm.odm1_data import DataNodes
@@ -101,7 +100,7 @@ def odm_pieces(
 
     nodes = Nodes(ODM1)
     study = StudyDefinitions(trial, sees_treatment=reader.sees_treatment)
-    sources = StudySources(trial, study, reader)
+    sources = StudySources(trial, study, reader, exported.as_of)
     made: Callable[[StudySources, DataNodes], Iterator[tuple[int, Any]]]
     made = snapshot_subjects if file_type == "Snapshot" else transactions
     pieces = Pieces()
@@ -148,10 +147,8 @@ def people(trial: Trial, sources: StudySources) -> list[Person]:
     """Return everybody who changed or signed a row that the reader may see. One query for each model."""
     found: dict[tuple[str, str], str] = {}
     for model in sources.models:
-        rows = history_model(model)._default_manager.filter(
-            history_trial=trial.pk, history_patient__isnull=False
-        )
-        rows = sources.visible(model, rows)
+        changes = sources.changes(model).filter(history_trial=trial.pk, history_patient__isnull=False)
+        rows = sources.visible(model, changes)
         names = ("history_user_name", "history_full_name", "history_role")
         found |= {(user, role): full for user, full, role in rows.order_by().values_list(*names).distinct()}
     signers = sources.visible(

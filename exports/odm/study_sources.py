@@ -95,8 +95,10 @@ class RelatedRows:
 class StudySources:
     """Reads the rows of a trial for a reader and places them among events and forms."""
 
-    def __init__(self, trial: Trial, study: StudyDefinitions, reader: ReaderRights) -> None:
-        self.trial, self.study, self.reader = trial, study, reader
+    def __init__(
+        self, trial: Trial, study: StudyDefinitions, reader: ReaderRights, as_of: datetime | None = None
+    ) -> None:
+        self.trial, self.study, self.reader, self.as_of = trial, study, reader, as_of
         self.facts: dict[type[models.Model], FactForm] = {form.model: form for form in study.facts}
         # Patients and visits first, threads and signatures last: of one moment, the row before what refers to it.
         rest = [model for model in self.facts if model not in (Patient, Visit, Signature)]
@@ -104,6 +106,11 @@ class StudySources:
         self.related = RelatedRows()
         self._visits: dict[int, tuple[str, int]] = {}
         self._hidden = hidden_signatures({Permission.SEE_TREATMENT} if reader.sees_treatment else set())
+
+    def changes(self, model: type[models.Model]) -> Any:
+        """Return the history of a model, until the moment of an export of the past."""
+        rows = history_model(model)._default_manager.all()
+        return rows if self.as_of is None else rows.filter(history_date__lte=self.as_of)
 
     def now(self) -> Iterator[tuple[StudySubject, list[StoredRow]]]:
         """Yield each patient with the rows as they are, model by model."""
@@ -138,7 +145,7 @@ class StudySources:
 
     def _numbers_of_rows(self, model: type[models.Model], *, history: bool) -> dict[int, int]:
         if history:
-            kept: Any = history_model(model)._default_manager.filter(history_trial=self.trial.pk)
+            kept = self.changes(model).filter(history_trial=self.trial.pk)
             path = "history_patient"
         else:
             kept, path = model._base_manager.filter(patient__trial=self.trial), "patient_id"
@@ -166,7 +173,7 @@ class StudySources:
         names = [column.attname for column in tracked_columns(model)]
         first: tuple[str, ...] = ACTOR if history else ()
         if history:
-            kept = history_model(model)._default_manager.filter(history_patient__in=patients)
+            kept = self.changes(model).filter(history_patient__in=patients)
             path, order = "history_patient", "history_id"
         else:
             path, order = trail_of(model).patient, "pk"

@@ -122,7 +122,7 @@ def _chunk(study: Study, patients: Sequence[Patient]) -> Iterator[Subject]:
     decisions = EligibilityDecision.objects.filter(**of_patient)
     rows: dict[str, dict[int, list[Any]]] = {
         "consents": _by(Consent.objects.filter(**of_patient).not_in_error().order_by("given_at", "pk")),
-        "decisions": _by(decisions.order_by("decided_at", "pk")),
+        "decisions": _by(decisions.order_by("pk")),
         "visits": _by(Visit.objects.filter(**of_patient).order_by("position", "number")),
         "records": _by(
             Record.objects.filter(**of_patient)

@@ -162,7 +162,7 @@ def test_every_way_of_giving_details_is_read():
     assert found["patients/views/files.py"] == {"file", "form", "item", "sha256"}
     assert found["audit/export_register.py"] >= {"channel", "purpose", "treatment", "stage", "started_as"}
     assert found["exports/exporting.py"] == {
-        "format", "files", "sha256", "size", "rows", "damaged", "started_as",
+        "format", "files", "selection", "document", "sha256", "size", "rows", "damaged", "started_as",
     }  # fmt: skip
-    assert found["exports/documents.py"] == {"format", "sha256", "size", "data_sha256"}
+    assert found["exports/documents.py"] == {"format", "sha256", "size", "data_sha256", "cancelled_by"}
     assert found["reports/audit_trail/views.py"] >= {"listing", "filters", "entries"}

@@ -21,6 +21,7 @@ READS = {
     "backup_key",
     "verify_archive",
     "blind_check",
+    "export_diff",
 }
 OF_THE_SYSTEM = {
     "migrate": "recorded as the system, with the names of the migrations",

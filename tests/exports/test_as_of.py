@@ -101,7 +101,22 @@ def test_what_was_exported_before_a_change_is_exported_again_after_it(trial, tmp
     assert again == data(first)
 
 
-@pytest.mark.parametrize("code", list(FORMATS))
+@pytest.mark.parametrize("code", [code for code, made_as in FORMATS.items() if made_as.of_trial])
+def test_two_files_of_one_moment_are_one(trial, tmp_path, code):
+    """P11-02: ODM, whose files have nothing beside them."""
+    moment = trail_now().isoformat()
+
+    def made(name: str) -> bytes:
+        out = tmp_path / name
+        call_command("export", trial=trial.slug, format=code, as_of=moment, out=out, verbosity=0)
+        return out.read_bytes()
+
+    before = made("1.xml")
+    afternoon(trial)
+    assert made("2.xml") == before
+
+
+@pytest.mark.parametrize("code", [code for code, made_as in FORMATS.items() if made_as.of_trial is None])
 def test_two_exports_of_one_moment_have_the_same_data_files(trial, tmp_path, code):
     """Who took it and when stand in the manifest beside them."""
     moment = trail_now().isoformat()

@@ -173,7 +173,12 @@ def test_the_dictionary_describes_what_is_left(study, tmp_path):
     described: dict[str, set[str]] = {}
     for row in rows(shared, "data_dictionary"):
         described.setdefault(row["table"], set()).update(row["columns"].split())
-    for name in set(shared.namelist()) - {"manifest.json", "data_dictionary.csv"}:
+    files = {each for each in shared.namelist() if each.endswith(".csv")}
+    columns = rows(shared, "columns")
+    for name in files:
+        told = [row["column"] for row in columns if row["table"] == name.removesuffix(".csv")]
+        assert told == header(shared, name), name
+    for name in files - {"data_dictionary.csv", "columns.csv", "codes.csv"}:
         table = name.removesuffix(".csv")
         of_every_form = described["forms/*"] if table.startswith("forms/") else set()
         assert set(header(shared, name)) <= described.get(table, set()) | of_every_form, name

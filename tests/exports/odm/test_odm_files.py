@@ -110,7 +110,7 @@ def test_a_query_is_an_annotation_with_its_thread_and_flags(trials):
 
 
 def test_a_signature_stands_on_what_was_signed(trials):
-    """P11-50: user, site, meaning, time, and the hash that binds it."""
+    """P11-14: user, site, meaning, time, and the hash that binds it."""
     trial = trials[build.LIEGE]
     signature = Signature.objects.filter(trial_id=trial.pk, target_type="patients.eligibilitydecision")[0]
     root = etree.fromstring(odm(trial))

@@ -19,6 +19,7 @@ from dosing.models import Kit
 from protocol.ctcae.laboratory_terms import TABLES
 from protocol.document.document import Protocol
 from protocol.values.labels import unit_words
+from safety.terms.own_classes import CLASSES
 from safety.terms.own_terms import TERMS
 from tests.support.translation.invented import CLOSES, OPENS
 
@@ -46,9 +47,11 @@ READ_ALOUD = frozenset(
      "aria-valuetext", "aria-placeholder", "data-tip", "data-offline", "data-more", "data-warn", "data-confirm-text"]
 )  # fmt: skip
 # Terms of a dictionary stay as its publisher wrote them, whatever the language; synonyms are of a language each.
-TERMS_OF_CTCAE = {name for term, own in TERMS.items() for name in (term, *own.others)} | {
-    term for table in TABLES.values() for term in table
-}
+TERMS_OF_CTCAE = (
+    {name for term, own in TERMS.items() for name in (term, *own.others)}
+    | {term for table in TABLES.values() for term in table}
+    | set(CLASSES)
+)
 NAMES = frozenset(
     [
         "Stroma",
@@ -60,6 +63,7 @@ NAMES = frozenset(
         "AR",
         "SAE",
         "SAR",
+        "SESAR",
         "SUSAR",
         "Liège",
         "Valladolid",
