@@ -42,7 +42,7 @@ LISTINGS = {
         "patients:prescreening", "reports:quality", "reports:treatment-known", "safety:listing", "dosing:listing",
         "patients:consents", "patients:decisions", "reports:first-procedure", "reports:consent-due",
         "reports:entry-delay", "patients:samples", "patients:shipments", "patients:storage-excursions",
-        "reports:edit-checks", "safety:coding", "safety:laboratory",
+        "reports:edit-checks", "safety:coding", "safety:laboratory", "reports:event-groups", "exports:annual",
     },
     "investigator": {"patients:to-sign"},
     "monitor": {
