@@ -12,6 +12,7 @@ from django.template import Context, Template
 from django.test import Client, TransactionTestCase
 from django.test.signals import template_rendered
 from django.test.utils import override_settings
+from django.utils import timezone
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
@@ -181,6 +182,12 @@ def any_value(db: None) -> Iterator[None]:
     tracked_rows.drop_value_constraints()
     yield
     tracked_rows.restore_value_constraints()
+
+
+@pytest.fixture
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an export take its moment from the clock that a test stops: that of PostgreSQL goes on."""
+    monkeypatch.setattr("exports.exporting.trail_clock", timezone.now)
 
 
 @pytest.fixture

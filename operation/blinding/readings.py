@@ -23,6 +23,8 @@ DRAWN = (
     (re.compile(rb'("X-CSRFToken": ")[^"]*'), rb"\1"),
     (re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), b"(id)"),
     (re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), b"(key)"),
+    # The moment of an export is that of the database's clock, which goes on on PostgreSQL.
+    (re.compile(rb'("data_as_of": ")[^"]*'), rb"\1"),
     # The hash of a file whose rows hold such ids, in the manifest, the register and the trail; the rows are compared.
     (re.compile(rb'("sha256": "|""sha256"": "")[^"]*'), rb"\1"),
     (

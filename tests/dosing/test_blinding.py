@@ -163,6 +163,7 @@ def test_odm_is_the_same_to_the_byte_when_the_arms_are_exchanged(world, role):
         assert blinding.differences(before, read_by(world, role, change, as_odm)) == {}
 
 
+@pytest.mark.usefixtures("one_clock")
 def test_odm_for_those_who_may_know_distinguishes_the_arms(world):
     """Proves that the test above would find a difference."""
     read = read_by(world, "statistician", blinding.as_it_is, as_odm)

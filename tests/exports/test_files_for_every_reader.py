@@ -83,7 +83,7 @@ def test_every_csv_file_is_the_same_for_every_reader(told, trial, manager):
 EMPTY_HERE = {"patients:locks", "patients:undone"}
 
 
-@pytest.mark.usefixtures("three_languages")
+@pytest.mark.usefixtures("three_languages", "one_clock")
 def test_the_export_and_its_manifest_are_the_same_for_every_reader(told, trial, manager):
     """EXP: the zip file by file, the manifest with it."""
     browser, archives = build.client(manager), {}

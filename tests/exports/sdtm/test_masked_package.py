@@ -13,7 +13,7 @@ from tests.support.study.bedside import NOW
 from tests.support.study.masked_trial import masked_trial
 from tests.support.study.tabulated import Package
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_clock")]
 BLINDED = ("data_manager", "blinded_statistician", "administrator")
 
 
