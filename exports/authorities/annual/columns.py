@@ -36,7 +36,7 @@ def _of_groups(groups: Sequence[AnnualGroup], second: tuple[str, Callable[[str],
         end = f"_{place + 1}" if len(groups) > 1 else ""
         patients = _("%(group)s: patients") % {"group": group.title}
         columns += [
-            Column(name=f"patients{end}", label=patients, css="num", value=count(place, 0)),
+            Column(name=f"patients{end}", label=patients, css="num", value=count(place, 0), decides=place == 0),
             Column(name=f"{name}{end}", label=label(group.title), css="num",
                    value=count(place, 1)),
         ]  # fmt: skip
@@ -96,7 +96,7 @@ def reaction_columns(
     return (
         field("organ_class", gettext_lazy("System organ class"), lambda line: line.organ_class,
               text=lambda line: line.organ_class or _("No class")),
-        field("term", gettext_lazy("Event"), lambda line: line.term, free_text=True),
+        field("term", gettext_lazy("Event"), lambda line: line.term, free_text=True, decides=True),
         field("words", gettext_lazy("Words of the reporter"), lambda line: row(line).term, free_text=True),
         field("patient", gettext_lazy("Patient"), lambda line: line.patient, css="code nowrap"),
         field("number", gettext_lazy("No."), lambda line: line.number, css="num"),
