@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -181,6 +182,16 @@ class TestPage:
         refused = web.get(address, {"last": "some day"})
         assert (refused.status_code, refused.context["listing"].passing) == (400, [])
         assert 'value="some day"' in refused.content.decode()
+
+    @pytest.mark.parametrize(
+        ("table", "decides"), [("cumulative", "patients"), ("exposure", "patients"), ("reactions", "term")]
+    )
+    def test_a_phone_shows_first_what_decides(self, address, treated, web, table, decides):
+        page = web.get(address, {"table": table})
+        (cell,) = re.findall(r'<td[^>]*class="[^"]*decides[^"]*"[^>]*>', page.content.decode())[:1]
+        columns = page.context["listing"].columns
+        assert [column.name for column in columns if column.decides] == [decides]
+        assert "data-label" in cell
 
     def test_another_table_is_refused(self, address, web):
         assert web.get(address, {"table": "arms"}).status_code == 400
