@@ -7,7 +7,7 @@ A value that was not done is a special missing value, .A to .D; its code and rea
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -96,7 +96,11 @@ def _pieces(
         listed.add(table, f"{table.name}.xpt", variables)
         numbered = all(variable.kind in TEXTUAL for variable in variables)
         data = DataSet(name, table.title, exported.at, spool.rows, numbered)
-        yield _head(layout, data, variables)
+        described = [
+            (v.name, v.label, v.width if v.kind in TEXTUAL else 8, v.kind in TEXTUAL, FORMATS.get(v.kind))
+            for v in variables
+        ]
+        yield head(layout, data, described)
         size = 0
         for piece in _rows(spool, variables, numbered=numbered):
             size += len(piece)
@@ -115,7 +119,12 @@ class DataSet:
     numbered: bool
 
 
-def _head(layout: Layout, data: DataSet, variables: list[Variable]) -> bytes:
+Described = tuple[str, str, int, bool, tuple[str, int, int] | None]
+"""Name, label, bytes of a cell, whether it is a text, and the format of a number."""
+
+
+def head(layout: Layout, data: DataSet, variables: Sequence[Described]) -> bytes:
+    """Return all of a file that stands before its rows."""
     words, stamp = layout.words, _stamp(data.at)
     width = 32 if layout.is_long else 8
     filling = "" if layout.is_long else " " * 24
@@ -129,12 +138,9 @@ def _head(layout: Layout, data: DataSet, variables: list[Variable]) -> bytes:
         f"{stamp}{'':16}".encode() + _padded(fitted_label(data.title, VERSION_5.limits), 40) + b" " * 8,
         _record(words["names"], (0, len(variables) + data.numbered)),
     ]
-    described = [
-        (v.name, v.label, v.width if v.kind in TEXTUAL else 8, v.kind in TEXTUAL, FORMATS.get(v.kind))
-        for v in variables
-    ]
+    described = list(variables)
     if data.numbered:
-        own = fitted_names([ROW_NUMBER], layout.limits, [v.name for v in variables])[ROW_NUMBER]
+        own = fitted_names([ROW_NUMBER], layout.limits, [name for name, *_rest in variables])[ROW_NUMBER]
         described.append((own, ROW_LABEL, 8, False, None))
     names, place = b"", 0
     for number, (own, label, length, textual, shown) in enumerate(described, start=1):

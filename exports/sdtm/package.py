@@ -25,8 +25,6 @@ from exports.tables.columns import StudyTable, TableColumn
 from protocol.checking.column_kinds import Kind
 from trials.models import Trial
 
-PIECE_BYTES = 1 << 18
-
 
 def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
     """Yield the files of the package. The tables of the other formats are not read."""
@@ -42,9 +40,8 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         yield _whole(FORMS_FILE, annotation_file(rules, with_masked=not study.hides_arms))
         yield _whole(NOTE_FILE, note(study, sets, version=exported.version))
         for made in sets:
-            path = Path(folder) / f"{made.name.lower()}.xpt"
-            xport.write(made, path, exported.at)
-            yield DataFile(f"xpt/{path.name}", _pieces(path), [made.count])
+            pieces = xport.pieces(made, exported.at)
+            yield DataFile(f"xpt/{made.name.lower()}.xpt", pieces, [made.count])
         yield from _dataset_json(sets, exported)
 
 
@@ -62,13 +59,6 @@ def data_sets(study: Study, folder: Path) -> list[DomainData]:
 
 def _whole(name: str, content: bytes) -> DataFile:
     return DataFile(name, iter((content,)), [0])
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
-    path.unlink()
 
 
 def _dataset_json(sets: Iterable[DomainData], exported: Exported) -> Iterator[DataFile]:

@@ -4,19 +4,24 @@ The format holds bytes of ASCII, at most 200 in a text, and doubles: texts are w
 no ASCII as a question mark; the Dataset-JSON file beside it has every character.
 """
 
-import re
 import unicodedata
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
+from exports.formats.sas_transport import (
+    BLANK_NUMBER,
+    RECORD,
+    VERSION_5,
+    DataSet,
+    Described,
+    head,
+    ibm_double,
+)
 from exports.sdtm.observations import TEXT_LIMIT
 from exports.sdtm.spool import DomainData
 
-STAMP: Final = re.compile(rb"\d\d[A-Z]{3}\d\d:\d\d:\d\d:\d\d")
-HEADERS: Final = 1000
-"""Bytes of the file in which the writer states when it was made."""
+NUMBER_BYTES: Final = 8
 SIGNS: Final = str.maketrans(
     {
         "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "…": "...", "µ": "u", "μ": "u",
@@ -33,45 +38,30 @@ def ascii_text(text: str) -> str:
     return without.encode("ascii", "replace").decode("ascii")[:TEXT_LIMIT]
 
 
-def write(made: DomainData, path: Path, at: datetime) -> None:
-    """Write a data set to a file. at: the moment stated in the file."""
-    import polars
-    import pyreadstat
-
+def pieces(made: DomainData, at: datetime) -> Iterator[bytes]:
+    """Yield the file of a data set, row by row. at: the moment stated in the file. The rows are read twice."""
     variables = made.variables
-    columns: dict[str, list[Any]] = {variable.name: [] for variable in variables}
+    texts = [variable.name for variable in variables if not variable.is_number]
+    widths = dict.fromkeys(texts, 1)
     for row in made.rows():
-        for variable in variables:
-            value = row[variable.name]
-            if variable.is_number:
-                columns[variable.name].append(None if value is None else float(value))
-            else:
-                columns[variable.name].append(ascii_text(value or ""))
-    frame = polars.DataFrame(
-        columns,
-        schema={each.name: polars.Float64 if each.is_number else polars.String for each in variables},
-    )
-    pyreadstat.write_xport(
-        frame,
-        str(path),
-        file_label=made.label[:40],
-        column_labels=[variable.label for variable in variables],
-        table_name=made.name,
-        file_format_version=5,
-    )
-    _state(path, at)
+        widths |= {name: max(widths[name], len(ascii_text(row[name] or ""))) for name in texts}
+    described: list[Described] = [
+        (each.name, each.label, widths.get(each.name, NUMBER_BYTES), not each.is_number, None)
+        for each in variables
+    ]
+    yield head(VERSION_5, DataSet(made.name, made.label, at, made.count, numbered=False), described)
+    size = 0
+    for row in made.rows():
+        piece = b"".join(
+            _number(row[each.name])
+            if each.is_number
+            else ascii_text(row[each.name] or "").encode().ljust(widths[each.name])
+            for each in variables
+        )
+        size += len(piece)
+        yield piece
+    yield b" " * (-size % RECORD)
 
 
-def _state(path: Path, at: datetime) -> None:
-    """Replace the clock of the writer by the moment of the export, so that the same data give the same bytes."""
-    moment = at.astimezone(UTC)
-    stamp = f"{moment:%d}{MONTHS[moment.month - 1]}{moment:%y:%H:%M:%S}".encode()
-    with path.open("r+b") as file:
-        head = file.read(HEADERS)
-        file.seek(0)
-        file.write(STAMP.sub(stamp, head))
-
-
-MONTHS: Final[Sequence[str]] = (
-    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-)  # fmt: skip
+def _number(value: Any) -> bytes:
+    return BLANK_NUMBER if value is None else ibm_double(float(value))
