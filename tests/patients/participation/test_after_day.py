@@ -1,5 +1,6 @@
 """A withdrawal or an end of study dated before what was done since asks first (PRV-03)."""
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -107,3 +108,29 @@ class TestAnEndOfStudy:
 
     def test_after_all_that_was_done_asks_nothing(self, patient, doctor):
         assert self.end(patient, doctor, HELD).ended_on == HELD
+
+
+@pytest.mark.parametrize("place", ["consent/withdraw/", "end/"])
+def test_the_page_asks_keeps_what_was_typed_and_stores_once_it_is_confirmed(patient, doctor, trial, place):
+    """The form bypassed: a page posted without the tick, or with that of other questions, stores nothing."""
+    client, address = build.client(doctor), f"/trials/{trial.slug}/patients/{patient.code}/{place}"
+    typed = {"note": "No more visits", "follow_up_withdrawn_on": "17-Mar-2026"}
+    if place == "end/":
+        later = {f"visit-{visit.key}": "later" for visit in patient.visits.filter(state="planned")}
+        typed = {"note": "Left", "on": "17-Mar-2026", "reason": "withdrawal", **later}
+    for confirmed in ("", "another"):
+        asked = client.post(address, {**typed, "_confirmed": confirmed})
+        html = asked.content.decode()
+        assert asked.status_code == 422
+        assert "Visit D7 was held on 18-Mar-2026, after the" in html
+        assert "17-Mar-2026" in html
+        assert typed["note"] in html
+        kept = Patient.objects.get(pk=patient.pk)
+        assert (kept.state, kept.follow_up_withdrawn_on) == ("enrolled", None)
+    token = re.search(r'name="_confirmed" value="([0-9a-f]{32})"', html) or re.search(
+        r'value="([0-9a-f]{32})"[^>]*name="_confirmed"', html
+    )
+    assert token is not None
+    assert client.post(address, {**typed, "_confirmed": token[1]}).status_code == 302
+    kept = Patient.objects.get(pk=patient.pk)
+    assert kept.follow_up_withdrawn_on == date(2026, 3, 17) or kept.ended_on == date(2026, 3, 17)
