@@ -72,6 +72,8 @@ DETAIL_WORDS = {
     "files": _("With attached files"),
     "damaged": _("Damaged files, not sent"),
     "selection": _("Chosen rows"),
+    "pack": _("Report"),
+    "as_of": _("Data as of"),
     "document": _("Document"),
     "cancelled_by": _("Cancelled by"),
     "stage": _("Stage"),

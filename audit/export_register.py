@@ -33,6 +33,7 @@ class Channel(models.TextChoices):
     COPY = "copy", _("Copy of the investigator")
     FILE = "file", _("Attached file")
     DRAWING = "drawing", _("Drawing of a patient")
+    FIGURE = "figure", _("Figure of the trial")
     CALENDAR = "calendar", _("Calendar file")
     TEMPLATE = "template", _("File to fill in")
     LABELS = "labels", _("Labels to print")

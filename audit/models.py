@@ -364,10 +364,7 @@ class TrailIndexRow(models.Model):
             models.Index(fields=["trial_id", "session", "id"], name="trail_by_session"),
             models.Index(fields=["trial_id", "address", "id"], name="trail_by_address"),
             models.Index(fields=["source", "key", "id"], name="trail_by_key"),
-            # `minute` counts within the week; this is the minute of the day.
-            models.Index(
-                models.F("trial_id"), models.F("see"), models.F("minute") % (24 * 60), name="trail_by_minute"
-            ),
+            models.Index(fields=["trial_id", "see", "minute"], name="trail_by_minute"),
             *(
                 models.Index(
                     fields=["trial_id", "id"], name=f"trail_{name}", condition=models.Q(**{name: True})
@@ -386,7 +383,10 @@ class TrailIndexRow(models.Model):
 
 
 class TrailIndexMark(models.Model):
-    """How far a table of the trail is indexed. turns: the turns of the clock that the index knows."""
+    """How far a table of the trail is indexed. turns: the turns of the clock that the index knows.
+
+    Under the name `lead` it holds by how many microseconds the number of an entry is ahead of its time at most.
+    """
 
     source = models.CharField(max_length=60, unique=True)
     last = models.BigIntegerField()

@@ -5,14 +5,13 @@
 """
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import bootstrap_wrapper
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import databases, env
+from config import databases, due_schedule, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("STROMA_DATA", str(BASE_DIR / "data")))
@@ -136,7 +135,12 @@ DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), DATA_DIR / 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all workers and machines.
 CACHES = {
-    "default": {"BACKEND": "config.checked_cache.CheckedCache", "LOCATION": "stroma_cache"},
+    "default": {
+        "BACKEND": "config.checked_cache.CheckedCache",
+        "LOCATION": "stroma_cache",
+        # Django keeps 300 entries: the answers to own questions alone would push the counts of failed sign-ins out.
+        "OPTIONS": {"MAX_ENTRIES": 5000},
+    },
 }
 
 # Audit trail (docs/audit.md). History rows are written by database triggers, never by signals.
@@ -204,34 +208,8 @@ if BACKUP_HOUR > 23:
     raise env.Misconfigured(
         f"Unexpected value STROMA_BACKUP_HOUR={BACKUP_HOUR}: use an hour from 0 to 23 (UTC)"
     )
-# Work that `manage.py due` starts (operation/due.py): name, every so often, from this offset of the day in UTC, and a
-# function without arguments that returns a sentence about what it did. Later parts of the system add a line here.
-DUE = [
-    ("seal", timedelta(minutes=1), timedelta(), "operation.due_work.seal"),
-    ("trail index", timedelta(minutes=1), timedelta(seconds=20), "operation.due_work.trail_index"),
-    ("verification", timedelta(minutes=1), timedelta(seconds=40), "operation.due_work.verification"),
-    ("clock", timedelta(hours=6), timedelta(minutes=11), "operation.due_work.clock"),
-    ("protocol versions", timedelta(minutes=5), timedelta(), "operation.due_work.protocol_versions"),
-    ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
-    ("copies at signatures", timedelta(minutes=5), timedelta(), "operation.due_work.signature_copies"),
-    ("site copies", timedelta(days=1), timedelta(hours=4), "operation.due_work.site_copies"),
-    ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
-    # At 02:00 UTC, when the day has changed at every site in Europe.
-    ("deviations", timedelta(days=1), timedelta(hours=2), "operation.due_work.deviations"),
-    ("event reports", timedelta(minutes=10), timedelta(minutes=1), "operation.due_work.event_reports"),
-    ("notices", timedelta(minutes=10), timedelta(minutes=3), "operation.due_work.notices"),
-    ("sponsor notices", timedelta(minutes=5), timedelta(minutes=2), "operation.due_work.sponsor_notices"),
-    # At 05:00 UTC: before the working day begins.
-    ("daily notices", timedelta(days=1), timedelta(hours=5), "operation.due_work.daily_notices"),
-    ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
-    (
-        "task results",
-        timedelta(days=1),
-        timedelta(hours=3, minutes=10),
-        "operation.due_work.prune_task_results",
-    ),
-    ("sessions", timedelta(days=1), timedelta(hours=3, minutes=20), "operation.due_work.clear_sessions"),
-]
+# Work that `manage.py due` starts, a line each (config/due_schedule.py).
+DUE = due_schedule.work(backup_hour=BACKUP_HOUR)
 
 # Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.
 TASKS = {

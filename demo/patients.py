@@ -11,13 +11,15 @@ from demo.adverse_events import report
 from demo.cases import follow_cases
 from demo.logs import Course, log_rows
 from demo.samples import destroy_after_withdrawal, ship_samples, take_samples
+from demo.scales import as_proposed
 from demo.stock import fill_stock, recall_given
 from demo.stories import STORIES, Story
 from demo.team import TrialTeam
 from demo.treatment import infuse
-from patients.casebook.casebook import Casebook, FormPlace, forms_of
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import saving
 from patients.models import Consent, Identity, Patient, Visit
+from patients.models.visit_forms import forms_of
 from patients.participation.consents.consent import record_capacity, record_consent
 from patients.participation.consents.consent_withdrawal import withdraw_consent
 from patients.participation.disposition import end_study
@@ -162,6 +164,7 @@ class Populator(TrialTeam):
         self, casebook: Casebook, place: FormPlace, values: dict[str, Any], *, draft: bool = False
     ) -> None:
         """Save one form as complete, or as a draft if it cannot be completed."""
+        values = as_proposed(casebook, place, values)
         try:
             saved = self.confirming(saving.save_draft if draft else saving.complete, place, values)
         except saving.NotComplete:

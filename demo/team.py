@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from random import Random
+
+from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
@@ -13,15 +15,21 @@ from patients.models import Patient
 from protocol.values.moments import Moment
 from trials.models import Trial
 
+SURELY_PASSED = timedelta(hours=3)
+"""What an invented patient does on the last day lies in its first hours: the day counts once these have passed."""
+
 
 class TrialTeam:
-    """The people of one trial, by role, with its clock and one generator of random numbers."""
+    """The people of one trial, by role, with its clock and one generator of random numbers.
+
+    today: the last day that the invented patients know.
+    """
 
     def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
         self.trial, self.people, self.password = trial, people, password
         # One generator per trial: a change in one protocol does not change the other trial's patients.
         self.rng = Random(f"{seed} {trial.slug}")
-        self.today = trial.today
+        self.today: date = (timezone.now() - SURELY_PASSED).astimezone(trial.zone).date()
         self.zone = trial.rules.trial.site.time_zone
 
     @contextmanager

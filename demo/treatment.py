@@ -3,9 +3,11 @@
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from random import Random
+from typing import Any
 
 from django.utils import timezone
 
+from accounts.models import User
 from demo.preparation import LASTS, bags_needed, compare, enter_as_given, prepare
 from demo.stock import bags_for
 from demo.stories import Story
@@ -16,6 +18,7 @@ from dosing.infusions.weights import last_weight
 from dosing.models import AllocationSlot, Infusion
 from dosing.patient_dose import planned_for
 from patients.models import Patient
+from patients.participation.questions import Questioned
 from protocol.values.moments import Moment
 
 
@@ -80,15 +83,32 @@ def _give(
             weight_measured=weighed if asked else None,
             started=start,
             ended=end,
-            volume_ml=Decimal(100),
+            volume_ml=_volume(patient),
             interrupted="N",
             interruption_reason="",
             premedication="Paracetamol 1 g",
             timing_deviation_reason="",
         )
-        given = record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
+        given = _recorded(infusion, facts, by)
     if bags:
         enter_as_given(team, given, bags=bags, at=end.earliest, rng=rng)
+
+
+def _recorded(infusion: Infusion, facts: Bedside, by: User) -> Infusion:
+    """Record an infusion, and confirm what it asks, such as a duration outside the limits of the protocol."""
+    arguments: dict[str, Any] = {"facts": facts, "version": infusion.version, "by": by}
+    try:
+        return record_infusion(infusion=infusion, **arguments)
+    except Questioned as asked:
+        return record_infusion(infusion=infusion, **arguments, confirmed=asked.token)
+
+
+def _volume(patient: Patient) -> Decimal:
+    """Return the volume of an infusion in mL: the planned one, else the least that the protocol allows."""
+    dosing = patient.protocol.rules.dosing
+    asked = dosing.volume_ml if dosing else None
+    found = (asked.planned or asked.lowest) if asked else None
+    return found or Decimal(100)
 
 
 def _cells_for(team: TrialTeam, infusion: Infusion) -> Decimal | None:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from dosing.allocation.slots import arm_of
 from dosing.dose import Body, PlannedDose, is_possible_height, is_possible_weight, planned_dose
 from dosing.models import Infusion, LevelPatient
-from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
+from patients.models.visit_forms import day_of
 from protocol.document.dosing import DosePlan
 from protocol.values.parsing import decimal
 

@@ -1,12 +1,14 @@
 """Request a document: store the request, register it and enqueue the task, in one transaction."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from django.db import transaction
 
 from audit.export_register import SendingStage
 from exports.background import sending_of_request
-from exports.documents import HOLDS_DATA, NEEDED, register
+from exports.documents import may_have, register, treatment_in
 from exports.models import Document
 from exports.selection import ChosenRows
 from exports.tasks import make_document
@@ -27,10 +29,11 @@ def ask_for(
     infusion: int | None = None,
     since: date | None = None,
     until: date | None = None,
+    choices: Mapping[str, Any] | None = None,
 ) -> Document:
     """Request a document. Raises PermissionDenied if the user may not read its content."""
-    needed = NEEDED[Document.Kind(kind)]
-    if not access.may(needed):
+    chosen = dict(choices or {})
+    if not may_have(access, kind, chosen):
         raise role_refused(access)
     row = Document.objects.create(
         trial=access.trial,
@@ -40,7 +43,8 @@ def ask_for(
         infusion=infusion,
         since=since,
         until=until,
-        treatment=access.sees_treatment and kind in HOLDS_DATA,
+        choices=chosen,
+        treatment=treatment_in(access, kind, chosen),
         language=reader_language(),
         asked_by=access.user,
     )

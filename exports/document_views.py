@@ -22,7 +22,7 @@ from exports.document_forms import (
     WorksheetPaperForm,
 )  # fmt: skip
 from exports.document_requests import ask_for
-from exports.documents import NEEDED, cancel, sending_of
+from exports.documents import NEEDED, cancel, may_have, sending_of
 from exports.models import Document, documents_storage
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -101,8 +101,8 @@ def document_state(request: TrialRequest, document: UUID) -> HttpResponse:
 def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
     """Send the file to users who may read it, and register the download (PRV-04)."""
     row = readable(request, document)
-    needed = {NEEDED[Document.Kind(row.kind)], *([P.SEE_FILES] if row.choices.get("files") else [])}
-    if not row.is_there or not all(request.access.may(each) for each in needed):
+    may_take = may_have(request.access, row.kind, row.choices)
+    if not row.is_there or not may_take or (row.choices.get("files") and not request.access.may(P.SEE_FILES)):
         raise Http404
     storage = documents_storage()
     if not storage.exists(row.file):

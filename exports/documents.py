@@ -1,12 +1,12 @@
 """Generate requested documents: with the requester's rights, after a seal, registered with their hash (CTL-03)."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.files import File
@@ -45,14 +45,34 @@ NEEDED = {
     Kind.EXPORT: P.EXPORT,
     Kind.ACCOUNTABILITY_LOG: P.SEE_TREATMENT,
     Kind.WORKSHEET: P.SEE_TREATMENT,
+    # Each pack needs a right of its own too: `Maker.may`.
+    Kind.PACK: P.SEE_TRIAL,
 }
 
 
 HOLDS_DATA = {
     Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT, Kind.INVESTIGATOR_COPY, Kind.ACCOUNTABILITY_LOG, Kind.WORKSHEET,
-    Kind.EXPORT,
+    Kind.EXPORT, Kind.PACK,
 }  # fmt: skip
 Progress = Callable[[int], None]
+Choices = Mapping[str, Any]
+
+
+class Maker(Protocol):
+    """How a room above makes the documents of a kind. choices: those of the request (`Document.choices`)."""
+
+    def may(self, access: Access, choices: Choices) -> bool:
+        """Return whether this person may have it."""
+
+    def holds_treatment(self, access: Access, choices: Choices) -> bool:
+        """Return whether it shows this person anything that the arms differ by."""
+
+    def write(self, copy: "Copy", out: Path, progress: Progress, most: int | None) -> str:
+        """Write the file and return the SHA-256 of its data. Raises NotPrinted."""
+
+
+# Filled when the applications start, by the rooms that make these kinds.
+MAKERS: dict[str, Maker] = {}
 
 
 @dataclass(frozen=True)
@@ -68,11 +88,21 @@ class Copy:
     infusion: int | None = None
     since: date | None = None
     until: date | None = None
+    access: Access | None = None
+    choices: Choices = field(default_factory=dict)
 
     @property
     def holds_data(self) -> bool:
         """Return whether the document contains patient data."""
         return self.kind in HOLDS_DATA
+
+    @property
+    def treatment(self) -> bool:
+        """Return whether the document holds the treatment."""
+        maker = MAKERS.get(self.kind)
+        if maker is not None and self.access is not None:
+            return maker.holds_treatment(self.access, self.choices)
+        return self.audience.sees_treatment and self.holds_data
 
 
 def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: int | None = None) -> str:
@@ -85,6 +115,8 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 
 
 def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
+    if (maker := MAKERS.get(copy.kind)) is not None:
+        return maker.write(copy, out, progress, most)
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
     arguments: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
@@ -115,18 +147,25 @@ def sending_of(row: Document) -> Sending:
     """Return a requested document as an entry of the register."""
     if row.kind == Kind.EXPORT:
         return replace(sending_of_request(row), stage=SendingStage.TAKEN)
-    return _sending(row.trial, row.kind, row.title, treatment=row.treatment, patient_id=row.patient_id)
+    return _sending(
+        row.trial,
+        row.kind,
+        row.title,
+        treatment=row.treatment,
+        patient_id=row.patient_id,
+        choices=row.choices,
+    )
 
 
 def register_copy(copy: Copy, **told: Any) -> None:
     """Record in the register of exports that a command wrote a document (CTL-03)."""
-    treatment = copy.audience.sees_treatment and copy.holds_data
-    sending = _sending(copy.audience.trial, copy.kind, copy.title, treatment=treatment)
+    trial, choices = copy.audience.trial, copy.choices
+    sending = _sending(trial, copy.kind, copy.title, treatment=copy.treatment, choices=choices)
     sending.record(SendingStage.FINISHED, **told)
 
 
 def _sending(
-    trial: Trial, kind: str, title: Text, *, treatment: bool, patient_id: int | None = None
+    trial: Trial, kind: str, title: Text, *, treatment: bool, choices: Choices, patient_id: int | None = None
 ) -> Sending:
     return Sending(
         channel=Channel.COPY if kind == Kind.INVESTIGATOR_COPY else Channel.DOCUMENT,
@@ -134,7 +173,10 @@ def _sending(
         patient_id=patient_id,
         purpose=title,
         treatment=treatment,
-        told={"format": kind},
+        told={
+            "format": kind,
+            **({"pack": choices["pack"], "as_of": choices.get("as_of", "")} if "pack" in choices else {}),
+        },
         # A blinded user must not even learn that a document with the treatment exists.
         see=str(P.SEE_TREATMENT) if trial.masked and treatment else "",
         stage=SendingStage.TAKEN,
@@ -175,12 +217,12 @@ def _begin(row: Document) -> bool:
 
 def _make(row: Document) -> None:
     access = access_to(user=row.asked_by, slug=row.trial.slug)
-    if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
+    if access is None or not row.asked_by.is_active or not may_have(access, row.kind, row.choices):
         raise NotPrinted(system_text("document.no_right"))
     set_role(access.role.code)
     with TemporaryDirectory() as folder, Recorder(row) as progress:
         out = Path(folder) / f"document.{row.extension}"
-        row.treatment = access.sees_treatment and row.kind in HOLDS_DATA
+        row.treatment = treatment_in(access, row.kind, row.choices)
         if row.kind == Kind.EXPORT:
             write_export(row, access, out, progress)
             data_sha256 = ""
@@ -192,6 +234,20 @@ def _make(row: Document) -> None:
             name = documents_storage().save(f"{row.trial.slug}/{row.pk}.{row.extension}", File(file))
         if not _finish(row, name, out.stat().st_size, sha256, data_sha256):
             documents_storage().delete(name)
+
+
+def may_have(access: Access, kind: str, choices: Choices) -> bool:
+    """Return whether a person may have a document of this kind now."""
+    maker = MAKERS.get(kind)
+    return access.may(NEEDED[Kind(kind)]) and (maker is None or maker.may(access, choices))
+
+
+def treatment_in(access: Access, kind: str, choices: Choices) -> bool:
+    """Return whether a document of this kind holds the treatment for this person now."""
+    maker = MAKERS.get(kind)
+    if maker is not None:
+        return maker.holds_treatment(access, choices)
+    return access.sees_treatment and kind in HOLDS_DATA
 
 
 def copy_of(row: Document, access: Access) -> Copy:
@@ -207,6 +263,8 @@ def copy_of(row: Document, access: Access) -> Copy:
         infusion=row.infusion,
         since=row.since,
         until=row.until,
+        access=access,
+        choices=row.choices,
     )
 
 

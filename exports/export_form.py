@@ -29,7 +29,7 @@ class ExportForm(Form):
         required=False,
         max_length=40,
         help_text=_(
-            "The data as they were, such as 2026-03-01 (its end) or 2026-03-01T14:30; empty for now."
+            "The data as they were, such as 01-Mar-2026 (its end) or 01-Mar-2026 14:30; empty for now."
         ),
     )
     only = ChoiceField(
@@ -39,8 +39,8 @@ class ExportForm(Form):
     until = CharField(
         label=_("Until"),
         required=False,
-        max_length=10,
-        help_text=_("Leaves out what happened after this day, such as 2026-03-01."),
+        max_length=20,
+        help_text=_("Leaves out what happened after this day, such as 01-Mar-2026."),
     )
     forms = CharField(label=_("Only these forms"), required=False, max_length=2000, help_text=CODES)
     visits = CharField(label=_("Only these visits"), required=False, max_length=2000, help_text=CODES)

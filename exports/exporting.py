@@ -1,8 +1,9 @@
 """Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -149,64 +150,52 @@ class _Made:
     selection: ChosenRows
     progress: Progress
 
+    @property
+    def format_code(self) -> str:
+        """Return the code of its format."""
+        return str(self.sending.told["format"])
+
+    @property
+    def warning(self) -> str:
+        """Return the line about treatment that it carries, "" if it tells none of a masked trial."""
+        return LINE if self.sending.see else ""
+
+
+@dataclass
+class _Progress:
+    """The tables that are written so far, and their share of all in percent; `told` is called with it."""
+
+    told: Progress
+    seen: list[StudyTable] = field(default_factory=list)
+    done: int = 0
+
+    def watched(self, tables: list[StudyTable]) -> Iterator[StudyTable]:
+        """Yield the tables; note each before it is written."""
+        for number, table in enumerate(tables):
+            self.done = 100 * number // len(tables)
+            self.told(self.done)
+            self.seen.append(table)
+            yield table
+
 
 def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
     """Yield the archive. It runs after the request has ended, so the actor of the request is kept in `made`.
 
     moment: of an export of the data as they are.
     """
-    sending, selection, at = made.sending, made.selection, timezone.now()
-    holds_moment = selection.as_of or moment
-    comment = LINE if sending.see else ""
-    made_as = FORMATS[str(sending.told["format"])]
-    archive = OneFile() if made_as.of_trial else Archive(written_at=at, comment=comment)
-    seen, damaged = list[StudyTable](), list[DamagedFile]()
-    sees_treatment, sees_files = sending.treatment, bool(sending.told["files"])
+    sending, at, damaged = made.sending, timezone.now(), list[DamagedFile]()
+    of_trial = FORMATS[made.format_code].of_trial
+    archive = OneFile() if of_trial else Archive(written_at=at, comment=made.warning)
     partly, size = hashlib.sha256(), 0
-    done = 0
-
-    def watched(tables: list[StudyTable]) -> Iterator[StudyTable]:
-        nonlocal done
-        for number, table in enumerate(tables):
-            done = 100 * number // len(tables)
-            made.progress(done)
-            seen.append(table)
-            yield table
-
     try:
-        # One snapshot for all tables: rows of one table never refer to rows that another lacks.
-        with snapshot_of(trial, selection.as_of) as then:
-            last = manifest(
-                trial=then,
-                by=made.label,
-                purpose=str(sending.purpose),
-                at=at,
-                as_of=holds_moment,
-                selection=selection,
-                unblinded=sees_treatment,
-                warning=comment,
-                format_code=str(sending.told["format"]),
-                tables=seen if made_as.escaped else [],
-                damaged=damaged,
-            )
-            files = attached_files(then, damaged, selection) if sees_files and made_as.files else ()
-            tables = tables_of(
-                then,
-                sees_treatment=sees_treatment,
-                sees_files=sees_files,
-                selection=selection,
-                before=made.start.pk,
-            )
-            exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment, selection.as_of)
-            reader = ReaderRights(sees_treatment, sees_files)
-            data = made_as.data_files(watched(list(tables)), then, exported, reader)
-            for piece in archive.stream(data, last, files):
+        # Closed before the end is registered: the transaction of the snapshot is read-only on PostgreSQL.
+        with closing(_written(trial, made, archive, moment=moment, at=at, damaged=damaged)) as pieces:
+            for piece in pieces:
                 partly.update(piece)
                 size += len(piece)
-                made.progress(done)
                 yield piece
     except BaseException:
-        # Also when the reader has gone away. After the snapshot, whose transaction is read-only on PostgreSQL.
+        # Also when the reader has gone away.
         with acting_as(made.actor):
             sending.ended(made.start, SendingStage.ABORTED, sha256=partly.hexdigest(), size=size)
         raise
@@ -217,6 +206,50 @@ def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
     # The request and its actor are gone by now.
     with acting_as(made.actor):
         sending.record(SendingStage.FINISHED, **finished)
+
+
+def _written(
+    trial: Trial,
+    made: _Made,
+    archive: Archive | OneFile,
+    *,
+    moment: datetime,
+    at: datetime,
+    damaged: list[DamagedFile],
+) -> Generator[bytes]:
+    """Yield what the archive makes of the tables and attached files; name those that are damaged in `damaged`."""
+    selection, made_as = made.selection, FORMATS[made.format_code]
+    sees_treatment, sees_files = made.sending.treatment, bool(made.sending.told["files"])
+    holds_moment, progress = selection.as_of or moment, _Progress(made.progress)
+    # One snapshot for all tables: rows of one table never refer to rows that another lacks.
+    with snapshot_of(trial, selection.as_of) as then:
+        last = manifest(
+            trial=then,
+            by=made.label,
+            purpose=str(made.sending.purpose),
+            at=at,
+            as_of=holds_moment,
+            selection=selection,
+            unblinded=sees_treatment,
+            warning=made.warning,
+            format_code=made.format_code,
+            tables=progress.seen if made_as.escaped else [],
+            damaged=damaged,
+        )
+        files = attached_files(then, damaged, selection) if sees_files and made_as.files else ()
+        tables = tables_of(
+            then,
+            sees_treatment=sees_treatment,
+            sees_files=sees_files,
+            selection=selection,
+            before=made.start.pk,
+        )
+        exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment, selection.as_of)
+        reader = ReaderRights(sees_treatment, sees_files)
+        data = made_as.data_files(progress.watched(list(tables)), then, exported, reader)
+        for piece in archive.stream(data, last, files):
+            made.progress(progress.done)
+            yield piece
 
 
 def attached_files(

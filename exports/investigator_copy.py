@@ -22,7 +22,8 @@ from django.conf import settings
 from audit.canonical import canonical
 from audit.models import Seal
 from audit.sealing.seal_files import file_line
-from exports import archive_check
+from exports.archive_check import layout
+from exports.archive_check.single_file import single_file
 from exports.exporting import attached_files, tables_of
 from exports.formats import odm_files
 from exports.formats.data_files import Exported, ReaderRights
@@ -113,9 +114,9 @@ def write_investigator_copy(
                 for name, content in attached_files(audience.trial, damaged):
                     writer.add(name, [content])
         writer.add("README.txt", [README.encode()])
-        writer.add("verify.py", [Path(archive_check.__file__).read_bytes()])
+        writer.add("verify.py", [single_file()])
         manifest = _manifest(audience, codes, making, writer, last_seal, damaged, tied)
-        writer.last(archive_check.MANIFEST, manifest)
+        writer.last(layout.MANIFEST, manifest)
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 
@@ -151,7 +152,7 @@ def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
     exported = Exported(audience.trial.slug, making.at, settings.VERSION)
     made = odm_files.transactions(audience.trial, exported, reader)
     name = marked_name(made.name, marked=audience.holds_treatment)
-    facts = writer.add(f"{archive_check.ODM}{name}", made.pieces)
+    facts = writer.add(f"{layout.ODM}{name}", made.pieces)
     facts["rows"] = made.count[0]
 
 
@@ -159,9 +160,9 @@ def _seals(writer: _Writer, audience: Audience) -> str:
     """Write the seals; return the last head. A blinded reader of a masked trial gets the heads alone."""
     seals = list(Seal.objects.order_by("number"))
     lines = "".join(f"{file_line(one)}\n" for one in seals)
-    writer.add(archive_check.LINES, [lines.encode()], packed=False)
+    writer.add(layout.LINES, [lines.encode()], packed=False)
     if audience.sees_treatment or not audience.trial.masked:
-        facts = writer.add(archive_check.SEALS, _seal_rows(seals))
+        facts = writer.add(layout.SEALS, _seal_rows(seals))
         facts["rows"] = len(seals)
     return seals[-1].head if seals else ""
 
@@ -169,7 +170,7 @@ def _seals(writer: _Writer, audience: Audience) -> str:
 def _seal_rows(seals: list[Seal]) -> Iterator[bytes]:
     text = io.StringIO(newline="")
     rows = csv.writer(text)
-    rows.writerow([*archive_check.HEAD_FIELDS, "head"])
+    rows.writerow([*layout.HEAD_FIELDS, "head"])
     for one in seals:
         at = json.loads(canonical(one.sealed_at))
         rows.writerow([one.number, at, one.reason, one.rows, one.root, one.previous_head, one.head])
@@ -189,7 +190,7 @@ def _manifest(
     concealed = trial.masked and not audience.sees_treatment
     body: dict[str, Any] = {
         **({"warning": LINE} if audience.holds_treatment else {}),
-        "format": archive_check.FORMAT,
+        "format": layout.FORMAT,
         "trial": trial.slug,
         "protocol_version": trial.protocol.version if trial.protocol else "",
         "made_at": making.at.astimezone(UTC).isoformat(timespec="seconds"),

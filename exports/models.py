@@ -31,7 +31,12 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         rows = self.filter(trial=access.trial)
         if not access.may(Permission.EXPORT):
             rows = rows.filter(asked_by=access.user)
-        return rows if access.sees_treatment else rows.filter(treatment=False)
+        if access.sees_treatment:
+            return rows
+        # A reader of the closed report knows no patient's treatment: of what holds it, only the packs asked for.
+        closed = Q(kind=Document.Kind.PACK, asked_by=access.user)
+        may_read = access.may(Permission.SEE_CLOSED_REPORT)
+        return rows.filter(Q(treatment=False) | closed if may_read else Q(treatment=False))
 
 
 class Document(models.Model):
@@ -47,6 +52,7 @@ class Document(models.Model):
         WORKSHEET = "worksheet", _("Preparation worksheet")
         INVESTIGATOR_COPY = "investigator_copy", _("Copy of the investigator")
         EXPORT = "export", _("Study data")
+        PACK = "pack", _("Report pack")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -65,6 +71,7 @@ class Document(models.Model):
     since = models.DateField(_("from"), null=True)
     until = models.DateField(_("to"), null=True)
     # Of an export: its format, purpose and selection (`exports.background`), and whether it holds attached files.
+    # Of a report pack: its code, and the moment whose data it holds, empty for those of the time it is made.
     choices = models.JSONField(_("choices"), default=dict)
     treatment = models.BooleanField(_("holds the treatment"))
     language = models.CharField(max_length=10)
@@ -82,7 +89,8 @@ class Document(models.Model):
     objects = DocumentQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-pk"]
+        # The key is random: it has no order of its own.
+        ordering = ["-asked_at", "-pk"]
         indexes = [models.Index(fields=["trial", "-asked_at"], name="document_of_trial")]
         constraints = [
             models.CheckConstraint(condition=Q(progress__lte=100), name="document_progress_is_a_share"),
@@ -101,14 +109,19 @@ class Document(models.Model):
     @property
     def title(self) -> StoredText:
         """Return kind and patient, version or format. Reads self.patient and self.protocol: may cost queries."""
-        return title_of(self.kind, self.about)
+        return title_of(self.kind, self.about, pack=self.pack)
 
     @property
     def about(self) -> str:
         """Return the patient, the protocol version or the format. Reads self.patient and self.protocol."""
         if self.patient:
             return self.patient.code
-        return self.protocol.version if self.protocol else str(self.choices.get("format", ""))
+        return self.protocol.version if self.protocol else str(self.choices.get("format") or self.pack)
+
+    @property
+    def pack(self) -> str:
+        """Return the code of a report pack, empty for other documents."""
+        return str(self.choices.get("pack", ""))
 
     @property
     def working(self) -> bool:
@@ -162,8 +175,10 @@ class Document(models.Model):
         return marked_name(name, marked=self.treatment and self.trial.masked)
 
 
-def title_of(kind: str, about: str = "") -> StoredText:
-    """Return what a document of this kind is called, with the patient or the protocol version it is about."""
+def title_of(kind: str, about: str = "", pack: str = "") -> StoredText:
+    """Return what a document of this kind is called, with the patient, protocol version or report pack it is."""
+    if pack:
+        return system_text(f"pack.{pack}")
     if kind == Document.Kind.CASEBOOK and not about:
         return system_text("document.casebook_of_all")
     named = system_text(f"document.{kind}")

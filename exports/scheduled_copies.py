@@ -17,7 +17,7 @@ from audit.models import Signature
 from audit.sealing import seals
 from audit.sealing.seal_files import SealBroken
 from audit.stored_text import system_text
-from exports import archive_check
+from exports.archive_check.check import check
 from exports.documents import Copy, codes_of, write
 from exports.models import Document, title_of
 from exports.paper.audience import Audience
@@ -98,7 +98,7 @@ def _write(trial: Trial, folder: Path, name: str) -> str:
     try:
         by = str(system_text("process.copies"))
         write(Copy(KIND, audience_of(trial), codes_of(trial), by, title_of(KIND)), part)
-        checked = archive_check.check(str(part))
+        checked = check(str(part))
         if checked.problems:
             raise CopyNotWritten(f"The copy was written but cannot be read: {checked.problems[0]}")
         os.replace(part, folder / name)

@@ -20,7 +20,7 @@ from audit.sealing import merkle
 from audit.sealing.sealed_rows import SealedTable, sealed_texts
 from audit.trail import history_model, tracked_models, trail_of
 from audit.trail_reading.sources import hidden_signatures
-from exports import archive_check
+from exports.archive_check import layout
 from exports.paper.audience import Audience
 from trials.permissions import Permission
 
@@ -55,16 +55,16 @@ def write_sealed_rows(add: Add, audience: Audience) -> SealedCopy:
             continue
         table = SealedTable(history_model(model))
         label = model._meta.label_lower
-        files[label] = f"{archive_check.ROWS}{label}.jsonl"
+        files[label] = f"{layout.ROWS}{label}.jsonl"
         hidden = hidden_signatures(may) if model is Signature else []
         add(files[label], _lines(table, model, audience, hidden, hashes if blinded else None))
         for row, leaf in masked_leaves(table.name, 0, NEWEST).items():
             masked.append((table.name, row, leaf.sealed.hex(), leaf.now.hex()))
-    add(archive_check.MASKED, _csv(("table", "row", "leaf", "masked_leaf"), masked))
+    add(layout.MASKED, _csv(("table", "row", "leaf", "masked_leaf"), masked))
     if blinded:
-        add(archive_check.HASHES, _csv(("table", "row", "leaf"), hashes))
+        add(layout.HASHES, _csv(("table", "row", "leaf"), hashes))
     else:
-        add(archive_check.PARTS, _parts())
+        add(layout.PARTS, _parts())
     return SealedCopy(files, not_compared)
 
 
@@ -105,7 +105,7 @@ def _parts() -> Iterator[bytes]:
     for part in (
         SealedPart.objects.select_related("seal").order_by("seal__number", "pk").iterator(chunk_size=50)
     ):
-        content = {name: getattr(part, name) for name in archive_check.PART_FIELDS}
+        content = {name: getattr(part, name) for name in layout.PART_FIELDS}
         content |= {"ids": bytes(part.ids), "leaves": bytes(part.leaves)}
         yield canonical({"seal": part.seal.number, **content}).encode() + b"\n"
 

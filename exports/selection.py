@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from exports.tables.past import begin_of, trail_clock
 from patients.participation.visits import UNSCHEDULED
+from protocol.values.moments import parse_day, parse_moment
 from protocol.values.writing import second_text
 from trials.models import Trial
 
@@ -91,24 +92,17 @@ class ChoiceRefused(ValueError):
 def moment_of(trial: Trial, typed: str) -> datetime | None:
     """Return the moment that was typed; None for an empty text.
 
-    An ISO 8601 date is the end of that day at the site; a date and time without offset is on the clock of the site.
-    Raises ChoiceRefused for another text, a moment to come, or one before the trial existed. One query.
+    A day, of ISO 8601 or as people type it, is the end of that day at the site; a date and time without offset is on
+    the clock of the site. Raises ChoiceRefused for another text, a moment to come, or one before the trial existed.
+    One query.
     """
     text = typed.strip()
     if not text:
         return None
-    try:
-        if len(text) == len("2026-03-01"):
-            after = date.fromisoformat(text) + timedelta(days=1)
-            moment = datetime.combine(after, time(), trial.zone) - timedelta(microseconds=1)
-        else:
-            read = datetime.fromisoformat(text)
-            moment = read if read.tzinfo else read.replace(tzinfo=trial.zone)
-    except (ValueError, OverflowError):
-        raise ChoiceRefused(
-            "as_of",
-            _("“%(typed)s” is no moment. Write 2026-03-01 or 2026-03-01T14:30.") % {"typed": text},
-        ) from None
+    moment = _iso_moment(trial, text) or _typed_moment(trial, text)
+    if moment is None:
+        says = _("“%(typed)s” is no moment. Write 01-Mar-2026, 01-Mar-2026 14:30 or 2026-03-01T14:30+01:00.")
+        raise ChoiceRefused("as_of", says % {"typed": text[:60]})
     if moment > trail_clock():
         raise ChoiceRefused("as_of", _("This moment has not come yet: choose one that has passed."))
     first = begin_of(trial)
@@ -119,16 +113,44 @@ def moment_of(trial: Trial, typed: str) -> datetime | None:
     return moment
 
 
-def day_of(typed: str) -> date | None:
-    """Return the day that was typed; None for an empty text. Raises ChoiceRefused for another text than ISO 8601."""
+def _iso_moment(trial: Trial, text: str) -> datetime | None:
+    try:
+        if len(text) == len("2026-03-01"):
+            return _end_of(date.fromisoformat(text), trial)
+        read = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=trial.zone)
+
+
+def _typed_moment(trial: Trial, text: str) -> datetime | None:
+    """Return the moment of a day or of a minute as people type it, such as 01-Mar-2026 14:30; None for other text."""
+    try:
+        read = parse_moment(text, trial.rules.trial.site.time_zone)
+        if read.precision == "day":
+            return _end_of(read.first_day, trial)
+    except (ValueError, OverflowError):
+        return None
+    return read.earliest if read.precision == "minute" else None
+
+
+def _end_of(day: date, trial: Trial) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), trial.zone) - timedelta(microseconds=1)
+
+
+def day_of(trial: Trial, typed: str) -> date | None:
+    """Return the day that was typed, of ISO 8601 or as people type it; None for an empty text.
+
+    Raises ChoiceRefused for another text.
+    """
     text = typed.strip()
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        return parse_day(text, trial.rules.trial.site.time_zone).date
     except ValueError:
         raise ChoiceRefused(
-            "until", _("“%(typed)s” is no day. Write it as 2026-03-01.") % {"typed": text}
+            "until", _("“%(typed)s” is no day. Write it as 01-Mar-2026.") % {"typed": text}
         ) from None
 
 
@@ -190,7 +212,7 @@ def chosen(
         forms=codes_of(trial, "forms", forms),
         visits=codes_of(trial, "visits", visits),
         patients=codes_of(trial, "patients", patients),
-        until=day_of(until),
+        until=day_of(trial, until),
         shared=shared,
         free_text=free_text,
     )

@@ -83,9 +83,9 @@ def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
 def _registered(event: AccessEvent) -> RegisteredExport:
     detail = events.visible_detail(event, may=())
     who = actor_words(event.full_name or event.user_name)
-    return RegisteredExport(
-        event.at, who, detail.get("purpose", ""), detail.get("sha256", ""), detail.get("damaged", 0)
-    )
+    # A figure has no purpose of its own: the name of its file says what was taken.
+    purpose = detail.get("purpose") or detail.get("file", "")
+    return RegisteredExport(event.at, who, purpose, detail.get("sha256", ""), detail.get("damaged", 0))
 
 
 def made_exports(request: TrialRequest) -> list[Document]:

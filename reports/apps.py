@@ -6,11 +6,18 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        """Give the stored codes of this room their words, and the index of the trail what it needs to know."""
+        """Give stored codes their words, own questions a title, and the index of the trail what it needs to know."""
         from audit.stored_text import register
         from audit.trail_index import building
+        from audit.trail_reading import row_titles
+        from exports.documents import MAKERS
+        from exports.models import Document
         from reports.audit_trail.circumstances import circumstances
+        from reports.own_questions.row_titles import TITLES
+        from reports.packs.making import PackMaker
         from reports.system_texts import TEXTS
 
         register(TEXTS)
+        MAKERS[Document.Kind.PACK] = PackMaker()
         building.register(circumstances)
+        row_titles.register(TITLES)

@@ -15,12 +15,15 @@ from reports.incidents import views as incident_views
 from reports.look_back import views as look_back_views
 from reports.notices import views as notice_views
 from reports.outcomes import views as outcome_views
+from reports.own_questions import views as question_views
+from reports.packs import views as pack_views
 from reports.patient_lists import views as list_views
 from reports.product_history import views as product_history_views
 from reports.quality import listing
 from reports.redactions import erasures as erasure_views
 from reports.redactions import views as redaction_views
 from reports.search import views as search_views
+from reports.study_figures import views as figure_views
 from reports.treatment_knowledge import views as treatment_views
 
 
@@ -38,12 +41,23 @@ urlpatterns = [
     path("patients/<subject:code>/", casebook_views.casebook, name="casebook"),
     path("patients/<subject:code>/profile.svg", casebook_views.download, name="profile"),
     path("outcomes/", outcome_views.outcomes, name="outcomes"),
+    path("figures/", figure_views.figures, name="figures"),
+    path("figures/<str:figure>/", figure_views.figure, name="figure"),
+    path("figures/<str:figure>/figure.svg", figure_views.svg, name="figure-svg"),
+    path("figures/<str:figure>/figure.png", figure_views.png, name="figure-png"),
+    path("figures/<str:figure>/data.csv", figure_views.csv, name="figure-csv"),
     path("adverse-events/groups/", group_views.groups, name="event-groups"),
     path("adverse-events/grades/", course_views.grades, name="event-grades"),
     path("patients/<subject:code>/safety-review/", review_views.review, name="safety-review"),
     path("patients/<subject:code>/safety-review.svg", review_views.download, name="safety-review-drawing"),
     path("quality/", listing.listing, name="quality"),
     path("quality/ask/", listing.ask, name="quality-ask"),
+    path("own-questions/", question_views.questions, name="own-questions"),
+    path("own-questions/new/", question_views.new, name="own-question-new"),
+    path("own-questions/<str:log>/<int:number>/", question_views.answers, name="own-question"),
+    path("own-questions/<str:log>/<int:number>/change/", question_views.change, name="own-question-change"),
+    path("own-questions/<str:log>/<int:number>/retire/", question_views.retire, name="own-question-retire"),
+    path("own-questions/<str:log>/<int:number>/ask/", question_views.ask, name="own-question-ask"),
     path("lists/consent/", list_views.first_procedure, name="first-procedure"),
     path("lists/reconsent/", list_views.consent_due, name="consent-due"),
     path("lists/entry/", list_views.entry_delay, name="entry-delay"),
@@ -76,6 +90,7 @@ urlpatterns = [
     path("look-back/lots/<int:number>/", look_back_views.of_lot, name="look-back-lot"),
     path("look-back/donors/<int:number>/", look_back_views.of_donor, name="look-back-donor"),
     path("closed-report/", closed_report_views.report, name="closed-report"),
+    path("reports/", pack_views.packs, name="packs"),
     path(
         "product-history/<str:kind>/<int:number>/",
         product_history_views.history,

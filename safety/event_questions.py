@@ -141,7 +141,7 @@ def backgrounds_of(
     if deaths is None:
         deaths = deaths_of(patients.values(), rules) if events else {}
     consents: dict[int, Moment] = {}
-    given = Consent.objects.filter(patient__in=list(patients)).order_by("-given_at", "-pk")
+    given = Consent.objects.filter(patient__in=list(patients)).not_in_error().order_by("-given_at", "-pk")
     for patient, moment in given.values_list("patient_id", "given") if events else ():
         consents[patient] = Moment.from_iso(moment)
     same = _same_events(list(patients)) if events else {}

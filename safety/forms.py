@@ -1,6 +1,5 @@
 """Forms of adverse events. No clinical field has a default (DAT-01)."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -16,17 +15,23 @@ from patients.participation.answer_layout import answer, boxes, section
 from patients.participation.change_reasons import given_reason, reason_fields
 from patients.participation.forms import PasswordForm, StepForm
 from patients.participation.infusion_links import InfusionAddress, infusions_of
-from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
-from safety.event_checks import NOT_AN_INFUSION, EventAnswers, answers_of
+from safety.event_checks import EventAnswers, answers_of
+from safety.event_fields import (
+    CHOOSE,
+    assessment_fields,
+    cause_fields,
+    description_fields,
+    infusion_field,
+    segments,
+    severity_fields,
+)
 from safety.models import CAUSES, AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
 from safety.terms import picker
 from trials.date_fields import MomentField
 from trials.reader import shown_moment
-
-CHOOSE = ("", _("Choose"))
 
 
 class EventForm(StepForm):
@@ -78,11 +83,11 @@ class EventForm(StepForm):
         self.fields["save_key"] = forms.CharField(
             required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
         )
-        self.fields.update(_description_fields(zone))
+        self.fields.update(description_fields(zone))
         if self.patient and (infusions := infusions_of(self.patient)):
-            self.fields["infusion"] = _infusion_field(infusions, self.at_infusion)
-        self.fields.update(_severity_fields(zone, rules))
-        self.fields.update(_assessment_fields(rules, assessing=self.assessing))
+            self.fields["infusion"] = infusion_field(infusions, self.at_infusion)
+        self.fields.update(severity_fields(zone, rules))
+        self.fields.update(assessment_fields(rules, assessing=self.assessing))
 
     def sections(self) -> list[Any]:
         """Return the field groups in their order on the page."""
@@ -284,7 +289,7 @@ class AssessForm(PasswordForm):
     def add_fields(self, zone: str) -> None:
         if not self.event.causality:
             offered = choices.causalities(self.event.patient.protocol.rules)
-            self.fields["causality"] = _segments(_("Causality of the product"), offered)
+            self.fields["causality"] = segments(_("Causality of the product"), offered)
             self.fields.update(cause_fields(self.event.patient.protocol.rules))
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
         self.order_fields(["causality", *CAUSES, "password", "version"])
@@ -295,109 +300,3 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
     titles = {str(code): str(title) for code, title in getattr(field.field, "choices", ())}
     values = value if isinstance(value, list | tuple) else [value]
     return ", ".join(sorted(titles.get(str(one), str(one)) for one in values if one not in (None, "")))
-
-
-def _description_fields(zone: str) -> dict[str, forms.Field]:
-    when = _("dd-MMM-yyyy hh:mm, or the part that is known")
-    moment: dict[str, Any] = {"zone": zone, "partial": True}
-    return {
-        "term": forms.CharField(
-            label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")
-        ),
-        "kind": _select(
-            _("Kind of report"),
-            AdverseEvent.Kind.choices,
-            required=False,
-            blank=_("Adverse event"),
-            help_text=_(
-                "The others are reported within the same hours as a serious event; not a lack of efficacy."
-            ),
-        ),
-        "onset": MomentField(label=_("Onset"), help_text=when, **moment),
-        "ongoing": _segments(_("Is it still going on?"), AdverseEvent.Ongoing.choices),
-        "end": MomentField(label=_("End"), required=False, help_text=_("When it is over."), **moment),
-        "description": forms.CharField(
-            label=_("Description"),
-            required=False,
-            max_length=10_000,
-            widget=forms.Textarea(attrs={"rows": 2}),
-            help_text=_("Course, findings, treatment. No names."),
-        ),
-    }
-
-
-def _infusion_field(infusions: Sequence[InfusionAddress], taken: InfusionAddress | None) -> forms.ChoiceField:
-    """Return the question at which infusion the event began. taken: the one from whose bedside the form was opened."""
-    text = _("Taken from the page of the bedside: %(infusion)s. Change it if the event did not begin there.")
-    return forms.ChoiceField(
-        label=_("Infusion at which it began"),
-        choices=[("", _("None")), *((str(each.number), each.label) for each in infusions)],
-        required=False,
-        initial=str(taken.number) if taken else "",
-        help_text=text % {"infusion": taken.label} if taken else "",
-        error_messages={"invalid_choice": NOT_AN_INFUSION},
-    )
-
-
-def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:
-    return {
-        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, []),
-        "seriousness": forms.MultipleChoiceField(
-            label=_("Is it serious? Tick all that apply"),
-            choices=choices.seriousness(),
-            widget=forms.CheckboxSelectMultiple,
-        ),
-        "aware": MomentField(
-            label=_("Site learned of the event"),
-            zone=zone,
-            required=False,
-            help_text=_("Needed for a serious event: the 24 hours start then."),
-        ),
-        "serious_aware": MomentField(
-            label=_("Site learned that it is serious"),
-            zone=zone,
-            required=False,
-            help_text=_("When that was later; the 24 hours then start here."),
-        ),
-    }
-
-
-def _assessment_fields(rules: Protocol, *, assessing: bool) -> dict[str, forms.Field]:
-    fields: dict[str, forms.Field] = {}
-    if assessing:
-        fields["causality"] = _select(
-            _("Causality of the product"),
-            choices.causalities(rules),
-            required=False,
-            help_text=_("Your assessment. Until it is given the event counts as related."),
-        )
-        fields.update(cause_fields(rules))
-    fields["outcome"] = _select(_("Outcome"), AdverseEvent.Outcome.choices)
-    fields["action_taken"] = _select(_("Action taken with the product"), AdverseEvent.Action.choices)
-    fields["treatment"] = forms.CharField(
-        label=_("Treatment given"),
-        required=False,
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 1}),
-        help_text=_("For the event. Empty: none is known."),
-    )
-    if rules.safety.aesi:
-        fields["aesi"] = _select(_("Special interest"), choices.special_interests(rules))
-    return fields
-
-
-def cause_fields(rules: Protocol, prefix: str = "") -> dict[str, forms.Field]:
-    """Return the questions to what else an event is due, by the name of their column."""
-    offered = choices.causalities(rules)
-    return {
-        f"{prefix}{name}": _select(choices.causes()[name], offered, required=False, blank=_("Not judged"))
-        for name in CAUSES
-    }
-
-
-def _segments(label: Any, offered: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=offered, widget=forms.RadioSelect)
-
-
-def _select(label: Any, offered: Any, *, blank: Any = CHOOSE[1], **options: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=[("", blank), *offered], **options)

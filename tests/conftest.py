@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ import time_machine
 from django.core.cache import cache
 from django.template import Context, Template
 from django.test import Client, TransactionTestCase
+from django.test import client as test_client
 from django.test.signals import template_rendered
 from django.test.utils import override_settings
 from django.utils import timezone
@@ -71,6 +73,38 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+STREAMS: list[Iterator[bytes]] = []
+_streamed = test_client.closing_iterator_wrapper
+
+
+def _noted_stream(*args: Any) -> Iterator[bytes]:
+    stream: Iterator[bytes] = _streamed(*args)
+    STREAMS.append(stream)
+    return stream
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """End the files that a test read in part, as a server does when the reader has gone away.
+
+    Left to the garbage collector they ended in the middle of a later test's statement, on the same connection, and
+    waited for it without an end.
+    """
+    try:
+        return (yield)
+    finally:
+        while STREAMS:
+            STREAMS.pop().close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _streams_are_noted() -> Iterator[None]:
+    """Note each file that the test client streams."""
+    test_client.closing_iterator_wrapper = _noted_stream
+    yield
+    test_client.closing_iterator_wrapper = _streamed
 
 
 @pytest.fixture(autouse=True, scope="session")

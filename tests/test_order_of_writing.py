@@ -20,7 +20,7 @@ from safety.listing.reviews import attach_reviews
 from tests.support import build
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports")
+ROOMS = ("audit", "accounts", "trials", "patients", "dosing", "safety", "outcomes", "reports", "exports")
 # Times that a person enters, and figures over a period, which decide nothing: by file, with the reason.
 NOT_STAMPED = {
     (
@@ -41,12 +41,16 @@ NOT_STAMPED = {
             ("dosing/bedside/steps.py", "at"),
             ("dosing/models/bedside.py", "at"),
             ("patients/models/samples.py", "at"),
-            ("patients/views/shipments.py", "at"),
+            ("patients/views/sample_pages/shipments.py", "at"),
         ),
         "the moment at which it was done or seen, which a person enters or a tablet sends",
     ),
     **dict.fromkeys(
-        (("reports/notices/kinds.py", "due_at"), ("safety/sponsor/case_views.py", "due_at")),
+        (
+            ("reports/notices/kinds.py", "due_at"),
+            ("reports/packs/conduct.py", "due_at"),
+            ("safety/sponsor/case_views.py", "due_at"),
+        ),
         "a deadline, which is computed from what a person entered",
     ),
     ("patients/views/protocol.py", "withdrawn_at"): "a list beside the versions in force",

@@ -55,6 +55,20 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
+        "reports:own-questions reports:own-question-new reports:own-question-change reports:own-question-retire",
+        _(
+            "A condition over the records of one form, in the language of the edit checks, saved under a name. Only "
+            "its owner changes or retires it; a colleague saves a copy."
+        ),
+    ),
+    (
+        "reports:own-question reports:own-question-ask",
+        _(
+            "The records for which the condition is true, judged anew whenever a patient was changed. The page says "
+            "as of when, and how many records lack an answer that the condition needs."
+        ),
+    ),
+    (
         "reports:search",
         _(
             "Type a code of a patient, a visit, a form, an event or a deviation. A name or hospital number is "
@@ -640,6 +654,28 @@ _TEXTS: tuple[tuple[str, str | Promise], ...] = (
         _(
             "Reactions and serious events as the protocol counts them, with the patients behind each number. What an "
             "open answer or a partial date leaves undecided is counted apart, never as yes or no."
+        ),
+    ),
+    (
+        "reports:packs",
+        _(
+            "Tables of the trial as one PDF, of the data as they are or as they were at a moment. The same report of "
+            "the same moment is the same file. Pooled over the arms, but for the closed report and after the treatment "
+            "is opened."
+        ),
+    ),
+    (
+        "reports:figures",
+        _(
+            "Figures of the trial as it is now, for reports and publications. A figure shows the arms only to who may "
+            "know how they do. Each file that you take is entered in the export register."
+        ),
+    ),
+    (
+        "reports:figure",
+        _(
+            "One figure, drawn now. Move with the arrow keys from mark to mark to read each of them; the data table "
+            "holds the same. The methods are named below the figure."
         ),
     ),
     (

@@ -22,9 +22,14 @@ MICROSECOND = timedelta(microseconds=1)
 # This many changes of signed data by one person within five minutes are many.
 MANY, WITHIN = 10, timedelta(minutes=5)
 SECONDS = 20.0
+# The mark that holds by how much the number of an entry is ahead of its time at most, in microseconds.
+LEAD = "lead"
 
 Circumstances = Callable[[Sequence[IndexedEntry]], list[Mapping[str, Any]]]
 """Returns for each entry the columns that other rooms know: minute, delay and after what it was written."""
+
+_Counted = tuple[int, datetime, bool, str]
+"""An entry of a person: its number, its time, whether it is marked already, and the right that it needs."""
 
 _circumstances: list[Circumstances] = []
 
@@ -113,8 +118,8 @@ def _add_chunk(tables: Sequence[IndexedTable], highest: Mapping[str, int]) -> bo
     found = _next(tables, {name: mark.last for name, mark in marks.items()}, highest, list(turns))
     if not found:
         return False
-    _store(found)
-    reached: dict[str, int] = {}
+    lead = _store(found)
+    reached = {LEAD: max(lead, marks[LEAD].last if LEAD in marks else 0)}
     for entry in found:
         reached[entry.table.name] = max(reached.get(entry.table.name, 0), entry.number)
     TrailIndexMark.objects.bulk_create(
@@ -169,17 +174,26 @@ def _until(rows: Sequence[IndexedEntry], end: datetime | None) -> list[IndexedEn
     return found
 
 
-def _store(entries: Sequence[IndexedEntry]) -> None:
+def number_at(at: datetime) -> int:
+    """Return the number of an entry of this time, unless another has it: the microseconds since 1970."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def _store(entries: Sequence[IndexedEntry]) -> int:
+    """Store the entries with their words, and return by how much a number of them is ahead of its time at most."""
+    lead = 0
     last = TrailIndexRow.objects.aggregate(last=models.Max("id"))["last"] or 0
     circumstances = _circumstances[0](entries) if _circumstances else [{} for _entry in entries]
     rows, texts = [], []
     for entry, told in zip(entries, circumstances, strict=True):
-        last = max(last + 1, (entry.at - EPOCH) // MICROSECOND)
+        last = max(last + 1, number_at(entry.at))
+        lead = max(lead, last - number_at(entry.at))
         rows.append(_row(last, entry, told))
         texts.append((last, words.words_of(entry.texts())))
     TrailIndexRow.objects.bulk_create(rows, batch_size=500)
     words.add(texts)
     _mark_bulk({row.user_id for row in rows if row.content and row.user_id}, entries[0].at)
+    return lead
 
 
 def _row(number: int, entry: IndexedEntry, told: Mapping[str, Any]) -> TrailIndexRow:
@@ -213,19 +227,34 @@ def _row(number: int, entry: IndexedEntry, told: Mapping[str, Any]) -> TrailInde
 
 
 def _mark_bulk(people: set[int], since: datetime) -> None:
-    """Mark the entries of people who changed much within minutes, also those indexed earlier. One statement each."""
+    """Mark the entries of people who changed much within minutes, also those indexed earlier. One statement each.
+
+    An entry is counted with those of its own right and those that everybody may read: its mark must not tell how much
+    a person changed behind another right, such as the steps of a preparation, which differ between the arms (BLD-01).
+    """
     for person in sorted(people):
         rows = list(
             TrailIndexRow.objects.filter(user_id=person, content=True, origin="web", at__gte=since - WITHIN)
             .order_by("id")
-            .values_list("id", "at", "in_bulk")
+            .values_list("id", "at", "in_bulk", "see")
         )
-        many: set[int] = set()
-        first = 0
-        for place, (_number, at, _marked) in enumerate(rows):
-            while at - rows[first][1] > WITHIN:
-                first += 1
-            if place - first + 1 >= MANY:
-                many.update(number for number, _at, marked in rows[first : place + 1] if not marked)
-        for start in range(0, len(chosen := sorted(many)), 500):
+        chosen = sorted(
+            number
+            for right in {see for _number, _at, _marked, see in rows}
+            for number, _at, marked, see in _many([row for row in rows if row[3] in ("", right)])
+            if see == right and not marked
+        )
+        for start in range(0, len(chosen), 500):
             TrailIndexRow.objects.filter(id__in=chosen[start : start + 500]).update(in_bulk=True)
+
+
+def _many(rows: Sequence[_Counted]) -> set[_Counted]:
+    """Return the entries, given in order, that are many within minutes."""
+    many: set[_Counted] = set()
+    first = 0
+    for place, row in enumerate(rows):
+        while row[1] - rows[first][1] > WITHIN:
+            first += 1
+        if place - first + 1 >= MANY:
+            many.update(rows[first : place + 1])
+    return many

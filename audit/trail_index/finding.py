@@ -1,23 +1,26 @@
 """Find and count entries of the trail with a filter, in the index (`audit.trail_index`)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from audit.clock import as_utc
-from audit.models import TrailIndexRow
+from audit.models import TrailIndexMark, TrailIndexRow
 from audit.trail_index import words
+from audit.trail_index.building import LEAD, number_at
 from audit.trail_reading.reading import TrailPosition
-from audit.trail_reading.sources import HISTORY_KINDS, SIGNATURE_KINDS, Filter
+from audit.trail_reading.sources import HISTORY_KINDS, SIGNATURE_KINDS, Filter, WorkingHours
 
 TABLE = TrailIndexRow._meta.db_table
 # Counts are exact up to this number.
 COUNTED = 10_000
 STATES = ("after_inclusion", "after_signature", "after_lock", "after_unlock", "in_bulk")
 DAY = 24 * 60
+MARKS = TrailIndexMark._meta.db_table
 
 
 class Found(NamedTuple):
@@ -55,14 +58,18 @@ def find(
     after: TrailPosition | None = None,
     oldest_first: bool = False,
     beyond: int | None = None,
+    sparse: bool | None = None,
 ) -> list[Found]:
-    """Return the next entries. after: the end of the page before. beyond: the number of the last entry seen."""
+    """Return the next entries. after: the end of the page before. beyond: the number of the last entry seen.
+
+    sparse: what `is_sparse` says, if it is known.
+    """
     direction = "ASC" if oldest_first else "DESC"
     if after is not None:
         beyond = _number_at(trail_filter, may, after, direction)
         if beyond is None:
             return []
-    sparse = _is_sparse(trail_filter, may)
+    sparse = is_sparse(trail_filter, may=may) if sparse is None else sparse
     if (found := _conditions(trail_filter, may, in_order=not sparse)) is None:
         return []
     # An expression in the order keeps the database from reading all entries in order.
@@ -97,10 +104,15 @@ def count(trail_filter: Filter, *, may: Collection[str], most: int = COUNTED) ->
 
 def count_by_patient(trail_filter: Filter, patients: Collection[int]) -> dict[int, int]:
     """Return by patient the number of entries that pass a filter, of those that everybody may see. One statement."""
-    found = _conditions(trail_filter, ()) if patients else None
+    if not patients:
+        return {}
+    # Read by patient, in one part.
+    found = _conditions(replace(trail_filter, watched=()), (), in_order=True)
     if found is None:
         return {}
     own = found[0]
+    if trail_filter.watched:
+        own.parts.append(f"({' OR '.join(_watched(own, *each) for each in trail_filter.watched)})")
     own.add(f"e.patient_id IN ({', '.join(['%s'] * len(patients))})", *patients)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -109,12 +121,14 @@ def count_by_patient(trail_filter: Filter, patients: Collection[int]) -> dict[in
         return dict(cursor.fetchall())
 
 
-def _is_sparse(trail_filter: Filter, may: Collection[str]) -> bool:
-    """Return whether a time of day has so few entries that they are found by its index, and sorted.
+def is_sparse(trail_filter: Filter, *, may: Collection[str]) -> bool:
+    """Return whether a time of day or a late entry is so rare that it is found by its index, and sorted.
 
     Reading in order would pass almost all entries of the trail; of many entries it finds the next ones soon.
     """
-    return trail_filter.minutes is not None and count(trail_filter, may=may) <= COUNTED
+    if trail_filter.minutes is None and trail_filter.outside is None and trail_filter.late is None:
+        return False
+    return count(trail_filter, may=may) <= COUNTED
 
 
 def _stored(at: datetime) -> Any:
@@ -144,26 +158,36 @@ def _conditions(
 ) -> list[EntryCondition] | None:
     """Return the conditions of the parts of the trail: the trial's own entries, and those of its people.
 
-    in_order: the index of the time of day is not used, so that entries are read in the order of their numbers.
-    None if nothing can pass. Each part has its own statement, so that each reads its index in order.
+    in_order: the indexes of time of day and delay are not used, so that entries are read in the order of their numbers.
+    None if nothing can pass. Each part has its own statement, so that each reads its index in order; so has each span
+    of a time of day that no other filter narrows.
     """
-    own = EntryCondition([], [])
-    own.add("e.trial_id = %s", trail_filter.trial_id)
-    parts = [own]
-    if not trail_filter.patient_id:
+    by_hours = not in_order and _by_hours(trail_filter)
+    # One row has an index of its own, which does not begin with the trial.
+    of_trial = "+e.trial_id = %s" if trail_filter.row else "e.trial_id = %s"
+    own = EntryCondition([of_trial], [trail_filter.trial_id])
+    parts = [EntryCondition([*own.parts], [*own.params]) for _each in trail_filter.watched or [0]]
+    for condition, watched in zip(parts, trail_filter.watched, strict=False):
+        condition.parts.append(_watched(condition, *watched))
+    # What is watched belongs to the trial.
+    if not trail_filter.patient_id and not trail_filter.watched:
         parts.append(_of_people(trail_filter))
     for condition in parts:
-        _add_rights(condition, may)
+        _add_rights(condition, may, by_hours=by_hours)
         _add_place(condition, trail_filter)
         _add_actor(condition, trail_filter)
-        _add_time(condition, trail_filter, "e.minute + 0" if in_order else "e.minute")
-        _add_state(condition, trail_filter)
+        _add_time(condition, trail_filter)
+        if not by_hours:
+            _add_hours(condition, trail_filter)
+        _add_state(condition, trail_filter, in_order=in_order)
         if trail_filter.search:
             searched = words.condition(trail_filter.search, "e.id", connection.vendor)
             if searched is None:
                 return None
             condition.add(searched[0], *searched[1])
-    return parts
+    if not by_hours:
+        return parts
+    return [_within(part, *span) for part in parts for span in _spans(trail_filter)] or None
 
 
 def _of_people(trail_filter: Filter) -> EntryCondition:
@@ -178,9 +202,19 @@ def _of_people(trail_filter: Filter) -> EntryCondition:
     return condition
 
 
-def _add_rights(condition: EntryCondition, may: Collection[str]) -> None:
+def _by_hours(trail_filter: Filter) -> bool:
+    """Return whether entries are found by their time of day: no other filter has an index that narrows more."""
+    names = "patient_id row form watched about role origin session address kind states search exactly"
+    narrowed = any(getattr(trail_filter, name) for name in names.split()) or trail_filter.user_id is not None
+    narrowed = narrowed or bool(trail_filter.since and trail_filter.until)
+    return bool(trail_filter.minutes or trail_filter.outside) and not narrowed
+
+
+def _add_rights(condition: EntryCondition, may: Collection[str], *, by_hours: bool) -> None:
     rights = ["", *sorted(may)]
-    condition.add(f"e.see IN ({', '.join(['%s'] * len(rights))})", *rights)
+    # The right stands in the index of the time of day alone. Two columns of it would attract SQLite in other filters.
+    see = "e.see" if by_hours else "e.see || ''"
+    condition.add(f"{see} IN ({', '.join(['%s'] * len(rights))})", *rights)
 
 
 def _add_place(condition: EntryCondition, trail_filter: Filter) -> None:
@@ -195,10 +229,6 @@ def _add_place(condition: EntryCondition, trail_filter: Filter) -> None:
         )
     if trail_filter.item:
         _add_item(condition, trail_filter.item)
-    if trail_filter.watched:
-        condition.parts.append(
-            "(" + " OR ".join(_watched(condition, *each) for each in trail_filter.watched) + ")"
-        )
 
 
 def _add_item(condition: EntryCondition, item: str) -> None:
@@ -237,29 +267,70 @@ def _add_actor(condition: EntryCondition, trail_filter: Filter) -> None:
             condition.add(f"e.{name} = %s", value)
 
 
-def _add_time(condition: EntryCondition, trail_filter: Filter, minute: str) -> None:
-    if trail_filter.exactly:
-        condition.add("e.at = %s", _stored(trail_filter.exactly))
-    if trail_filter.since:
-        condition.add("e.at >= %s", _stored(trail_filter.since))
-    if trail_filter.until:
-        condition.add("e.at < %s", _stored(trail_filter.until))
+def _add_time(condition: EntryCondition, trail_filter: Filter) -> None:
+    # Numbers follow the time, so that a range of them is read in order: they are never behind it, and ahead of it by
+    # the lead at most.
+    lead = f"(SELECT coalesce(max(m.last), 0) FROM {MARKS} m WHERE m.source = '{LEAD}')"
+    if at := trail_filter.exactly:
+        number = number_at(at)
+        condition.add(f"e.id >= %s AND e.id <= %s + {lead} AND e.at = %s", number, number, _stored(at))
+    if since := trail_filter.since:
+        condition.add("e.id >= %s AND e.at >= %s", number_at(since), _stored(since))
+    if until := trail_filter.until:
+        condition.add(f"e.id < %s + {lead} AND e.at < %s", number_at(until), _stored(until))
+
+
+def _add_hours(condition: EntryCondition, trail_filter: Filter) -> None:
+    """Add the minutes of the week as a condition that no index serves."""
+    if trail_filter.minutes is not None or trail_filter.outside is not None:
+        spans = _spans(trail_filter)
+        within = ["(e.minute + 0 >= %s AND e.minute + 0 <= %s)" for _span in spans]
+        condition.add(f"({' OR '.join(within) or '1 = 0'})", *chain.from_iterable(spans))
+
+
+def _within(condition: EntryCondition, first: int, last: int) -> EntryCondition:
+    parts = [*condition.parts, "e.minute >= %s AND e.minute <= %s"]
+    return EntryCondition(parts, [*condition.params, first, last])
+
+
+def _spans(trail_filter: Filter) -> list[tuple[int, int]]:
+    """Return the minutes of the week that pass, first and last of each span, in order."""
+    times: list[list[tuple[int, int]]] = []
     if trail_filter.minutes is not None:
         first, last = trail_filter.minutes
-        joined = "AND" if first <= last else "OR"
-        of_day = f"({minute}) %% {DAY}"
-        condition.add(f"({of_day} >= %s {joined} {of_day} <= %s)", first, last)
+        of_day = [(first, last)] if first <= last else [(0, last), (first, DAY - 1)]
+        times.append([(day * DAY + start, day * DAY + end) for day in range(7) for start, end in of_day])
     if trail_filter.outside is not None:
-        hours = trail_filter.outside
-        days = ", ".join(str(int(day)) for day in hours.days) or "-1"
-        condition.add(
-            f"(e.minute / {DAY} NOT IN ({days}) OR e.minute %% {DAY} < %s OR e.minute %% {DAY} >= %s)",
-            hours.first,
-            hours.last,
-        )
+        times.append(_outside(trail_filter.outside))
+    both = [
+        (max(start, other), min(end, until))
+        for start, end in times[0]
+        for other, until in (times[1] if len(times) > 1 else [(0, 7 * DAY - 1)])
+    ]
+    return _joined((start, end) for start, end in both if start <= end)
 
 
-def _add_state(condition: EntryCondition, trail_filter: Filter) -> None:
+def _outside(hours: WorkingHours) -> list[tuple[int, int]]:
+    working = [(0, hours.first - 1), (hours.last, DAY - 1)]
+    return [
+        (day * DAY + start, day * DAY + end)
+        for day in range(7)
+        for start, end in (working if day in hours.days else [(0, DAY - 1)])
+    ]
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans of minutes in order, those that follow each other as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        if found and found[-1][1] + 1 >= start:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
+
+
+def _add_state(condition: EntryCondition, trail_filter: Filter, *, in_order: bool) -> None:
     if trail_filter.kind == "access":
         condition.add("e.source = 'access' AND e.form = ''")
     elif trail_filter.kind:
@@ -271,10 +342,12 @@ def _add_state(condition: EntryCondition, trail_filter: Filter) -> None:
         ):
             condition.add("e.source <> 'access'")
         else:
-            condition.add("e.source = 'access'")
+            # The kind narrows more than the table.
+            condition.add("e.source || '' = 'access'")
     for name in STATES:
         if name in trail_filter.states:
             # As the conditions of their indexes say it: SQLite uses them for no other words.
             condition.add(f"e.{name}")
     if trail_filter.late is not None:
-        condition.add("e.delay IS NOT NULL AND e.delay > %s", trail_filter.late)
+        late = "e.delay + 0 > %s" if in_order else "e.delay IS NOT NULL AND e.delay > %s"
+        condition.add(late, trail_filter.late)

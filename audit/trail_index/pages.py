@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 from audit.trail_index.entries import IndexedTable, indexed_tables
-from audit.trail_index.finding import Found, find
+from audit.trail_index.finding import Found, find, is_sparse
 from audit.trail_reading import snapshots
 from audit.trail_reading.change_labels import Reader
 from audit.trail_reading.reading import PAGE_SIZE, STREAM_SIZE, Page, TrailEntry, TrailPosition
@@ -49,8 +49,11 @@ def runs(
 ) -> Iterator[list[Found]]:
     """Yield where the entries are, in runs of `size`."""
     beyond: int | None = None
+    sparse = is_sparse(trail_filter, may=may)
     while True:
-        found = find(trail_filter, may=may, size=size, beyond=beyond, oldest_first=oldest_first)
+        found = find(
+            trail_filter, may=may, size=size, beyond=beyond, oldest_first=oldest_first, sparse=sparse
+        )
         if found:
             yield found
         if len(found) < size:

@@ -11,9 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, ProductDeviation
-from patients.casebook.casebook import forms_of
 from patients.casebook.facts import KINDS
 from patients.models import Deviation, Patient, Query
+from patients.models.visit_forms import forms_of
+from reports.study_figures.registry import of_trial
 from safety.models import AdverseEvent
 from trials.models import Delegation, Laboratory, ProtocolVersion, Trial
 from trials.permissions import Permission
@@ -156,6 +157,7 @@ class Rendering:
             yield {"name": version.version}
         if len(versions) > 1:
             yield {"old": versions[-2].version, "new": versions[-1].version}
+        yield from ({"figure": figure.key} for figure in of_trial(self.trial.rules))
         if "queries" in page.route:
             yield from ({"number": row.pk} for row in Query.objects.filter(patient__trial=self.trial)[:3])
         yield {"target": Query.Target.ADVERSE_EVENT}

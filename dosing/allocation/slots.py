@@ -89,8 +89,7 @@ def stratum_of(patient: Patient, group: str) -> str:
 
 def on_eligibility_signed(sender: Any, *, patient: Patient, decision: Any, by: User, **kwargs: Any) -> None:
     """Allocate a slot, inside the transaction in which the investigator signs the eligibility."""
-    if patient.trial.rules.allocation is not None:
-        stratum = stratum_of(patient, decision.group)
-        slot = allocate(patient=patient, stratum=stratum, by=by)
-        if slot is not None and slot.stratum != stratum:
-            note_other_stratum(patient=patient, stratum=stratum, by=by)
+    stratum = stratum_of(patient, decision.group)
+    slot = allocate(patient=patient, stratum=stratum, by=by)
+    if slot is not None and slot.stratum != stratum:
+        note_other_stratum(patient=patient, stratum=stratum, by=by)

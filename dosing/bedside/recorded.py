@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from dosing.bedside.gaps import CHECKLIST, TIME, checklist_words, point_words
 from dosing.bedside.grid import DuePoint, PointState
 from dosing.bedside.ledger import Ledger, ledgers_of
-from dosing.bedside.screen import POINTS, shown_value
+from dosing.bedside.observation_lines import POINTS, shown_value
 from dosing.labels import infusion_facts
 from dosing.models import (
     BedsideGap,

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
 from dosing.models import Infusion
-from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
+from patients.models.visit_forms import day_of
 from protocol.values.moments import Moment
 from protocol.values.parsing import decimal
 from trials.reader import reader_language, shown_day, shown_number

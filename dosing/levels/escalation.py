@@ -61,7 +61,7 @@ def inclusion_refusals(sender: Any, *, patient: Patient, on: date | None, **kwar
 
     No query in a trial without dose levels.
     """
-    now = escalation(patient.trial) if _levels(patient.trial) else None
+    now = escalation(patient.trial)
     if now is None:
         return []
     title = str(now.level.title)
@@ -70,12 +70,15 @@ def inclusion_refusals(sender: Any, *, patient: Patient, on: date | None, **kwar
             "Every place at dose level “%(level)s” is taken: an investigator opens places before the next inclusion."
         )
         return [text % {"level": title}]
-    return list(filter(None, [_waiting(now, on or patient.trial.today)]))
+    if not now.level.days_between_patients:
+        return []
+    words = _not_observed(now.patients[-1:], now.level.days_between_patients, on or patient.trial.today)
+    return [words] if words else []
 
 
 def place_at_level(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
     """Place a patient at the level in force, inside the transaction of the inclusion (`patient_enrolled`)."""
-    now = escalation(patient.trial) if _levels(patient.trial) else None
+    now = escalation(patient.trial)
     if now is None:
         return
     with acting(user=by, system="schedule"):
@@ -122,31 +125,24 @@ def obstacle_to_opening(trial: Trial) -> str:
 def _not_yet(now: Escalation, today: date) -> str:
     if now.free:
         return _("Places are still free at the level in force: none are opened before they are taken.")
-    return _observed(now.patients, now.level.days_before_next, today)
+    return _not_observed(now.patients, now.level.days_before_next, today)
 
 
-def _waiting(now: Escalation, on: date) -> str:
-    """Return the message that the patient before has to be observed first; empty without one."""
-    if now.level.days_between_patients == 0:
-        return ""
-    return _observed(now.patients[-1:], now.level.days_between_patients, on)
-
-
-def _observed(patients: tuple[Patient, ...], days: int, on: date) -> str:
+def _not_observed(patients: tuple[Patient, ...], days: int, on: date) -> str:
     """Return the message why patients were not observed for some days until a day; empty if they were."""
-    awaited = [patient for patient in patients if patient.first_infusion_on is None]
-    if awaited:
-        text = _("%(patient)s has not had the first infusion: the next step waits for it.")
-        return text % {"patient": awaited[0].code}
-    last = max(patients, key=lambda patient: patient.first_infusion_on or date.min, default=None)
-    if last is None or last.first_infusion_on is None:
-        return ""
-    first_day = last.first_infusion_on + timedelta(days=days)
-    if on >= first_day:
-        return ""
-    text = _("%(patient)s had the first infusion on %(day)s: the protocol waits until %(until)s.")
-    named = {"patient": last.code, "day": shown_day(last.first_infusion_on), "until": shown_day(first_day)}
-    return text % named
+    infused: list[tuple[date, str]] = []
+    for patient in patients:
+        if patient.first_infusion_on is None:
+            text = _("%(patient)s has not had the first infusion: the next step waits for it.")
+            return text % {"patient": patient.code}
+        infused.append((patient.first_infusion_on, patient.code))
+    if infused:
+        day, code = max(infused)
+        first_day = day + timedelta(days=days)
+        if on < first_day:
+            text = _("%(patient)s had the first infusion on %(day)s: the protocol waits until %(until)s.")
+            return text % {"patient": code, "day": shown_day(day), "until": shown_day(first_day)}
+    return ""
 
 
 def _left_before_infusion(patient: Patient) -> bool:

@@ -17,10 +17,10 @@ from dosing.masked.results import MaskedForm, masked_codes, masked_form
 from dosing.models import MaskedResult
 from dosing.product_queries.kinds import Target
 from dosing.product_queries.log import product_links
-from patients.casebook.casebook import has_form
 from patients.casebook.form_content import form_title, line
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Record
+from patients.models.visit_forms import has_form
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing

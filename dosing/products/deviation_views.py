@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from dosing.models import ProductDeviation
-from patients.views import deviation_pages as pages
+from patients.views.deviation_log import deviation_pages as pages
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 

@@ -26,7 +26,7 @@ def product_lines(infusion: Infusion, product: Preparation) -> list[CalculationL
     found: list[tuple[Name, Decimal | None]] = [
         ("viability", product.viability_percent),
         ("dmso", dmso_of(infusion, bags_of(infusion))),
-        ("thaw_to_end", _thaw_minutes(infusion, product)),
+        ("thaw_to_end", thaw_minutes(infusion, product)),
     ]
     limits = {
         "viability": dosing.viability_percent,
@@ -62,7 +62,8 @@ def _share_drawn(infusion: Infusion) -> Decimal:
     return Decimal(drawn) / Decimal(there) if there and drawn and Decimal(there) > 0 else Decimal(1)
 
 
-def _thaw_minutes(infusion: Infusion, product: Preparation) -> Decimal | None:
+def thaw_minutes(infusion: Infusion, product: Preparation) -> Decimal | None:
+    """Return the minutes from the thaw of a product to the end of its infusion, or None. No query."""
     if not product.thawed or infusion.ended_at is None:
         return None
     # Of a thaw that is known in part the last possible moment: nobody is blamed for what may not have been.

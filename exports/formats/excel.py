@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_name
 from exports.formats.fitting import FileLimits, fitted_names
+from exports.formats.holding import Holding
 from exports.formats.numbers import MOST_DOUBLE
 from exports.formats.readers import general_readers
-from exports.formats.spool import Holding, Spool
+from exports.formats.spool import Spool
 from exports.formats.variables import HEADER, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts

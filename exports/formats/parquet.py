@@ -10,14 +10,15 @@ from typing import Any, Final
 from exports.formats.coding import LANGUAGE
 from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import FileLimits
+from exports.formats.holding import Holding, TextRule, Whole
 from exports.formats.readers import general_readers
-from exports.formats.spool import Column, Holding, Spool
+from exports.formats.spool import Column, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
 
 LIMITS: Final = FileLimits(name=1000, label=100_000)
-GROUP_BATCHES: Final = 20
+GROUP_ROWS, SAMPLE = 20_000, 1000
 MOST_DIGITS, MOST_INTEGER = 38, 1 << 63
 
 
@@ -53,7 +54,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
     """Yield a file for each table, then the list of variables."""
     listed = VariableList(LIMITS)
     for table in tables:
-        count, beside = [0], LongTexts(lambda text: True)
+        count, beside = [0], LongTexts(TEXTS)
         yield DataFile(f"{table.name}.parquet", _pieces(table, listed, count, beside), count, beside)
     yield listed.file()
     yield from general_readers()
@@ -71,10 +72,12 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
         listed.add(table, f"{table.name}.parquet", variables)
         schema = pyarrow.schema([_field(variable) for variable in variables], {"title": table.title})
         pipe = _Pipe()
-        with parquet.ParquetWriter(pyarrow.PythonFile(pipe, mode="w"), schema) as writer:
+        out, repeating = pyarrow.PythonFile(pipe, mode="w"), _repeating(spool, variables)
+        with parquet.ParquetWriter(out, schema, use_dictionary=repeating) as writer:
             for group in _groups(spool):
+                # Decimals were kept as texts: only now the digits of all of them are known.
                 columns = [
-                    pyarrow.chunked_array([batch[variable.place] for batch in group], each.type)
+                    pyarrow.concat_arrays([batch[variable.place] for batch in group]).cast(each.type)
                     for variable, each in zip(variables, schema, strict=True)
                 ]
                 writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
@@ -82,12 +85,23 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
         yield pipe.take()
 
 
+def _repeating(spool: Spool, variables: list[Variable]) -> list[str]:
+    """Return the variables whose first values repeat: for the others a dictionary is time and bytes for nothing."""
+    from pyarrow import compute
+
+    first = next(spool.batches(), None)
+    if first is None:
+        return []
+    columns = ((variable.name, first[variable.place].slice(0, SAMPLE)) for variable in variables)
+    return [name for name, values in columns if compute.count_distinct(values).as_py() * 2 <= len(values)]
+
+
 def _groups(spool: Spool) -> Iterator[list[list[Column]]]:
     """Yield the batches of each row group."""
     group: list[list[Column]] = []
     for batch in spool.batches():
         group.append(batch)
-        if len(group) == GROUP_BATCHES:
+        if sum(len(each[0]) for each in group) >= GROUP_ROWS:
             yield group
             group = []
     if group:
@@ -113,4 +127,5 @@ def _field(variable: Variable) -> Any:
     return pyarrow.field(variable.name, types.get(variable.kind, pyarrow.string()), metadata=told)
 
 
-HOLDING: Final = Holding(_holds, encode={"flag": "Y".__eq__})
+TEXTS: Final = TextRule()
+HOLDING: Final = Holding(_holds, encode={"flag": "Y".__eq__}, whole=Whole(TEXTS, MOST_DIGITS // 2))

@@ -7,6 +7,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from exports.adam import package as adam_package
 from exports.formats import (
     csv_files,
     dataset_json,
@@ -72,6 +73,11 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "dta": ExportFormat(_("Stata (DTA)"), stata.files),
     "parquet": ExportFormat(_("Parquet: for R, Python and databases"), parquet.files),
     "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files, maps_study=True),
+    "adam": ExportFormat(
+        _("ADaM: analysis data sets, with scripts that compute the outcomes again"),
+        adam_package.files,
+        maps_study=True,
+    ),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
     "odm": ExportFormat(
         _("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot, maps_study=True

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any, Final
 
 from exports.formats.data_files import DataFile, DataFiles, Exported
 from exports.formats.fitting import FileLimits, fitted_label, fitted_names
-from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
+from exports.formats.holding import Holding, TextRule, Whole, holding_of_doubles
+from exports.formats.numbers import MISSING_LETTERS, double_holds
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SAS, sas_statements
-from exports.formats.spool import TEXTUAL, Column, Holding, Spool
+from exports.formats.row_bytes import CellBytes, as_bytes, doubles, row_matrices, text_bytes, with_missing
+from exports.formats.spool import TEXTUAL, Column, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -41,37 +42,33 @@ NAMESTR: Final = struct.Struct(">hhhh8s40s8shhh2s8shhl")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One version of the format. text: most bytes of a text; a longer one is a file beside."""
+    """One version of the format. texts: which ones a cell holds; any other is a file beside."""
 
     limits: FileLimits
-    text: int
+    texts: TextRule
     words: dict[str, str]
     is_long: bool = False
 
 
 VERSION_5: Final = Layout(
     FileLimits(name=8, label=40, upper=True, reserved=RESERVED),
-    200,
+    TextRule(200, cuts_blanks=True, ends_at_zero=True),
     {"library": "LIBRARY", "member": "MEMBER", "descriptor": "DSCRPTR", "names": "NAMESTR", "rows": "OBS"},
 )
 # Version 8 holds 32,767 bytes, but every row of the file would be that wide.
 VERSION_8: Final = Layout(
     FileLimits(name=32, label=256, reserved=RESERVED),
-    2000,
+    TextRule(2000, cuts_blanks=True, ends_at_zero=True),
     {"library": "LIBV8", "member": "MEMBV8", "descriptor": "DSCPTV8", "names": "NAMSTV8", "rows": "OBSV8"},
     is_long=True,
 )
 
 
 def _format(layout: Layout) -> DataFiles:
-    def fits(text: str) -> bool:
-        # The end of a text is filled with blanks, and a zero ends it: either would be lost.
-        return len(text.encode()) <= layout.text and not text.endswith(" ") and "\0" not in text
-
     def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
         listed = VariableList(layout.limits)
         for table in tables:
-            count, beside = [0], LongTexts(fits)
+            count, beside = [0], LongTexts(layout.texts)
             name = f"{table.name}.xpt"
             yield DataFile(name, _pieces(layout, table, exported, listed, count, beside), count, beside)
         yield listed.file()
@@ -89,7 +86,7 @@ def _pieces(
     count: list[int],
     beside: LongTexts,
 ) -> Iterator[bytes]:
-    with Spool(table, beside, HOLDING) as spool:
+    with Spool(table, beside, _holding(layout)) as spool:
         count[0] = spool.rows
         variables = variables_of(spool, layout.limits)
         name = listed.dataset(table)
@@ -215,35 +212,48 @@ def _stamp(at: datetime) -> str:
 
 
 def _rows(spool: Spool, variables: list[Variable], *, numbered: bool) -> Iterator[bytes]:
-    number = 0
+    cells = [_cells(variable) for variable in variables]
+    width = sum(variable.width if variable.kind in TEXTUAL else NUMBER_BYTES for variable in variables)
+    before = 0
+
+    def numbers(batch: list[Column]) -> Any:
+        import numpy
+
+        nonlocal before
+        first, before = before + 1, before + len(batch[0])
+        return as_bytes(ibm_doubles(numpy.arange(first, before + 1, dtype=numpy.float64)))
+
+    if numbered:
+        cells.append(numbers)
     for batch in spool.batches():
-        columns = [_cells(variable, batch) for variable in variables]
-        if numbered:
-            rows = len(columns[0])
-            columns.append([ibm_double(each) for each in range(number + 1, number + rows + 1)])
-            number += rows
-        yield b"".join(chain.from_iterable(zip(*columns, strict=True)))
+        for matrix in row_matrices(batch, cells, width):
+            yield matrix.tobytes()
 
 
-def _cells(variable: Variable, batch: list[Column]) -> list[bytes]:
-    """Return the bytes of a variable in each row of a batch."""
-    values = batch[variable.place]
+def _cells(variable: Variable) -> CellBytes:
+    """Return the function that makes the bytes of a variable in each row of a batch."""
     if variable.kind in TEXTUAL:
-        # The same texts stand in many rows.
-        padded = {text: (text or "").encode().ljust(variable.width) for text in set(values)}
-        return [padded[text] for text in values]
-    if variable.kind == "integer" and variable.slot.role != "value":
-        values = [value if value is None else ibm_double(value) for value in values]
-    if variable.missing is None:
-        return [BLANK_NUMBER if value is None else value for value in values]
-    codes = batch[variable.missing]
-    return [
-        SPECIAL.get(code, BLANK_NUMBER) if value is None else value
-        for value, code in zip(values, codes, strict=True)
-    ]
+        return lambda batch: text_bytes(batch[variable.place], variable.width, b" ")
+
+    def numbers(batch: list[Column]) -> Any:
+        import numpy
+
+        values = doubles(batch[variable.place])
+        is_blank = numpy.isnan(values)
+        words = ibm_doubles(numpy.where(is_blank, 0.0, values))
+        codes = None if variable.missing is None else batch[variable.missing]
+        with_missing(words, is_blank, codes, SPECIAL, BLANK_WORD)
+        return as_bytes(words)
+
+    return numbers
 
 
-SPECIAL: Final = {code: letter.upper().encode() + bytes(7) for code, letter in MISSING_LETTERS.items()}
+NUMBER_BYTES: Final = 8
+BLANK_WORD: Final = int.from_bytes(BLANK_NUMBER, "big")
+SPECIAL: Final = {
+    code: int.from_bytes(letter.upper().encode() + bytes(7), "big")
+    for code, letter in MISSING_LETTERS.items()
+}
 
 
 def _holds(kind: str, value: Any) -> bool:
@@ -266,16 +276,23 @@ def ibm_double(value: float) -> bytes:
     return bytes((sign | (sixteens + 64),)) + bits.to_bytes(7, "big")
 
 
-HOLDING: Final = Holding(
-    _holds,
-    LARGEST,
-    {
-        "integer": ibm_double,
-        "decimal": lambda number: ibm_double(float(number)),
-        "date": lambda day: ibm_double((day - EPOCH).days),
-        "instant": lambda at: ibm_double(seconds_since(EPOCH, at)),
-        "local": lambda at: ibm_double(seconds_since(EPOCH, at)),
-    },
-)
+def ibm_doubles(values: Any) -> Any:
+    """Return an array of numbers as big-endian words of IBM doubles; `ibm_double` for many."""
+    import numpy
+
+    fraction, exponent = numpy.frexp(numpy.abs(values))
+    sixteens = -(-exponent // 4)
+    bits = numpy.ldexp(fraction, 56 - (4 * sixteens - exponent)).astype(numpy.uint64)
+    signs = numpy.where(values < 0, 0x80, 0).astype(numpy.uint64)
+    head = (signs | (sixteens + 64).astype(numpy.uint64)) << numpy.uint64(56)
+    is_zero = (values == 0) | (sixteens < -64)
+    return numpy.where(is_zero, numpy.uint64(0), head | bits).astype(">u8")
+
+
+def _holding(layout: Layout) -> Holding:
+    whole = Whole(layout.texts, digits=15, first=date(FIRST_YEAR, 1, 1), epoch=EPOCH)
+    return holding_of_doubles(_holds, LARGEST, whole)
+
+
 xpt_files: Final = _format(VERSION_8)
 xpt_v5_files: Final = _format(VERSION_5)

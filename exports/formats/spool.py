@@ -6,7 +6,7 @@ values stand in many rows, and each is converted once.
 """
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,11 +15,14 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from exports.formats.holding import Holding
 from exports.formats.typed_values import converter_of, partial_parts
+from exports.formats.whole_columns import Facts, converted, nothing, packed
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.long_texts import LongTexts
 
-BATCH_ROWS: Final = 1000
+# Few rows of many columns, or many rows of few: what memory holds at a time.
+BATCH_CELLS, LEAST_ROWS, MOST_ROWS = 100_000, 250, 4000
 # A column of other values in each row must not fill the memory.
 MOST_KNOWN: Final = 10_000
 Role = Literal["value", "exact", "year", "month", "day"]
@@ -27,7 +30,8 @@ PARTS: Final[tuple[Role, ...]] = ("year", "month", "day")
 ROLE_LABELS: Final[dict[Role, str]] = {
     "exact": "exact text", "year": "year", "month": "month", "day": "day",
 }  # fmt: skip
-Column = list[Any]
+Column = Any
+"""The values of a slot in the rows of a batch: an Arrow array if the format takes whole columns, else a list."""
 
 
 @dataclass(slots=True)
@@ -77,20 +81,6 @@ def as_text(value: Any) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, date | datetime) else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What a format holds, and how.
-
-    holds: (kind, value) of a number, day or moment: whether the format holds it exactly; where it does not, a slot
-    beside has the exact text. nearest: a number below it is stored as the nearest that the format holds, also then.
-    encode: by kind, what the format stores for a value.
-    """
-
-    holds: Callable[[str, Any], bool]
-    nearest: Decimal = Decimal(0)
-    encode: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-
-
 class Spool:
     """The rows of a table, in slots. Use it as a context: it holds a temporary file.
 
@@ -98,7 +88,7 @@ class Spool:
     """
 
     def __init__(self, table: StudyTable, long_texts: LongTexts, holding: Holding) -> None:
-        self.rows = 0
+        self.rows, self._whole = 0, holding.whole
         self._file = TemporaryFile()  # noqa: SIM115  closed by `__exit__`
         columns = [_Reader(column, long_texts, holding) for column in table.columns]
         self.slots = [slot for column in columns for slot in column.slots]
@@ -107,7 +97,8 @@ class Spool:
             if slot.role == "value":
                 slot.missing = places.get(f"{slot.column.name}__missing")
         rows = iter(table.rows())
-        while batch := list(islice(rows, BATCH_ROWS)):
+        at_once = min(MOST_ROWS, max(LEAST_ROWS, BATCH_CELLS // len(table.columns)))
+        while batch := list(islice(rows, at_once)):
             self._keep(columns, batch)
 
     def _keep(self, columns: "list[_Reader]", batch: list[Sequence[Any]]) -> None:
@@ -130,7 +121,13 @@ class Spool:
         while left > 0:
             number, batch = pickle.load(self._file)  # noqa: S301  written by `_keep`, and read by nobody else
             left -= number
-            yield batch
+            yield [self._column(slot, column, number) for slot, column in zip(self.slots, batch, strict=True)]
+
+    def _column(self, slot: Slot, column: Column, rows: int) -> Column:
+        # Most batches have no exact texts. Where none has any, nobody reads the slot.
+        if column is None and slot.filled and self._whole is not None:
+            return nothing(slot.kind, rows, self._whole)
+        return column
 
     def __enter__(self) -> Self:
         """Return it."""
@@ -156,6 +153,17 @@ class _Reader:
 
     def read(self, cells: Sequence[Any]) -> Iterable[Column]:
         """Return the values of each slot."""
+        whole = self._holding.whole
+        if whole is None:
+            return self._one_by_one(cells)
+        if (found := converted(self._column, cells, whole)) is not None:
+            values, facts = found
+            _note_all(self.slots[0], values, facts)
+            return [values, *[None] * (len(self.slots) - 1)]
+        columns = zip(self.slots, self._one_by_one(cells), strict=True)
+        return [packed(slot.kind, values, whole) for slot, values in columns]
+
+    def _one_by_one(self, cells: Sequence[Any]) -> list[list[Any]]:
         known = self._known
         if len(known) > MOST_KNOWN:
             known.clear()
@@ -204,13 +212,23 @@ def _note_text(slot: Slot, text: str) -> None:
         slot.width = size
 
 
+def _note_all(slot: Slot, values: Any, facts: Facts) -> None:
+    slot.filled |= values.null_count < len(values)
+    slot.width = max(slot.width, facts.width)
+    slot.whole = max(slot.whole, facts.whole)
+    slot.fraction = max(slot.fraction, facts.fraction)
+    for code in facts.seen:
+        slot.seen.setdefault(code)
+
+
 def _note(slot: Slot, value: Any) -> None:
     slot.filled = True
     if isinstance(value, Decimal):
         _sign, digits, exponent = value.as_tuple()
         places = -int(exponent)
         slot.fraction = max(slot.fraction, places)
-        slot.whole = max(slot.whole, len(digits) - places)
+        # A point has a zero before it: `0.05`.
+        slot.whole = max(slot.whole, len(digits) - places, 1)
     elif isinstance(value, int):
         slot.whole = max(slot.whole, len(str(abs(value))))
     elif isinstance(value, str):

@@ -2,22 +2,23 @@
 
 Text codes have value labels; the missing codes of such a variable are in it, declared as user-missing. A measurement
 has neither: its code and reason are variables beside it, because programs count a user-missing -99 in a mean. The
-writer, pyreadstat, takes a whole table: its rows are gathered as columns, which need less memory than rows.
+rows are written in batches (`exports.formats.spss_file`): no program holds a whole table.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import date
 from typing import Any, Final
 
 from exports.formats.coding import LANGUAGE, coding_of
-from exports.formats.data_files import PIECE_BYTES, DataFile, Exported
+from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import FileLimits, shortened
-from exports.formats.numbers import MOST_DOUBLE, double_holds, seconds_since
+from exports.formats.holding import TextRule, Whole, holding_of_doubles
+from exports.formats.numbers import MOST_DOUBLE, double_holds
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import SPSS, spss_statements
-from exports.formats.spool import Column, Holding, Spool
+from exports.formats.row_bytes import CellBytes, doubles
+from exports.formats.spool import Column, Spool
+from exports.formats.spss_file import SavVariable, data, head, number_cells, text_cells
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.description.code_lists import NUMBER, Code
@@ -34,13 +35,6 @@ MOST_VALUE_LABEL, MOST_TITLE, MOST_MISSING, MISSING_BYTES = 120, 64, 3, 8
 MOST_DIGITS, MOST_DECIMALS = 40, 16
 EPOCH: Final = date(1582, 10, 14)
 FORMATS: Final = {"date": "DATE11", "instant": "DATETIME23.2", "local": "DATETIME20", "integer": "F12.0"}
-# Where the header says when the file was written: ` 3 Nov 26` and `17:05:09`.
-DATE_AT, TIME_AT = 92, 101
-
-
-def _fits(text: str) -> bool:
-    # The end of a text is filled with blanks, and a zero ends it: either would be lost.
-    return len(text.encode()) <= MOST_TEXT and not text.endswith(" ") and "\0" not in text
 
 
 def _holds(kind: str, value: Any) -> bool:
@@ -54,7 +48,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
     """Yield a file for each table, then the list of variables."""
     listed = VariableList(LIMITS)
     for table in tables:
-        count, beside = [0], LongTexts(_fits)
+        count, beside = [0], LongTexts(TEXTS)
         yield DataFile(f"{table.name}.sav", _pieces(table, exported, listed, count, beside), count, beside)
     yield listed.file()
     yield script(SPSS, spss_statements(listed))
@@ -64,42 +58,55 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
 def _pieces(
     table: StudyTable, exported: Exported, listed: VariableList, count: list[int], beside: LongTexts
 ) -> Iterator[bytes]:
-    with Spool(table, beside, HOLDING) as spool, TemporaryDirectory() as folder:
+    with Spool(table, beside, HOLDING) as spool:
         count[0] = spool.rows
         variables = variables_of(spool, LIMITS)
         listed.dataset(table)
         listed.add(table, f"{table.name}.sav", variables)
-        path = Path(folder) / "table.sav"
-        _write(path, spool, variables, shortened(table.title, MOST_TITLE, in_bytes=True))
-        _stamp(path, exported.at)
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                yield piece
+        stored = [_stored(variable) for variable in variables]
+        yield head(stored, spool.rows, shortened(table.title, MOST_TITLE, in_bytes=True), exported.at)
+        cells = [_cells(variable, each) for variable, each in zip(variables, stored, strict=True)]
+        yield from data(spool.batches(), stored, cells)
 
 
-def _write(path: Path, spool: Spool, variables: list[Variable], title: str) -> None:
-    # Imported here: no web process holds these until it makes such a file.
-    import polars
-    import pyreadstat
-
-    # Every type is said: a column without a value, or of whole seconds, would get one that readers take otherwise.
-    schema = {v.name: polars.String if _is_text(v) else polars.Float64 for v in variables}
-    batches = [
-        polars.DataFrame([_values(v, batch) for v in variables], schema=schema, strict=True)
-        for batch in spool.batches()
-    ]
-    frame = polars.concat(batches) if batches else polars.DataFrame(schema=schema)
-    pyreadstat.write_sav(
-        frame,
-        path,
-        file_label=title,
-        column_labels=[variable.label for variable in variables],
-        row_compress=True,
-        variable_value_labels={v.name: labels for v in variables if (labels := _labels(v))},
-        missing_ranges={v.name: declared for v in variables if (declared := declared_missing(v))},
-        variable_format={v.name: _format(v) for v in variables if not _is_text(v)},
-        variable_measure={v.name: "nominal" if _is_text(v) or _codes(v) else "scale" for v in variables},
+def _stored(variable: Variable) -> SavVariable:
+    is_text, labels = _is_text(variable), _labels(variable)
+    return SavVariable(
+        variable.name,
+        variable.label,
+        # A code that no row has needs its place too: it has a label.
+        max([variable.width, *(len(code.encode()) for code in labels)]) if is_text else 0,
+        _format(variable),
+        is_text or bool(_codes(variable)),
+        labels,
+        declared_missing(variable),
     )
+
+
+def _cells(variable: Variable, stored: SavVariable) -> CellBytes:
+    """Return the function that makes the bytes of a variable in each row of a batch."""
+    if not stored.width:
+        return lambda batch: number_cells(doubles(_numbers(batch[variable.place])))
+    if not stored.missing or variable.missing is None:
+        return lambda batch: text_cells(batch[variable.place], stored)
+    return lambda batch: text_cells(_with_codes(variable, stored, batch), stored)
+
+
+def _numbers(column: Column) -> Column:
+    """Return a column as numbers: codes that are whole numbers are kept as texts."""
+    import pyarrow
+
+    return column.cast(pyarrow.float64())
+
+
+def _with_codes(variable: Variable, stored: SavVariable, batch: list[Column]) -> Column:
+    """Return a column of texts with its missing codes in the cells that are blank."""
+    import pyarrow
+    from pyarrow import compute
+
+    values, codes = batch[variable.place], batch[variable.missing or 0]
+    is_declared = compute.is_in(codes, pyarrow.array(stored.missing, pyarrow.string()))
+    return compute.if_else(compute.and_(values.is_null(), is_declared), codes, values)
 
 
 def _codes(variable: Variable) -> tuple[Code, ...]:
@@ -158,40 +165,9 @@ def _format(variable: Variable) -> str:
     return FORMATS.get(variable.kind, "F12.0")
 
 
-def _values(variable: Variable, batch: list[Column]) -> Column:
-    """Return the values of a variable in each row of a batch."""
-    values, slot = batch[variable.place], variable.slot
-    if not _is_text(variable):
-        # Codes that are whole numbers, and parts of dates.
-        is_plain = slot.role != "value" or slot.kind == "text"
-        return [value if value is None else float(value) for value in values] if is_plain else values
-    declared = set(declared_missing(variable))
-    if not declared or variable.missing is None:
-        return values
-    codes = batch[variable.missing]
-    return [
-        code if value is None and code in declared else value
-        for value, code in zip(values, codes, strict=True)
-    ]
-
-
-HOLDING: Final = Holding(
+TEXTS: Final = TextRule(MOST_TEXT, cuts_blanks=True, ends_at_zero=True)
+HOLDING: Final = holding_of_doubles(
     _holds,
     MOST_DOUBLE,
-    {
-        "integer": float,
-        "decimal": float,
-        "date": lambda day: (day - EPOCH).days * 86_400.0,
-        "instant": lambda at: seconds_since(EPOCH, at),
-        "local": lambda at: seconds_since(EPOCH, at),
-    },
+    Whole(TEXTS, digits=15, first=date(EPOCH.year + 1, 1, 1), epoch=EPOCH, per_day=86_400),
 )
-
-
-def _stamp(path: Path, at: datetime) -> None:
-    """Write the moment of the export where the library wrote its own: the same data make the same file."""
-    months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-    utc = at.astimezone(UTC)
-    with path.open("r+b") as file:
-        file.seek(DATE_AT)
-        file.write(f"{utc:%d} {months[3 * utc.month - 3 : 3 * utc.month]} {utc:%y}{utc:%H:%M:%S}".encode())

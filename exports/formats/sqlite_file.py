@@ -16,8 +16,9 @@ from exports.formats.typed_values import typed_rows
 from exports.tables.columns import StudyTable
 
 NAME = "study.sqlite3"
-# A column of decimals has no type: NUMERIC and REAL cut a text of digits to the first fifteen.
-TYPES: Final = {"integer": "INTEGER", "decimal": ""}
+# A column of numbers has no type: INTEGER, NUMERIC and REAL cut a text of digits to the first fifteen.
+TYPES: Final = {"integer": "", "decimal": ""}
+MOST_INTEGER: Final = 1 << 63
 PATIENTS, SUBJECT = "patients", "patient"
 CHUNK_ROWS = 500
 
@@ -67,6 +68,9 @@ def _quoted(name: str) -> str:
 
 
 def _stored(value: Any) -> Any:
+    """Return a value as SQLite holds it: a number that it does not hold exactly is a text."""
+    if isinstance(value, int) and not -MOST_INTEGER <= value < MOST_INTEGER:
+        return str(value)
     if not isinstance(value, Decimal):
         return value
     as_float = float(value)

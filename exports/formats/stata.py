@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any, Final
 
 from exports.formats.coding import Coding, coding_of, missing_labels
 from exports.formats.data_files import DataFile, Exported
 from exports.formats.fitting import FileLimits, shortened
-from exports.formats.numbers import MISSING_LETTERS, double_holds, seconds_since
+from exports.formats.holding import TextRule, Whole, holding_of_doubles
+from exports.formats.numbers import MISSING_LETTERS, double_holds
 from exports.formats.readers import general_readers, script
 from exports.formats.readers.statements import STATA, stata_statements
-from exports.formats.spool import Column, Holding, Spool
+from exports.formats.row_bytes import CellBytes, as_bytes, doubles, row_matrices, text_bytes, with_missing
+from exports.formats.spool import Column, Spool
 from exports.formats.variables import Variable, VariableList, variables_of
 from exports.tables.columns import StudyTable
 from exports.tables.long_texts import LongTexts
@@ -43,10 +44,6 @@ SECTIONS: Final = (
 )  # fmt: skip
 
 
-def _fits(text: str) -> bool:
-    return len(text.encode()) <= MOST_TEXT and "\0" not in text
-
-
 def _holds(kind: str, value: Any) -> bool:
     return kind not in ("integer", "decimal") or (double_holds(value) and abs(value) < LARGEST)
 
@@ -55,7 +52,7 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
     """Yield a file for each table, then the list of variables."""
     listed = VariableList(LIMITS)
     for table in tables:
-        count, beside = [0], LongTexts(_fits)
+        count, beside = [0], LongTexts(TEXTS)
         yield DataFile(f"{table.name}.dta", _pieces(table, exported, listed, count, beside), count, beside)
     yield listed.file()
     yield script(STATA, stata_statements(listed))
@@ -92,9 +89,10 @@ def _pieces(
         stored = [_stored(variable) for variable in variables]
         head, labels = _head(stored, spool.rows, table.title, exported.at), _value_labels(stored)
         yield _placed(head, labels, spool.rows * sum(_width(each) for each in stored))
+        cells, width = [_cells(each) for each in stored], sum(map(_width, stored))
         for batch in spool.batches():
-            columns = [_cells(each, batch) for each in stored]
-            yield b"".join(chain.from_iterable(zip(*columns, strict=True)))
+            for matrix in row_matrices(batch, cells, width):
+                yield matrix.tobytes()
         yield b"</data><strls></strls>" + labels + b"</stata_dta>"
 
 
@@ -182,49 +180,44 @@ def _step(code: str) -> int:
     return ord(MISSING_LETTERS[code]) - ord("a") + 1
 
 
-def _cells(stored: Stored, batch: list[Column]) -> list[bytes]:
-    """Return the bytes of a variable in each row of a batch."""
-    variable, values = stored.variable, batch[stored.variable.place]
+def _cells(stored: Stored) -> CellBytes:
+    """Return the function that makes the bytes of a variable in each row of a batch."""
+    variable = stored.variable
     if stored.type not in (LONG, DOUBLE):
-        # The same texts stand in many rows.
-        padded = {text: (text or "").encode().ljust(variable.width, b"\0") for text in set(values)}
-        return [padded[text] for text in values]
-    if stored.coding:
-        numbers: dict[Any, bytes] = {code: _long(number) for code, number in stored.coding.numbers.items()}
-        values = [value and numbers[value] for value in values]
-    elif variable.slot.role != "value":
-        values = [value if value is None else _double(value) for value in values]
-    blanks = _missing_cells(stored.type)
-    if variable.missing is None:
-        return [value or blanks[""] for value in values]
-    codes = batch[variable.missing]
-    return [value or blanks.get(code, blanks[""]) for value, code in zip(values, codes, strict=True)]
+        return lambda batch: text_bytes(batch[variable.place], variable.width, b"\0")
+    missing = _missing_words(stored.type)
+    blank = missing.pop("")
+
+    def numbers(batch: list[Column]) -> Any:
+        words, is_blank = _words(stored, batch[variable.place])
+        codes = None if variable.missing is None else batch[variable.missing]
+        with_missing(words, is_blank, codes, missing, blank)
+        return as_bytes(words)
+
+    return numbers
 
 
-def _missing_cells(stored_as: int) -> dict[str, bytes]:
-    """Return the bytes of a missing value by code, those of a blank one by ""."""
+def _words(stored: Stored, column: Column) -> tuple[Any, Any]:
+    """Return the values of a column as words of the file, and which of them are blank."""
+    import numpy
+    import pyarrow
+    from pyarrow import compute
+
+    if stored.coding is None:
+        values = doubles(column)
+        return values.astype("<f8").view("<u8"), numpy.isnan(values)
+    numbers = stored.coding.numbers
+    places = compute.index_in(column, pyarrow.array(list(numbers), pyarrow.string())).fill_null(-1).to_numpy()
+    return numpy.array([*numbers.values(), 0], dtype="<i4")[places], places < 0
+
+
+def _missing_words(stored_as: int) -> dict[str, int]:
+    """Return the word of a missing value by code, that of a blank one by ""."""
     steps = {"": 0} | {code: _step(code) for code in MISSING_LETTERS}
     if stored_as == LONG:
-        return {code: struct.pack("<i", MISSING_LONG + step) for code, step in steps.items()}
-    return {code: struct.pack("<Q", MISSING_DOUBLE + step * STEP) for code, step in steps.items()}
+        return {code: MISSING_LONG + step for code, step in steps.items()}
+    return {code: MISSING_DOUBLE + step * STEP for code, step in steps.items()}
 
 
-_long: Final = struct.Struct("<i").pack
-_double: Final = struct.Struct("<d").pack
-
-
-def _milliseconds(at: datetime) -> bytes:
-    return _double(seconds_since(EPOCH, at) * 1000)
-
-
-HOLDING: Final = Holding(
-    _holds,
-    LARGEST,
-    {
-        "integer": _double,
-        "decimal": lambda number: _double(float(number)),
-        "date": lambda day: _double((day - EPOCH).days),
-        "instant": _milliseconds,
-        "local": _milliseconds,
-    },
-)
+TEXTS: Final = TextRule(MOST_TEXT, ends_at_zero=True)
+HOLDING: Final = holding_of_doubles(_holds, LARGEST, Whole(TEXTS, digits=15, epoch=EPOCH, per_second=1000))

@@ -97,8 +97,13 @@ def write_whole(out: Path, pieces: Iterable[bytes]) -> None:
         file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
-        try:
-            # A link, not a renaming: it refuses to replace a file.
-            os.link(file.name, out)
-        except FileExistsError:
-            raise CommandError(f"{out} exists already: choose another name") from None
+        put_whole(Path(file.name), out)
+
+
+def put_whole(made: Path, out: Path) -> None:
+    """Give a whole file its name. Raises CommandError if somebody made a file of this name meanwhile."""
+    try:
+        # A link, not a renaming: it refuses to replace a file.
+        os.link(made, out)
+    except FileExistsError:
+        raise CommandError(f"{out} exists already: choose another name") from None

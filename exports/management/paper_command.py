@@ -4,6 +4,7 @@ import hashlib
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -14,7 +15,7 @@ from audit.management.operator import OperatorCommand
 from audit.sealing import seal_files, seals
 from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
-from exports.management.command_arguments import refuse_unless_new, refuse_unmarked, trial_named
+from exports.management.command_arguments import put_whole, refuse_unless_new, refuse_unmarked, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.access import access_to
@@ -44,6 +45,8 @@ class PaperCommand(OperatorCommand):
 
     asks_why = False
     has_rights_of_user = True
+    # The right that `--user` needs.
+    needed = Permission.SEE_TRAIL
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
@@ -63,17 +66,20 @@ class PaperCommand(OperatorCommand):
             return CommandArguments(trial, None, Audience.nobody(trial), options["out"])
         user = User.objects.filter(username=normal_username(options["user"]), is_active=True).first()
         access = access_to(user=user, slug=trial.slug) if user else None
-        if user is None or access is None or not access.may(Permission.SEE_TRAIL):
+        if user is None or access is None or not access.may(self.needed):
             raise CommandError(f"{options['user']} may not have documents of {trial.slug}")
         return CommandArguments(trial, user, Audience.of(access), options["out"])
 
     def write(self, arguments: CommandArguments, copy: Copy) -> None:
         """Write the document and register it, acting as the user or the system."""
-        refuse_unmarked(arguments.out, holds_treatment=copy.holds_data and arguments.audience.holds_treatment)
+        refuse_unmarked(arguments.out, holds_treatment=copy.treatment and arguments.trial.masked)
         with acting(user=arguments.user, system="documents"):
             try:
                 seals.seal(reason="document")
-                data_sha256 = write(copy, arguments.out)
+                with TemporaryDirectory(dir=arguments.out.parent, prefix=".document-") as folder:
+                    made = Path(folder) / arguments.out.name
+                    data_sha256 = write(copy, made)
+                    put_whole(made, arguments.out)
             except (NotPrinted, seal_files.SealBroken) as refused:
                 raise CommandError(str(refused)) from refused
             with arguments.out.open("rb") as file:

@@ -62,12 +62,16 @@ def _characters(data: Any, found: set[str]) -> set[str]:
 def _readable(data: Any, missing: dict[int, str]) -> Any:
     """Return the data with every character printable and every long word breakable.
 
-    A character without a glyph is replaced by its number, `‹U+1F600›`, so that nothing is omitted silently.
+    A character without a glyph is replaced by its number, `‹U+1F600›`, so that nothing is omitted silently. A drawing
+    (`svg`) is markup, in which no sign may be put between others.
     """
     if isinstance(data, str):
         return UNBROKEN.sub(_breakable, data.translate(missing) if missing else data)
     if isinstance(data, dict):
-        return {name: _readable(inner, missing) for name, inner in data.items()}
+        return {
+            name: inner.translate(missing) if name == "svg" else _readable(inner, missing)
+            for name, inner in data.items()
+        }
     if isinstance(data, list):
         return [_readable(inner, missing) for inner in data]
     return data

@@ -9,7 +9,7 @@ from dosing.models import ProductDeviation
 from exports.paper.audience import Audience
 from exports.paper.captured import Part
 from patients.models import Deviation, DeviationRow, Patient
-from patients.views.deviation_words import deviation_facts, place_words
+from patients.views.deviation_log.deviation_words import deviation_facts, place_words
 
 Past = Callable[[Any], dict[int, list[Part]]]
 

@@ -33,11 +33,11 @@ from exports.paper.deviations import deviation_parts
 from exports.paper.marks import marks_of
 from exports.paper.samples import sample_parts
 from exports.paper.trail import trail_part
-from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.facts import facts_asked
 from patients.casebook.form_history import ChangedValue, histories_of
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from patients.models.visit_forms import forms_of, visit_title
 from patients.participation.eligibility_decisions.eligibility_data import input_words, value_words
 from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording

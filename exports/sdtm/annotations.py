@@ -5,12 +5,14 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from exports.sdtm.standard.tables import domains
 from protocol.document.document import Protocol
 from protocol.document.items import MOMENT_TYPES, Form, Item
-from protocol.document.tabulation import NOTHING, TargetKind
+from protocol.document.tabulation import NOTHING, FormTabulation, TargetKind
 
 HEADER: Final = ("version", "form", "item", "label", "data set", "annotation")
 NOT_SUBMITTED: Final = "NOT SUBMITTED"
+NO_FORM: Final = FormTabulation()
 
 
 def annotation(form: Form, item: Item) -> tuple[str, str]:
@@ -19,8 +21,7 @@ def annotation(form: Form, item: Item) -> tuple[str, str]:
     domain = to.domain
     match to.kind:
         case TargetKind.FINDING:
-            about = f" and FAOBJ = {mapping.object}" if mapping.object else ""
-            return domain, f"{domain}ORRES when {domain}TESTCD = {to.name}{about}"
+            return domain, f"{domain}ORRES when {domain}TESTCD = {to.name}{_told_apart(form, item, domain)}"
         case TargetKind.OCCURRENCE:
             topic = f"{domain}TERM" if domain in ("MH", "HO") else f"{domain}TRT"
             if item.type in MOMENT_TYPES:
@@ -37,6 +38,19 @@ def annotation(form: Form, item: Item) -> tuple[str, str]:
         case TargetKind.RELATION:
             return "RELREC", f"related with {to.name}"
     return "", f"{NOT_SUBMITTED}: {mapping.omit}" if mapping.omit else NOT_SUBMITTED
+
+
+def _told_apart(form: Form, item: Item, domain: str) -> str:
+    """Return what tells the records of an item from those of another one with the same test."""
+    mapping, shared = item.sdtm or NOTHING, form.sdtm or NO_FORM
+    method = mapping.method or (shared.method if mapping.domain in (None, form.cdisc_domain) else None)
+    told = {"OBJ": mapping.object, "CAT": mapping.category or shared.category, "METHOD": method}
+    names = domains()[domain].names
+    return "".join(
+        f" and {domain}{part} = {value}"
+        for part, value in told.items()
+        if value and f"{domain}{part}" in names
+    )
 
 
 def annotated(versions: Iterable[Protocol], *, with_masked: bool) -> Iterator[tuple[str, ...]]:

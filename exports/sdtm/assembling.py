@@ -10,9 +10,10 @@ from exports.sdtm.demographics import demographics
 from exports.sdtm.deviations import deviations
 from exports.sdtm.exposure import infusions
 from exports.sdtm.numbering import numbered
-from exports.sdtm.observations import Observation, Relation, Remark
+from exports.sdtm.observations import Observation, Relation, Remark, Supplement
 from exports.sdtm.participation import criteria_not_met, disposition, elements, visits
 from exports.sdtm.relating import comments, related_records, supplements
+from exports.sdtm.samples import related_specimens, samples
 from exports.sdtm.subject import Subject
 from patients.models import Record
 from protocol.document.items import Form
@@ -47,6 +48,7 @@ class SubjectRecords:
             elements(subject),
             criteria_not_met(subject),
             deviations(subject),
+            samples(subject),
         ):
             self._take(source)
         self._relate_named()
@@ -62,6 +64,8 @@ class SubjectRecords:
             yield "CO", {**shared, "DOMAIN": "CO", **values, "CODY": day}, ""
         for values in related_records(self.relations):
             yield "RELREC", {**shared, **values}, ""
+        for values in related_specimens(subject):
+            yield "RELSPEC", {**shared, **values}, ""
 
     def _take(self, found: Iterator[Observation | Relation] | Iterator[Observation]) -> None:
         for each in found:
@@ -95,6 +99,9 @@ class SubjectRecords:
 
     def _keep(self, record: Record, form: Form, read: CapturedForm) -> None:
         rows = [*completed(form, read.observations)]
+        if record.state == Record.State.DRAFT:
+            for row in rows:
+                row.supplements.append(Supplement("FORMSTAT", "Status of the form", "DRAFT", "ASSIGNED"))
         self.observations += rows
         self.remarks += read.remarks
         self.subject.facts |= {name: value for name, value in read.subject.items() if value is not None}

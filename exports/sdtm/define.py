@@ -250,7 +250,7 @@ def kind_of(variable: DomainVariable, made: DomainData) -> tuple[str, str | None
 
 def is_integer(variable: DomainVariable) -> bool:
     """Return whether a number is always whole: sequence numbers, days, orders, age."""
-    return variable.name.endswith(("SEQ", "DY", "TPTNUM", "TAETORD")) or variable.name == "AGE"
+    return variable.name.endswith(("SEQ", "DY", "TPTNUM", "TAETORD")) or variable.name in ("AGE", "LEVEL")
 
 
 def kind_of_value(use: ValueUse) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exports.sdtm.observations import Observation
+from exports.sdtm.observations import Observation, Supplement
 from exports.sdtm.study import MASKED_ARM, MASKED_TITLE, arm_code, arm_title
 from exports.sdtm.subject import Subject
 from patients.models import Patient
@@ -38,7 +38,10 @@ def demographics(subject: Subject) -> Iterator[Observation]:
         "COUNTRY": subject.study.country,
         **_arms(subject),
     }
-    yield Observation("DM", values)
+    row = Observation("DM", values)
+    if patient.group:
+        row.supplements.append(Supplement("COHORT", "Group of the patient", patient.group, "DERIVED"))
+    yield row
 
 
 def _arms(subject: Subject) -> dict[str, str | None]:

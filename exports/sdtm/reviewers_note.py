@@ -18,13 +18,17 @@ DECISIONS: Final = """
 Study day 1 is the day of the first infusion. A subject without an infusion has no study days.
 Dates and times are local at the site, ISO 8601 as precise as they are known.
 Forms that are still drafts are in the data sets; forms entered in error are not.
+Records of a draft have the supplemental qualifier FORMSTAT with the value DRAFT.
 An unscheduled visit has the number of the planned visit held before it and two decimals.
 No dictionary is applied: terms of adverse events, medicines and histories are as reported, and AEDECOD is blank.
 RACE and ETHNIC are not collected.
 Texts of more than 200 characters go on in supplemental qualifiers or comments.
 Transport files hold ASCII: accents and signs are spelled out there. The Dataset-JSON files have the exact texts.
 EC holds what the ward collected of each infusion, with the volume as dose; EX the viable cells infused, in millions.
-Samples and their tubes (BE, BS) are not tabulated: they are tables of the other formats of an export.
+BE holds each sample once as collected, then what was done with each of its tubes; BS the volume of each tube.
+RELSPEC says which tube came from which sample.
+BEDECOD is blank for a tube that was processed or is missing: its code list has no such term.
+A sample that was not collected has no specimen: where the protocol requires it, it is a deviation (DV).
 """.strip().splitlines()
 
 

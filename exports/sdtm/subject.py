@@ -19,7 +19,17 @@ from dosing.models import (
 )
 from exports.sdtm.study import Study
 from exports.sdtm.timeline import Timeline
-from patients.models import Consent, Deviation, EligibilityDecision, Patient, Record, Visit
+from patients.models import (
+    Aliquot,
+    Consent,
+    Deviation,
+    EligibilityDecision,
+    Patient,
+    Record,
+    Sample,
+    SampleMovement,
+    Visit,
+)
 from protocol.values.moment_parts import moment_parts
 from safety.models import AdverseEvent, EventGrade, EventLink
 
@@ -45,6 +55,10 @@ class Subject:
     grades: Sequence[EventGrade] = ()
     links: Sequence[EventLink] = ()
     deviations: Sequence[Deviation] = ()
+    samples: Sequence[Sample] = ()
+    # By sample, and by tube.
+    tubes: dict[int, list[Aliquot]] = field(default_factory=dict)
+    movements: dict[int, list[SampleMovement]] = field(default_factory=dict)
     arm: str = ""
     preparations: dict[int, dict[str, Any]] = field(default_factory=dict)
     masked: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
@@ -138,13 +152,19 @@ def _chunk(study: Study, patients: Sequence[Patient]) -> Iterator[Subject]:
         ),
         "links": _by(EventLink.objects.filter(**of_patient, in_error_reason="").order_by("pk")),
         "deviations": _by(Deviation.objects.filter(**of_patient).in_force().order_by("number")),
+        "samples": _by(Sample.objects.filter(**of_patient).in_force().order_by("number")),
     }
+    tubes = _by(Aliquot.objects.filter(**of_patient).order_by("number"), "sample_id")
+    moved = SampleMovement.objects.filter(**of_patient).in_force()
+    movements = _by(moved.select_related("shipment").order_by("at", "pk"), "aliquot_id")
     hidden = {} if study.hides_arms else _unmasked(study, keys)
     for patient in patients:
         patient.trial = study.trial
         found: dict[str, Any] = {name: each.get(patient.pk, []) for name, each in rows.items()}
         known = {name: each[patient.pk] for name, each in hidden.items() if patient.pk in each}
-        yield Subject(study, patient, **found, **known)
+        own = {row.pk: tubes[row.pk] for row in found["samples"] if row.pk in tubes}
+        steps = {each.pk: movements.get(each.pk, []) for of_sample in own.values() for each in of_sample}
+        yield Subject(study, patient, **found, tubes=own, movements=steps, **known)
 
 
 def _standing(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -5,9 +5,10 @@ no ASCII as a question mark; the Dataset-JSON file beside it has every character
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from exports.formats.sas_transport import (
     BLANK_NUMBER,
@@ -19,7 +20,6 @@ from exports.formats.sas_transport import (
     ibm_double,
 )
 from exports.sdtm.observations import TEXT_LIMIT
-from exports.sdtm.spool import DomainData
 
 NUMBER_BYTES: Final = 8
 SIGNS: Final = str.maketrans(
@@ -38,15 +38,41 @@ def ascii_text(text: str) -> str:
     return without.encode("ascii", "replace").decode("ascii")[:TEXT_LIMIT]
 
 
-def pieces(made: DomainData, at: datetime) -> Iterator[bytes]:
-    """Yield the file of a data set, row by row. at: the moment stated in the file. The rows are read twice."""
+class TransportVariable(Protocol):
+    """What a transport file says of a variable."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def is_number(self) -> bool: ...
+
+
+class TransportData(Protocol):
+    """A data set that can be written: its rows hold text, number or None by variable, and are read twice."""
+
+    name: str
+    count: int
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def variables(self) -> Sequence[TransportVariable]: ...
+    def rows(self) -> Iterator[dict[str, Any]]: ...
+
+
+def pieces(
+    made: TransportData, at: datetime, shown: Mapping[str, tuple[str, int, int]] = MappingProxyType({})
+) -> Iterator[bytes]:
+    """Yield the file of a data set, row by row. at: the moment stated in the file. shown: formats by variable."""
     variables = made.variables
     texts = [variable.name for variable in variables if not variable.is_number]
     widths = dict.fromkeys(texts, 1)
     for row in made.rows():
         widths |= {name: max(widths[name], len(ascii_text(row[name] or ""))) for name in texts}
     described: list[Described] = [
-        (each.name, each.label, widths.get(each.name, NUMBER_BYTES), not each.is_number, None)
+        (each.name, each.label, widths.get(each.name, NUMBER_BYTES), not each.is_number, shown.get(each.name))
         for each in variables
     ]
     yield head(VERSION_5, DataSet(made.name, made.label, at, made.count, numbered=False), described)

@@ -36,6 +36,10 @@ class Baselines:
 
     @cached_property
     def _starts(self) -> dict[int, Start]:
+        return self._given
+
+    @cached_property
+    def _given(self) -> dict[int, Start]:
         if self.plan is None:
             return {}
         rows = Infusion.objects.filter(
@@ -57,7 +61,9 @@ class Baselines:
         last: dict[tuple[int, str], tuple[tuple[Any, ...], int]] = {}
         for pk, patient, held_on, number, values in self._before(form):
             taken = taken_at(self.plan, form, values, held_on)
-            if taken is None or not is_before(taken, self._starts[patient], same_day=self.plan.same_day):
+            if taken is None or not is_before(
+                taken, self._starts[patient], same_day=self._same_day(self.plan, form)
+            ):
                 continue
             order = (*taken.order, number, pk)
             for item, value in values.items():
@@ -69,6 +75,10 @@ class Baselines:
         for (_patient, item), (_order, pk) in sorted(last.items(), key=lambda each: each[0]):
             items.setdefault(pk, []).append(item)
         return {pk: " ".join(names) for pk, names in items.items()}
+
+    def _same_day(self, plan: BaselinePlan, form: str) -> bool:
+        """Return whether a value of the form that is known to the day counts on the day of the infusion."""
+        return plan.same_day
 
     def _before(self, form: str) -> Any:
         """Yield the records of visits held up to the day of the infusion: few of all that a study has."""

@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 from django.db.models import GeneratedField
 from django.utils import timezone
 
+from audit.past_data import past_data
 from audit.trail import history_model, tracked_columns, tracked_models
 from trials.models import Trial
 
@@ -41,7 +42,7 @@ def set_back(trial: Trial, moment: datetime) -> Iterator[None]:
     Runs inside a transaction, whose savepoint it takes back. Rows that belong to no trial (people, donors' schemes) are
     those of the moment too. Columns that no history holds are empty.
     """
-    with transaction.atomic():
+    with transaction.atomic(), past_data():
         try:
             for model in tracked_models():
                 _lay_out(model, trial, moment)

@@ -6,11 +6,13 @@ bytes, the statements sent to the database have to be the same, in the same orde
 """
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
@@ -24,16 +26,21 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from demo.rehearsal.pages import addresses_of
+from exports import recorder
+from exports.tables.past import trail_clock
 from operation.blinding.readings import differences, read_after, shown, walk
 from operation.blinding.swapping import as_it_is, swap_arms
 from patients.models import Patient
 from reports.notices.mail import send_notices
+from reports.packs.registry import PACKS
 from trials.models import Delegation, Trial
 from trials.roles import KNOWING, ROLES
 
 BLINDED = tuple(code for code in ROLES if code not in KNOWING)
 DOCUMENTS = ("casebook", "visit_report")
 HOST = "blind-check.invalid"
+# A seal writes the number of the last sealed row into its statement; PostgreSQL counts on when rows are taken back.
+SEALED_SO_FAR = re.compile(r'(s\."(?:history_)?id" [=>]) \d+')
 
 
 @dataclass
@@ -56,8 +63,10 @@ def check_trial(trial: Trial, *, patients: int, roles: tuple[str, ...] = BLINDED
         codes = _some_of_each_arm(trial, patients)
         addresses = sorted(addresses_of(trial, codes=codes))
         people = {role: _reader(trial, role) for role in roles}
+        # One moment for both readings: a report says of which moment its data are.
+        moment = trail_clock()
         for role, person in people.items():
-            yield _compared(trial, role, person, addresses)
+            yield _compared(trial, role, person, addresses, moment)
 
 
 # No page may lead elsewhere: the readers are made for the check, and have neither factors nor training.
@@ -75,14 +84,21 @@ _OPEN: dict[str, Any] = {
 
 @contextmanager
 def _standing_still() -> Iterator[None]:
-    """Let the clock stand still: pages tell when they were loaded, and rows when they were written."""
+    """Let the clock stand still: pages tell when they were loaded, and rows when they were written.
+
+    No progress is stored: it is once a second, so that a busy machine sends more statements.
+    """
     now, seconds = timezone.now(), time.time()
-    with mock.patch.object(timezone, "now", return_value=now), mock.patch("time.time", return_value=seconds):
+    with (
+        mock.patch.object(timezone, "now", return_value=now),
+        mock.patch("time.time", return_value=seconds),
+        mock.patch.object(recorder, "BETWEEN_SECONDS", math.inf),
+    ):
         yield
 
 
-def _compared(trial: Trial, role: str, person: User, addresses: list[str]) -> BlindResult:
-    read = lambda: everything(trial, person, addresses)  # noqa: E731
+def _compared(trial: Trial, role: str, person: User, addresses: list[str], moment: datetime) -> BlindResult:
+    read = lambda: everything(trial, person, addresses, moment)  # noqa: E731
     before = read_after(trial, as_it_is, read)
     # What differs without any change (a random value that nobody knows of) can prove nothing: it is named.
     unstable = set(differences(before, read_after(trial, as_it_is, read)))
@@ -91,13 +107,16 @@ def _compared(trial: Trial, role: str, person: User, addresses: list[str]) -> Bl
     return BlindResult(role, len(before), sum(map(len, before.values())), found, tuple(sorted(unstable)))
 
 
-def everything(trial: Trial, person: User, addresses: list[str]) -> dict[str, bytes]:
-    """Return by address all that a person is shown, and what was asked of the database for it."""
+def everything(trial: Trial, person: User, addresses: list[str], moment: datetime) -> dict[str, bytes]:
+    """Return by address all that a person is shown, and what was asked of the database for it.
+
+    moment: of the data of the reports.
+    """
     client, home = Client(), f"/trials/{trial.slug}/"
     with acting(system="blind_check"):
         client.force_login(person, backend="accounts.backends.PersonBackend")
     # Before the walk: a casebook prints who took a file of the patient, with a session that is drawn anew each time.
-    files = _files(client, home)
+    files = _files(client, home) | _packs(client, home, moment)
     with _statements() as asked:
         found = walk(client, home, within=home, also=addresses, show=asked.around(shown))
     found |= asked.found(list(found))
@@ -113,7 +132,9 @@ class _Asked:
         self.of_answers: list[bytes] = []
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        self.now.append(sql)
+        # Savepoints are numbered through.
+        if "SAVEPOINT" not in sql:
+            self.now.append(SEALED_SO_FAR.sub(r"\1", sql))
         return execute(sql, params, many, context)
 
     def around(self, show: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
@@ -153,6 +174,20 @@ def _files(client: Client, home: str) -> dict[str, bytes]:
     page = client.post(f"{home}calendar/", {"step": "new", "codes": "on"}).content.decode()
     if address := re.search(r"/calendar/[^/\s\"]+/trial\.ics", page):
         found["calendar file"] = shown(client.get(address[0]))
+    return found
+
+
+def _packs(client: Client, home: str, moment: datetime) -> dict[str, bytes]:
+    """Return the report packs that the person may have, with the statements behind them, or the refusals."""
+    found = {}
+    for code in PACKS:
+        with _statements() as asked:
+            answer = client.post(f"{home}reports/", {"pack": code, "as_of": moment.isoformat()})
+            found[f"pack {code}"] = str(answer.status_code).encode()
+            if answer.status_code == 302:
+                show = asked.around(shown)
+                found[f"file of pack {code}"] = show(client.get(f"{answer['Location']}file/"))
+                found |= asked.found([f"pack {code}"])
     return found
 
 

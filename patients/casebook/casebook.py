@@ -5,12 +5,11 @@ casebook for it under the lock (`Casebook.for_save`): every record, but values o
 them, because a patient has some two hundred records.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from django.utils import timezone
 
@@ -30,10 +29,10 @@ from patients.casebook.casebook_queries import (
     parsed_values,
 )
 from patients.models import Consent, Identity, Patient, Record, Visit
+from patients.models.visit_forms import day_of, has_form, in_order
 from patients.participation.consents.consent import consents_of
 from patients.participation.consents.reconsent import version_to_sign
 from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
-from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import FormRules, rules_of
 from protocol.expressions.scope import Scope
@@ -43,9 +42,6 @@ from trials.reader import reader_language
 
 PATIENT_OF_VISIT: Any = Visit._meta.get_field("patient")
 VERSION_OF_VISIT: Any = Visit._meta.get_field("protocol")
-
-
-V = TypeVar("V", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -108,16 +104,6 @@ class FormPlace:
         if self.visit is None:
             return record.visit_id is None and record.repeat == self.repeat
         return record.visit_id == self.visit.pk
-
-
-def asks_everybody(form: Form) -> bool:
-    """Return whether an item of the form is entered and always shown."""
-    return any(item.shown_when is None and not item.is_calculated for item in form.items)
-
-
-def day_of(visit: Visit) -> date | None:
-    """Return the day on which a visit was held, else the day for which it is planned, else None."""
-    return visit.held_on or visit.planned_on
 
 
 @dataclass
@@ -332,41 +318,9 @@ class Casebook:
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
         return next(iter(in_force or here[-1:]), None)
 
-    @cached_property
-    def always_asking(self) -> frozenset[str]:
-        """Return the forms of the patient's version with an answer that is asked of everybody."""
-        forms = self.patient.protocol.rules.forms.items()
-        return frozenset(code for code, form in forms if asks_everybody(form))
-
     def records_at(self, visit: Visit) -> list[Record]:
         """Return the records of a visit, those struck out too."""
         return [record for record in self.records if record.visit_id == visit.pk]
-
-    def forms_at(self, visit: Visit, here: Sequence[Record] | None = None) -> list[VisitForm]:
-        """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for.
-
-        here: the records of the visit, if they are sorted out already.
-        """
-        cancelled = visit.state == Visit.State.CANCELLED
-        asked = () if cancelled else forms_of(self.patient.protocol, visit)
-        rules = version_at(self.patient.protocol, visit).rules
-        allowed, day = self.patient.allows_form, day_of(visit)
-        given = self.patient.given_infusions
-        entries = [
-            each.for_patient(given) if allowed(rules.form(each.form), day) else each.if_available
-            for each in asked
-        ]
-        known = {entry.form for entry in entries}
-        captured = self.records_at(visit) if here is None else here
-        rows = [record for record in captured if record.form not in known]
-        begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
-        return [*entries, *(VisitForm(form=form, when="available") for form in begun)]
-
-    def logs(self) -> list[str]:
-        """Return the logs of the protocol, then logs with entries that it no longer has."""
-        planned = self.patient.protocol.rules.logs
-        begun = (record.form for record in self.records if record.visit_id is None)
-        return list(dict.fromkeys([*planned, *begun]))
 
     def following_row(self, form: str) -> int:
         """Return the number of the next new row of a log. Numbers of struck-out rows are not used again."""
@@ -421,21 +375,6 @@ class Casebook:
         return {"visit": visit, "infusion": infusion, "logs": FormValues(logs)}
 
 
-def in_order(visits: Iterable[V]) -> list[V]:
-    """Return visits in the order in which they take place; one without a date follows its predecessor.
-
-    visits: rows of `Visit`, or tuples with its id, position, number and days.
-    """
-    planned = sorted(visits, key=attrgetter("position", "number"))
-    days: dict[int, date] = {}
-    latest = date.min
-    # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
-    for visit in planned:
-        latest = visit.held_on or visit.planned_on or latest
-        days[visit.id] = latest
-    return sorted(planned, key=lambda visit: (days[visit.id], visit.position, visit.number))
-
-
 def _records_for_save(place: FormPlace) -> list[Record]:
     """Return every record of the patient; values that the rules of the location do not read stay in the database."""
     # A row of a log has no visit by which the query could find it: the values of its whole log are read.
@@ -456,34 +395,3 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
-
-
-def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
-    """Return the forms that a visit asks for, by the version it was held under, else by `protocol`."""
-    rules = version_at(protocol, visit).rules
-    try:
-        return rules.visit(visit.code).forms
-    except KeyError:
-        return rules.unscheduled.forms if visit.code == UNSCHEDULED else ()
-
-
-def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
-    """Return the version a visit was held under, else `protocol`. Reads visit.protocol if it is another."""
-    has_own_version = visit.protocol_id is not None and visit.protocol_id != protocol.pk
-    return cast(ProtocolVersion, visit.protocol) if has_own_version else protocol
-
-
-def has_form(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
-    if form not in version.rules.forms:
-        return False
-    if visit is None:
-        return form in version.rules.logs
-    return form in {entry.form for entry in forms_of(version, visit)}
-
-
-def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
-    """Return the title of a visit in the protocol; for an unscheduled visit `unscheduled` and its number."""
-    try:
-        return version_at(protocol, visit).rules.visit(visit.code).title.in_language(language)
-    except KeyError:
-        return f"{unscheduled} {visit.number}" if visit.code == UNSCHEDULED else visit.key

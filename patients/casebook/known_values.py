@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, FormPlace, day_of
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Record
+from patients.models.visit_forms import day_of
 from protocol.document.items import Item
 from protocol.values.intervals import comparator_of
 from protocol.values.labels import own_text

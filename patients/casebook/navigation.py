@@ -1,16 +1,17 @@
 """The navigation of a casebook: visits with their forms, then logs, each with its status and address."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address, address_below
-from patients.casebook.asked_forms import asked_forms
-from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
+from patients.casebook.asked_forms import asked_forms, offered_logs
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Patient, Record, Visit
+from patients.models.visit_forms import day_of, visit_title
 from patients.participation.visit_status import (
     NOT_STARTED,
     OPEN_PATIENTS,
@@ -24,17 +25,30 @@ from patients.participation.visit_status import (
 from trials.reader import reader_language
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FormLink:
-    """One form of a visit; `state` and `flags` are those of the status glyph."""
+    """One form of a visit; `state` and `flags` are those of the status glyph.
+
+    Title and address are made when they are read: most pages show those of one visit of many.
+    """
 
     code: str
-    title: str
-    url: str
     state: str
     flags: tuple[str, ...]
     needed: bool
     current: bool
+    shelf: "Shelf"
+    record: Record | None
+
+    @property
+    def title(self) -> str:
+        """Return the title of the form under the version of its place."""
+        return self.shelf.titles.of(self.code, self.shelf.visit, self.record)
+
+    @property
+    def url(self) -> str:
+        """Return the address of the form."""
+        return self.shelf.address_of(self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,7 @@ def stage_of(record: Record | None) -> str:
     `signed` needs the annotation of `with_marks`.
     """
     if record is None or record.state == Record.State.STRUCK_OUT:
-        return "not_started"
+        return NOT_STARTED
     if record.locked_at:
         return "locked"
     if getattr(record, "is_signed", False):
@@ -93,9 +107,19 @@ def stage_of(record: Record | None) -> str:
 
 def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> str:
     """Return the stage of a record, `locked` also if its visit, patient or trial is locked. Reads patient.trial."""
-    above = patient.locked_at or patient.trial.locked_at or (visit is not None and visit.locked_at)
+    return _below(is_locked_above(visit, patient), record)
+
+
+def is_locked_above(visit: Visit | None, patient: Patient) -> bool:
+    """Return whether the visit, the patient or the trial is locked. Reads patient.trial."""
+    return bool(
+        patient.locked_at or patient.trial.locked_at or (visit is not None and visit.locked_at is not None)
+    )
+
+
+def _below(locked: bool, record: Record | None) -> str:
     stage = stage_of(record)
-    return "locked" if above and stage != "not_started" else stage
+    return "locked" if locked and stage != NOT_STARTED else stage
 
 
 def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation:
@@ -129,6 +153,15 @@ class Titles:
         if key not in self.found:
             self.found[key] = version.rules.form(form).title.in_language(self.language)
         return self.found[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the forms of one visit have in common."""
+
+    titles: Titles
+    visit: Visit
+    address_of: Callable[[str], str]
 
 
 def _visit(
@@ -174,25 +207,25 @@ def _forms(
     casebook = titles.casebook
     patient = casebook.patient
     form_url = address_below("patients:form", patient.trial.slug, patient.code, visit.key, more=1)
+    shelf, locked = Shelf(titles, visit, form_url), is_locked_above(visit, patient)
     by_form = {record.form: record for record in here if record.state != Record.State.STRUCK_OUT}
     for entry in asked_forms(casebook, visit, here):
         record = by_form.get(entry.form)
-        state = stage_at(record, visit, patient)
         yield FormLink(
-            code=entry.form,
-            title=titles.of(entry.form, visit, record),
-            url=form_url(entry.form),
-            state=state,
-            flags=("query",) if getattr(record, "has_open_query", False) else (),
-            needed=entry.when == "required",
-            current=place is not None and place.form.code == entry.form,
+            entry.form,
+            NOT_STARTED if record is None else _below(locked, record),
+            ("query",) if record is not None and getattr(record, "has_open_query", False) else (),
+            entry.when == "required",
+            place is not None and place.form.code == entry.form,
+            shelf,
+            record,
         )
 
 
 def _logs(titles: Titles, place: FormPlace | None) -> Iterable[LogLink]:
     casebook = titles.casebook
     patient = casebook.patient
-    for code in casebook.logs():
+    for code in offered_logs(casebook):
         rows = [record for record in casebook.records if record.form == code and record.visit_id is None]
         in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
         yield LogLink(

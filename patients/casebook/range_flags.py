@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, FormPlace, day_of
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.signed_ranges import with_signed_readings
 from patients.models import Patient, Record
+from patients.models.visit_forms import day_of
 from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.labels import number_text, with_unit

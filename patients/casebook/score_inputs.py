@@ -5,8 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, FormPlace, day_of
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Record
+from patients.models.visit_forms import day_of
 from protocol.values.parsing import display
 from trials.reader import reader_language, shown_day
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, in_order
+from patients.casebook.casebook import Casebook
 from patients.casebook.casebook_queries import parsed_values
 from patients.models import Patient, Record
+from patients.models.visit_forms import in_order
 from patients.participation.after_death import questions_after_death
 from patients.participation.death import Death
 from patients.participation.questions import Question, ask

@@ -27,7 +27,6 @@ from protocol.values.parsing import CheckFinding
 Names = Collection[str]
 Judged = Mapping[str, Mapping[tuple[str, str], CheckFinding | None]]
 """By changed name: what its readers found, by item and check."""
-"""Queries of checks on one form that are not closed, by item, row, column and check."""
 # What the comparison of the age with the date of birth reads besides the age.
 AGE_FACTS = frozenset({BORN_ON, "subject.screened_on", "subject.first_consent_at", "subject.consent_at"})
 

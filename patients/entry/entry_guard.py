@@ -5,8 +5,9 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, version_at
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Patient, Record, Visit
+from patients.models.visit_forms import day_of, forms_of, version_at
 from patients.participation.consents import reconsent
 from patients.participation.lifecycle import refuse_closed_form, refuse_when_closed
 from patients.participation.visits import UNSCHEDULED

@@ -2,7 +2,6 @@
 
 from patients.models.attachments import Attachment
 from patients.models.captured import (
-    Draft,
     MessageRow,
     Query,
     QueryMessage,
@@ -19,6 +18,7 @@ from patients.models.deviations import (
     DeviationQuerySet,
     DeviationRow,
 )
+from patients.models.drafts import Draft
 from patients.models.erasure import ErasureRequest
 from patients.models.locks import DataLock, UnlockRequest
 from patients.models.marks import Mark, MarkQuerySet, MarkRow

@@ -1,4 +1,4 @@
-"""Models of captured data: visits, forms, unsaved input, queries and their messages."""
+"""Models of captured data: visits, forms, queries and their messages."""
 
 from datetime import datetime
 from typing import Any
@@ -197,34 +197,6 @@ class Record(models.Model):
             "state": self.state,
             "values": self.values,
         }
-
-
-class Draft(models.Model):
-    """Unsaved input of one person in one form, on another page of a patient, or on a page of the trial.
-
-    Not study data: it has no trail and is deleted at the save.
-    """
-
-    # Begins the place of a page that is no form of items; no code of a visit or form has a colon.
-    PAGE = "page:"
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    # Null: a page of the trial, whose address is the place.
-    patient = models.ForeignKey(Patient, models.CASCADE, null=True, related_name="+")
-    place = models.CharField(max_length=120)
-    payload = models.JSONField()
-    base_version = models.PositiveIntegerField()
-    saved_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "patient", "place"], name="one_draft_per_person_and_form"
-            ),
-            models.UniqueConstraint(
-                fields=["user", "place"], condition=Q(patient=None), name="one_draft_per_person_and_page"
-            ),
-        ]
 
 
 CLOSED_HAS_A_TIME = models.CheckConstraint(

@@ -1,4 +1,4 @@
-"""What is recorded after a patient's death: visits held, and dated answers of forms and log rows.
+"""What is recorded after a patient's death: visits held, samples taken, and dated answers of forms and log rows.
 
 Computed from what is stored, at each reading: nothing is refused because of a death, and nothing hides it.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from patients import signals
-from patients.models import Patient, Record, Visit
+from patients.models import Patient, Record, Sample, Visit
 from patients.participation.death import Death
 from patients.participation.questions import Question
 from protocol.document.document import Protocol
@@ -47,7 +47,8 @@ def after_death(
 ) -> list[LateFact]:
     """Return everything recorded after the death of one patient, in all rooms.
 
-    visits, records: those of the patient, if they are read already; without them two queries, and one for each room.
+    visits, records: those of the patient, if they are read already; without them two queries. One more for the samples,
+    and one for each room.
     """
     deaths, rules = {patient.pk: death}, patient.protocol.rules
     parts_of_rooms: list[tuple[Any, Any]] = signals.recorded_after_death.send(
@@ -57,6 +58,7 @@ def after_death(
         own = captured_after(deaths, rules, slug=patient.trial.slug)
     else:
         own = _captured(visits, records, deaths, rules, patient.trial.slug)
+        own += _samples(deaths, patient.trial.slug)
     return [*own, *(fact for _receiver, found in parts_of_rooms for fact in found)]
 
 
@@ -72,14 +74,15 @@ def questions_after_death(patient: Patient, death: Death, **known: Any) -> list[
 
 
 def captured_after(deaths: Deaths, rules: Protocol, *, slug: str) -> list[LateFact]:
-    """Return visits and dated answers after the deaths. Two queries, none without a death."""
+    """Return visits, dated answers and samples after the deaths. Three queries, none without a death."""
     if not deaths:
         return []
     visits = Visit.objects.filter(patient__in=list(deaths), state=Visit.State.HELD).select_related("patient")
     rows = Record.objects.filter(patient__in=list(deaths)).exclude(state=Record.State.STRUCK_OUT)
     records = rows.select_related("visit", "patient")
     in_order = visits.order_by("patient_id", "position", "number")
-    return _captured(in_order, records.order_by("patient_id", "pk"), deaths, rules, slug)
+    captured = _captured(in_order, records.order_by("patient_id", "pk"), deaths, rules, slug)
+    return [*captured, *_samples(deaths, slug)]
 
 
 def _captured(
@@ -96,6 +99,26 @@ def _captured(
         ),
         *(fact for row in in_force for fact in _of_record(row, deaths[row.patient_id], rules, slug)),
     ]
+
+
+def _samples(deaths: Deaths, slug: str) -> list[LateFact]:
+    """Return the samples that were taken after the deaths. One query."""
+    taken = Sample.objects.filter(patient__in=list(deaths), collected_at__isnull=False).in_force()
+    return [
+        _of_sample(row, deaths[row.patient_id], slug)
+        for row in taken.select_related("patient", "visit").order_by("patient_id", "number")
+        if deaths[row.patient_id].before(Moment.from_iso(row.collected))
+    ]
+
+
+def _of_sample(row: Sample, death: Death, slug: str) -> LateFact:
+    text = _("Sample %(sample)s was taken at %(at)s, after the death on %(died)s.")
+    parameters = {
+        "sample": row.code, "at": shown_moment(row.collected), "died": shown_moment(death.moment)
+    }  # fmt: skip
+    address = ("patients:sample", (slug, row.patient.code, row.number), "")
+    code = f"sample:{row.number}:{row.collected}"
+    return LateFact(row.patient, code, text % parameters, address, row.visit)
 
 
 def _reports_death(visit: Visit, captured: list[Record], rules: Protocol) -> bool:

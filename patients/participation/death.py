@@ -112,11 +112,21 @@ def _captured(rules: Protocol, **whose: Any) -> dict[int, Death]:
 
 def visit_after_death(patient: Patient, day: date) -> list[Question]:
     """Return the question about a visit on a day after the death; empty if the day is possible. At most one query."""
-    death = death_of(patient)
-    if death is None or not death.before(Moment.from_date(day, death.moment.zone)):
-        return []
     text = _("The patient died on %(died)s: the visit was held after the death.")
-    return [question_of(patient, death, f"visit:{day}", text)]
+    return _after_death(patient, Moment.from_date(day, patient.trial.time_zone), f"visit:{day}", text)
+
+
+def sample_after_death(patient: Patient, taken: Moment) -> list[Question]:
+    """Return the question about a sample taken after the death; empty if the time is possible. At most one query."""
+    text = _("The patient died on %(died)s: the sample was taken after the death.")
+    return _after_death(patient, taken, f"sample:{taken.iso}", text)
+
+
+def _after_death(patient: Patient, moment: Moment, code: str, text: str) -> list[Question]:
+    death = death_of(patient)
+    if death is None or not death.before(moment):
+        return []
+    return [question_of(patient, death, code, text)]
 
 
 def question_of(patient: Patient, death: Death, code: str, text: str) -> Question:

@@ -21,12 +21,10 @@ from patients.participation.asked_facts import answer_by_change
 from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.logs.contacts import question_before_loss
-from patients.participation.milestones import days_of
 from patients.participation.questions import Question, ask
 from patients.participation.reasons import required_reason
 from patients.participation.visits import hold_visit_of, miss_visit, replan, unsettled
 from protocol.values.moments import Moment
-from trials.reader import shown_day
 
 
 class Settlement(TypedDict):
@@ -101,18 +99,18 @@ def correct_end(
 ) -> Patient:
     """Correct day, reason or note of the end of study. Raises as `end_study`, and ValidationError without a reason.
 
-    A day before a visit that was held, or an infusion that was given, is refused: strike that out first.
+    What was confirmed is not asked again while day and reason stay.
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s has no end of study to correct: the status is “%(state)s”.")
     require_state(patient, Patient.State.ENDED, refusal=refusal)
     because_of = required_reason(reason)
     _check_day(patient, on)
-    _check_nothing_after(patient, on)
     _check_reason(end_reason, note, field="end_reason")
     if end_reason == Patient.EndReason.COMPLETED:
         _check_no_visit_planned(patient)
-    ask(_questions(patient, on, end_reason), confirmed)
+    if (on, end_reason) != (patient.ended_on, patient.end_reason):
+        ask(_questions(patient, on, end_reason), confirmed)
     with because(because_of):
         now = {"ended_on": on, "end_reason": end_reason, "end_note": note.strip()}
         items = [name for name, value in now.items() if getattr(patient, name) != value]
@@ -166,17 +164,6 @@ def _settle_visit(visit: Visit, chosen: Settlement, on: date, by: User) -> None:
         hold_visit_of(visit=visit, on=day, by=by)
     elif choice == "missed":
         miss_visit(visit=visit, reason=chosen.get("missed_reason", ""), by=by)
-
-
-def _check_nothing_after(patient: Patient, on: date) -> None:
-    held = patient.visits.filter(state=Visit.State.HELD, held_on__gt=on).order_by("held_on").first()
-    if held is not None:
-        text = _("%(visit)s was held on %(day)s, after this day.")
-        raise ValidationError({"on": text % {"visit": held.key, "day": shown_day(held.held_on)}})
-    for number, day in sorted(days_of(patient).items()):
-        if day > on:
-            text = _("Infusion %(number)d was given on %(day)s, after this day.")
-            raise ValidationError({"on": text % {"number": number, "day": shown_day(day)}})
 
 
 def _check_reason(reason: str, note: str, *, field: str = "reason") -> None:

@@ -7,12 +7,12 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import visit_title
 from patients.casebook.form_content import ReadLine, ReadSection, item_line
 from patients.casebook.form_versions import record_sections
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
 from patients.models import Mark, Patient, Record
+from patients.models.visit_forms import visit_title
 from patients.review import source_verification
 from patients.review.marks import WHOLE, SeenVersion
 from patients.review.undone_marks import UndoneMark, undone_mark_words

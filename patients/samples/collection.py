@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients.models import Aliquot, Patient, Sample, SampleMovement, Visit
 from patients.participation.consents.consent import consents_of
-from patients.participation.death import visit_after_death
+from patients.participation.death import sample_after_death
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, refuse_when_closed
 from patients.participation.logs.log_rows import correct_row, next_row_number, refuse_stale_row, strike_row
 from patients.participation.questions import Question, ask
@@ -207,7 +207,7 @@ def _time_error(patient: Patient, moment: Moment) -> str:
 
 def _questions(patient: Patient, visit: Visit, moment: Moment) -> list[Question]:
     day, first, last = _day(patient, moment), visit.window_from, visit.window_to
-    found = visit_after_death(patient, day)
+    found = sample_after_death(patient, moment)
     if first is not None and last is not None and not first <= day <= last:
         text = _("%(day)s is outside the window of %(visit)s, %(first)s to %(last)s.")
         words = {"day": shown_day(day), "first": shown_day(first), "last": shown_day(last)}

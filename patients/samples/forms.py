@@ -8,8 +8,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from patients.casebook.casebook import visit_title
 from patients.models import Aliquot, Patient, Sample, Visit
+from patients.models.visit_forms import visit_title
 from patients.participation.forms import StepForm
 from patients.participation.logs.prescreening_forms import RowReasonForm
 from patients.samples.collection import CollectionFacts

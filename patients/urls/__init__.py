@@ -13,10 +13,10 @@ from patients.views import (
     protocol,
     queries,
     records,
-    signing,
     threads,
     visits,
 )
+from patients.views.review import signing
 from trials.people import approval_views
 
 app_name = "patients"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import contacts
+from patients.views.site_logs import contacts
 
 OF_PATIENT = "patients/<str:code>/contacts/"
 CONTACT = f"{OF_PATIENT}<number:number>/"

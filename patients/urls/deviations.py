@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import deviations
+from patients.views.deviation_log import deviations
 
 OF_PATIENT = "patients/<str:code>/deviations/"
 DEVIATION = f"{OF_PATIENT}<number:number>/"

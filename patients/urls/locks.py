@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import locks
+from patients.views.review import locks
 
 urlpatterns = [
     path("locks/", locks.locks, name="locks"),

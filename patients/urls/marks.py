@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import mark_lists, marks
+from patients.views.review import mark_lists, marks
 
 urlpatterns = [
     path("verification/", mark_lists.verification, name="verification"),

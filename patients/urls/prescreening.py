@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import prescreening as views
+from patients.views.site_logs import prescreening as views
 
 urlpatterns = [
     path("pre-screening/", views.prescreening, name="prescreening"),

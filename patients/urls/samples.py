@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import sample_steps, samples, shipments, storage
+from patients.views.sample_pages import sample_steps, samples, shipments, storage
 
 OF_PATIENT = "patients/<str:code>/samples/"
 SAMPLE = f"{OF_PATIENT}<number:number>/"

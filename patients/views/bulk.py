@@ -1,7 +1,7 @@
 """The page that raises queries in bulk: rows chosen in a listing, a preview of the queries, a confirmation."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,16 +81,31 @@ class AskLine:
         return form_title(self.target.record)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedInBulk:
+    """How a page raises its queries: by `bulk.raise_queries`, or by a verb with further arguments.
+
+    mark: how the batch of its queries begins. left_out: by key of the record, the message why it is left out.
+    """
+
+    verb: Callable[..., Any] = bulk.raise_queries
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    mark: str = ""
+    left_out: Mapping[int, str] = field(default_factory=dict)
+
+
 @dataclass
 class Preview:
     """The queries to raise on the chosen rows, and the rows left out with their reasons.
 
-    chosen: (record key, item). item: `form.item` for rows that are whole forms.
+    chosen: (record key, item). item: `form.item` for rows that are whole forms. refused: reasons by key of the record
+    that are known before.
     """
 
     records: list[Record]
     chosen: Chosen
     item: str = ""
+    refused: Mapping[int, str] = field(default_factory=dict)
     lines: list[AskLine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +121,8 @@ class Preview:
         self.lines = [_line(target, self._why_not(target, refused)) for target in targets]
 
     def _why_not(self, target: Target, refused: dict[Target, str]) -> str:
+        if why := self.refused.get(target.record.pk):
+            return why
         if not target.item:
             return _("The item belongs to another form.") if self.item else ""
         return refused.get(target, "")
@@ -144,11 +161,19 @@ def _line(target: Target, obstacle: str) -> AskLine:
     return AskLine(target, item.label.in_language(language), value, obstacle)
 
 
-def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool = False) -> HttpResponse:
+def ask_page(
+    request: TrialRequest,
+    chosen: Chosen,
+    *,
+    back: str,
+    too_many: bool = False,
+    asked: AskedInBulk = AskedInBulk(),
+) -> HttpResponse:
     """Show the queries to raise on the chosen rows; raise them after the confirmation.
 
-    chosen: (record key, item), an empty item is asked for on the page. back: URL name of the listing.
+    chosen: (record key, item), an empty item is asked for on the page. back: address of the listing, or its URL name.
     """
+    back = back if back.startswith("/") else reverse(back, args=[request.trial.slug])
     rows = records_of(request).select_related("patient__trial").filter(pk__in={pk for pk, _item in chosen})
     records = list(rows.order_by("patient_id", "pk"))
     typed = PageDraft(request, None)
@@ -156,9 +181,9 @@ def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool
     if (kept := typed.answer(form)) is not None:
         return kept
     ready = form.is_valid()
-    preview = Preview(records, chosen, form.cleaned_data.get("item", "") if ready else "")
-    if ready and "confirm" in request.POST and _raise_queries(request, form, preview):
-        return finished(typed, reverse(back, args=[request.trial.slug]))
+    preview = Preview(records, chosen, form.cleaned_data.get("item", "") if ready else "", asked.left_out)
+    if ready and "confirm" in request.POST and _raise_queries(request, form, preview, asked):
+        return finished(typed, back)
     if request.method == "POST":
         typed.keep(form)
     typed.show(form)
@@ -169,23 +194,24 @@ def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool
         "ready": ready,
         "too_many": too_many,
         "most": AT_ONCE,
-        "batch": uuid.uuid4().hex,
+        "batch": f"{asked.mark}{uuid.uuid4().hex}"[:32],
         "back": back,
     }
     refused = request.method == "POST" and not (ready and form.is_valid())
     return render(request, "patients/ask.html", context, status=422 if refused else 200)
 
 
-def _raise_queries(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
-    role = request.access.role.code
+def _raise_queries(request: TrialRequest, form: AskForm, preview: Preview, asked: AskedInBulk) -> bool:
+    role, batch = request.access.role.code, request.POST["confirm"]
     done = form.run(
-        bulk.raise_queries,
+        asked.verb,
+        **asked.arguments,
         targets=[(line.target.record.pk, line.target.item) for line in preview.lines if line.target.item],
         text=form.cleaned_data["text"],
         origin=ORIGINS.get(role, Query.Origin.MONITOR),
         by=request.user,
         role=role,
-        batch=request.POST["confirm"][:32],
+        batch=(batch if batch.startswith(asked.mark) else f"{asked.mark}{batch}")[:32],
     )
     if done:
         messages.success(request, raised_words(len(form.result)))

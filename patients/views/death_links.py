@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import forms_of
 from patients.casebook.navigation import form_address
 from patients.models import Patient, Visit
+from patients.models.visit_forms import forms_of
 from patients.participation.death import Death, death_of
 from trials.reader import reader_language, shown_day, shown_moment
 

@@ -115,7 +115,7 @@ def ask_about_ticked(request: TrialRequest, log: QueryLog, target: str) -> HttpR
         "ready": ready,
         "most": AT_ONCE,
         "batch": uuid.uuid4().hex,
-        "back": log.listings[target],
+        "back": reverse(log.listings[target], args=[request.trial.slug]),
     }
     refused = request.method == "POST" and not (ready and form.is_valid())
     return render(request, "patients/ask.html", context, status=422 if refused else 200)

@@ -1,13 +1,14 @@
-"""The listing of patients."""
+"""The listing of patients, from which queries about the end of study can be raised in bulk."""
 
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
-from patients.models import Patient
+from patients.models import Patient, Query
 from patients.queries.filters import PatientFilter
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing, choice_text
+from trials.listing import Column, Listing, Selection, choice_text
 from trials.permissions import Permission as P
 
 END_REASON = choice_text(Patient, "end_reason")
@@ -46,7 +47,16 @@ def patients(request: TrialRequest) -> HttpResponseBase:
         sort="patient",
         filterset=PatientFilter(request.GET, queryset=rows),
         row_url=lambda row: address("reports:casebook", request.trial.slug, row.code),
+        selection=_asking(request),
         name="patients",
         empty=_("Nobody was screened yet."),
     )
     return listing.response("patients/listing.html", {"may_screen": request.access.may(P.SCREEN)})
+
+
+def _asking(request: TrialRequest) -> Selection | None:
+    if not request.access.may(P.RAISE_QUERY):
+        return None
+    url = reverse("patients:facts-ask", args=[request.trial.slug, Query.Target.DISPOSITION])
+    label = _("Raise queries about the end of study")
+    return Selection(url=url, label=label, allowed=lambda row: row.ended_on is not None)

@@ -43,6 +43,7 @@ GENERAL = QueryLog(
         Query.Target.INFUSION: "dosing:listing",
         Query.Target.CONSENT: "patients:consents",
         Query.Target.ELIGIBILITY: "patients:decisions",
+        Query.Target.DISPOSITION: "patients:listing",
     },
     title=_("Queries"),
     name="queries",

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients.casebook.asked_forms import asked_forms
-from patients.casebook.casebook import Casebook, visit_title
+from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import next_step_address, stage_at, visit_after
 from patients.models import Patient, Record, Visit
+from patients.models.visit_forms import visit_title
 from patients.participation import visits
 from patients.participation.correction_forms import CorrectDayForm, StepCorrectionForm
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm

@@ -103,6 +103,7 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
         yield from repeated(
             "baseline.moments", (path.partition(".")[0] for path in protocol.baseline.moments)
         )
+        yield from repeated("baseline.table", protocol.baseline.table)
     checks = [check.id for form in protocol.forms.values() for check in form.checks]
     yield from repeated("checks", checks)
 
@@ -236,6 +237,7 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
     if (baseline := protocol.baseline) is not None:
         moments = frozenset({"date", "datetime"})
         references += [("baseline.moments", path, moments) for path in baseline.moments]
+        references += [("baseline.table", path, numeric | choice) for path in baseline.table]
         planned = protocol.dosing.infusions if protocol.dosing is not None else 0
         if "dosing" not in raw:
             yield Problem(

@@ -77,6 +77,15 @@ def _reading(
         yield Problem(f"{path}.{'compare' if reading.compare else 'by_group'}", "the protocol has no groups")
     if reading.compare == "arms" and len(protocol.arms) < 2 and "allocation" not in raw:
         yield Problem(f"{path}.compare", "the protocol does not allocate patients to arms")
+    if reading.mantel_haenszel:
+        yield from _stratified(f"{path}.mantel_haenszel", protocol)
+
+
+def _stratified(path: str, protocol: Protocol) -> Iterator[Problem]:
+    if protocol.allocation is not None and not protocol.allocation.strata:
+        yield Problem(path, "the allocation has no strata: compare the arms without it")
+    if len(protocol.arms) > 2:
+        yield Problem(path, "compares two arms: the protocol has more")
 
 
 def _day_zero(path: str, day_zero: str, protocol: Protocol, written: Written) -> Iterator[Problem]:

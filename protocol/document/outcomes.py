@@ -41,8 +41,9 @@ class OutcomeReading(Part):
 
     ``endpoint`` is an expression over a patient, at each visit of ``at`` if there are any; ``event`` a condition on
     each adverse event of a patient whose onset lies in the window. ``baseline``: visits, the first with a value counts.
-    ``competing_death``: death competes with the event, else it ends the observation. ``choice``: what the source
-    leaves open here, and why it is read in this way.
+    ``mantel_haenszel``: the arms are also compared within the strata of the allocation; it says whether with the
+    continuity correction. ``competing_death``: death competes with the event, else it ends the observation.
+    ``choice``: what the source leaves open here, and why it is read in this way.
     """
 
     code: Name
@@ -57,6 +58,7 @@ class OutcomeReading(Part):
     window_days: WindowDays | None = None
     by_group: Truth = False
     compare: Literal["arms", "groups"] | None = None
+    mantel_haenszel: Literal["corrected", "uncorrected"] | None = None
     competing_death: Truth = False
     choice: Prose | None = None
 
@@ -74,6 +76,8 @@ class OutcomeReading(Part):
             raise ValueError(
                 'a mean_change, and nothing else, has a baseline: baseline = ["INF1"], at = ["D7"]'
             )
+        if self.mantel_haenszel and not (self.measure == "proportion" and self.compare == "arms"):
+            raise ValueError('mantel_haenszel is for a proportion with compare = "arms"')
         if self.competing_death and not (self.measure == "time_to_event" and self.at):
             raise ValueError(
                 "death competes with an event that is looked for at visits: time_to_event with at"

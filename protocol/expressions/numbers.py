@@ -43,6 +43,15 @@ _DIGITS: Final = Context(
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
 _LONGEST_EXACT_POWER: Final = 64
+# A division makes a fraction of whole numbers: one with a million digits would take minutes and all memory.
+_MOST_POWER_DIGITS: Final = 1000
+_POWER: Final = Context(
+    prec=28,
+    rounding=ROUND_HALF_UP,
+    Emax=_MOST_POWER_DIGITS,
+    Emin=-_MOST_POWER_DIGITS,
+    traps=[InvalidOperation, DivisionByZero, Overflow, Underflow],
+)
 _UNTRAPPED: Final = (Clamped, Rounded, Subnormal)
 """What may happen in exact arithmetic without changing a value: named so that a new trap is a decision."""
 
@@ -112,13 +121,14 @@ def power(base: Number, exponent: Number) -> Any:
     """Return the power: exact for a whole exponent up to 64, else with 28 digits.
 
     `ABSENT` where there is none: zero to a negative exponent, a negative base to an exponent that is not whole.
+    Raises ArithmeticError for one that is not exact and has more than 1000 digits before or behind the point.
     """
     whole = int(exponent)
     if whole == Fraction(exponent) and abs(whole) <= _LONGEST_EXACT_POWER:
         return Fraction(base) ** whole if base or whole >= 0 else ABSENT
     if base < 0 or (not base and exponent < 0):
         return ABSENT
-    return _DIGITS.power(as_decimal(base), as_decimal(exponent))
+    return _POWER.power(as_decimal(base), as_decimal(exponent))
 
 
 def as_decimal(number: Number) -> Decimal:

@@ -1,4 +1,4 @@
-"""The random sample of a planned review: drawn from all entries of a view since its last review.
+"""The random sample of a planned review: drawn from all entries of a view since the sample of its last review.
 
 The seed is kept with the review, so that anybody can see that the sample was not chosen. Between showing and recording
 the sample travels with the page, signed: nobody can review other entries than were drawn.
@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 
 from django.core import signing
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -47,20 +46,30 @@ class Drawn:
         }
 
 
-def nothing() -> Drawn:
+def nothing(at: datetime) -> Drawn:
     """Return a sample without entries."""
-    return Drawn((), 0, "", timezone.now())
+    return Drawn((), 0, "", at)
 
 
-def draw(page: TrailPage, view: TrailView, seed: str = "") -> Drawn:
-    """Draw the sample of a view from its entries since the last review of it. Reads where all of them are.
+def draw(page: TrailPage, view: TrailView, at: datetime, seed: str = "") -> Drawn:
+    """Draw the sample of a view from its entries since the last sample that was reviewed. Reads where all of them are.
 
-    seed: draws the same sample again.
+    at: a moment before the index was brought up to date, so that every earlier entry is in it. seed: draws the same
+    sample again.
     """
     seed = seed or secrets.token_hex(8)
-    since = TrailReview.objects.filter(view_id=view.pk).aggregate(last=Max("reviewed_at"))["last"]
-    chosen, of = _reservoir(page, _since(page.form.filter(), since), view.sample or MOST, Random(seed))  # noqa: S311
-    return Drawn(tuple(sorted(chosen)), of, seed, timezone.now())
+    population = _since(page.form.filter(), _last_drawn(view))
+    chosen, of = _reservoir(page, population, view.sample or MOST, Random(seed))  # noqa: S311
+    return Drawn(tuple(sorted(chosen)), of, seed, at)
+
+
+def _last_drawn(view: TrailView) -> datetime | None:
+    """Return when the last reviewed sample was drawn; None before the first review.
+
+    Not when it was reviewed: what was written in between was in no sample.
+    """
+    reviews = TrailReview.objects.filter(view_id=view.pk).values_list("seen", "reviewed_at")
+    return max((parse_datetime(seen.get("drawn", "")) or at for seen, at in reviews), default=None)
 
 
 def _since(trail_filter: Filter, since: datetime | None) -> Filter:

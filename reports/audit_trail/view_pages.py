@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.models import TrailReview, TrailView
@@ -98,6 +99,7 @@ def retire(request: TrialRequest, key: int) -> HttpResponse:
 @trial_page(see=P.REVIEW_TRAIL, change=P.REVIEW_TRAIL)
 def sample(request: TrialRequest, key: int) -> HttpResponse:
     """Draw the sample of a view and show all facts of its entries; record the review of it."""
+    began = timezone.now()
     view = _view(request, key)
     page = TrailPage(request, QueryDict(view.query))
     typed = PageDraft(request, None)
@@ -125,7 +127,7 @@ def sample(request: TrialRequest, key: int) -> HttpResponse:
     typed.show(form)
     if kept_sample := typed.also_typed("drawn"):
         drawn = sampling.read(kept_sample[0], view)
-    drawn = drawn or (sampling.draw(page, view) if page.shows else sampling.nothing())
+    drawn = drawn or (sampling.draw(page, view, began) if page.shows else sampling.nothing(began))
     context: dict[str, Any] = {
         "view": view,
         "listing": page,

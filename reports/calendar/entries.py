@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address
 from accounts.models import User
 from dosing.models import Infusion
-from patients.casebook.casebook import visit_title
 from patients.models import Patient, Visit
+from patients.models.visit_forms import visit_title
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import OPEN_PATIENTS
 from reports.calendar.ical import IcalDays, IcalEvent, IcalMoments

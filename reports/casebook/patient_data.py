@@ -13,11 +13,12 @@ from django.utils import timezone
 from audit.compiled_queries import CompiledQuery
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
-from patients.casebook.casebook import Casebook, day_of
+from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import Navigation, navigation
 from patients.casebook.range_flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.models.visit_forms import day_of
 from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.document import Protocol
 from protocol.document.items import Form

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dosing.labels import dose_amount
 from dosing.models import Infusion
-from patients.casebook.casebook import visit_title
 from patients.casebook.range_flags import range_words, reference_words, side_words
 from patients.models import Record, Visit
+from patients.models.visit_forms import visit_title
 from protocol.document.items import Form, Item
 from protocol.values.intervals import limit_of
 from protocol.values.labels import own_number, sign_words, unit_words

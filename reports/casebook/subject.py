@@ -1,6 +1,8 @@
 """Header of a patient's pages: subject, status, key facts, and running reporting clocks."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -13,11 +15,13 @@ from patients.models import Patient, Record
 from patients.participation.consents.consent_withdrawal import has_withdrawn
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
+from protocol.values.moments import Moment
+from protocol.values.parsing import decimal
 from reports.casebook.patient_data import PatientData
 from safety import labels
 from trials.access import Access
 from trials.models import Trial
-from trials.reader import reader_language, shown_day, shown_moment
+from trials.reader import reader_language, shown_day, shown_moment, shown_number
 
 TONES = {
     Patient.State.SCREENING: "draft",
@@ -60,28 +64,33 @@ class Header:
     cases: list[CaseNotice]
 
 
+Shown = Sequence[tuple[str, dict[str, Any], date | None]]
+"""Form, values and day of the visit of each record that the header reads, oldest first."""
+
+
 def _shown_records(patient: int, forms: list[str]) -> Any:
     rows = Record.objects.filter(patient=patient, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
     # Oldest first: a later value replaces an earlier one.
-    rows = rows.order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
-    return rows.values_list("form", "values")
+    day = Coalesce("visit__held_on", "visit__planned_on")
+    return rows.order_by(day.asc(nulls_first=True), "pk").values_list("form", "values", day)
 
 
-# Age, sex and weight may be on three forms.
-SHOWN_RECORDS = CompiledValues(_shown_records, patient=int, forms=Listed(str, 3))
+# Age, sex, weight of the profile and weight of the dose may be on four forms.
+SHOWN_RECORDS = CompiledValues(_shown_records, patient=int, forms=Listed(str, 4))
 
 
 def header(patient: Patient, access: Access, dossier: PatientData | None = None) -> Header:
     """Return the header for this reader. dossier: what the page has read already.
 
-    Three queries, four for readers who may know the treatment, less what the dossier holds.
+    Four queries, less what the dossier holds.
     """
     dossier = dossier or PatientData(access, Casebook(patient, []))
     rules = patient.protocol.rules
-    values = _latest_values(patient, rules)
+    shown = _shown(patient, rules)
+    values = {f"{form}.{item}": value for form, found, _on in shown for item, value in found.items()}
     facts = [
         (_("Age, sex"), _answers_text(rules, values, rules.profile.age, rules.profile.sex)),
-        (_("Weight"), _weight(rules, values)),
+        (_("Weight"), _weight(rules, shown, dossier)),
         (_("First infusion"), shown_day(patient.first_infusion_on)),
         (_("Study day"), _study_day(patient, rules, access.trial)),
         (_("Lot"), _lots(dossier) if access.sees_treatment else ""),
@@ -97,12 +106,11 @@ def header(patient: Patient, access: Access, dossier: PatientData | None = None)
     )
 
 
-def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
-    """Return by `form.item` the latest value of the items that the header shows."""
-    paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
-    forms = {path.split(".")[0] for path in paths}
-    records = SHOWN_RECORDS.rows(patient=patient.pk, forms=sorted(forms)) if forms else []
-    return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
+def _shown(patient: Patient, rules: Protocol) -> Shown:
+    """Return the records of the forms with age, sex and weights."""
+    paths = [rules.profile.age, rules.profile.sex, *_weight_items(rules)]
+    forms = {path.split(".")[0] for path in paths if path}
+    return SHOWN_RECORDS.rows(patient=patient.pk, forms=sorted(forms)) if forms else []
 
 
 def _answers_text(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
@@ -111,13 +119,47 @@ def _answers_text(rules: Protocol, values: dict[str, Any], *paths: str | None) -
     return ", ".join(answers)
 
 
-def _weight(rules: Protocol, values: dict[str, Any]) -> str:
-    """Return the weight in the protocol's unit. A converted weight is rounded, so it does not look more exact."""
-    path = rules.profile.weight
-    weight = values.get(path or "")
-    if path and isinstance(weight, dict) and "entered" in weight:
-        return own_unit_words(weight, rules.item(path), reader_language(), _)
-    return _answers_text(rules, values, path)
+def _weight_items(rules: Protocol) -> list[str]:
+    """Return the items with a weight: that of the profile, then that from which a dose is computed."""
+    items = (rules.profile.weight, rules.dosing.weight_item if rules.dosing else None)
+    return list(dict.fromkeys(path for path in items if path))
+
+
+def _weight(rules: Protocol, shown: Shown, dossier: PatientData) -> str:
+    """Return the newest weight with its day; empty without one. No query if the infusions of the dossier are read.
+
+    Of one day that of an infusion counts, then that of the dosing item, as for the dose (`dosing.infusions.weights`).
+    """
+    weights = [*_captured_weights(rules, shown), *_infusion_weights(dossier)]
+    if not weights:
+        return ""
+    # `max` returns the first of equals, so the list is read from its end.
+    on, text = max(reversed(weights), key=lambda weight: weight[0])
+    if on == date.min:
+        return text
+    return _("%(weight)s on %(day)s") % {"weight": text, "day": shown_day(on)}
+
+
+def _captured_weights(rules: Protocol, shown: Shown) -> Iterator[tuple[date, str]]:
+    language = reader_language()
+    for path in _weight_items(rules):
+        form, _dot, item = path.partition(".")
+        for _form, values, on in (row for row in shown if row[0] == form):
+            value = values.get(item)
+            if decimal(value) is None:
+                continue
+            # A converted weight is rounded, so it does not look more exact.
+            own = isinstance(value, dict) and "entered" in value
+            text = own_unit_words if own else display
+            yield on or date.min, text(value, rules.item(path), language, _)
+
+
+def _infusion_weights(dossier: PatientData) -> Iterator[tuple[date, str]]:
+    for infusion in dossier.infusions:
+        if infusion.weight_kg is not None and infusion.weight_measured:
+            on = Moment.from_iso(infusion.weight_measured).date
+            text = _("%(number)s kg") % {"number": shown_number(infusion.weight_kg.normalize())}
+            yield on or date.min, text
 
 
 def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:

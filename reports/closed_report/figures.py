@@ -12,6 +12,7 @@ from safety.models import NOT_OF_SPECIAL_INTEREST, AdverseEvent
 from trials.models import Trial
 
 HIGHEST_GRADE = 5
+End = Patient.EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,22 @@ class _Event:
     grade: int
     serious: bool
     related: bool
-    fatal: bool
+    outcome: str
+    results_in_death: bool
     aesi: str
+
+    @property
+    def fatal(self) -> bool:
+        """Return whether any of its answers says that the patient died of it."""
+        return (
+            self.grade == HIGHEST_GRADE or self.outcome == AdverseEvent.Outcome.FATAL or self.results_in_death
+        )
 
 
 def closed_report(trial: Trial, language: str) -> ClosedReport:
     """Return the report as of now. Three queries. Without an allocation all included patients are one arm."""
-    arm_by_patient = _arms_of(trial)
+    ends = _ends_of(trial)
+    arm_by_patient = {patient: arm for patient, (arm, _reason) in ends.items()}
     arms = [arm.code for arm in trial.rules.arms] if trial.rules.allocation is not None else [""]
     titles = {arm.code: arm.title.in_language(language) for arm in trial.rules.arms}
 
@@ -56,22 +66,29 @@ def closed_report(trial: Trial, language: str) -> ClosedReport:
         line(_("Patients"), arm_by_patient),
         line(_("Patients with an infusion"), set(infused)),
         line(_("Infusions given"), infused),
+        line(_("Patients who died"), _ended_by(ends, End.DEATH)),
+        line(_("Patients who left the study early"), _ended_by(ends, End.WITHDRAWAL, End.LOST)),
         *_of_events(line, _events(trial)),
     ]
     return ClosedReport(tuple(titles.get(arm, _("All patients")) for arm in arms), tuple(lines))
 
 
-def _arms_of(trial: Trial) -> dict[int, str]:
-    patients = Patient.objects.filter(trial=trial)
+def _ends_of(trial: Trial) -> dict[int, tuple[str, str]]:
+    """Return the arm of each patient, and why the study ended, empty while it goes on. One query."""
+    patients = Patient.objects.filter(trial=trial).order_by("pk")
     if trial.rules.allocation is None:
-        included = patients.filter(enrolled_at__isnull=False).order_by("pk")
-        return dict.fromkeys(included.values_list("pk", flat=True), "")
-    allocated = patients.filter(allocation__isnull=False).order_by("pk")
-    return dict(allocated.values_list("pk", "allocation__arm"))
+        included = patients.filter(enrolled_at__isnull=False).values_list("pk", "end_reason")
+        return {patient: ("", reason) for patient, reason in included}
+    allocated = patients.filter(allocation__isnull=False).values_list("pk", "allocation__arm", "end_reason")
+    return {patient: (arm, reason) for patient, arm, reason in allocated}
+
+
+def _ended_by(ends: dict[int, tuple[str, str]], *reasons: str) -> list[int]:
+    return [patient for patient, (_arm, reason) in ends.items() if reason in reasons]
 
 
 def _events(trial: Trial) -> list[_Event]:
-    names = ("patient_id", "grade", "serious", "related", "results_in_death", "aesi")
+    names = ("patient_id", "grade", "serious", "related", "outcome", "results_in_death", "aesi")
     rows = AdverseEvent.objects.filter(trial=trial).not_in_error().order_by("pk").values_list(*names)
     return [_Event(*row) for row in rows]
 

@@ -40,6 +40,7 @@ class EventGrades:
 def worst_by_term(work: Workload) -> dict[str, list[int]]:
     """Return for each term the number of patients by worst grade (1 to 5), most patients first.
 
+    Of terms with equally many patients the one with the higher grades comes first.
     Terms that differ only in case or spaces count as one. Events entered in error are left out.
     """
     worst: dict[str, dict[int, int]] = defaultdict(dict)
@@ -51,7 +52,12 @@ def worst_by_term(work: Workload) -> dict[str, list[int]]:
     counted = {
         spelled[term]: [list(by.values()).count(grade) for grade in range(1, 6)] for term, by in worst.items()
     }
-    return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
+
+    def rank(pair: tuple[str, list[int]]) -> tuple[int, list[int], str]:
+        term, grades = pair
+        return -sum(grades), [-patients for patients in reversed(grades)], term.casefold()
+
+    return dict(sorted(counted.items(), key=rank))
 
 
 def kept_terms(counted: dict[str, list[int]]) -> list[str]:

@@ -15,9 +15,9 @@ from django.db.models.fields.json import KeyTextTransform
 from accounts.addresses import address
 from audit.compiled_queries import CompiledQuery, CompiledValues, Listed
 from audit.models import Signature
-from patients.casebook.casebook import in_order
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.models.visit_forms import in_order
 from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.next_step import (
     NEEDS,

@@ -1,8 +1,10 @@
 """Accrual: patients included by day, against the even recruitment planned in the protocol."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from django.utils.translation import gettext as _
 
@@ -10,7 +12,7 @@ from protocol.document.design import Recruitment, TrialFacts
 from protocol.values.writing import month_year_text
 from reports.figures import charts
 from reports.figures.shapes import Figure
-from reports.home.workload import Workload
+from trials.models import Trial
 from trials.reader import reader_language, shown_day
 
 Plan = tuple[date, date, int]
@@ -47,7 +49,18 @@ def _ends(starts: date, recruitment: Recruitment) -> date:
     return date(starts.year + month // 12, month % 12 + 1, 1)
 
 
-def accrual(work: Workload) -> Accrual:
+class CountedPatients(Protocol):
+    """What the accrual reads: the trial, its day, and (status, day of inclusion, number) of its patients."""
+
+    trial: Trial
+    today: date
+
+    @property
+    def patients(self) -> Iterable[tuple[str, date | None, int]]:
+        """Return the numbers of patients by status and day of inclusion."""
+
+
+def accrual(work: CountedPatients) -> Accrual:
     """Return the accrual of the trial up to today."""
     facts = work.trial.rules.trial
     by_day = Counter({on: 0 for _state, on, _number in work.patients if on})

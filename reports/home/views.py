@@ -15,6 +15,7 @@ from reports.home.access_reminder import overdue_access_review
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, visits_of
 from reports.home.trail_warnings import trail_warnings
 from reports.home.workload import Workload
+from reports.own_questions.on_home import counted_questions
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -52,6 +53,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": measures.measures(work),
+        "questions": counted_questions(access),
         "next_visits": [_next_visit(visit, work) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
         "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",

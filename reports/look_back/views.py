@@ -36,8 +36,10 @@ def of_donor(request: TrialRequest, number: int) -> HttpResponse:
 def _shown(request: TrialRequest, title: str, **chain: Any) -> HttpResponse:
     recipients = recipients_of(**chain)
     events: dict[int, list[AdverseEvent]] = defaultdict(list)
-    rows = AdverseEvent.objects.visible_to(request.user).filter(
-        patient__in=[patient.pk for patient, _numbers, _lots in recipients]
+    rows = (
+        AdverseEvent.objects.visible_to(request.user)
+        .filter(patient__in=[patient.pk for patient, _numbers, _lots in recipients])
+        .not_in_error()
     )
     # Only what the page shows: a donor may have hundreds of recipients, each with many events of many columns.
     for event in rows.only("patient", "number", "term", "grade").order_by("patient", "pk"):

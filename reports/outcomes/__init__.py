@@ -1,1 +1,1 @@
-"""Outcomes of the trial, computed from the data as they stand: the safety outcomes, in total over all arms."""
+"""Pages of the outcomes of a trial, which the room `outcomes` computes."""

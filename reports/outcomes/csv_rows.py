@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from outcomes.computing import OutcomeReport
+from outcomes.lines import OutcomeFigure, OutcomeLine
 from protocol.document.document import Protocol
-from reports.outcomes.computing import OutcomeReport
-from reports.outcomes.lines import OutcomeFigure, OutcomeLine
 from reports.outcomes.page import ChosenNumber
 from reports.outcomes.words import missing_words
 from trials.listing.lines import csv_text
@@ -14,7 +14,8 @@ from trials.reader import FILE_LANGUAGE
 LINE_COLUMNS = (
     "outcome", "type", "title", "reading", "reading_title", "population", "measure", "visit", "split", "part",
     "patients", "yes", "no", "undetermined", "events", "events_undetermined", "patient_days", "figure", "value", "low",
-    "high", "spread", "method", "p", "test",
+    "high", "spread", "method", "p", "test", "difference", "difference_low", "difference_high", "difference_method",
+    "stratified_p", "stratified_test", "odds_ratio", "odds_ratio_low", "odds_ratio_high",
 )  # fmt: skip
 PATIENT_COLUMNS = (
     "patient", "group", "visit", "member", "answer", "value", "cause", "patient_days", "events",
@@ -41,15 +42,20 @@ def _of_line(line: OutcomeLine, figure: OutcomeFigure | None, rules: Protocol) -
         if figure and estimate
         else [None] * 6
     )
-    test = (
-        [line.comparison.p, line.comparison.reason or line.comparison.method]
-        if line.comparison
-        else [None] * 2
+    compared, stratified = line.comparison, line.stratified
+    test = [compared.p, compared.reason or compared.method] if compared else [None] * 2
+    apart = compared.difference if compared else None
+    difference = [apart.value, apart.low, apart.high, apart.method] if apart else [None] * 4
+    odds = stratified.odds_ratio if stratified else None
+    common = (
+        [stratified.p, stratified.method, odds.value, odds.low, odds.high]
+        if stratified and odds
+        else [None] * 5
     )
     return [
         outcome.id, outcome.type, titles[0], reading.code, titles[1], reading.population, reading.measure, line.visit,
         line.split, line.part, line.patients, line.yes, line.no, line.undetermined, line.events,
-        line.events_undetermined, line.days, *numbers, *test,
+        line.events_undetermined, line.days, *numbers, *test, *difference, *common,
     ]  # fmt: skip
 
 

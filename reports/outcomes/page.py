@@ -6,15 +6,17 @@ from functools import cached_property
 from itertools import groupby
 from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
+from outcomes.answers import OutcomeAnswer, OutcomeEvent, OutcomeVerdict, PatientResult
+from outcomes.computing import OutcomeReport, compiled_reading, results_of
+from outcomes.lines import OutcomeComparison, OutcomeLine
+from outcomes.statistics.contingency import MantelHaenszel
 from protocol.document.document import Protocol
 from protocol.document.items import Text
 from protocol.document.outcomes import NUMERIC, Outcome, OutcomeReading
 from protocol.expressions.outcomes import CompiledReading, outcomes_of
-from reports.outcomes.answers import OutcomeAnswer, OutcomeEvent, OutcomeVerdict, PatientResult
-from reports.outcomes.computing import OutcomeReport, compiled_reading, results_of
-from reports.outcomes.lines import OutcomeComparison, OutcomeLine
 from reports.outcomes.words import (
     ENDS,
     TYPES,
@@ -24,6 +26,7 @@ from reports.outcomes.words import (
     missing_words,
     number_words,
     p_words,
+    percent_words,
     population_title,
 )
 from trials.access import Access
@@ -93,7 +96,9 @@ class BehindRow:
 class OutcomePage:
     """The outcomes in words for one reader."""
 
-    def __init__(self, access: Access, report: OutcomeReport) -> None:
+    def __init__(self, access: Access, report: OutcomeReport, kept: Mapping[str, str] | None = None) -> None:
+        """kept: parameters that every address of the page keeps, such as the moment of the data."""
+        self.kept = dict(kept or {})
         self.rules: Protocol = access.trial.rules
         self.language = reader_language()
         self.report = report
@@ -131,10 +136,10 @@ class OutcomePage:
             line=line,
             visit=self._visit(line.visit),
             part=self.part_title(line.split, line.part),
-            figures=[*self._figures(line), *(self._compared(line.comparison) if line.comparison else [])],
+            figures=self._figures(line) + self._comparisons(line),
             events=events_words(line.events, line.events_undetermined),
             addresses={
-                answer: "?" + urlencode({**place, **part, "answer": answer})
+                answer: "?" + urlencode({**self.kept, **place, **part, "answer": answer})
                 for answer in ("all", *OutcomeVerdict)
             },
         )
@@ -149,6 +154,10 @@ class OutcomePage:
             for figure in line.figures
         ]
         return list(dict.fromkeys(found))
+
+    def _comparisons(self, line: OutcomeLine) -> list[tuple[str, str]]:
+        compared = self._compared(line.comparison) if line.comparison else []
+        return [*compared, *(_stratified(line.stratified) if line.stratified else ())]
 
     def _visit(self, code: str) -> str:
         return self.rules.visit(code).title.in_language(self.language) if code else ""
@@ -169,11 +178,29 @@ class OutcomePage:
         if found is None or found.value is None or found.low is None or found.high is None:
             return words
         numbers = {
-            name: number_words(100 * value)
+            name: (number_words if comparison.of_means else percent_words)(value)
             for name, value in (("value", found.value), ("low", found.low), ("high", found.high))
         }
-        difference = _("Difference %(value)s points (%(low)s to %(high)s)") % numbers
+        if comparison.of_means:
+            difference = _("Difference %(value)s (%(low)s to %(high)s)") % numbers
+        else:
+            difference = _("Difference %(value)s points (%(low)s to %(high)s)") % numbers
         return [*words, (difference, method_words(found.method))]
+
+
+def _stratified(found: MantelHaenszel) -> list[tuple[str, str]]:
+    """Return the p value over the strata and the common odds ratio with their methods, or that there is none."""
+    p = p_words(found.p) if found.p is not None else _("No stratum compares the arms.")
+    words = [(p, method_words(found.method))]
+    odds = found.odds_ratio
+    if odds.value is None or odds.low is None or odds.high is None:
+        return words
+    numbers = {
+        "value": number_words(odds.value),
+        "low": number_words(odds.low),
+        "high": number_words(odds.high),
+    }
+    return [*words, (_("Odds ratio %(value)s (%(low)s to %(high)s)") % numbers, method_words(odds.method))]
 
 
 @dataclass(frozen=True)
@@ -189,13 +216,32 @@ class ChosenNumber:
 
     @classmethod
     def of(cls, access: Access, query: Mapping[str, str]) -> "ChosenNumber | None":
-        """Return the choice that an address makes, None if it names no reading of the protocol."""
-        rules = outcomes_of(access.trial.rules)
-        compiled = compiled_reading(rules, query.get("outcome", ""), query.get("reading", ""))
-        if compiled is None:
+        """Return the choice that an address makes, None if it makes none. Raises BadRequest for an unknown number.
+
+        The codes of the arms are no secret: whoever may not know the arms follows one of them to an empty list.
+        """
+        asked = {
+            name: query.get(name, "") for name in ("outcome", "reading", "visit", "split", "part", "answer")
+        }
+        if not any(asked.values()):
             return None
-        fields = {name: query.get(name, "") for name in ("visit", "split", "part", "answer")}
-        return cls(access, compiled, **fields)
+        rules = access.trial.rules
+        compiled = compiled_reading(outcomes_of(rules), asked.pop("outcome"), asked.pop("reading"))
+        parts = {
+            "": [""],
+            "group": [group.code for group in rules.groups],
+            "arm": [arm.code for arm in rules.arms],
+        }
+        if (
+            compiled is None
+            or asked["visit"] not in ("", *compiled.reading.at)
+            or asked["part"] not in parts.get(asked["split"], ())
+            or asked["answer"] not in ("", "all", *OutcomeVerdict)
+        ):
+            raise BadRequest(
+                _("No outcome of this trial has such a number. Choose one on the page of the outcomes.")
+            )
+        return cls(access, compiled, **asked)
 
     @cached_property
     def results(self) -> list[PatientResult]:
@@ -268,8 +314,8 @@ class BehindPage:
         return [
             {
                 "day": step.day, "at_risk": step.at_risk, "events": step.events, "competing": step.competing,
-                "censored": step.censored, "share": number_words(100 * float(step.share)),
-                "incidence": number_words(100 * float(step.incidence)),
+                "censored": step.censored, "share": percent_words(float(step.share)),
+                "incidence": percent_words(float(step.incidence)),
             }
             for step in (line.steps if line else ())
         ]  # fmt: skip

@@ -6,11 +6,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from outcomes.answers import CENSORED, COMPETING, EVENT, MissingValue
+from outcomes.lines import OutcomeFigure
 from patients.participation.eligibility_decisions.eligibility_data import input_words
 from protocol.document.document import Protocol
 from protocol.document.outcomes import INCLUDED, INFUSED
-from reports.outcomes.answers import CENSORED, COMPETING, EVENT, MissingValue
-from reports.outcomes.lines import OutcomeFigure
 from trials.reader import reader_language, shown_number
 
 POPULATIONS: dict[str, str | Promise] = {
@@ -73,17 +73,15 @@ def population_title(rules: Protocol, code: str) -> str:
 
 def figure_words(figure: OutcomeFigure) -> str:
     """Return a figure with its limits as a sentence part; a limit that the data do not give is a dash."""
-    estimate, factor = figure.estimate, 100 if figure.kind in PER_CENT else 1
+    estimate, worded = figure.estimate, percent_words if figure.kind in PER_CENT else number_words
     if estimate.value is None:
         return str(WITHOUT_VALUE[figure.kind])
     parts = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "spread": figure.spread}
-    return str(FIGURES[figure.kind]) % {
-        name: number_words(None if value is None else value * factor) for name, value in parts.items()
-    }
+    return str(FIGURES[figure.kind]) % {name: worded(value) for name, value in parts.items()}
 
 
 def method_words(method: str) -> str:
-    """Return the name of a statistical method, or why a figure is missing, which `reports.statistics` marks."""
+    """Return the name of a statistical method, or why a figure is missing, which `outcomes.statistics` marks."""
     return _(method)
 
 
@@ -93,6 +91,11 @@ def number_words(value: float | None, digits: int = 1) -> str:
         return "–"
     places = digits if value == 0 or abs(value) >= 1 else digits + 2
     return str(shown_number(f"{value:.{places}f}"))
+
+
+def percent_words(share: float | None) -> str:
+    """Return a share of 0 to 1, or a difference of shares, as per cent with one decimal; a dash for none."""
+    return "–" if share is None else str(shown_number(f"{100 * share:.1f}"))
 
 
 def p_words(p: float) -> str:

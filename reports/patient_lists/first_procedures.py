@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.addresses import address
 from patients.casebook.navigation import record_address
-from patients.models import Consent, Patient, Record
+from patients.models import Consent, Patient, Record, Sample
 from patients.participation.milestones import milestones
 from protocol.document.document import Protocol
 from protocol.document.items import Form
@@ -24,6 +27,8 @@ VERDICTS: dict[str, str | Promise] = {
     AFTER: gettext_lazy("Consent before the procedure"),
     NONE: gettext_lazy("No procedure yet"),
 }
+
+URGENT = (BEFORE, WITHOUT, UNDECIDED, AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +70,31 @@ class FirstProcedure:
 
 
 def first_procedures(trial: Trial, patients: Sequence[Patient]) -> dict[int, FirstProcedure]:
-    """Return by patient the first consent and the first procedure. Four queries, whatever the number of patients.
+    """Return by patient the first consent and the first procedure. Five queries, whatever the number of patients.
 
     Procedures are what consent must come before: dates of forms with `samples` or `procedure` in the protocol file,
-    and the start of infusions, which both arms of a masked trial have.
+    samples, and the start of infusions, which both arms of a masked trial have. A procedure that certainly came before
+    the consent is told first, then one that may have: an earlier one without a time must not hide it.
     """
     consents: dict[int, Consent] = {}
     valid = Consent.objects.filter(patient__in=patients).not_in_error().defer("representative_name")
     for consent in valid.order_by("given_at", "pk"):
         consents.setdefault(consent.patient_id, consent)
-    found: dict[int, Procedure] = {}
-    for patient, procedure in (*_of_infusions(patients), *_of_forms(trial, patients)):
-        known = found.get(patient)
-        if known is None or procedure.at.earliest < known.at.earliest:
-            found[patient] = procedure
-    return {each.pk: FirstProcedure(consents.get(each.pk), found.get(each.pk)) for each in patients}
+    found: dict[int, list[Procedure]] = {each.pk: [] for each in patients}
+    for patient, procedure in (
+        *_of_infusions(patients),
+        *_of_samples(trial, patients),
+        *_of_forms(trial, patients),
+    ):
+        found[patient].append(procedure)
+    return {patient: _first(consents.get(patient), each) for patient, each in found.items()}
+
+
+def _first(consent: Consent | None, procedures: Sequence[Procedure]) -> FirstProcedure:
+    def rank(each: Procedure) -> tuple[int, datetime]:
+        return URGENT.index(FirstProcedure(consent, each).verdict), each.at.earliest
+
+    return FirstProcedure(consent, min(procedures, key=rank, default=None))
 
 
 def _of_infusions(patients: Sequence[Patient]) -> Iterator[tuple[int, Procedure]]:
@@ -87,6 +102,14 @@ def _of_infusions(patients: Sequence[Patient]) -> Iterator[tuple[int, Procedure]
         for each in given:
             if each.kind == "infusion":
                 yield patient, Procedure(each.at, each.label)
+
+
+def _of_samples(trial: Trial, patients: Sequence[Patient]) -> Iterator[tuple[int, Procedure]]:
+    taken = Sample.objects.filter(patient__in=patients, collected_at__isnull=False).in_force()
+    for row in taken.select_related("patient").order_by("pk"):
+        url = address("patients:sample", trial.slug, row.patient.code, row.number)
+        title = _("Sample %(sample)s") % {"sample": row.code}
+        yield row.patient_id, Procedure(Moment.from_iso(row.collected), title, url)
 
 
 def _of_forms(trial: Trial, patients: Sequence[Patient]) -> Iterator[tuple[int, Procedure]]:

@@ -28,7 +28,7 @@ DISAGREES_WITH_ITSELF = (
 
 
 def contradictions_of(trial: Trial) -> list[LateFact]:
-    """Return the contradictions of a trial, patient by patient. At most twelve queries, whatever its size."""
+    """Return the contradictions of a trial, patient by patient. At most thirteen queries, whatever its size."""
     deaths = deaths_in(trial)
     facts = [
         *_of_ends(trial, deaths),
@@ -102,7 +102,9 @@ def _of_events(trial: Trial, deaths: Mapping[int, Death]) -> list[LateFact]:
 def _candidates(trial: Trial, deaths: Mapping[int, Death]) -> QuerySet[AdverseEvent]:
     """Return the events that may contradict something. `questions_about` decides."""
     rows = AdverseEvent.objects.filter(trial=trial).not_in_error()
-    consents = Consent.objects.filter(patient=OuterRef("patient_id")).order_by("given_at", "pk")
+    consents = (
+        Consent.objects.filter(patient=OuterRef("patient_id")).not_in_error().order_by("given_at", "pk")
+    )
     twins = AdverseEvent.objects.not_in_error().filter(
         patient=OuterRef("patient_id"), onset=OuterRef("onset")
     )

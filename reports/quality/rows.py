@@ -19,10 +19,10 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import day_of
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import EligibilityDecision, Query, Record, Visit
+from patients.models.visit_forms import day_of
 from patients.participation.after_death import LateFact
 from patients.participation.eligibility_decisions.decision_review import change_words
 from patients.participation.visit_status import overdue, required_of

@@ -10,7 +10,7 @@ from patients.models import Patient, Visit
 from patients.participation.death import death_of
 from patients.views.death_links import death_places
 from patients.views.identity_looks import name_for
-from patients.views.lock_notice import lock_notice as notice_of
+from patients.views.review.lock_notice import lock_notice as notice_of
 from reports.casebook.page_parts import dossier_in, next_step_card, tree_of
 from reports.casebook.subject import header
 from safety.after_death import has_fatal_event

@@ -6,7 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from safety.course.links import targets_of
-from safety.forms import CHOOSE, EventStepForm
+from safety.event_fields import CHOOSE
+from safety.forms import EventStepForm
 from safety.models import EventLink
 from safety.terms import picker
 from trials.date_fields import MomentField

@@ -28,9 +28,9 @@ class Standing(StrEnum):
     DECIDED = "decided"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Candidate:
-    """A result with its grade for one term, and the decision on it."""
+    """A result with its grade for one term, and the decision on it. Nothing changes one (see `LabResult`)."""
 
     result: LabResult
     term: str

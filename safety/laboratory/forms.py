@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import Meaning
 from patients.participation.forms import PasswordForm
-from safety.forms import CHOOSE, EventForm
+from safety.event_fields import CHOOSE
+from safety.forms import EventForm
 from safety.laboratory.candidates import Candidate
 from safety.laboratory.deciding import report_of_result
 from safety.laboratory.models import LaboratoryDecision

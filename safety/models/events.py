@@ -6,13 +6,13 @@ from operator import or_
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
 from audit.trail import FactMarks, Locks, Trail, facts_of_columns
-from patients.models import Patient, VisibleToMembers
+from patients.models import Patient
 from patients.participation.milestones import Milestone
 from protocol.values.moments import Moment
 from safety import clocks
@@ -30,6 +30,7 @@ from safety.classification import (
     is_life_threatening,
 )
 from safety.clock_table import Reportable
+from safety.models.event_queries import NOT_OF_SPECIAL_INTEREST, AdverseEventQuerySet
 from safety.models.opinions import (
     CAUSES,
     SPONSOR_COLUMNS,
@@ -38,10 +39,8 @@ from safety.models.opinions import (
     Expectedness,
     SponsorColumns,
 )
-from trials.access import Access
 from trials.models import Trial
 
-NOT_OF_SPECIAL_INTEREST = "none"
 # Plain strings: a migration must not refer to an enumeration of this project.
 CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
@@ -51,48 +50,6 @@ FACTS = facts_of_columns(
     end=("end", "ongoing"), seriousness=(*CRITERIA, NONE_OF_THESE),
 )  # fmt: skip
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
-
-
-class AdverseEventQuerySet(VisibleToMembers):
-    """Adverse events of the trials that a user may open."""
-
-    def of(self, access: Access) -> "AdverseEventQuerySet":
-        """Keep events of the trial that this access opens.
-
-        Same rows as `visible_to` for the trial, without the subquery that keeps the planner from using the index order.
-        """
-        return self.filter(trial=access.trial)
-
-    def not_in_error(self) -> "AdverseEventQuerySet":
-        """Exclude events entered in error."""
-        return self.filter(in_error_reason="")
-
-    def of_special_interest(self) -> "AdverseEventQuerySet":
-        """Keep events in one of the protocol's categories of special interest."""
-        return self.exclude(aesi__in=("", NOT_OF_SPECIAL_INTEREST))
-
-    def awaiting_report(self) -> "AdverseEventQuerySet":
-        """Keep events with a clock, serious or fatal, that are not yet reported to the sponsor."""
-        return self.not_in_error().filter(due_at__isnull=False, reported_at=None)
-
-    def without_case(self) -> "AdverseEventQuerySet":
-        """Keep events with a clock of which drug safety has opened no case."""
-        return self.not_in_error().filter(due_at__isnull=False, case_version=0)
-
-    def since_last_review(self, trial: Trial) -> "AdverseEventQuerySet":
-        """Keep events reported, or whose signature ended, after the last signature on an event of the trial."""
-        signatures = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, trial_id=trial.pk)
-        last = signatures.order_by("-pk").values("signed_at")[:1]
-        ended = signatures.filter(target_id=OuterRef("pk"), invalidated_at__gt=Subquery(last))
-        never = ~Exists(signatures)
-        return self.filter(never | Q(created_at__gt=Subquery(last)) | Exists(ended))
-
-    def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
-        """Keep events with (or without) a valid review signature."""
-        valid = Signature.objects.filter(
-            target_type=AdverseEvent._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
-        )
-        return self.filter(Exists(valid) if yes else ~Exists(valid))
 
 
 class AdverseEvent(CauseColumns, SponsorColumns):

@@ -10,7 +10,7 @@ from patients.participation.answer_layout import answers
 from patients.participation.forms import StepForm
 from protocol.values.moments import Moment
 from safety import choices
-from safety.forms import CHOOSE, cause_fields
+from safety.event_fields import CHOOSE, cause_fields
 from safety.models import SPONSOR_CAUSES, AdverseEvent, CaseDecision
 from safety.sponsor.cases import CaseJudgement, versions_at_onset
 from trials.date_fields import MomentField

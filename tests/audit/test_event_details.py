@@ -9,7 +9,8 @@ from audit.events import DETAIL_WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
-    "audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports", "operation", "demo", "config",
+    "audit", "accounts", "trials", "patients", "dosing", "safety", "outcomes", "reports", "exports",
+    "operation", "demo", "config",
 )  # fmt: skip
 RECORDING = {"record", "record_outside_transaction"}
 # What leaves the system is told when it is described, and when its sending is recorded or has ended.
@@ -164,5 +165,7 @@ def test_every_way_of_giving_details_is_read():
     assert found["exports/exporting.py"] == {
         "format", "files", "selection", "document", "sha256", "size", "rows", "damaged", "started_as",
     }  # fmt: skip
-    assert found["exports/documents.py"] == {"format", "sha256", "size", "data_sha256", "cancelled_by"}
+    assert found["exports/documents.py"] == {
+        "format", "pack", "as_of", "sha256", "size", "data_sha256", "cancelled_by",
+    }  # fmt: skip
     assert found["reports/audit_trail/views.py"] >= {"listing", "filters", "entries"}

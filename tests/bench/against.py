@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench import mixed, timed
+from tests.bench import mixed, timed, whole_study
 from tests.bench.servers import ROOT, Server, serving
 
 FILL = """
@@ -143,6 +143,8 @@ def main() -> None:
             names = [side.name for side in sides]
             print(f"\n{engine}, {turns} turns each", flush=True)
             print(printed(names, *by_turns(sides, timed.Figures(), turns)), flush=True)
+            print(printed(names, *by_turns(sides, whole_study.Export(), 2)), flush=True)
+            print(f"  {whole_study.AIM}", flush=True)
             load = by_turns(sides, mixed.Load(seconds / 2), 2)
             print(f"\n{engine}, mixed load: {mixed.PEOPLE} people without pauses, {seconds:.0f} s each side")
             print(printed(names, *load), flush=True)

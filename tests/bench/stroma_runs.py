@@ -57,11 +57,15 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     case_reports.reported(figures)
     figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
     figures.note_lines(printed_by("tests.bench.rows", environment))
+    figures.note_lines(printed_by("tests.bench.whole_study", environment))
+    figures.note_lines(printed_by("tests.bench.writers", environment))
+    figures.note_lines(printed_by("tests.bench.tabulated", environment))
     figures.note_lines(printed_by("tests.bench.odm", environment))
     figures.note_lines(printed_by("tests.bench.judging", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
     figures.note_lines(printed_by("tests.bench.look_back", environment))
     figures.note_lines(printed_by("tests.bench.laboratory", environment))
+    figures.note_lines(printed_by("tests.bench.outcomes_polars", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from patients.casebook.casebook import forms_of
 from patients.models import Query, Record
+from patients.models.visit_forms import forms_of
 from tests.browser.pages import day, field, group, sign_in, tab_to
 from tests.support import build
 from tests.support.pages.entry_pages import address

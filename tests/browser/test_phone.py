@@ -43,6 +43,7 @@ LISTINGS = {
         "patients:consents", "patients:decisions", "reports:first-procedure", "reports:consent-due",
         "reports:entry-delay", "patients:samples", "patients:shipments", "patients:storage-excursions",
         "reports:edit-checks", "safety:coding", "safety:laboratory", "reports:event-groups", "exports:annual",
+        "reports:own-question",
     },
     "investigator": {"patients:to-sign"},
     "monitor": {
@@ -88,7 +89,7 @@ def patient() -> Patient:
     # A stay in hospital of which no form knows: a finding of the reconciliation.
     build.event(
         patient=patient, by=build.user("investigator", trial=trial), term="Fall", grade=3,
-        seriousness=frozenset({"hospitalisation"}), aware=clock(patient, trial.today),
+        seriousness=frozenset({"hospitalisation"}), aware=clock(patient, trial.today, "00:00"),
     )  # fmt: skip
     demography = patient.records.get(form="demography")
     seen = [SeenVersion(demography.pk, demography.version, ("age",))]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from patients.casebook.casebook import forms_of
 from patients.models import Visit
+from patients.models.visit_forms import forms_of
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from tests.support import build

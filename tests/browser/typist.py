@@ -125,7 +125,7 @@ class Keyboard:
         assert found is not None, f"{self.page.url}: the focus is lost after {self.last}"
         return found
 
-    def to(self, name: str, *, key: str = "Tab", within: int = 90) -> Stop:
+    def to(self, name: str, *, key: str = "Tab", within: int = 100) -> Stop:
         """Press `key` until an element with this text or input name has the focus, and return it."""
         wanted = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
         for _ in range(within):

@@ -12,7 +12,7 @@ from tests.support.pages.addresses import routes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
-    "protocol", "audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports", "demo",
+    "protocol", "audit", "accounts", "trials", "patients", "dosing", "safety", "outcomes", "reports", "exports", "demo",
     "operation",
 )  # fmt: skip
 # Django's own names say what they hold in every Django project.

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from patients.casebook.casebook import forms_of
 from patients.models import Visit
+from patients.models.visit_forms import forms_of
 from protocol.document.items import Form, Item
 from protocol.values.labels import is_missing, typed
 from tests.support import build

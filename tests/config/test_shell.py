@@ -74,7 +74,7 @@ MARKS = [
     *product(("edge", "focus", "accent"), GROUNDS),
     ("side-focus", "side"),
     *[(f"g{grade}-rim", "surface") for grade in range(1, 6)],
-    *product(("accent", "late", "done", "checked", "signed", "medication"), ("surface", "band")),
+    *product(("accent", "late", "done", "checked", "signed", "medication", "edge"), ("surface", "band")),
 ]
 
 
@@ -240,9 +240,9 @@ WORK = [
     "Samples",
     "Shipments",
 ]
-WORK += ["Forms", "Queries", "Source verification", "To sign", "Outcomes", "Annual safety report"]
-WORK += ["Data quality", "Documents"]
-FIGURES = WORK.index("Data quality") + 1
+WORK += ["Forms", "Queries", "Source verification", "To sign", "Outcomes", "Figures", "Annual safety report"]
+WORK += ["Data quality", "Own questions", "Reports", "Documents"]
+FIGURES = WORK.index("Own questions") + 1
 TRIAL = ["Protocol", "Laboratories", "People and roles", "Training", "Database lock", "Reported problems"]
 OPEN = [place for place in TRIAL if place != "People and roles"]
 

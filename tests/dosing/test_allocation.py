@@ -16,6 +16,7 @@ from patients.participation.enrolment import enrol
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 from tests.support.study import amended_protocol
+from trials.holds import hold_trial
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +107,18 @@ class TestTheMoment:
             enrol(patient=patient, on=patient.screened_on, by=by)
 
         assert slot_of(patient) == first
+
+    def test_a_trial_on_hold_allocates_nobody_but_keeps_the_place_of_who_has_one(self, trial):
+        """CEL-16, RND-03."""
+        by = build.user("investigator", trial=trial)
+        treated, waiting = (build.patient(trial=trial, by=by) for _ in range(2))
+        first = allocate(patient=treated, stratum="", by=by)
+        with acting(user=by, role="investigator"):
+            hold_trial(trial=trial, reason="A death", by=by)
+        with pytest.raises(ValidationError, match="on hold"):
+            allocate(patient=waiting, stratum="", by=by)
+        assert allocate(patient=treated, stratum="", by=by) == first
+        assert not AllocationSlot.objects.filter(patient=waiting).exists()
 
     def test_an_open_trial_allocates_nobody(self):
         patient = build.eligible(trial=build.trial())

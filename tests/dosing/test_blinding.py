@@ -16,11 +16,13 @@ from django.db import transaction
 from dosing.allocation.slots import arm_of
 from dosing.models import Preparation, ProductDeviation
 from patients.models import Deviation
+from reports.packs.registry import PACKS
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one
 from tests.support.pages import blinding
 from tests.support.study.bedside import NOW
 from tests.support.study.masked_trial import also, infusion_of, masked_trial
+from tests.support.trail_clock import trail_now
 from trials.permissions import Permission
 from trials.roles import KNOWING, ROLES
 
@@ -39,7 +41,9 @@ BOARD = "data_monitoring_board"
 def world(django_db_setup, django_db_blocker) -> Iterator[SimpleNamespace]:
     """A masked trial, made once for the tests that the same process runs; each takes back what it stores."""
     with django_db_blocker.unblock(), time_machine.travel(NOW, tick=False), transaction.atomic():
-        yield masked_trial()
+        made = masked_trial()
+        made.moment = trail_now()
+        yield made
         transaction.set_rollback(True)
 
 
@@ -77,6 +81,20 @@ def on_paper(world, role: str) -> dict[str, bytes]:
         assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
     # The clock stands still, so two documents have no order.
     listed = b"\n".join(sorted(blinding.shown(client.get(f"{world.home}documents/")).splitlines()))
+    return {**found, "list": listed}
+
+
+def as_packs(world, role: str) -> dict[str, bytes]:
+    """Return the report packs of a moment, as far as the role may have them, and the page on which they are asked "
+    "for."""
+    client, found, moment = build.client(world.staff[role]), {}, world.moment.isoformat()
+    for code in PACKS:
+        answer = client.post(f"{world.home}reports/", {"pack": code, "as_of": moment})
+        found[code] = str(answer.status_code).encode()
+        if answer.status_code == 302:
+            found[f"{code}.pdf"] = blinding.shown(client.get(f"{answer['Location']}file/"))
+            assert found[f"{code}.pdf"].startswith(b"200"), code
+    listed = b"\n".join(sorted(blinding.shown(client.get(f"{world.home}reports/")).splitlines()))
     return {**found, "list": listed}
 
 
@@ -180,6 +198,24 @@ def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world, r
     assert words_of_the_product(before) == []
     assert b"Infusion 1" in before["casebook.pdf"]
     assert blinding.differences(before, read_by(world, role, blinding.swap_arms, on_paper)) == {}
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("role", BLINDED)
+def test_report_packs_are_the_same_to_the_byte_whatever_the_arms_and_the_laboratory(world, role):
+    """BLD-01, BLD-02, OUT-23: tables and figures, and which of them a role may have."""
+    before = read_by(world, role, blinding.as_it_is, as_packs)
+    assert words_of_the_product(before) == []
+    assert (before["dsmb-closed"], before["final"]) == (b"403", b"302")
+    for change in (blinding.swap_arms, blinding.forget_products):
+        assert blinding.differences(before, read_by(world, role, change, as_packs)) == {}
+
+
+@pytest.mark.parametrize("role", ["statistician", BOARD])
+def test_only_the_closed_report_distinguishes_the_arms(world, role):
+    """OUT-23: it proves that the test above would find a difference; who knows the arms gets pooled tables too."""
+    told = told_apart(world, role, blinding.swap_arms, as_packs)
+    assert set(told) == {"dsmb-closed.pdf"}
 
 
 def test_the_paper_of_those_who_may_know_distinguishes_the_arms(world):

@@ -12,12 +12,15 @@ from dosing.levels.escalation import (
     inclusion_refusals,
     obstacle_to_opening,
     open_level,
+    place_at_level,
 )
 from dosing.models import LevelOpening, LevelPatient
 from patients.models import Patient
 from tests.dosing.test_dose_levels import DAY, DESIGN
 from tests.support import build
+from tests.support.study import amended_protocol
 from tests.support.study.dosed_patients import loaded
+from trials.holds import hold_trial
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -64,6 +67,20 @@ class TestTheLevelInForce:
         assert escalation(plain) is None
         assert obstacle_to_opening(plain) == ""
         assert inclusion_refusals(None, patient=patient, on=None) == []
+        place_at_level(None, patient=patient, by=build.user("investigator", trial=plain))
+        assert not LevelPatient.objects.exists()
+
+    def test_a_trial_that_gives_nothing_has_none(self):
+        nothing = amended_protocol.without_product()
+        assert escalation(nothing) is None
+        assert obstacle_to_opening(nothing) == ""
+
+    def test_the_trail_says_that_the_schedule_placed_the_patient_for_the_person(self, trial, investigator):
+        """AUD-10."""
+        patient = build.patient(trial=trial)
+        place_at_level(None, patient=patient, by=investigator)
+        row = LevelPatient.history.get()
+        assert (row.level, row.history_user_name) == ("low", f"system:schedule for {investigator.username}")
 
     def test_it_begins_with_the_first_level_and_its_places(self, trial):
         assert standing(trial) == ("low", 2, 2, [])
@@ -112,6 +129,7 @@ class TestWhatIsAwaited:
     def test_opening_waits_for_the_first_infusion_of_every_patient(self, trial):
         holder(trial, "low")
         awaited = holder(trial, "low", infused=None)
+        holder(trial, "low", infused=None, enrolled=DAY + timedelta(days=1))
         assert obstacle_to_opening(trial).startswith(f"{awaited.code} has not had the first infusion")
 
     @pytest.mark.parametrize(("days_ago", "waits"), [(13, True), (14, False), (15, False)])
@@ -119,8 +137,8 @@ class TestWhatIsAwaited:
         holder(trial, "low", infused=trial.today - timedelta(days=40))
         last = holder(trial, "low", infused=trial.today - timedelta(days=days_ago))
         holder(trial, "middle", infused=trial.today)
-        assert obstacle_to_opening(trial).startswith(last.code) == waits
-        assert bool(obstacle_to_opening(trial)) == waits
+        words = obstacle_to_opening(trial)
+        assert words.startswith(f"{last.code} had the first infusion") if waits else words == ""
 
     def test_a_level_without_days_between_patients_awaits_nobody(self, trial):
         opening(trial, "middle")
@@ -168,3 +186,24 @@ class TestOpening:
                 trial=trial, level="middle", reason=" No toxicity ", password=build.PASSWORD, by=investigator
             )
         assert (row.reason, row.places, row.level) == ("No toxicity", 2, "middle")
+
+    def test_a_level_is_opened_with_its_own_number_of_places(self):
+        middle = 'target = "50e6", highest = "55e6" }\npatients = '
+        assert f"{middle}2" in DESIGN.text
+        trial = loaded(DESIGN.text.replace(f"{middle}2", f"{middle}3"))
+        for _place in range(2):
+            holder(trial, "low", infused=trial.today - timedelta(days=14))
+        by = build.user("investigator", trial=trial)
+        with acting(user=by, role="investigator"):
+            row = open_level(trial=trial, level="middle", reason="None", password=build.PASSWORD, by=by)
+        assert row.places == 3
+
+    def test_a_trial_on_hold_opens_no_level(self, trial, investigator):
+        """CEL-16."""
+        for _place in range(2):
+            holder(trial, "low", infused=trial.today - timedelta(days=14))
+        with acting(user=investigator, role="investigator"):
+            hold_trial(trial=trial, reason="A death", by=investigator)
+            with pytest.raises(ValidationError, match="on hold"):
+                open_level(trial=trial, level="middle", reason="x", password=build.PASSWORD, by=investigator)
+        assert not LevelOpening.objects.exists()

@@ -216,4 +216,5 @@ def test_the_matrix_names_every_page_that_is_read_here():
         "patients:sample-labels", "dosing:bag-label", "dosing:certificate", "dosing:lot-labels", "dosing:kit-label",
         "dosing:kits-labels", "exports:cioms", "safety:authority-e2b",
         "reports:safety-review-drawing", "exports:unblinded-e2b",
+        "reports:figure-svg", "reports:figure-png", "reports:figure-csv",
     }  # fmt: skip

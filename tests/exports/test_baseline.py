@@ -15,6 +15,7 @@ from protocol.checking.mistakes import problems
 from tests.support import build
 from tests.support.study.bedside import INCLUDED, NOW
 from tests.support.study.graded_results import infused, result
+from tests.support.study.packs import tables
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +141,30 @@ def test_a_mistake_is_reported_at_its_key(new, told):
     assert problems(text) == []
     found = [str(each) for each in problems(text.replace(MOMENTS, new, 1))]
     assert [each for each in found if each.startswith(told)] == found != []
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        '"demography.agee"',
+        '"medical_history.symptom_onset_on"',
+        '"demography.age", "demography.age"',
+    ],
+)
+def test_the_table_of_baseline_characteristics_names_numbers_and_answers_from_a_list_once(paths):
+    """DAT-03, OUT-21: an unknown item, a date and a repeated item are mistakes of the file."""
+    text = build.protocol_text(build.LIEGE).replace("table = [\n", f"table = [\n  {paths},\n", 1)
+    found = [str(each) for each in problems(text)]
+    assert [each for each in found if each.startswith("baseline.table")] == found != []
+
+
+def test_without_a_table_the_baseline_characteristics_are_those_of_the_profile():
+    """OUT-21."""
+    text = build.protocol_text(build.LIEGE)
+    start = text.index("table = [\n")
+    end = text.index("]\n", start) + 2
+    trial = build.version(text[:start] + text[end:]).trial
+    found = tables(trial, build.user("monitor", trial=trial), "final")["Characteristics at baseline"]
+    labels = [row[0] for row in found["rows"] if row[0] != "missing"]
+    assert labels[:2] == ["Age at consent (years)", "Sex at birth"]
+    assert "Body mass index (kg/m²)" not in labels

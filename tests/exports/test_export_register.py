@@ -251,3 +251,11 @@ def test_the_filters_of_a_file_are_told_in_the_words_of_its_page(trial, inspecto
     assert "From: 2026-09-01; To: 2026-09-14" in told["List of access as CSV"]
     line = register_of(inspector, trial, channel="listing", stage="finished")[-1]
     assert line["filters"] == "state=answered&format=csv"
+
+
+def test_the_page_of_exports_names_the_file_of_a_figure_which_has_no_purpose(trial):
+    """PRV-04: the line is not blank where other lines say what they were for."""
+    manager = build.client(build.user("data_manager", trial=trial))
+    body_of(manager.get(f"/trials/{trial.slug}/figures/consort/figure.svg"))
+    answer = manager.get(f"/trials/{trial.slug}/exports/")
+    assert [line.purpose for line in answer.context["register"]] == ["consort.svg"]

@@ -21,7 +21,7 @@ from django.utils import timezone
 from audit import signatures
 from audit.context import acting
 from audit.models import AccessEvent, Meaning
-from exports.archive_check import check
+from exports.archive_check.check import check
 from exports.models import Document
 from tests.support import build
 from tests.support.pages.clicking import plain

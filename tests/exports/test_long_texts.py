@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from exports.archive_check import check
+from exports.archive_check.check import check
 from exports.tables.cells import csv_chunks
 from exports.tables.long_texts import LongTexts
 from tests.exports.test_export import exported

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from audit.models import AccessEvent
-from exports.selection import EVERYTHING, ChosenRows, Only, from_told
+from exports.selection import EVERYTHING, ChosenRows, Only, chosen, from_told
 from patients.models import Record, Visit
 from safety.models import AdverseEvent
 from tests.support import build
@@ -136,6 +136,7 @@ def test_what_happened_after_the_last_day_is_left_out(trial, tmp_path):
         (("--visit", "D99"), "There is no visit D99. The trial has SCR"),
         (("--patient", "LIE-999"), "There is no patient LIE-999. The trial has LIE-001, LIE-002"),
         (("--until", "soon"), "“soon” is no day"),
+        (("--until", "mar 2021"), "“mar 2021” is no day"),
     ],
 )
 def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(trial, tmp_path, options, told):
@@ -145,6 +146,11 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(trial, tmp_p
     assert told in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     assert not AccessEvent.objects.filter(kind="exported").exists()
+
+
+@pytest.mark.parametrize("typed", ["2021-03-09", "09-Mar-2021", "9/3/2021"])
+def test_the_last_day_is_typed_as_on_every_page(trial, typed):
+    assert chosen(trial, until=typed).until == date(2021, 3, 9)
 
 
 def test_an_export_that_fails_half_way_leaves_no_file(trial, tmp_path, monkeypatch):

@@ -26,6 +26,8 @@ UNBLINDED, BLINDED = "inspector", "data_manager"
 HOLDS = {
     Channel.LISTING: True, Channel.TRAIL: True, Channel.STUDY: True, Channel.DOCUMENT: True, Channel.COPY: True,
     Channel.DRAWING: True,
+    # Only a figure by arm: tests/reports/study_figures reads each of them.
+    Channel.FIGURE: True,
     # Who had access, an attached file of the ward, days, and an empty file: the same in both arms. The label of a bag
     # names no patient, that of a kit is the same in every arm.
     Channel.ACCESS: False, Channel.FILE: False, Channel.CALENDAR: False, Channel.TEMPLATE: False,

@@ -20,6 +20,7 @@ from tests.support import build
 from tests.support.pages.inspecting import InspectorAtScreen
 from tests.support.study.deviations import added
 from tests.support.study.eligible_answers import at
+from tests.support.study.samples import collected, held
 
 pytestmark = pytest.mark.django_db
 SCREENED = date(2026, 3, 1)
@@ -98,6 +99,35 @@ def test_a_procedure_without_a_time_on_the_day_of_the_consent_is_not_called_righ
         Record.objects.filter(pk=record.pk).update(values={"sampled_at": "2026-03-01"})
     (row,) = rows_of(inspector_at(trial, follow="Consent before the first procedure"))
     assert (row.first.verdict, row.first.minutes) == ("undecided", None)
+
+
+def test_a_procedure_without_a_time_does_not_hide_one_that_came_before_the_consent(trial):
+    """Question 21: the day alone begins at midnight, before every time of it. CEL-14, DAT-05."""
+    patient = build.patient(trial=trial, screened_on=SCREENED)
+    consented(patient, "09:30")
+    sampled(patient, "09:15")
+    other = sampled(patient, "08:50", "haematology")
+    with acting(system="test"):
+        Record.objects.filter(pk=other.pk).update(values={"sampled_at": "2026-03-01"})
+    (row,) = rows_of(inspector_at(trial, follow="Consent before the first procedure"))
+    assert (row.first.verdict, row.first.minutes) == ("before", -15)
+
+
+def test_a_sample_with_tubes_is_a_procedure_too(trial, nurse):
+    """Question 21: a consent that was corrected to a later hour lies after the sample. CEL-14."""
+    patient = build.enrolled(trial=trial, on=SCREENED)
+    sample = collected(held(patient, "D7", nurse, SCREENED + timedelta(days=7)), nurse)
+    for record in Record.objects.filter(patient=patient):
+        build.struck_out(record)
+    with acting(system="test"):
+        Consent.objects.filter(patient=patient).update(
+            given=at(sample.visit.held_on, "10:40", trial.time_zone),
+            given_at=sample.collected_at + timedelta(minutes=40),
+        )
+    reader = inspector_at(trial, follow="Consent before the first procedure")
+    (row,) = rows_of(reader)
+    assert (row.first.verdict, row.first.minutes) == ("before", -40)
+    assert f"Sample {sample.code}" in reader.text
 
 
 # PostgreSQL dates the trail by its own clock, which no test sets.

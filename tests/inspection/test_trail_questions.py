@@ -371,6 +371,35 @@ def test_who_reviewed_the_trail_which_sample_when_with_what_result(trial, patien
     assert "A review of the audit trail is due" not in manager.text
 
 
+# PostgreSQL dates the trail by its own clock, which no test sets.
+@pytest.mark.one_engine
+def test_what_was_written_while_a_sample_was_reviewed_is_in_the_next_one(trial, patient, coordinator):
+    """AUD-11: a sample may lie for days before its review is recorded; no entry falls between two samples."""
+    manager = build.user("data_manager", trial=trial)
+    browser, start = build.client(manager), timezone.now()
+    record = vitals(patient, temp="37.3")
+    with acting(user=manager):
+        view = TrailView.objects.create(
+            trial_id=trial.pk, name="Vital signs", query="form=vitals", made_by=manager.pk, made_by_name="x",
+            made_at=start,
+        )  # fmt: skip
+    address = f"/trials/{trial.slug}/trail/views/{view.pk}/sample/"
+    with time_machine.travel(start + timedelta(days=1), tick=False):
+        browser.force_login(manager)
+        drawn = browser.get(address).context["token"]
+    with time_machine.travel(start + timedelta(days=2), tick=False):
+        change(record, coordinator, temp="38.1")
+    with time_machine.travel(start + timedelta(days=3), tick=False):
+        browser.force_login(manager)
+        sent = {"drawn": drawn, "finding": "nothing", "conclusion": "Fine."}
+        assert browser.post(address, sent).status_code == 302
+    with time_machine.travel(start + timedelta(days=4), tick=False):
+        browser.force_login(manager)
+        (line,) = browser.get(address).context["lines"]
+
+    assert line.entry.row.values["temp"] == "38.1"
+
+
 def test_a_forged_sample_is_not_recorded(trial, patient):
     """AUD-11: nobody reviews other entries than were drawn."""
     manager = build.user("data_manager", trial=trial)

@@ -1,6 +1,7 @@
 """`manage.py blind_check` proves the blind on a copy, and finds what differs (BLD-01 to BLD-03)."""
 
 import sqlite3
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -55,8 +56,18 @@ def a_few_pages(monkeypatch):
     monkeypatch.setattr(checking, "walk", crawled)
 
 
-def test_a_blinded_role_is_shown_the_same_in_both_arms(world):
-    """BLD-01: pages, refusals, export, documents, calendar, mails, and the statements behind each page."""
+@pytest.fixture
+def machine_that_slows_down(monkeypatch):
+    """Let each step of a report take longer than the one before: the progress that is stored once a second is more."""
+    seconds = (number * number / 1000 for number in count())
+    monkeypatch.setattr("exports.recorder.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+
+
+def test_a_blinded_role_is_shown_the_same_in_both_arms(world, machine_that_slows_down):
+    """BLD-01: pages, refusals, export, documents, calendar, mails, and the statements behind each page.
+
+    Seen: under load the statements behind report packs differed from reading to reading, and proved nothing.
+    """
     (result,) = check_trial(world.trial, patients=1, roles=("coordinator",))
     assert result.differing == {}
     assert result.unstable == ()

@@ -79,6 +79,13 @@ def test_a_power_is_exact_for_a_whole_exponent_up_to_64(base: str, exponent: str
     assert type(found) is type(power)
 
 
+@pytest.mark.parametrize(("base", "exponent"), [("90", "1000000"), ("90", "-1000000"), ("0.5", "1e30")])
+def test_a_power_of_thousands_of_digits_is_an_error(base: str, exponent: str) -> None:
+    """A third of it would be a fraction of numbers that fill the memory."""
+    with pytest.raises(ArithmeticError):
+        numbers.power(D(base), D(exponent))
+
+
 @pytest.mark.parametrize("base", [2, 5, 10])
 def test_a_quotient_whose_digits_end_keeps_all_of_them(base: int) -> None:
     """1/2¹⁰⁰ has 70 digits: more than the 28 to which an endless quotient is rounded."""

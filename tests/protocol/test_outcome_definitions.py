@@ -55,6 +55,7 @@ X = '[populations.x]\ntitle = { en = "X" }\n'
         ('code = "died"', 'code = "died"\nday_zero = "body.day"', f"{HERE}.day_zero: unknown item 'body.day'"),
         ('code = "died"', 'code = "died"\nday_zero = "body.sex"', f"{HERE}.day_zero: 'body.sex' is choice"),
         ('code = "died"', 'code = "died"\ncompeting_death = true', f"{HERE}: death competes with an event"),
+        ('code = "died"', 'code = "died"\nmantel_haenszel = "corrected"', f"{HERE}: mantel_haenszel is for"),
         ('code = "died"', 'code = "died"\nevnt = "x"', f"{HERE}.evnt: unknown key"),
         ("subject.day_zero", "subject.day_zer", f"{HERE}.endpoint: column 13: unknown name 'subject.day_zer'"),
         ('"happened_by(', '"28.0 + (', None),

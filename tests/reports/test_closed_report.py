@@ -2,9 +2,13 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from audit.context import acting
 from audit.models import AccessEvent
 from dosing.allocation.slots import arm_of
+from patients.models import Patient
+from protocol.values.moments import Moment
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one
 from trials.access import access_to
@@ -56,6 +60,29 @@ def test_the_figures_of_each_arm_are_those_of_its_patients(trial, board):
     assert (found["Events of grade 2"][mine], found["Events of grade 3"][mine]) == (1, 1)
     # Who is not allocated is in no arm.
     assert sum(found["Events of grade 4"].values()) == 0
+
+
+def test_deaths_and_withdrawals_are_counted_by_arm_also_without_a_fatal_event(trial, board):
+    """BLD-01, OUT-21: the end of the study says who died; an event is fatal by its grade or its outcome too."""
+    doctor = build.user("investigator", trial=trial)
+    dead, left, ill = (build.eligible(trial=trial, investigator=doctor) for _patient in range(3))
+    with acting(system="test"):
+        for patient, reason in ((dead, "death"), (left, "withdrawal")):
+            Patient.objects.filter(pk=patient.pk).update(
+                state="ended", ended_on=trial.today, end_reason=reason
+            )
+    assert sum(figures(board, trial)["Patients with a fatal event"].values()) == 0
+    known = Moment.from_datetime(timezone.now(), trial.rules.trial.site.time_zone)
+    build.event(
+        patient=ill, by=doctor, term="Sepsis", grade=5, outcome="fatal", ongoing="N", aware=known,
+        end=Moment.from_date(trial.today), seriousness=frozenset({"life_threatening"}),
+    )  # fmt: skip
+    found = figures(board, trial)
+    for label, patient in (("Patients who died", dead), ("Patients who left the study early", left)):
+        arm = arm_of(patient).title.in_language("en")
+        assert {title: number for title, number in found[label].items() if number} == {arm: 1}
+    fatal, arm = found["Patients with a fatal event"], arm_of(ill).title.in_language("en")
+    assert (fatal[arm], sum(fatal.values())) == (1, 1)
 
 
 def test_the_board_reads_no_treatment_of_a_patient(trial, board):

@@ -7,9 +7,11 @@ from django.urls import reverse
 
 from audit.context import acting
 from patients.models import Patient, Visit
+from patients.participation.consents.consent_corrections import strike_out_consent
 from patients.participation.disposition import end_study
 from patients.participation.questions import CONFIRMED
 from patients.participation.visits import add_unscheduled, hold_visit
+from patients.samples.collection import strike_out_sample
 from reports.closing.checklist import checklist
 from reports.quality.flags import CONTRADICTION
 from tests.support import build
@@ -17,6 +19,7 @@ from tests.support.build import moment
 from tests.support.pages.infusions import bedside, page, stored, text_of
 from tests.support.study.bedside import INCLUDED
 from tests.support.study.refusals import asked
+from tests.support.study.samples import collected, held
 from trials.access import access_to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
@@ -60,6 +63,44 @@ def counted(trial) -> int:
     access = access_to(user=build.user("data_manager", trial=trial), slug=trial.slug)
     points, _patients = checklist(access)
     return next(each.total for each in points if each.point.code == "contradictions")
+
+
+class TestSamples:
+    """DAT-08: the samples of the protocol, with their tubes."""
+
+    @pytest.fixture
+    def day_7(self, patient, nurse) -> Visit:
+        return held(patient, "D7", nurse, date(2026, 3, 17))
+
+    def test_one_after_the_death_asks_and_is_stored_on_confirmation(self, patient, day_7, nurse):
+        died(patient)
+        (question,) = asked(collected, visit=day_7, by=nurse)
+        assert question == "The patient died on 12-Mar-2026: the sample was taken after the death."
+
+        sample = build.confirming(collected, visit=day_7, by=nurse)
+        sentence = f"Sample {sample.code} was taken at 17-Mar-2026 10:00, after the death on 12-Mar-2026."
+        assert sentence in listed(patient.trial)
+
+    def test_a_death_recorded_later_says_it_beforehand_and_lists_it(self, patient, day_7, nurse):
+        sample = collected(day_7, nurse)
+        by = build.user("investigator", trial=patient.trial)
+        sentence = f"Sample {sample.code} was taken at 17-Mar-2026 10:00, after the death on 12-Mar-2026."
+        with acting(user=by, role="investigator"):
+            call = {"patient": patient, "on": DIED, "reason": "death", "note": "", "by": by}
+            assert sentence in asked(end_study, **call)
+            build.confirming(end_study, **call)
+        assert sentence in listed(patient.trial)
+
+    def test_one_on_the_day_of_death_or_struck_out_contradicts_nothing(self, patient, nurse):
+        first = collected(held(patient, "D1", nurse, date(2026, 3, 11)), nurse)
+        wrong = collected(held(patient, "D7", nurse, date(2026, 3, 17)), nurse)
+        with acting(user=nurse, role="coordinator"):
+            strike_out_sample(sample=wrong, change_reason="Another patient", version=1, by=nurse)
+        with acting(system="test"):
+            patient.visits.filter(code="D7").update(state="planned", held_on=None)
+        died(patient, on=date(2026, 3, 11))
+        assert first.taken
+        assert listed(patient.trial) == []
 
 
 class TestVisits:
@@ -185,6 +226,20 @@ class TestEvents:
             type(event).objects.update(in_error_reason="Another patient")
         assert counted(patient.trial) == 0
 
+    def test_a_consent_struck_out_is_not_the_first_one(self, trial, nurse):
+        """AUD-04: the event lies before the consent that counts, so the listing says what its page says."""
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        wrong = build.consent(patient, on=INCLUDED)
+        build.consent(patient, on=INCLUDED + timedelta(days=5))
+        build.event(patient=patient, onset=moment("14-Mar-2026"))
+        assert listed(trial) == []
+
+        with acting(user=nurse, role="coordinator"):
+            strike_out_consent(consent=wrong, reason="Another patient", by=nurse)
+
+        (note,) = listed(trial)
+        assert note.startswith("AE 1: The event began before the consent (15-Mar-2026")
+
 
 class TestTheEndOfStudy:
     def test_a_death_says_beforehand_what_lies_after_it(self, ward, patient, nurse):
@@ -227,7 +282,7 @@ def test_the_listing_costs_the_same_with_one_and_three(trial, number, known_day,
     desk = build.client(build.user("monitor", trial=trial))
     address = reverse("reports:quality", args=[trial.slug])
     desk.get(address, {"kind": CONTRADICTION})
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         desk.get(address, {"kind": CONTRADICTION})
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_number_of_queries_does_not_grow_with_the_patients(trial):
-    """REL-14: at most 24 queries for 50 patients × 12 visits.
+    """REL-14: at most 25 queries for 50 patients × 12 visits, one of them for the own questions.
 
     The clock stands: a session is stored again after a minute, and on a busy machine the patients take longer.
     """
@@ -36,14 +36,14 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(trial):
         cohort.patients(trial, 47)
         fifty = queries_of(browser)
     assert one == three == fifty
-    assert fifty <= 24
+    assert fifty <= 25
 
 
 @pytest.mark.parametrize("role", each_engine_or_one(ROLES))
 def test_every_role_has_a_home_within_a_bound_of_queries(trial, role):
     cohort.patients(trial, 3)
     # The monitor's tile counts the facts outside the forms: the rows of each planned kind, and the patients once.
-    most = 28 if role == "monitor" else 24
+    most = 28 if role == "monitor" else 25
     assert queries_of(build.client(build.user(role, trial=trial))) <= most
 
 

@@ -73,6 +73,15 @@ def test_a_donor_leads_to_every_patient_and_a_lot_to_every_event(trial, laborato
     assert second.code not in of_lot
 
 
+def test_an_event_entered_in_error_is_no_event_of_a_recipient(trial, laboratory, treated):
+    """AUD-04, ATM-02."""
+    with acting(system="test"):
+        treated[0].adverse_events.update(in_error_reason="Another patient")
+    of_lot = look(laboratory, trial, "lot", chain.lot(trial, "L-1").pk)
+    assert treated[0].code in of_lot
+    assert "Rash L-1" not in of_lot
+
+
 def test_a_result_that_fails_after_an_infusion_is_marked_late_and_the_sponsor_is_told(
     trial, laboratory, treated
 ):

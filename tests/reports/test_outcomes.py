@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError
@@ -9,9 +10,16 @@ from django.urls import reverse
 
 from audit.context import acting
 from audit.models import AccessEvent
+from outcomes.computing import OutcomeReport, computed, report_of, results_of, shows_arms
+from outcomes.lines import OutcomeComparison
+from outcomes.statistics.contingency import COMMON_ODDS_RATIO, mantel_haenszel
+from outcomes.statistics.estimates import Estimate
+from outcomes.statistics.welch import WELCH, WELCH_LIMITS
 from patients.models import Patient, Record
 from protocol.expressions.outcomes import outcomes_of
-from reports.outcomes.computing import computed, report_of, results_of, shows_arms
+from reports.outcomes.csv_rows import line_rows
+from reports.outcomes.page import OutcomePage
+from reports.outcomes.words import percent_words
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.pages import blinding
@@ -96,12 +104,56 @@ def test_each_number_leads_to_its_patients_and_to_what_is_missing(outcomes):
     assert "No patient is behind this number." in text_of(nobody)
 
 
-def test_an_unknown_reading_or_visit_shows_the_page_without_a_list(outcomes):
+def test_a_comparison_of_means_and_one_within_strata_name_their_methods(outcomes):
+    """OUT-03: Welch's difference is in the unit of the item, no share; the correction of Mantel-Haenszel is named.
+
+    Its figures are those of R 4.2.2, `mantelhaen.test(correct = FALSE)`.
+    """
+    trial, _patient, doctor = outcomes
+    access = access_to(user=doctor, slug=trial.slug)
+    report = report_of(access)
+    means = OutcomeComparison(
+        ("A", "B"), 0.0316, WELCH, Estimate(-50.0, -91.6, -8.4, WELCH_LIMITS), of_means=True
+    )
+    strata = mantel_haenszel([(2, 1, 1, 2), (3, 1, 2, 2)], corrected=False)
+    line = replace(report.lines[0], figures=(), comparison=means, stratified=strata)
+    assert OutcomePage(access, report).shown(line).figures == [
+        ("p = 0.032", "Welch's t test, two-sided"),
+        ("Difference -50.0 (-91.6 to -8.4)", "limits of the difference of two means by Welch"),
+        ("p = 0.314", "Mantel-Haenszel test without continuity correction"),
+        ("Odds ratio 3.4 (0.361 to 32.1)", COMMON_ODDS_RATIO),
+    ]  # fmt: skip
+    nothing = replace(line, comparison=None, stratified=mantel_haenszel([(0, 3, 0, 3)], corrected=True))
+    assert OutcomePage(access, report).shown(nothing).figures == [
+        ("No stratum compares the arms.", "Mantel-Haenszel test with continuity correction")
+    ]
+    rows = list(line_rows(OutcomeReport((line,), 1), trial.rules))
+    told = dict(zip(rows[0], rows[1], strict=True))
+    assert (told["p"], told["difference"], told["difference_low"]) == ("0.0316", "-50.0", "-91.6")
+    assert told["stratified_test"] == "Mantel-Haenszel test without continuity correction"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"outcome": "XX", "reading": "ar"},
+        {"outcome": "L-S1"},
+        {"outcome": "L-S1", "reading": "ar", "visit": "D99"},
+        {"outcome": "L-S1", "reading": "ar", "answer": "?"},
+        {"outcome": "L-S1", "reading": "ar", "split": "group", "part": "C"},
+        {"outcome": "L-S1", "reading": "ar", "split": "sex", "part": "F"},
+        {"outcome": "L-S1", "reading": "ar", "part": "A"},
+    ],
+)
+def test_an_address_of_an_unknown_number_is_refused_and_sends_no_other_file(outcomes, query):
+    """OUT-02, SEC-01: a list of another number, or the whole table, is not what was asked for."""
     trial, _patient, doctor = outcomes
     client = build.client(doctor)
-    assert client.get(address(trial, outcome="XX", reading="ar")).context["behind"] is None
-    behind = client.get(address(trial, outcome="L-S1", reading="ar", visit="D99", answer="?"))
-    assert behind.context["behind"].rows() == []
+    for more in ({}, {"format": "csv"}):
+        answer = client.get(address(trial, **query, **more))
+        assert answer.status_code == 400
+        assert "No outcome of this trial has such a number." in text_of(answer)
+    assert not AccessEvent.objects.filter(kind="exported").exists()
 
 
 def test_only_complete_forms_count(outcomes):
@@ -150,7 +202,7 @@ def test_the_page_is_read_while_the_cache_takes_no_writes(outcomes, monkeypatch)
     def refuse(*_arguments: object) -> None:
         raise OperationalError("read-only")
 
-    monkeypatch.setattr("reports.outcomes.computing.cache.set", refuse)
+    monkeypatch.setattr("outcomes.computing.cache.set", refuse)
     response = build.client(doctor).get(address(trial))
     assert line(response, "L-S1", "ar").line.patients == 1
 
@@ -262,3 +314,20 @@ def test_the_lists_of_the_statistician_do_differ_when_the_arms_are_exchanged(mas
     assert {arm for _code, arm in before} == {"cells", "placebo"}
     assert [code for code, _arm in before] == [code for code, _arm in after]
     assert all(one[1] != other[1] for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (None, "–"),
+        (0.0, "0.0"),
+        (0.00505, "0.5"),
+        (0.2, "20.0"),
+        (0.715764, "71.6"),
+        (1.0, "100.0"),
+        (-0.0381, "-3.8"),
+    ],
+)
+def test_a_share_and_its_limits_are_told_with_one_decimal_whatever_their_size(share, words):
+    """Seen: 20.0 % (0.505 to 71.6 %)."""
+    assert percent_words(share).replace("−", "-") == words

@@ -11,6 +11,7 @@ from audit import signatures
 from audit.context import acting
 from audit.models import TrailIndexRow
 from audit.trail_index import building, finding
+from audit.trail_reading.sources import Filter, WorkingHours
 from patients.models import DataLock, Record
 from tests.support import build
 from tests.support.pages.trail_pages import everything, lines, text_of, url, vitals, vitals_of_number
@@ -199,16 +200,16 @@ def test_night_and_weekend_are_those_of_the_site(trial, patient, inspector, mome
     with time_machine.travel(moment, tick=False):
         record = vitals(patient, sbp="80")
     with time_machine.travel(MONDAY + timedelta(days=9), tick=False):
-        assert (
-            record.pk
-            in {line.entry.row.id for line in lines(inspector, trial, state="outside", form="vitals")}
-        ) is (outside)
+        for narrowed in ({"form": "vitals"}, {}):
+            found = lines(inspector, trial, state="outside", **narrowed)
+            assert (history(record) == rows_of(found)) is outside
 
 
 # PostgreSQL dates the trail by its own clock, which no test sets.
 @pytest.mark.one_engine
 @pytest.mark.parametrize("few", [1, finding.COUNTED], ids=["read in order", "sorted"])
-def test_the_time_of_day_is_that_of_the_site(trial, patient, inspector, monkeypatch, few):
+@pytest.mark.parametrize("narrowed", [{"form": "concomitant_medication"}, {}], ids=["form", "alone"])
+def test_the_time_of_day_is_that_of_the_site(trial, patient, inspector, monkeypatch, few, narrowed):
     """AUD-11: also over midnight, and the newest first, whether the entries found are few or many."""
     monkeypatch.setattr(finding, "COUNTED", few)
     made = {}
@@ -217,11 +218,40 @@ def test_the_time_of_day_is_that_of_the_site(trial, patient, inspector, monkeypa
             vitals_of_number(patient, number)
             made[number] = (hour + 2) % 24
     with time_machine.travel(MONDAY + timedelta(days=9), tick=False):
-        found = lines(inspector, trial, form="concomitant_medication", from_time="22:30", until_time="03:30")
+        found = lines(inspector, trial, from_time="22:30", until_time="03:30", **narrowed)
         refused = build.client(inspector).get(url(trial, from_time="25:00"))
 
-    assert [made[line.entry.row.repeat] for line in found] == [3, 1, 23]
+    records = [line.entry.row for line in found if line.entry.source == "patients.record"]
+    assert [made[row.repeat] for row in records] == [3, 1, 23]
     assert (refused.status_code, list(refused.context["listing"].form.errors)) == (400, ["from_time"])
+
+
+def test_nobody_works_outside_hours_that_never_end(trial, patient, inspector):
+    """AUD-11: no minute of the week passes."""
+    vitals(patient, sbp="80")
+    always = WorkingHours(tuple(range(7)), 0, 24 * 60)
+    assert building.refresh()
+    everybody = Filter(trial.pk, outside=always)
+    assert (finding.count(everybody, may=()), finding.find(everybody, may=(), size=9)) == (0, [])
+
+
+# PostgreSQL dates the trail by its own clock, which no test sets.
+@pytest.mark.one_engine
+def test_days_are_found_although_the_clock_ran_backwards_unnoticed(trial, patient, inspector):
+    """AUD-11, P11-02: an entry of an earlier time that was indexed later is found by its own day."""
+    for number, day in enumerate((8, 3)):
+        with time_machine.travel(MONDAY + timedelta(days=day), tick=False):
+            vitals_of_number(patient, number)
+            assert building.refresh()
+    with time_machine.travel(MONDAY + timedelta(days=9), tick=False):
+
+        def numbers(**days):
+            found = lines(inspector, trial, form="concomitant_medication", **days)
+            return [line.entry.row.repeat for line in found]
+
+        assert numbers(until="18-Sep-2026") == [1]
+        assert numbers(since="18-Sep-2026") == [0]
+        assert numbers(since="17-Sep-2026", until="22-Sep-2026") == [1, 0]
 
 
 def test_many_changes_by_one_person_in_minutes(trial, patient, coordinator, inspector):
@@ -235,6 +265,32 @@ def test_many_changes_by_one_person_in_minutes(trial, patient, coordinator, insp
         found = lines(inspector, trial, state="in_bulk")
 
     assert sorted(line.entry.row.repeat for line in found) == list(range(10))
+
+
+def test_a_mark_that_all_may_read_does_not_count_what_is_behind_a_right(trial, coordinator):
+    """BLD-01, AUD-11: nine entries that all may read beside two of the product, which are eleven for who knows it."""
+    first = building.number_at(MONDAY)
+    rights = ["", "see_treatment", "", "", ""] * 3
+    before = ("after_inclusion", "after_signature", "after_lock", "after_unlock")
+
+    def indexed(start, sees):
+        TrailIndexRow.objects.bulk_create(
+            TrailIndexRow(
+                id=start + number, trial_id=trial.pk, at=MONDAY, source="patients.record", row=start + number,
+                kind="changed", user_id=coordinator.pk, content=True, origin="web", see=see, minute=0,
+                **dict.fromkeys(before, False),
+            )
+            for number, see in enumerate(sees)
+        )  # fmt: skip
+        building._mark_bulk({coordinator.pk}, MONDAY)
+        return set(TrailIndexRow.objects.filter(in_bulk=True).values_list("see", flat=True))
+
+    TrailIndexRow.objects.all().delete()
+    assert indexed(first, rights[:11]) == {"see_treatment"}
+    assert not TrailIndexRow.objects.filter(in_bulk=True, see="").exists()
+    assert indexed(first + 100, ["see_people"] * 2) == {"see_treatment", "see_people"}
+    assert not TrailIndexRow.objects.filter(in_bulk=True, see="").exists()
+    assert indexed(first + 200, [""]) == {"", "see_treatment", "see_people"}
 
 
 def by_hand(patient, by, number):

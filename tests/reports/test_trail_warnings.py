@@ -10,7 +10,7 @@ from audit.context import acting
 from audit.models import ClockTurn, TrailReview
 from audit.sealing import seal_files, seals
 from audit.sealing.seal_times import waiting
-from reports.home.tasks import unsealed
+from reports.home.tiles import unsealed
 from reports.home.workload import Workload
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one

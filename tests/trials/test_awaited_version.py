@@ -42,7 +42,7 @@ def opened(trial: Trial, role: str) -> list[tuple[str, int, str]]:
             address = reverse(name, kwargs={"slug": trial.slug})
         except NoReverseMatch:
             continue
-        response = client.get(address)
+        response = client.get(address, follow=True)
         is_page = response["Content-Type"].startswith("text/html")
         found.append((name, response.status_code, response.content.decode() if is_page else ""))
     return found

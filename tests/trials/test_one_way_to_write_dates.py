@@ -18,7 +18,8 @@ from trials.roles import ROLES
 
 ROOT = build.ROOT
 ROOMS = (
-    "protocol", "audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports", "config", "demo",
+    "protocol", "audit", "accounts", "trials", "patients", "dosing", "safety", "outcomes", "reports", "exports",
+    "config", "demo",
 )  # fmt: skip
 OWN_WAYS_OF_TEMPLATES = re.compile(
     r"\|(date|time|timesince|timeuntil|timezone|localtime|utc|naturalday|naturaltime|floatformat|localize"

@@ -14,6 +14,7 @@ from trials.roles import ROLES
 
 # Answered with a file or a number, which has no page.
 NO_PAGE = {"reports:profile", "reports:safety-review-drawing", "reports:notices-count"}
+NO_PAGE |= {"reports:figure-svg", "reports:figure-png", "reports:figure-csv"}
 
 
 def test_every_page_of_the_access_matrix_has_help():

@@ -48,8 +48,10 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:verification", gettext_lazy("Source verification"), "list-checks"),
             ("patients:to-sign", gettext_lazy("To sign"), "signature"),
             ("reports:outcomes", gettext_lazy("Outcomes"), "table-2"),
+            ("reports:figures", gettext_lazy("Figures"), "chart-line"),
             ("exports:annual", gettext_lazy("Annual safety report"), "file-chart-column"),
             ("reports:quality", gettext_lazy("Data quality"), "clipboard-check"),
+            ("reports:own-questions", gettext_lazy("Own questions"), "list-filter"),
             ("safety:reconciliation", gettext_lazy("Reconciliation"), "git-compare"),
             ("reports:closed-report", gettext_lazy("Closed report"), "file-lock"),
         ),
@@ -57,6 +59,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
     (
         gettext_lazy("Output"),
         (
+            ("reports:packs", gettext_lazy("Reports"), "file-stack"),
             ("documents:listing", gettext_lazy("Documents"), "file-text"),
             ("exports:index", gettext_lazy("Exports"), "download"),
             ("register:listing", gettext_lazy("Export register"), "file-output"),

@@ -60,10 +60,10 @@ class IntervalFilter(django_filters.FilterSet):
         """Return the first and the last day; without them the year up to today."""
         cleaned = self.form.cleaned_data
         last: date = cleaned.get("last") or self.trial.today
-        return cleaned.get("first") or _a_year_before(last), last
+        return cleaned.get("first") or a_year_before(last), last
 
 
-def _a_year_before(last: date) -> date:
+def a_year_before(last: date) -> date:
     """Return the first day of the year that ends on a day; the year to 28 February begins after a 28 February."""
     before = date(last.year - 1, last.month, 28 if (last.month, last.day) == (2, 29) else last.day)
     return date.fromordinal(before.toordinal() + 1)
@@ -123,7 +123,7 @@ def _table(
         return cumulative_columns(found.groups), cumulative(found.events, found.groups, last) if valid else []
     if table == EXPOSURE:
         lines = exposure(found.patients, found.groups, last) if valid else []
-        return exposure_columns(found.groups, _sexes(trial)), lines
+        return exposure_columns(found.groups, sexes_of(trial)), lines
     rows = {row.patient_id: row.patient for row in found.rows.values()}
     for patient in rows.values():
         patient.trial = trial
@@ -131,7 +131,7 @@ def _table(
     return columns, reactions(found.events, first, last) if valid else []
 
 
-def _sexes(trial: Trial) -> dict[str, str]:
+def sexes_of(trial: Trial) -> dict[str, str]:
     """Return the words of the codes of the item that says the sex."""
     path = trial.rules.profile.sex
     if not path:

@@ -150,8 +150,10 @@ read_study <- function(folder = ".") {
   if (kind %in% c("instant", "local")) {
     if (!is.character(values)) return(as.POSIXct(values, tz = "UTC"))
     ends_with_z <- kind == "instant"
-    is_moment <- grepl(.moment, values) & endsWith(ifelse(is.na(values), "", values), "Z") == ends_with_z
-    text <- sub("Z$", "", ifelse(is_moment, values, NA))
+    # as.character: of no row, ifelse gives logical values.
+    plain <- as.character(ifelse(is.na(values), "", values))
+    is_moment <- grepl(.moment, values) & endsWith(plain, "Z") == ends_with_z
+    text <- sub("Z$", "", as.character(ifelse(is_moment, values, NA)))
     text <- ifelse(nchar(text) == 16, paste0(text, ":00"), text)
     return(as.POSIXct(text, format = "%Y-%m-%dT%H:%M:%OS", tz = "UTC"))
   }

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from exports.archive_check import check, told
+from exports.archive_check.check import check, told
 
 
 class Command(BaseCommand):

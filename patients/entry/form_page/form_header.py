@@ -7,13 +7,14 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from patients.casebook.casebook import Casebook, FormPlace, visit_title
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_versions import all_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import Navigation, address_of, navigation, stage_at
 from patients.casebook.range_flags import place_readings
 from patients.entry.form_page.form_standing import FormStanding, ValueMark
 from patients.models import Record
+from patients.models.visit_forms import visit_title
 from patients.participation.visit_status import STAGES
 from patients.templatetags.status import STATES
 from protocol.document.items import Form

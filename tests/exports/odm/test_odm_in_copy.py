@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exports import scheduled_copies
-from exports.archive_check import check
+from exports.archive_check.check import check
 from tests.exports.odm.checking import problems
 from tests.exports.odm.files import odm
 from tests.exports.odm.reading import state_of

@@ -15,7 +15,7 @@ from exports.sdtm.timeline import study_day
 from exports.sdtm.xport import ascii_text
 from tests.support import build
 from tests.support.oracles import oracle, schema_errors
-from tests.support.study.bedside import NOW
+from tests.support.study.bedside import INCLUDED, NOW
 from tests.support.study.masked_trial import masked_trial
 from tests.support.study.tabulated import Package, tabulated_trial
 
@@ -227,10 +227,45 @@ def test_the_metadata_describe_exactly_the_data_sets_of_the_package(liege):
 
 def test_every_test_of_the_data_stands_in_the_annotated_forms(liege):
     """P11-02: annotations and metadata name the same variables and tests."""
-    annotated = {row["annotation"] for row in liege.annotations()}
+    annotated = {row["annotation"].partition(" and ")[0] for row in liege.annotations()}
     for name in ("LB", "VS", "RE", "RS"):
         for code in {row[f"{name}TESTCD"] for row in liege.rows(name)} - {f"{name}ALL"}:
             assert f"{name}ORRES when {name}TESTCD = {code}" in annotated
     note = liege.files["reviewers_note.md"].decode("utf-8")
     assert "| eligibility | assessed_at |" in note
     assert all(f"| {name} |" in note for name in liege.heads)
+
+
+def test_records_that_share_a_test_are_told_apart_by_their_annotations(liege):
+    """P11-02: temperature of the vital signs, and during an infusion; the ratio computed, and as reported."""
+    told = {(row["form"], row["item"]): row["annotation"] for row in liege.annotations()}
+    plain = "VSORRES when VSTESTCD = TEMP"
+    assert told["vitals", "temp"] == plain
+    assert told["infusion_monitoring", "series.temp"] == f"{plain} and VSCAT = INFUSION MONITORING"
+    ratio = "CPORRES when CPTESTCD = TLYHTLYC and CPCAT = LYMPHOCYTE SUBSETS"
+    assert told["lymphocyte_subsets", "cd4_cd8_ratio"] == f"{ratio} and CPMETHOD = FLOW CYTOMETRY"
+    assert (
+        told["lymphocyte_subsets", "ratio_reported"] == f"{ratio} and CPMETHOD = REPORTED BY THE LABORATORY"
+    )
+
+
+def test_what_the_outcomes_read_of_a_patient_and_an_event_is_in_the_package(liege):
+    """Issue 15: the group, special interest and expectedness; without them cleaning code would be needed."""
+    group = liege.one("SUPPDM", QNAM="COHORT")
+    assert (group["QVAL"], group["IDVAR"], group["QORIG"]) in {("A", None, "DERIVED"), ("B", None, "DERIVED")}
+    assert liege.one("SUPPAE", QNAM="AESI")["QVAL"] == "NONE"
+    assert liege.some("SUPPAE", QNAM="EXPECT") == []
+
+
+def test_a_record_of_a_draft_says_so():
+    """Issue 15: the outcomes read complete forms alone, so the package tells which are not."""
+    with time_machine.travel(NOW, tick=False):
+        trial = build.trial(build.COVID_MSV)
+        patient = build.enrolled(trial=trial, on=INCLUDED)
+        build.record(patient, "vitals", {"temp": "37.1"}, visit="INF1", draft=True)
+        package = Package.of(trial)
+    temperature = package.one("VS", VSTESTCD="TEMP", VSORRES="37.1")
+    drafts = {
+        (row["IDVAR"], row["IDVARVAL"]) for row in package.some("SUPPVS", QNAM="FORMSTAT", QVAL="DRAFT")
+    }
+    assert ("VSSEQ", str(temperature["VSSEQ"])) in drafts

@@ -13,7 +13,7 @@ from patients.participation import disposition
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit, unsettled
 from tests.support import build
 from tests.support.study.bedside import give, on
-from tests.support.study.refusals import refused
+from tests.support.study.refusals import asked, refused
 from trials.models import Trial
 
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
@@ -130,7 +130,6 @@ class TestCorrection:
         ("changed", "told"),
         [
             ({"reason": ""}, {"reason": ["Say why this is changed."]}),
-            ({"on": date(2026, 3, 16)}, {"on": ["D7 was held on 17-Mar-2026, after this day."]}),
             ({"on": date(2026, 3, 31)}, {"on": ["This day has not come yet. Check the year."]}),
             ({"end_reason": "holiday"}, {"end_reason": ["Choose why the study ended."]}),
             (
@@ -142,13 +141,36 @@ class TestCorrection:
     def test_an_impossible_correction_is_refused(self, ended, doctor, changed, told):
         assert refused(self.correct, ended, doctor, **changed) == told
 
-    def test_an_infusion_was_given_before_the_end(self, included, doctor):
+    def test_a_day_before_a_visit_or_an_infusion_asks_about_each(self, included, doctor):
+        """DAT-08: as the end of study does; either record may be the wrong one."""
         give(included, 1, on("12-Mar-2026"), doctor)
-        Visit.objects.filter(patient=included, code="INF1").update(state="planned", held_on=None)
-        ended = end(included, doctor, on=date(2026, 3, 14))
-        told = refused(self.correct, ended, doctor, on=date(2026, 3, 11))
-        assert told == {"on": ["Infusion 1 was given on 12-Mar-2026, after this day."]}
-        assert self.correct(ended, doctor, on=date(2026, 3, 12)).ended_on == date(2026, 3, 12)
+        hold_visit(visit=included.visits.get(code="D7"), on=date(2026, 3, 17), by=doctor)
+        ended = end(included, doctor)
+        call = {
+            "patient": ended,
+            "end_reason": "withdrawal",
+            "note": "Left",
+            "reason": "Misread",
+            "by": doctor,
+        }
+
+        told = asked(disposition.correct_end, on=date(2026, 3, 11), **call)
+        assert told == [
+            "Visit INF1 was held on 12-Mar-2026, after the end of study on 11-Mar-2026.",
+            "Visit D7 was held on 17-Mar-2026, after the end of study on 11-Mar-2026.",
+            "Infusion 1 was given on 12-Mar-2026, after the end of study on 11-Mar-2026.",
+        ]
+        moved = build.confirming(disposition.correct_end, on=date(2026, 3, 11), **call)
+        assert moved.ended_on == date(2026, 3, 11)
+        assert self.correct(moved, doctor, on=date(2026, 3, 11), note="He left").end_note == "He left"
+
+    def test_the_note_about_a_death_that_the_site_learned_of_later_is_corrected(self, included, doctor):
+        """DAT-08: the visit at which the site learned of the death lies after it, and stands in no way."""
+        hold_visit(visit=included.visits.get(code="D7"), on=date(2026, 3, 17), by=doctor)
+        call = {"patient": included, "on": date(2026, 3, 12), "reason": "death", "note": "", "by": doctor}
+        ended = build.confirming(disposition.end_study, **call)
+        told = {"on": date(2026, 3, 12), "end_reason": "death", "note": "Told by the family"}
+        assert self.correct(ended, doctor, **told).end_note == "Told by the family"
 
 
 class TestReopening:

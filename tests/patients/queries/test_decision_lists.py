@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.urls import reverse
@@ -102,6 +103,29 @@ class TestAsking:
             (patient.code, target, item), (other.code, target, item)
         }  # fmt: skip
         assert codes(monitor, trial, name, queried="true") == [patient.code, other.code]
+
+    def test_one_question_is_raised_on_the_ends_of_study_ticked_in_the_list_of_patients(
+        self, patient, monitor, trial
+    ):
+        """Issue 11: a patient whose study goes on has no box."""
+        ended = [build.enrolled(trial=trial) for _each in range(2)]
+        with acting(system="test"):
+            for each in ended:
+                Patient.objects.filter(pk=each.pk).update(
+                    state="ended", ended_on=trial.today, end_reason="withdrawal", end_note="Left"
+                )
+        browser = build.client(monitor)
+        page = browser.get(address(trial, "listing")).content.decode()
+        assert re.findall(r'name="row" value="(\d+)"', page) == [str(each.pk) for each in ended]
+
+        ask = reverse("patients:facts-ask", args=[trial.slug, "disposition"])
+        everybody = [patient.pk, *(each.pk for each in ended)]
+        sent = {"row": everybody, "item": "end_reason", "text": "Withdrew from what?", "confirm": "a1"}
+        done = browser.post(ask, sent)
+        assert (done.status_code, done["Location"]) == (302, address(trial, "listing"))
+        assert set(Query.objects.values_list("patient__code", "target", "item")) == {
+            (each.code, "disposition", "end_reason") for each in ended
+        }
 
     def test_who_raises_no_queries_has_no_boxes(self, patient, trial):
         statistician = build.user("statistician", trial=trial)

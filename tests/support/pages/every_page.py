@@ -6,12 +6,15 @@ from datetime import timedelta
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from accounts.models import User
 from audit.context import acting
 from dosing.models import ProductDeviation
 from patients.models import Deviation, Patient, SampleMovement
 from patients.participation.logs.contacts import ContactFacts, add_contact
 from patients.participation.treatment_holds import hold_treatment
 from protocol.values.moments import Moment
+from reports.models import OwnQuestion, QuestionRow
+from reports.own_questions.keeping import QuestionFacts, save_question
 from safety.course.grade_changes import change_grade
 from safety.course.links import link_event, targets_of
 from safety.models import AdverseEvent, CaseClock, CaseTerm, EventGrade, EventLink
@@ -22,6 +25,7 @@ from tests.support.pages.access_matrix import TRIAL_PAGES, sample
 from tests.support.pages.event_forms import typed
 from tests.support.study import deviations, samples
 from tests.support.study.invented_dictionary import coded_case
+from trials.models import Trial
 from trials.roles import ROLES
 
 # No page: a file, a figure to download, a number that the bell asks for.
@@ -29,6 +33,9 @@ FILES = {
     "patients:file",
     "reports:profile",
     "reports:safety-review-drawing",
+    "reports:figure-svg",
+    "reports:figure-png",
+    "reports:figure-csv",
     "reports:notices-count",
     "documents:file",
     "patients:sample-labels",
@@ -66,7 +73,17 @@ def patient_with_pages(slug: str = build.COVID_MSV) -> Patient:
     samples.shipped(patient.trial, list(sample.aliquots.all()), nurse, later)
     with acting(user=nurse, role="coordinator"):
         hold_treatment(patient=patient, rule="SR3", title="A related event", events=["AE 1"], by=nurse)
+        asked_question(patient.trial, nurse)
     return patient
+
+
+def asked_question(trial: Trial, by: User) -> QuestionRow:
+    """Return a shared question that the demography of every patient answers."""
+    facts = QuestionFacts(
+        name="Known sex", form="demography", condition="sex in ['F', 'M']", columns=["sex", "age"], item="sex",
+        shared=True, on_home=False, restricted=False,
+    )  # fmt: skip
+    return save_question(trial=trial, facts=facts, by=by)
 
 
 def followed_event(patient: Patient) -> AdverseEvent:
@@ -105,6 +122,8 @@ def page_of(patient: Patient, name: str, pattern: URLPattern) -> str:
     """Return the address of a page, with the parameters of the patient."""
     consent = patient.consents.get().pk
     log = {"form": "medication"}
+    asked = OwnQuestion.objects.filter(trial=patient.trial).order_by("pk").last()
+    own = {"number": asked.pk if asked is not None else 1}
     special = {
         "patients:fact": {"key": consent},
         "patients:consent-correct": {"number": consent},
@@ -117,6 +136,7 @@ def page_of(patient: Patient, name: str, pattern: URLPattern) -> str:
             key: {"clock": _last(CaseClock, patient)}
             for key in ("safety:case-decide", "safety:case-follow-up")
         },
+        **{f"reports:own-question{step}": own for step in ("", "-ask", "-change", "-retire")},
         **dict.fromkeys(("patients:log", "patients:logs", "patients:log-query", "patients:log-strike"), log),
     }
     kwargs = {**sample(patient.trial, patient), **special.get(name, {})}

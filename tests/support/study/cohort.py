@@ -7,8 +7,8 @@ from typing import Any
 from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, Preparation
-from patients.casebook.casebook import forms_of
 from patients.models import Consent, Patient, Query, Record, Visit
+from patients.models.visit_forms import forms_of
 from protocol.document.schedule import planned_visits
 from safety.models import CRITERIA, AdverseEvent
 from tests.support import build

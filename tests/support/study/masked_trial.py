@@ -22,6 +22,7 @@ from patients.casebook.facts import Fact
 from patients.models import Patient
 from patients.participation.protocol_amendments.amendments import move
 from patients.queries import threads
+from reports.own_questions.keeping import QuestionFacts, save_question
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages import blinding
@@ -126,10 +127,23 @@ def masked_trial() -> SimpleNamespace:
     ask_about_products(treated[0], staff["unblinded_monitor"], laboratory)
     become_known(treated, ward, doctor)
     amend(trial, treated[1], staff["data_manager"])
+    ask_own_questions(trial, staff)
     for role in ("cell_laboratory", "statistician"):
         look_at_everything(trial, build.client(staff[role]))
     home = reverse("reports:home", args=[trial.slug])
     return SimpleNamespace(trial=trial, staff=staff, treated=treated, ready=ready, home=home)
+
+
+def ask_own_questions(trial, staff) -> None:
+    """Save a question on records, shared and counted on home, and one on masked results."""
+    facts = {"form": "hla_antibodies", "item": "", "shared": True, "on_home": True}
+    for role, log in (("coordinator", False), ("cell_laboratory", True)):
+        condition = "class_i == 'POS'" if log else "tube == 'T-1'"
+        asked = QuestionFacts(
+            name="Antibodies QXJ" if log else "Tubes", condition=condition, columns=["tube"], restricted=log, **facts
+        )  # fmt: skip
+        with acting(user=staff[role], role=role, origin="web"):
+            save_question(trial=trial, facts=asked, by=staff[role])
 
 
 def become_known(treated: list[Patient], ward, doctor) -> None:
@@ -242,6 +256,12 @@ def also(trial) -> list[str]:
         "product-verification/",
     ]
     waiting += ["unblindings/", "unblindings/open/"]
+    asking = [
+        f"own-questions/{log}/1/{page}"
+        for log in ("data", "product")
+        for page in ("", "change/", "ask/?all=1")
+    ]
+    waiting += [*asking, "own-questions/new/?form=hla_antibodies&like=product-1"]
     pages = [*lists, *sought, *asked, *sorts, *waiting, "allocation/", "allocation/?format=csv"]
     codes = trial.patients.values_list("code", flat=True)
     return [f"{home}patients/{code}/{page}" for code in codes for page in guessed] + [

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from outcomes.answers import OutcomeAnswer, OutcomeEvaluation, PatientResult
+from outcomes.lines import OutcomeLine, lines_of
+from outcomes.study_data import OutcomeEventData, OutcomePatient, OutcomeVisit
 from protocol.expressions.outcomes import CompiledReading, OutcomeRules, outcomes_of
 from protocol.values.moments import Moment
-from reports.outcomes.answers import OutcomeAnswer, OutcomeEvaluation, PatientResult
-from reports.outcomes.lines import OutcomeLine, lines_of
-from reports.outcomes.study_data import OutcomeEventData, OutcomePatient, OutcomeVisit
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, protocol
 
 ZONE = "Europe/Madrid"
@@ -53,6 +53,7 @@ def patient(
     *,
     group: str = "",
     arm: str = "",
+    stratum: str = "",
     infused: bool = True,
     died: str = "",
     contact: int | None = None,
@@ -71,8 +72,8 @@ def patient(
     }  # fmt: skip
     end = death.first_day if death else day(contact) if contact is not None else None
     return OutcomePatient(
-        code=code, group=group, arm=arm, subject=subject, infusions=[given] if infused else [], events=events,
-        visits=visits, logs=logs, observed_to=end,
+        code=code, group=group, arm=arm, stratum=stratum, subject=subject, infusions=[given] if infused else [],
+        events=events, visits=visits, logs=logs, observed_to=end,
     )  # fmt: skip
 
 

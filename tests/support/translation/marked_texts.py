@@ -15,8 +15,8 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = (
-    "accounts", "audit", "config", "demo", "dosing", "exports", "operation", "patients", "protocol", "reports",
-    "safety", "trials",
+    "accounts", "audit", "config", "demo", "dosing", "exports", "operation", "outcomes", "patients", "protocol",
+    "reports", "safety", "trials",
 )  # fmt: skip
 # For each function, which of its arguments are the context, the text and the plural.
 PLACES = {

@@ -21,7 +21,6 @@ from dosing.models import (
     TreatmentInstruction,
 )
 from exports.models import Document
-from patients.casebook.casebook import forms_of
 from patients.models import (
     Attachment,
     Consent,
@@ -41,6 +40,8 @@ from patients.models import (
     UnlockRequest,
     Visit,
 )
+from patients.models.visit_forms import forms_of
+from reports.models import OwnQuestion
 from safety.laboratory.models import LaboratoryDecision
 from safety.models import AdverseEvent, CaseClock, CaseTerm, EventDraft, EventGrade, EventLink
 from trials.models import (
@@ -213,10 +214,17 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
         lambda trial: (("preparation", pk, "lot") for (pk,) in _under_patient(Preparation, "pk")(trial)),
         ("preparation", NO_NUMBER, "lot"),
     ),
+    "own-questions:log/number": (
+        lambda trial: (
+            ("data", pk) for pk in OwnQuestion.objects.filter(trial=trial).values_list("pk", flat=True)
+        ),
+        ("data", NO_NUMBER),
+    ),
     "product-queries:number": (_of(ProductQuery, "patient__trial", "pk"), (NO_NUMBER,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),
+    "figures:figure": (lambda trial: iter([("recruitment",)]), (NO_CODE,)),
     "edit-checks:version": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
     "protocol:new": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
     "protocol:name": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),

@@ -52,8 +52,21 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "notices/": (ALL, ALL),
     "notices/count/": (ALL, NOBODY),
     "outcomes/": (ALL, NOBODY),
+    # The figures of the first run: those that every role may see.
+    "figures/": (ALL, NOBODY),
+    "figures/*/": (ALL, NOBODY),
+    "figures/*/figure.svg": (ALL, NOBODY),
+    "figures/*/figure.png": (ALL, NOBODY),
+    "figures/*/data.csv": (ALL, NOBODY),
     "quality/": (ALL, NOBODY),
     "quality/ask/": (QUERIES, QUERIES),
+    # Questions of members on the records; the verb lets only the owner change or retire one.
+    "own-questions/": (ALL, NOBODY),
+    "own-questions/new/": (ALL, ALL),
+    "own-questions/*/*/": (ALL, NOBODY),
+    "own-questions/*/*/change/": (ALL, ALL),
+    "own-questions/*/*/retire/": (NOBODY, ALL),
+    "own-questions/*/*/ask/": (QUERIES, QUERIES),
     # Views of the listing belong to all members.
     "adverse-events/views/new/": (ALL, ALL),
     "adverse-events/views/*/retire/": (NOBODY, ALL),
@@ -293,6 +306,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "exports/": (EXPORTS, EXPORTS),
     "register/": (READS_TRAIL, NOBODY),
     "system/": ("AXP", "AXP"),
+    # A report of a kind that the role may not have is refused beside the field.
+    "reports/": (ALL, ALL),
     "documents/": (ALL, ALL),
     "documents/*/": (EXPORTS, NOBODY),
     "documents/*/file/": (EXPORTS, NOBODY),

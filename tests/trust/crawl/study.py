@@ -30,6 +30,7 @@ from patients.review import locks
 from patients.samples.storage import record_storage_excursion
 from protocol.values.moments import Moment
 from reports.audit_trail.saved_views import save_view
+from reports.own_questions.keeping import QuestionFacts, save_question
 from safety.course.grade_changes import change_grade
 from safety.course.links import link_event
 from safety.drafts.event_drafts import keep_event_draft
@@ -316,6 +317,11 @@ def _reviewed(trial: Trial, word: str) -> None:
         )
         plan = dict.fromkeys(("every_days", "sample", "person", "starts_on"))
         save_view(trial=trial, name=f"View {word}", query="origin=command", purpose="", plan=plan, by=chief)
+        facts = QuestionFacts(
+            name=f"Question {word}", form="vitals", condition="hr > 0.0", columns=["hr"], item="hr", shared=True,
+            on_home=True, restricted=False,
+        )  # fmt: skip
+        save_question(trial=trial, facts=facts, by=chief)
         save_listing_view(
             trial=trial, listing="adverse-events", name=f"Events {word}", query="grade=3", by=chief
         )

@@ -1,0 +1,1 @@
+"""Scripts of the archive that compute the outcomes again, from its data sets alone."""

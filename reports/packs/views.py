@@ -1,0 +1,40 @@
+"""The page of report packs: those that this person may have, each with its button, and those asked for."""
+
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from exports.document_requests import ask_for
+from exports.models import Document
+from reports.packs.forms import PastMomentForm
+from reports.packs.registry import PACKS, packs_for
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+SHOWN = 20
+
+
+# Each pack needs a right of its own, which `ask_for` checks.
+@trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
+def packs(request: TrialRequest) -> HttpResponse:
+    """Show the packs that this person may have and those asked for. A POST asks for one."""
+    form = PastMomentForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    if request.method == "POST":
+        code = request.POST.get("pack", "")
+        if code not in PACKS:
+            raise BadRequest(_("There is no such report. There are %(known)s.") % {"known": ", ".join(PACKS)})
+        if form.is_valid():
+            moment = form.cleaned_data["as_of"]
+            choices = {"pack": code, "as_of": moment.isoformat() if moment else ""}
+            row = ask_for(kind=Document.Kind.PACK, access=request.access, choices=choices)
+            return redirect("documents:asked", request.trial.slug, row.pk)
+    rows = Document.objects.readable_by(request.access).filter(kind=Document.Kind.PACK)
+    masked = request.trial.masked
+    context = {
+        "form": form,
+        "packs": [(pack, masked and pack.by_arm(request.access)) for pack in packs_for(request.access)],
+        "rows": list(rows.select_related("trial", "asked_by")[:SHOWN]),
+        "masked": masked,
+    }
+    return render(request, "reports/packs.html", context, status=422 if form.is_bound else 200)

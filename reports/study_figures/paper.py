@@ -1,0 +1,56 @@
+"""The looks of the figures' classes as SVG attributes, in the light colours of `static/stroma.css`.
+
+A file has no style sheet of a page. Weights are bold, which every program knows.
+`tests/reports/study_figures/test_figure_files.py` compares both.
+"""
+
+Attributes = dict[str, str]
+INK = "#15202c"
+PAPER: dict[str, Attributes] = {
+    "text": {"fill": "#546274"},
+    "ink": {"fill": "#15202c"},
+    "strong": {"font-weight": "bold"},
+    "gridline": {"stroke": "#e6eaef", "stroke-width": "1"},
+    "lane": {"stroke": "#dde3ea", "stroke-width": "1"},
+    "axis": {"stroke": "#74808f", "stroke-width": "1"},
+    "plan": {"fill": "none", "stroke": "#74808f", "stroke-width": "1.5", "stroke-dasharray": "5 4"},
+    "actual": {"fill": "none", "stroke": "#0b5c8e", "stroke-width": "2.5"},
+    "area": {"fill": "#0b5c8e", "opacity": "0.1"},
+    "point": {"fill": "#0b5c8e", "stroke": "#ffffff", "stroke-width": "1.5"},
+    "target": {"stroke": "#1a7340", "stroke-width": "1.5", "stroke-dasharray": "2 3"},
+    "g1": {"fill": "#f6da86", "stroke": "#8f6b0c"},
+    "g2": {"fill": "#f0a744", "stroke": "#96590a"},
+    "g3": {"fill": "#e0643a", "stroke": "#a4381a"},
+    "g4": {"fill": "#9e1b24", "stroke": "#9e1b24"},
+    "g5": {"fill": "#3b0d14", "stroke": "#3b0d14"},
+    "on-pale": {"fill": "#1c1200", "font-weight": "bold"},
+    "on-deep": {"fill": "#ffffff", "font-weight": "bold"},
+    "infusion": {"fill": "#0b5c8e"},
+    "medication": {"fill": "#667b90"},
+    "band": {"fill": "#dfeee5"},
+    "window": {"fill": "#0b5c8e", "opacity": "0.2"},
+    "today": {"stroke": "#b3261e", "stroke-width": "1.5"},
+    "today-label": {"fill": "#b3261e", "font-weight": "bold"},
+    "visit-done": {"fill": "#1a7340"},
+    "visit-next": {"fill": "#ffffff", "stroke": "#0b5c8e", "stroke-width": "1.75"},
+    "visit-late": {"fill": "#b3261e"},
+    "line-1": {"fill": "none", "stroke": "#0a6b70", "stroke-width": "2"},
+    "point-1": {"fill": "#0a6b70", "stroke": "#ffffff", "stroke-width": "1.5"},
+    "line-2": {"fill": "none", "stroke": "#4d3fa3", "stroke-width": "2"},
+    "point-2": {"fill": "#4d3fa3", "stroke": "#ffffff", "stroke-width": "1.5"},
+    "box": {"fill": "#ffffff", "stroke": "#74808f", "stroke-width": "1"},
+    "arrow": {"fill": "none", "stroke": "#74808f", "stroke-width": "1.5"},
+    "arrow-head": {"fill": "#74808f"},
+    "limits-1": {"fill": "none", "stroke": "#0a6b70", "stroke-width": "1", "stroke-dasharray": "3 3"},
+    "limits-2": {"fill": "none", "stroke": "#4d3fa3", "stroke-width": "1", "stroke-dasharray": "7 3"},
+    "long-dashes": {"stroke-dasharray": "12 3"},
+    "stay": {"fill": "none", "stroke": "#74808f", "stroke-width": "1.5"},
+    "support-1": {"fill": "#ffffff", "stroke": "#74808f"},
+    "support-2": {"fill": "#dde3ea", "stroke": "#74808f"},
+    "support-3": {"fill": "#667b90", "stroke": "#74808f"},
+    "support-4": {"fill": "#0a6b70", "stroke": "#74808f"},
+    "support-5": {"fill": "#15202c", "stroke": "#74808f"},
+    "thread": {"fill": "none", "stroke": "#74808f"},
+    "event": {"fill": "#4d3fa3"},
+    "death": {"fill": "#b3261e"},
+}
