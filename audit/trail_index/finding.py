@@ -20,6 +20,8 @@ TABLE = TrailIndexRow._meta.db_table
 COUNTED = 10_000
 STATES = ("after_inclusion", "after_signature", "after_lock", "after_unlock", "in_bulk")
 DAY = 24 * 60
+# Minutes of the week that are few: to read all entries of these is less than to read those of a form or a person.
+FEW_MINUTES = 7 * DAY // 20
 MARKS = TrailIndexMark._meta.db_table
 
 
@@ -72,14 +74,15 @@ def find(
     sparse = is_sparse(trail_filter, may=may) if sparse is None else sparse
     if (found := _conditions(trail_filter, may, in_order=not sparse)) is None:
         return []
+    table, number = _read_from(trail_filter)
     # An expression in the order keeps the database from reading all entries in order.
-    order = "e.id + 0" if sparse else "e.id"
+    order = f"{number} + 0" if sparse else number
     selects, params = list[str](), list[Any]()
     for condition in found:
         if beyond is not None:
-            condition.add(f"e.id {'>' if oldest_first else '<'} %s", beyond)
+            condition.add(f"{number} {'>' if oldest_first else '<'} %s", beyond)
         selects.append(
-            f"SELECT * FROM (SELECT e.id, e.at, e.source, e.row FROM {TABLE} e WHERE {condition.sql} "
+            f"SELECT * FROM (SELECT e.id, e.at, e.source, e.row FROM {table} WHERE {condition.sql} "
             f"ORDER BY {order} {direction} LIMIT {size}) s"
         )
         params += condition.params
@@ -92,7 +95,8 @@ def count(trail_filter: Filter, *, may: Collection[str], most: int = COUNTED) ->
     """Return the number of entries that pass a filter; `most` + 1 if they are more than `most`. One statement."""
     if (found := _conditions(trail_filter, may)) is None:
         return 0
-    selects = [f"SELECT 1 FROM {TABLE} e WHERE {each.sql}" for each in found]
+    table, _number = _read_from(trail_filter)
+    selects = [f"SELECT 1 FROM {table} WHERE {each.sql}" for each in found]
     limited = [f"SELECT * FROM ({select} LIMIT {most + 1}) s" for select in selects]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -116,7 +120,8 @@ def count_by_patient(trail_filter: Filter, patients: Collection[int]) -> dict[in
     own.add(f"e.patient_id IN ({', '.join(['%s'] * len(patients))})", *patients)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT e.patient_id, count(*) FROM {TABLE} e WHERE {own.sql} GROUP BY e.patient_id", own.params
+            f"SELECT e.patient_id, count(*) FROM {_read_from(trail_filter)[0]} WHERE {own.sql} GROUP BY e.patient_id",
+            own.params,
         )
         return dict(cursor.fetchall())
 
@@ -127,6 +132,9 @@ def is_sparse(trail_filter: Filter, *, may: Collection[str]) -> bool:
     Reading in order would pass almost all entries of the trail; of many entries it finds the next ones soon.
     """
     if trail_filter.minutes is None and trail_filter.outside is None and trail_filter.late is None:
+        return False
+    if _by_words(trail_filter):
+        # Read in the order of the words, which is that of the trail.
         return False
     return count(trail_filter, may=may) <= COUNTED
 
@@ -141,7 +149,8 @@ def _number_at(
 ) -> int | None:
     """Return the number of the last entry of the page before: the n-th of exactly its time. None if there is none."""
     found = _conditions(replace(trail_filter, exactly=position.at), may) or []
-    selects = [f"SELECT e.id FROM {TABLE} e WHERE {each.sql}" for each in found]
+    table, _number = _read_from(trail_filter)
+    selects = [f"SELECT e.id FROM {table} WHERE {each.sql}" for each in found]
     if not selects:
         return None
     with connection.cursor() as cursor:
@@ -160,7 +169,7 @@ def _conditions(
 
     in_order: the indexes of time of day and delay are not used, so that entries are read in the order of their numbers.
     None if nothing can pass. Each part has its own statement, so that each reads its index in order; so has each span
-    of a time of day that no other filter narrows.
+    of a time of day that no other filter narrows. A search of SQLite is one part: see `_by_words`.
     """
     by_hours = not in_order and _by_hours(trail_filter)
     # One row has an index of its own, which does not begin with the trial.
@@ -180,14 +189,40 @@ def _conditions(
         if not by_hours:
             _add_hours(condition, trail_filter)
         _add_state(condition, trail_filter, in_order=in_order)
-        if trail_filter.search:
-            searched = words.condition(trail_filter.search, "e.id", connection.vendor)
-            if searched is None:
-                return None
+    if trail_filter.search:
+        searched = words.condition(trail_filter.search, "e.id", connection.vendor)
+        if searched is None:
+            return None
+        if _by_words(trail_filter):
+            parts = [_either(parts)]
+        for condition in parts:
             condition.add(searched[0], *searched[1])
     if not by_hours:
         return parts
     return [_within(part, *span) for part in parts for span in _spans(trail_filter)] or None
+
+
+def _by_words(trail_filter: Filter) -> bool:
+    """Return whether entries are found by their words: on SQLite, whose search begins anew in each statement.
+
+    The beginning of a frequent word takes it a quarter of a second a million entries, a list of the numbers of these
+    twice as long. So the words are read once, in the order of the trail, and each entry beside its words.
+    """
+    return bool(trail_filter.search) and connection.vendor == "sqlite"
+
+
+def _read_from(trail_filter: Filter) -> tuple[str, str]:
+    """Return the tables to read, in their order, and the number of an entry in the first of them."""
+    if not _by_words(trail_filter):
+        return f"{TABLE} e", "e.id"
+    # SQLite keeps the order of tables with these words only.
+    return f"{words.TABLE} CROSS JOIN {TABLE} e ON e.id = {words.TABLE}.rowid", f"{words.TABLE}.rowid"
+
+
+def _either(parts: list[EntryCondition]) -> EntryCondition:
+    """Return parts of the trail as one condition."""
+    sql = " OR ".join(f"({part.sql})" for part in parts)
+    return EntryCondition([f"({sql})"], [param for part in parts for param in part.params])
 
 
 def _of_people(trail_filter: Filter) -> EntryCondition:
@@ -204,10 +239,16 @@ def _of_people(trail_filter: Filter) -> EntryCondition:
 
 def _by_hours(trail_filter: Filter) -> bool:
     """Return whether entries are found by their time of day: no other filter has an index that narrows more."""
-    names = "patient_id row form watched about role origin session address kind states search exactly"
-    narrowed = any(getattr(trail_filter, name) for name in names.split()) or trail_filter.user_id is not None
-    narrowed = narrowed or bool(trail_filter.since and trail_filter.until)
-    return bool(trail_filter.minutes or trail_filter.outside) and not narrowed
+    if not (trail_filter.minutes or trail_filter.outside):
+        return False
+    much = "patient_id row watched about session address states search exactly"
+    if any(getattr(trail_filter, name) for name in much.split()) or (
+        trail_filter.since and trail_filter.until
+    ):
+        return False
+    little = any(getattr(trail_filter, name) for name in ("form", "role", "origin", "kind"))
+    little = little or trail_filter.user_id is not None
+    return not little or sum(last - first + 1 for first, last in _spans(trail_filter)) <= FEW_MINUTES
 
 
 def _add_rights(condition: EntryCondition, may: Collection[str], *, by_hours: bool) -> None:
@@ -270,14 +311,15 @@ def _add_actor(condition: EntryCondition, trail_filter: Filter) -> None:
 def _add_time(condition: EntryCondition, trail_filter: Filter) -> None:
     # Numbers follow the time, so that a range of them is read in order: they are never behind it, and ahead of it by
     # the lead at most.
+    place = _read_from(trail_filter)[1]
     lead = f"(SELECT coalesce(max(m.last), 0) FROM {MARKS} m WHERE m.source = '{LEAD}')"
     if at := trail_filter.exactly:
         number = number_at(at)
-        condition.add(f"e.id >= %s AND e.id <= %s + {lead} AND e.at = %s", number, number, _stored(at))
+        condition.add(f"{place} >= %s AND {place} <= %s + {lead} AND e.at = %s", number, number, _stored(at))
     if since := trail_filter.since:
-        condition.add("e.id >= %s AND e.at >= %s", number_at(since), _stored(since))
+        condition.add(f"{place} >= %s AND e.at >= %s", number_at(since), _stored(since))
     if until := trail_filter.until:
-        condition.add(f"e.id < %s + {lead} AND e.at < %s", number_at(until), _stored(until))
+        condition.add(f"{place} < %s + {lead} AND e.at < %s", number_at(until), _stored(until))
 
 
 def _add_hours(condition: EntryCondition, trail_filter: Filter) -> None:

@@ -89,13 +89,16 @@ def remove(rows: Collection[tuple[int, list[str]]], using: str = "default") -> N
 
 
 def condition(text: str, number: str, vendor: str) -> tuple[str, list[Any]] | None:
-    """Return SQL and parameters that keep entries with the words of a text; None if it has none. number: SQL."""
+    """Return SQL and parameters that keep entries with the words of a text; None if it has none. number: SQL.
+
+    SQLite reads the table of words beside the entries.
+    """
     words = words_of([text])
     if not words:
         return None
     if vendor == "sqlite":
         query = " AND ".join(f'"{word}"' for word in words) + " *"
-        return f"{number} IN (SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH %s)", [query]
+        return f"{TABLE} MATCH %s", [query]
     query = " & ".join(f"'{word}'" for word in words) + ":*"
     return (
         f"EXISTS (SELECT 1 FROM {TABLE} w WHERE w.id = {number} AND w.words @@ %s::tsquery)",

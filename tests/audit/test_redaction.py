@@ -22,7 +22,8 @@ from audit.redactions.redaction import (
 from audit.sealing import seals, verification
 from audit.sealing.verification import Tally
 from audit.trail import history_model
-from audit.trail_index import building, words
+from audit.trail_index import building, finding
+from audit.trail_reading.sources import Filter
 from patients.models import Draft, Mark, Query, Record
 from patients.queries.threads import answer_query
 from safety.models import AdverseEvent, EventDraft
@@ -407,10 +408,9 @@ def test_the_search_finds_the_name_no_more(event, people):
     """AUD-12: the index forgets its words, and keeps the others."""
 
     def found(text: str) -> set[int]:
-        sql, params = words.condition(text, "t.id", connection.vendor)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT t.row FROM {TrailIndexRow._meta.db_table} t WHERE {sql}", params)
-            return {row for (row,) in cursor.fetchall()}
+        trail_filter = Filter(event.patient.trial_id, search=text)
+        rights = set(TrailIndexRow.objects.values_list("see", flat=True))
+        return {each.row for each in finding.find(trail_filter, may=rights, size=100)}
 
     building.refresh()
     assert found("dupont")

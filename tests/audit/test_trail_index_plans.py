@@ -22,7 +22,7 @@ def plans(trail_filter: Filter, ending: str) -> str:
             if "e.trial_id = 0" in each.parts:
                 continue
             cursor.execute(
-                f"EXPLAIN QUERY PLAN SELECT e.id FROM {finding.TABLE} e WHERE {each.sql} {ending}",
+                f"EXPLAIN QUERY PLAN SELECT e.id FROM {finding._read_from(trail_filter)[0]} WHERE {each.sql} {ending}",
                 each.params,
             )
             found += [row[3] for row in cursor.fetchall()]
@@ -107,6 +107,25 @@ def test_a_rare_circumstance_is_found_by_its_own_index(state):
     plan = index_of(Filter(1, states=(state,)))
     assert f"USING INDEX trail_{state} " in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_search_reads_the_words_once_in_the_order_of_the_trail():
+    """AUD-11: a word that every entry has fills a page with the first entries, and no list of all is made."""
+    words = Filter(1, search="routine", people=(3, 4), patient_id=None)
+    page = plans(words, "ORDER BY audit_trail_words.rowid DESC LIMIT 51")
+    assert page.startswith("SCAN audit_trail_words VIRTUAL TABLE")
+    assert "SEARCH e USING INDEX sqlite_autoindex_audit_trailindexrow_1 (id=?)" in page
+    assert "TEMP B-TREE" not in page
+    assert "LIST SUBQUERY" not in page.split("SEARCH e")[0]
+    assert len(finding._conditions(words, ()) or ()) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "index"), [((180, 185), "trail_by_minute"), ((480, 1080), "trail_by_form")]
+)
+def test_a_few_minutes_of_the_day_narrow_more_than_a_form(minutes, index):
+    """AUD-11: few minutes are counted by their own index, a working day by that of the form."""
+    assert f"INDEX {index} " in count_of(Filter(1, form="vitals", minutes=minutes))
 
 
 def test_a_page_without_filter_is_read_in_order():

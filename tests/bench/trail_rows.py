@@ -11,13 +11,16 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from statistics import median, quantiles
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 TIMES = int(os.environ.get("TIMES") or 20)
-CHUNK = 50_000
+CHUNK, FIRST_RECORD = 50_000, 10_000_000
 COUNT = re.compile(r'id="entries-title">([^<]*)<')
 FORMS = tuple(f"form_{number:02}" for number in range(20))
+# Stands for a day two months after the first invented entry.
+DAY = "day"
 FILTERS: dict[str, dict[str, str]] = {
     "no filter": {},
     "oldest first": {"order": "oldest"},
@@ -32,9 +35,9 @@ FILTERS: dict[str, dict[str, str]] = {
     "origin: command": {"origin": "command", "user": "*"},
     "session": {"session": f"{17:032x}"},
     "address": {"address": "10.0.0.17"},
-    "day": {"since": "01-Mar-2026", "until": "01-Mar-2026"},
-    "since a day": {"since": "01-Mar-2026"},
-    "until a day": {"until": "01-Mar-2026"},
+    "day": {"since": DAY, "until": DAY},
+    "since a day": {"since": DAY},
+    "until a day": {"until": DAY},
     "time of day": {"from_time": "03:00", "until_time": "03:05"},
     "time of day and form": {"form": "form_07", "from_time": "03:00", "until_time": "03:05"},
     "outside hours": {"state": "outside"},
@@ -70,7 +73,7 @@ def main() -> None:
     missing = rows - TrailIndexRow.objects.filter(trial_id=trial.pk).count()
     if missing > CHUNK:
         with lifted_triggers():
-            _fill(trial, missing)
+            _fill(trial, missing, _first_moment())
         triggers.defects()
     begun, used = time.perf_counter(), time.process_time()
     while not building.refresh(seconds=60):
@@ -86,12 +89,23 @@ def main() -> None:
     browser = Client(SERVER_NAME="localhost")
     browser.force_login(User.objects.get(username="data_manager"))
     patient = trial.patients.order_by("pk").values_list("code", flat=True)[0]
-    for name, filters in {"patient": {"patient": patient}, **FILTERS}.items():
+    first = TrailIndexRow.objects.filter(trial_id=trial.pk, key__gte=FIRST_RECORD).order_by("id")[0].at
+    day = f"{first + timedelta(days=60):%d-%b-%Y}"
+    for name, known in {"patient": {"patient": patient}, **FILTERS}.items():
+        filters = {key: day if value == DAY else value for key, value in known.items()}
         print(_timed(name, lambda filters=filters: browser.get("/trials/bulk/trail/", filters)), flush=True)
 
 
-def _fill(trial: object, rows: int) -> None:
-    """Store invented history rows of forms, spread over people, patients, sessions, addresses and two years."""
+def _first_moment() -> datetime:
+    """Return the moment of the first invented entry: after all that are stored, as a clock that never turns writes."""
+    from patients.models import Record
+
+    newest = Record.history.order_by("-history_date").values_list("history_date", flat=True)[0]
+    return newest + timedelta(hours=1)
+
+
+def _fill(trial: object, rows: int, start: datetime) -> None:
+    """Store invented history rows of forms, spread over people, patients, sessions, addresses and nine months."""
     from django.db import connection
 
     from accounts.models import User
@@ -107,23 +121,26 @@ def _fill(trial: object, rows: int) -> None:
     with connection.cursor() as cursor:
         for first in range(0, rows, CHUNK):
             values = [
-                _row(number, columns, people, patients, trial.pk)  # type: ignore[attr-defined]
+                _row(number, columns, people, patients, trial.pk, start)  # type: ignore[attr-defined]
                 for number in range(first, min(rows, first + CHUNK))
             ]
             cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', values)
 
 
 def _row(
-    number: int, columns: list[str], people: list[int], patients: list[tuple[int, int]], trial: int
+    number: int,
+    columns: list[str],
+    people: list[int],
+    patients: list[tuple[int, int]],
+    trial: int,
+    start: datetime,
 ) -> list[object]:
-    from datetime import UTC, datetime, timedelta
-
     from django.db import connection
 
     patient, protocol = patients[number % len(patients)]
     # Two rows of one form: created, then changed.
-    record = 10_000_000 + number // 2
-    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number * 23)
+    record = FIRST_RECORD + number // 2
+    at = start + timedelta(seconds=number * 23)
     rare = number % 9973 == 0
     known: dict[str, object] = {
         "history_date": connection.ops.adapt_datetimefield_value(at),
