@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import Bag, BagMovement, Donation, Donor, Kit, Lot
 from dosing.stock.balance import lines_of
 from dosing.stock.ledger import Account

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import Lot, TreatmentInstruction
 from dosing.stock.balance import recipients_of
 from dosing.unblinding.instructing import affected_lots, issue_instruction, open_instruction, open_recipients

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import PlannedUnblinding, Unblinding
 from dosing.unblinding.exposure import record_exposure
 from dosing.unblinding.forms import ExposureForm, PlannedForm, SusarForm, UnblindForm, may_see_people

@@ -159,7 +159,7 @@ def test_every_way_of_giving_details_is_read():
     found = recorded()
     assert found["audit/events.py"] >= {"version", "idle seconds", "seal file"}
     assert found["audit/middleware.py"] == {"method", "path", "message"}
-    assert found["accounts/sign_in_record.py"] == {"with", "limit", "factor", "change"}
+    assert found["accounts/sign_in/sign_in_record.py"] == {"with", "limit", "factor", "change"}
     assert found["patients/views/files.py"] == {"file", "form", "item", "sha256"}
     assert found["audit/export_register.py"] >= {"channel", "purpose", "treatment", "stage", "started_as"}
     assert found["exports/exporting.py"] == {

@@ -1,7 +1,8 @@
 """Browsers from which a person signed in before, told apart by a signed cookie.
 
-Guesses from elsewhere make unknown browsers wait (`accounts.attempts`), but not the person's own: it has a count of its
-own. The cookie opens nothing. A new password makes all browsers unknown again, except the one in which it was chosen.
+Guesses from elsewhere make unknown browsers wait (`accounts.sign_in.attempts`), but not the person's own: it has a
+count of its own. The cookie opens nothing. A new password makes all browsers unknown again, except the one in which it
+was chosen.
 """
 
 import secrets

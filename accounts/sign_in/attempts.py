@@ -3,7 +3,7 @@
 No door closes for good, so nobody can close it for another person. An attempt that comes too early is refused without
 a look at the password and changes nothing: whoever hammers at the door does not prolong the wait. One address waits up
 to a quarter of an hour, an account five minutes at most, so a single address cannot keep an account waiting all the
-time. A browser from which the person signed in before (`accounts.known_browsers`) has a count of its own.
+time. A browser from which the person signed in before (`accounts.sign_in.known_browsers`) has a count of its own.
 
 The counts are rows, shared by all processes and machines. They hold no user name and no address, only their hashes.
 """

@@ -13,9 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import attempts, known_browsers, signing_suspension
+from accounts import signing_suspension
 from accounts.models import User, normal_username
 from accounts.secret_box import box
+from accounts.sign_in import attempts, known_browsers
 from audit import events
 from audit.context import acting
 from audit.middleware import client_address, session_name

@@ -9,8 +9,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import session_limits
 from accounts.models import User
+from accounts.sessions import session_limits
 from audit import events
 
 METHODS_KEY = "account_authentication_methods"
