@@ -375,5 +375,5 @@ LOGGING = {
 if ENVIRONMENT == "test":
     PASSWORD_HASHERS = ["accounts.passwords.hashers.QuickHasherForTests"]
 
-# After the last variable was read: a backup keeps them (operation/backup.py).
+# After the last variable was read: a backup keeps them (operation/backups/backup.py).
 VARIABLES_READ = env.given()

@@ -20,7 +20,7 @@ from exports.scheduled_copies import (
     copies_due,
     write_scheduled_copy,
 )
-from operation.backup import make_backup
+from operation.backups.backup import make_backup
 from operation.time_source import record_clock
 from operation.trail_verification import verify_if_asked
 from patients.entry.attachments import clear

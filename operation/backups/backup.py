@@ -17,10 +17,10 @@ from audit import events
 from audit.context import acting
 from audit.sealing import seals
 from audit.sealing.seal_files import SealBroken
-from operation import backup_folders
-from operation.backup_folders import BackupFailed
-from operation.database_copies import Copier, CopyFailed, HeldCopy, copier_of
-from operation.encryption import BackupKey, NotDecrypted, new_key, read_key, write_key
+from operation.backups import backup_folders
+from operation.backups.backup_folders import BackupFailed
+from operation.backups.database_copies import Copier, CopyFailed, HeldCopy, copier_of
+from operation.backups.encryption import BackupKey, NotDecrypted, new_key, read_key, write_key
 from patients.models.attachments import attachment_storage
 
 PIECE_BYTES = 1 << 20

@@ -20,8 +20,8 @@ import psycopg
 from psycopg import conninfo
 
 from audit.integrity.guard import KEY_TABLE
-from operation import table_facts
-from operation.table_facts import TableFacts
+from operation.backups import table_facts
+from operation.backups.table_facts import TableFacts
 
 PIECE_BYTES = 1 << 20
 ATTACHMENTS = (

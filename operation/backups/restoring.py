@@ -15,12 +15,12 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import Storage
 
-from operation import backup_folders, table_facts
-from operation.backup import listed
-from operation.backup_folders import BackupFailed
-from operation.database_copies import Copier, CopyFailed
-from operation.encryption import BackupKey
-from operation.table_facts import TableFacts
+from operation.backups import backup_folders, table_facts
+from operation.backups.backup import listed
+from operation.backups.backup_folders import BackupFailed
+from operation.backups.database_copies import Copier, CopyFailed
+from operation.backups.encryption import BackupKey
+from operation.backups.table_facts import TableFacts
 
 Tell = Callable[[str], Any]
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from operation import bech32
+from operation.backups import bech32
 
 CHUNK_BYTES = 65536
 TAG_BYTES = 16

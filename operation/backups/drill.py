@@ -21,10 +21,10 @@ from django.db import connection
 from django.utils import timezone
 
 from config.databases import from_url
-from operation.backup_folders import BackupFailed
-from operation.database_copies import Copier, CopyFailed, PostgresqlCopier, SqliteCopier
-from operation.encryption import BackupKey
-from operation.restoring import Restored, Tell, restore
+from operation.backups.backup_folders import BackupFailed
+from operation.backups.database_copies import Copier, CopyFailed, PostgresqlCopier, SqliteCopier
+from operation.backups.encryption import BackupKey
+from operation.backups.restoring import Restored, Tell, restore
 
 CASEBOOKS = 5
 

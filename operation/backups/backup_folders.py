@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from operation.encryption import BackupKey, NotDecrypted, decrypted, encrypted
+from operation.backups.encryption import BackupKey, NotDecrypted, decrypted, encrypted
 
 UNFINISHED = ".unfinished"
 STAMP = "%Y%m%dT%H%M%SZ"
