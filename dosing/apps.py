@@ -27,7 +27,7 @@ class DosingConfig(AppConfig):
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
         from dosing.stock import product_codes
-        from dosing.stock.certificates import stored_keys
+        from dosing.stock.lot_release.certificates import stored_keys
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
         from patients import signals

@@ -17,9 +17,9 @@ from dosing.infusions.schedule import refuse_out_of_order
 from dosing.models import Bag, Infusion, WorksheetStep
 from dosing.patient_dose import asks_weight
 from dosing.stock import ledger
+from dosing.stock.labels.scan import bag_scanned
 from dosing.stock.ledger import Account, MovementKind
 from dosing.stock.moving import HeldBag, hold, post, read_bags, undo_last
-from dosing.stock.scan import bag_scanned
 from dosing.stock.stopping import other_donor_of, stops_of_held
 from dosing.stock.stops import FoundStop
 from dosing.stock.use import dispense, lock_infusion, take

@@ -15,7 +15,7 @@ from audit.context import acting
 from audit.redactions.redaction import ask_redaction
 from dosing.models import ExceptionalStep, Preparation, ProductDeviation, TreatmentInstruction
 from dosing.product_queries.kinds import KINDS as PRODUCT_KINDS
-from dosing.stock.certificates import attach
+from dosing.stock.lot_release.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
 from patients.casebook.facts import Fact

@@ -4,8 +4,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dosing.models import Lot
-from dosing.stock.release import is_accepted, product_of
-from dosing.stock.specification import Verdict
+from dosing.stock.lot_release.release import is_accepted, product_of
+from dosing.stock.lot_release.specification import Verdict
 from trials.reader import reader_language
 
 Status = Lot.Status

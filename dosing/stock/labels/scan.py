@@ -9,7 +9,7 @@ from dosing.allocation.kit_numbers import read_kit_number
 from dosing.models import Bag, Donation, Donor, Kit, Lot
 from dosing.stock.identifiers import european_code, gs1, isbt128
 from dosing.stock.identifiers.refusals import IdentifierRefused
-from dosing.stock.printed_labels import label_values, shown
+from dosing.stock.labels.printed_labels import label_values, shown
 from dosing.stock.words import identifier_words
 from protocol.values.refusals import ValueRefused
 from trials.models import Trial

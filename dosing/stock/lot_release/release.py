@@ -14,7 +14,7 @@ from audit.models import Meaning
 from audit.stored_text import trimmed
 from dosing.models import BagMovement, Donor, Infusion, Lot, LotDecision, LotResult
 from dosing.stock.ledger import MovementKind
-from dosing.stock.specification import Finding, ResultRefused, Verdict, finding, verdict
+from dosing.stock.lot_release.specification import Finding, ResultRefused, Verdict, finding, verdict
 from patients.models import Patient
 from protocol.document.product import ProductVersion
 from trials.sponsor_notices import tell_sponsor

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from dosing.allocation.views import kits as kits_page
 from dosing.infusions.bedside_views import infusion_of
 from dosing.models import Bag, Infusion, Kit
-from dosing.stock.printed_labels import bag_label, kit_label
+from dosing.stock.labels.printed_labels import bag_label, kit_label
 from patients.samples.label_sending import send_labels
 from patients.samples.label_sheet import Label
 from trials.access import TrialRequest, trial_page
