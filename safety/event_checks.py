@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from patients.models import Patient
-from patients.participation.infusion_links import infusions_of
+from patients.participation.treatment.infusion_links import infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices

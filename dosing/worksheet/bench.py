@@ -31,7 +31,7 @@ from dosing.worksheet.plan import SCANNED, SIGNED, BenchStep, last, may_follow
 from dosing.worksheet.sheet import BenchSheet, read_sheet, signed
 from dosing.worksheet.step_values import NOW, When, cleaned, moment_of
 from dosing.worksheet.treatment_stops import treatment_stops
-from patients.participation.treatment_holds import refuse_treatment_held
+from patients.participation.treatment.treatment_holds import refuse_treatment_held
 from protocol.values.refusals import ValueRefused
 from trials.holds import refuse_held
 from trials.reader import shown_sentence

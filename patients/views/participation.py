@@ -32,7 +32,7 @@ from patients.participation.forms import (
     ScreeningForm,
     StepForm,
 )
-from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
+from patients.participation.identities.identity import IDENTITY_FIELDS, shown_birth_date
 from patients.views.death_links import death_words
 from patients.views.fact_links import fact_links, links_of
 from patients.views.identity_looks import record_look

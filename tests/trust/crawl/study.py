@@ -21,10 +21,10 @@ from exports.models import Document, documents_storage
 from patients.casebook.facts import Fact
 from patients.entry import attachments
 from patients.models import Patient, Record
-from patients.participation.erasure import record_erasure_request
+from patients.participation.identities.erasure import record_erasure_request
 from patients.participation.logs.contacts import ContactFacts, add_contact
 from patients.participation.logs.prescreening import PrescreeningFacts, add_prescreening
-from patients.participation.treatment_holds import hold_treatment
+from patients.participation.treatment.treatment_holds import hold_treatment
 from patients.queries import threads
 from patients.review import locks
 from patients.samples.storage import record_storage_excursion
