@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from patients.entry.consent_scans import receive_scan, scan_of
+from patients.entry.files.consent_scans import receive_scan, scan_of
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Identity, Patient, Query
 from patients.participation import disposition, enrolment, screening

@@ -19,7 +19,7 @@ from dosing.stock.lot_release.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
 from patients.casebook.facts import Fact
-from patients.entry import attachments
+from patients.entry.files import attachments
 from patients.models import Patient, Record
 from patients.participation.identities.erasure import record_erasure_request
 from patients.participation.logs.contacts import ContactFacts, add_contact

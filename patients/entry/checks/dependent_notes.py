@@ -8,7 +8,7 @@ from accounts.models import User
 from audit.stored_text import StoredText, system_text
 from patients.casebook.dated_items import Key
 from patients.casebook.edit_checks import CHECK
-from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
+from patients.entry.checks.check_queries import QueryChanges, closed, query_of_check, question
 from patients.models import Query, Record
 from protocol.expressions.rules import FormRules
 from protocol.values.parsing import CheckFinding

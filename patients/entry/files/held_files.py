@@ -7,7 +7,7 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from audit.sealing.verification import Tally, TrailFinding
-from patients.entry.attachments import Damaged, content
+from patients.entry.files.attachments import Damaged, content
 from patients.models import Attachment, Record
 from trials.models import Trial
 

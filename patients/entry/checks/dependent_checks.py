@@ -14,8 +14,8 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.casebook_queries import parsed_values
 from patients.casebook.dated_items import ComparedDates, KnownMoments, checks_of
 from patients.casebook.edit_checks import contradictions
-from patients.entry.check_queries import QueryChanges
-from patients.entry.dependent_notes import DependentNotes
+from patients.entry.checks.check_queries import QueryChanges
+from patients.entry.checks.dependent_notes import DependentNotes
 from patients.models import Patient, Record, Visit
 from patients.participation.eligibility_decisions.decision_review import reads_any, review_decision
 from patients.participation.eligibility_decisions.eligibility_data import is_before_inclusion

@@ -4,7 +4,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from patients.entry.attachments import store
+from patients.entry.files.attachments import store
 from patients.models import Attachment, Patient
 from protocol.document.items import Item
 from protocol.values.refusals import ValueRefused
