@@ -95,7 +95,7 @@ MIDDLEWARE = [
     # Before SessionLimitsMiddleware, which records the end of a session as an event of the actor.
     "audit.middleware.ActorMiddleware",
     # Within the actor, around everything that fetches rows: an answer whose reading is not recorded is not sent.
-    "trials.treatment_reads.TreatmentReadsMiddleware",
+    "trials.blinding.treatment_reads.TreatmentReadsMiddleware",
     "accounts.middleware.ProfileLanguageMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

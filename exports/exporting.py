@@ -36,9 +36,9 @@ from patients.entry.files.attachments import MISSING, Damaged, content
 from patients.entry.files.held_files import held_files
 from patients.models import Attachment, Record
 from protocol.checking.dictionary import file_path
+from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
 from trials.permissions import Permission
-from trials.unblinded_files import LINE
 
 Progress = Callable[[int], None]
 

@@ -16,8 +16,8 @@ from dosing.unblinding.instruction_forms import InstructionForm, OpenInstruction
 from patients.models import Patient
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
+from trials.blinding.treatment_reads import show_treatment
 from trials.permissions import Permission as P
-from trials.treatment_reads import show_treatment
 
 
 @trial_page(see=P.INSTRUCT)

@@ -19,13 +19,13 @@ from patients.models import Patient
 from patients.views.participation import casebook_of, patient_of
 from protocol.document.design import Arm
 from trials.access import TrialRequest, trial_page
+from trials.blinding.treatment_reads import show_treatment
 from trials.forms import VerbForm
 from trials.models import SponsorNotice
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 from trials.roles import ROLES
 from trials.sponsor_notices import OF_SAFETY, about, contact_for
-from trials.treatment_reads import show_treatment
 
 
 def masked_patient(request: TrialRequest, code: str) -> Patient:
