@@ -27,8 +27,8 @@ DEVIATION = _(
 
 TEXTS: tuple[tuple[str, str | Promise], ...] = (
     (
-        ("patients:listing patients:consents patients:decisions patients:forms patients:logs patients:undone "
-        "patients:contacts patients:deviations patients:samples patients:shipments"),
+        ("patients:listing patients:consents patients:decisions patients:forms patients:logs "
+        "patients:undone patients:contacts patients:deviations patients:samples patients:shipments"),
         LISTING,
     ),
     (
@@ -56,9 +56,9 @@ TEXTS: tuple[tuple[str, str | Promise], ...] = (
         "patients:fail-correct patients:fail-strike patients:end-correct patients:visit-strike "
         "patients:prescreening-correct patients:prescreening-strike patients:contact-correct "
         "patients:contact-strike patients:sample-correct patients:sample-strike patients:sample-reverse "
-        "patients:shipment-correct patients:deviation-amend patients:deviation-strike patients:form-strike "
-        "patients:log-strike safety:strike-out safety:grade-strike safety:link-strike "
-        "dosing:product-deviation-amend dosing:product-deviation-strike"),
+        "patients:shipment-correct patients:deviation-amend patients:deviation-strike "
+        "patients:form-strike patients:log-strike safety:strike-out safety:grade-strike "
+        "safety:link-strike dosing:product-deviation-amend dosing:product-deviation-strike"),
         CORRECTING,
     ),
     (
@@ -88,10 +88,10 @@ TEXTS: tuple[tuple[str, str | Promise], ...] = (
     ),
     (
         ("patients:queries patients:query patients:fact patients:facts-ask patients:queries-close "
-        "patients:query-answer patients:query-close patients:query-reopen patients:forms-ask patients:form-"
-        "query patients:log-query dosing:product-queries dosing:product-query dosing:product-fact "
-        "dosing:product-queries-ask dosing:product-queries-close dosing:product-query-answer "
-        "dosing:product-query-close dosing:product-query-reopen"),
+        "patients:query-answer patients:query-close patients:query-reopen patients:forms-ask "
+        "patients:form-query patients:log-query dosing:product-queries dosing:product-query "
+        "dosing:product-fact dosing:product-queries-ask dosing:product-queries-close "
+        "dosing:product-query-answer dosing:product-query-close dosing:product-query-reopen"),
         ASKING,
     ),
     (
@@ -117,9 +117,9 @@ TEXTS: tuple[tuple[str, str | Promise], ...] = (
         ),
     ),
     (
-        ("patients:patient-deviations patients:deviation-new patients:deviation patients:deviation-classify "
-        "dosing:product-deviations dosing:product-deviation-new dosing:product-deviation dosing:product-"
-        "deviation-classify"),
+        ("patients:patient-deviations patients:deviation-new patients:deviation "
+        "patients:deviation-classify dosing:product-deviations dosing:product-deviation-new "
+        "dosing:product-deviation dosing:product-deviation-classify"),
         DEVIATION,
     ),
     (
