@@ -17,8 +17,8 @@ from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices
 from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, is_reported, serious
-from safety.clocks import hours_deadline
 from safety.models import CAUSES, CRITERIA, AdverseEvent
+from safety.reporting_clocks.clocks import hours_deadline
 from trials.reader import shown_moment
 
 

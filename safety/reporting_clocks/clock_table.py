@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from safety.clocks import (
+from safety.reporting_clocks.clocks import (
     SAE_HOURS,
     SUSAR_DAYS,
     SUSAR_FATAL_DAYS,
