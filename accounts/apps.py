@@ -7,11 +7,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and rights"
 
     def ready(self) -> None:
-        from accounts import (
-            password_digests,
-            sign_in_record,  # noqa: F401
-        )
         from accounts.addresses import Number
+        from accounts.passwords import password_digests
+        from accounts.sign_in import sign_in_record  # noqa: F401
         from accounts.system_texts import TEXTS
         from audit.sealing import verification
         from audit.stored_text import register

@@ -9,9 +9,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import attempts, known_browsers
 from accounts.models import normal_username
-from accounts.signin import too_early
+from accounts.sign_in import attempts, known_browsers
+from accounts.sign_in.adapters import too_early
 
 CODE_INPUT = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 

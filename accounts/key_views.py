@@ -12,10 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import attempts, known_browsers, own_address, password_keys, signing_suspension
+from accounts import own_address, password_keys, signing_suspension
 from accounts.forms import ChosenPasswordForm, OwnAddressForm, TwoHalvesForm
 from accounts.models import PasswordKey, User
-from accounts.signin import too_early
+from accounts.sign_in import attempts, known_browsers
+from accounts.sign_in.adapters import too_early
 from audit.middleware import client_address
 
 _reads_and_posts = require_http_methods(["GET", "HEAD", "POST"])

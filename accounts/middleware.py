@@ -9,9 +9,10 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, Jso
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 
-from accounts import kept_forms, known_browsers, session_limits
 from accounts.addresses import address
 from accounts.models import User
+from accounts.sessions import kept_forms, session_limits
+from accounts.sign_in import known_browsers
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WORDED = ("text/html", "application/json", "text/csv")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from simple_history import register as track
 
-from accounts.password_digests import password_digest
+from accounts.passwords.password_digests import password_digest
 from audit.trail import Concealed, Trail
 from protocol.values.hidden_signs import first_hidden_sign
 
@@ -92,7 +92,7 @@ class User(AbstractBaseUser):
         DAILY = "daily", _("Once a day")
 
     password = models.CharField(_("Password"), max_length=128)
-    # Not of the hash as it is found, but of the one that was set: `accounts.password_digests` compares the two.
+    # Of the hash that was set, not of the one that is found: `passwords.password_digests` compares the two.
     password_digest = models.CharField(_("Digest of the password"), max_length=64, editable=False, default="")
     username = models.CharField(_("User name"), max_length=150, unique=True)
     full_name = models.CharField(_("Full name"), max_length=200)
@@ -275,7 +275,7 @@ class Failures(models.Model):
     last_at = models.DateTimeField(db_index=True)
 
 
-# A second factor belongs to allauth, and its secret is encrypted (`accounts.signin.FactorAdapter`), in the history too.
+# A second factor belongs to allauth, and its secret is encrypted (`FactorAdapter`), in the history too.
 # An emptied, exchanged or added factor differs from its history like any other row.
 track(
     Authenticator,

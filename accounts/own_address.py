@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.signin import AccountAdapter
+from accounts.sign_in.adapters import AccountAdapter
 from accounts.tasks import tell_of_new_address
 from audit.context import because
 from audit.stored_text import system_text

@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import kept_forms, preferences, session_limits, signing_suspension
+from accounts import preferences, signing_suspension
 from accounts.context import THEME_COOKIE, THEMES
 from accounts.models import User
+from accounts.sessions import kept_forms, session_limits
 
 YEAR_SECONDS = 365 * 24 * 3600
 

@@ -95,7 +95,7 @@ MIDDLEWARE = [
     # Before SessionLimitsMiddleware, which records the end of a session as an event of the actor.
     "audit.middleware.ActorMiddleware",
     # Within the actor, around everything that fetches rows: an answer whose reading is not recorded is not sent.
-    "trials.treatment_reads.TreatmentReadsMiddleware",
+    "trials.blinding.treatment_reads.TreatmentReadsMiddleware",
     "accounts.middleware.ProfileLanguageMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -225,7 +225,7 @@ DOCUMENTS_KEPT_HOURS = env.number("DOCUMENTS_KEPT_HOURS", 72)
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PersonBackend"]
-PASSWORD_HASHERS = ["accounts.hashers.PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.passwords.hashers.PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -233,13 +233,13 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.password_rules.GuessedFirst"},
+    {"NAME": "accounts.passwords.password_rules.GuessedFirst"},
 ]
 # Password of the invented users of a training installation (manage.py demo).
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "stroma training 2026")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/trials/"
-ACCOUNT_ADAPTER = "accounts.signin.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "change_password": "accounts.forms.OwnPasswordForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
@@ -247,13 +247,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_SESSION_REMEMBER = False
-# Guessing is slowed down by `accounts.attempts`. The package's own limits close a door for everybody behind one
-# address; the one left counts codes after a correct password, beyond what `accounts.attempts` lets through.
+# Guessing is slowed down by `accounts.sign_in.attempts`. The package's own limits close a door for everybody behind one
+# address; the one left counts codes after a correct password, beyond what `accounts.sign_in.attempts` lets through.
 ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "100/5m/key"}
 MFA_FORMS = {"authenticate": "accounts.forms.FactorCodeForm"}
 # The browsers of a person, so that guesses from elsewhere do not make their owner wait.
 KNOWN_BROWSER_COOKIE = "__Host-known" if PRODUCTION else "known"
-MFA_ADAPTER = "accounts.signin.FactorAdapter"
+MFA_ADAPTER = "accounts.sign_in.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Stroma"
@@ -281,7 +281,7 @@ _training = env.text("TRAINING_FILE")
 TRAINING_FILE = Path(_training) if _training else None
 USERSESSIONS_TRACK_ACTIVITY = False
 
-SESSION_ENGINE = "accounts.sessions"
+SESSION_ENGINE = "accounts.sessions.store"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_SECONDS = env.number("SESSION_IDLE_MINUTES", 15) * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -373,7 +373,7 @@ LOGGING = {
 }
 
 if ENVIRONMENT == "test":
-    PASSWORD_HASHERS = ["accounts.hashers.QuickHasherForTests"]
+    PASSWORD_HASHERS = ["accounts.passwords.hashers.QuickHasherForTests"]
 
-# After the last variable was read: a backup keeps them (operation/backup.py).
+# After the last variable was read: a backup keeps them (operation/backups/backup.py).
 VARIABLES_READ = env.given()

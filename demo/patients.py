@@ -26,7 +26,7 @@ from patients.participation.disposition import end_study
 from patients.participation.eligibility_decisions.eligibility import sign_eligibility
 from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
-from patients.participation.identity import IDENTITY_FIELDS
+from patients.participation.identities.identity import IDENTITY_FIELDS
 from patients.participation.questions import Questioned
 from patients.participation.screening import correct_identity, fail_screening, screen
 from patients.participation.visits import add_unscheduled, hold_visit

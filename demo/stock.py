@@ -11,9 +11,9 @@ from typing import Any
 from demo.team import TrialTeam
 from dosing.models import Bag, BagMovement, CellBank, Donation, Donor, Lot
 from dosing.stock.chain import LotFacts, record_bank, record_donation, record_donor, record_lot
+from dosing.stock.lot_release.release import decide, record_result
 from dosing.stock.moving import judge_excursion, record_excursion, waste
 from dosing.stock.receiving import receive
-from dosing.stock.release import decide, record_result
 from dosing.stock.stopping import OUT_OF_STORE
 from dosing.stock.stops import USABLE
 from protocol.document.items import Item

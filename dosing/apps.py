@@ -27,19 +27,19 @@ class DosingConfig(AppConfig):
         from dosing.products import preparing as product
         from dosing.signals import infusion_given
         from dosing.stock import product_codes
-        from dosing.stock.certificates import stored_keys
+        from dosing.stock.lot_release.certificates import stored_keys
         from dosing.system_texts import TEXTS
         from dosing.unblinding import knowledge
         from patients import signals
         from patients.casebook import facts, signed_parts
         from patients.models.attachments import also_stored
-        from patients.participation import arm_knowledge, infusion_links
-        from patients.participation import product_codes as codes_of_products
         from patients.participation.milestones import (
             infusion_times_providers,
             never_given_providers,
             providers,
         )
+        from patients.participation.treatment import arm_knowledge, infusion_links
+        from patients.participation.treatment import product_codes as codes_of_products
 
         also_stored.append(stored_keys)
         register(TEXTS)

@@ -13,7 +13,8 @@ from dosing.levels import level_views
 from dosing.masked import views as masked_views
 from dosing.product_queries import views as query_views
 from dosing.products import deviation_views, product_views
-from dosing.stock import chain_views, label_views, stock_views
+from dosing.stock import chain_views, stock_views
+from dosing.stock.labels import label_views
 from dosing.unblinding import instruction_views
 from dosing.unblinding import views as unblinding_views
 from dosing.worksheet import views as worksheet_views

@@ -32,13 +32,13 @@ from exports.tables.sharing import shared_tables
 from exports.tables.snapshot import snapshot_of
 from exports.tables.study import study_tables
 from exports.tables.trail import trail_table
-from patients.entry.attachments import MISSING, Damaged, content
-from patients.entry.held_files import held_files
+from patients.entry.files.attachments import MISSING, Damaged, content
+from patients.entry.files.held_files import held_files
 from patients.models import Attachment, Record
 from protocol.checking.dictionary import file_path
+from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
 from trials.permissions import Permission
-from trials.unblinded_files import LINE
 
 Progress = Callable[[int], None]
 

@@ -35,7 +35,7 @@ from exports.tables.cells import csv_chunks
 from exports.tables.long_texts import LongTexts
 from exports.tables.manifest import NOTES, DamagedFile
 from exports.tables.snapshot import snapshot
-from trials.unblinded_files import LINE, marked_name
+from trials.blinding.unblinded_files import LINE, marked_name
 
 Progress = Callable[[int], None]
 README = """\

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from audit.stored_text import StoredText, StoredTextField, system_text
 from patients.models import Patient
 from trials.access import Access
+from trials.blinding.unblinded_files import marked_name
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
-from trials.unblinded_files import marked_name
 
 # Longer than setting a document may take (LONGEST_SECONDS), during which no progress is stored.
 STALLED_AFTER = timedelta(minutes=20)

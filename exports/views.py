@@ -22,8 +22,8 @@ from exports.formats.registry import DEFAULT, FORMATS
 from exports.models import Document
 from exports.selection import ChosenRows
 from trials.access import TrialRequest, trial_page
+from trials.blinding.unblinded_files import holds_treatment, marked_name
 from trials.permissions import Permission as P
-from trials.unblinded_files import holds_treatment, marked_name
 
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)

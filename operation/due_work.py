@@ -20,10 +20,10 @@ from exports.scheduled_copies import (
     copies_due,
     write_scheduled_copy,
 )
-from operation.backup import make_backup
+from operation.backups.backup import make_backup
 from operation.time_source import record_clock
 from operation.trail_verification import verify_if_asked
-from patients.entry.attachments import clear
+from patients.entry.files.attachments import clear
 from patients.participation.deviation_log.late_criteria import note_late_criteria
 from reports.notices.mail import send_notices
 from safety.late_reports import note_overdue_reports

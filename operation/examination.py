@@ -15,8 +15,8 @@ from django.utils import timezone
 from audit.models import Seal
 from audit.sealing import seal_files
 from operation import condition
+from operation.backups.encryption import NotDecrypted, read_key
 from operation.condition import FAILED, OK, WARNING, Condition
-from operation.encryption import NotDecrypted, read_key
 
 # What PostgreSQL must not be allowed to do: acknowledge a save before the disk has it.
 SERVER_SETTINGS = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}

@@ -14,7 +14,9 @@ class PatientsConfig(AppConfig):
         from patients import signals
         from patients.casebook import fact_kinds, facts, signed_parts
         from patients.casebook import row_titles as titles
-        from patients.entry import dependent_checks, drafts, held_files
+        from patients.entry import drafts
+        from patients.entry.checks import dependent_checks
+        from patients.entry.files import held_files
         from patients.entry.form_page.page_drafts import PageDraft
         from patients.samples import signed
         from patients.system_texts import TEXTS

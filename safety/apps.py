@@ -12,7 +12,7 @@ class SafetyConfig(AppConfig):
         from audit.trail_reading import row_titles
         from patients import signals
         from patients.casebook import facts
-        from patients.participation import infusion_links
+        from patients.participation.treatment import infusion_links
         from safety import after_death, infusion_events, query_facts, signature_scope
         from safety import row_titles as titles
         from safety.drafts import event_drafts

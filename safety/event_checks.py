@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from patients.models import Patient
-from patients.participation.infusion_links import infusions_of
+from patients.participation.treatment.infusion_links import infusions_of
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices
 from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, is_reported, serious
-from safety.clocks import hours_deadline
 from safety.models import CAUSES, CRITERIA, AdverseEvent
+from safety.reporting_clocks.clocks import hours_deadline
 from trials.reader import shown_moment
 
 

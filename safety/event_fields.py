@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from patients.participation.infusion_links import InfusionAddress
+from patients.participation.treatment.infusion_links import InfusionAddress
 from protocol.document.document import Protocol
 from safety import choices
 from safety.event_checks import NOT_AN_INFUSION

@@ -14,7 +14,7 @@ from audit.models import Meaning
 from patients.participation.answer_layout import answer, boxes, section
 from patients.participation.change_reasons import given_reason, reason_fields
 from patients.participation.forms import PasswordForm, StepForm
-from patients.participation.infusion_links import InfusionAddress, infusions_of
+from patients.participation.treatment.infusion_links import InfusionAddress, infusions_of
 from protocol.values.moments import Moment
 from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.urls import reverse
 
 from patients.models import Patient
-from patients.participation.infusion_links import EventAddress
+from patients.participation.treatment.infusion_links import EventAddress
 from safety.models import AdverseEvent
 
 

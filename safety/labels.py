@@ -16,11 +16,11 @@ from protocol.document.document import Protocol
 from protocol.values.moments import Moment, days_between
 from safety import choices
 from safety.classification import Class
-from safety.clock_table import entered_later
-from safety.clocks import ClockReading, Span, Stage
 from safety.contradictions import OF_ANSWERS
 from safety.event_questions import FINDINGS, PatientBackground, dates_of, questions_about
 from safety.models import AdverseEvent, EventDraft
+from safety.reporting_clocks.clock_table import entered_later
+from safety.reporting_clocks.clocks import ClockReading, Span, Stage
 from safety.timing import TimeSinceInfusion
 from trials.reader import shown_moment
 

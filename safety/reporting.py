@@ -19,7 +19,6 @@ from patients.participation.lifecycle import lock_patient, lock_patients, refuse
 from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
-from safety.clock_table import Reportable
 from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
 from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
 from safety.event_questions import (
@@ -32,6 +31,7 @@ from safety.event_questions import (
 )
 from safety.late_reports import note_late_report
 from safety.models import FACTS, AdverseEvent
+from safety.reporting_clocks.clock_table import Reportable
 from safety.sponsor.case_clocks import note_next_due, start_clocks
 from safety.stopping.watching import lock_for_rules, watch
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Query
-from patients.participation.infusion_links import InfusionAddress, infusions_of
 from patients.participation.milestones import milestones
+from patients.participation.treatment.infusion_links import InfusionAddress, infusions_of
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of, step
 from safety import reporting

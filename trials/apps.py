@@ -11,10 +11,10 @@ class TrialsConfig(AppConfig):
         from accounts.signals import signing_suspended
         from audit.stored_text import register
         from audit.trail_reading import row_titles
-        from trials import row_titles as titles
         from trials import second_factor, site_day, training
         from trials.sponsor_notices import tell_of_opened_account
         from trials.system_texts import TEXTS
+        from trials.titles import row_titles as titles
 
         second_factor.check_roles()
         training.check_file()

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from accounts import kept_forms
+from accounts.sessions import kept_forms
 from audit.stored_text import system_text
 from trials.roles import KNOWS, ROLES
 

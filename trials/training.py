@@ -19,8 +19,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from pydantic import ValidationError as FileInvalid
 
-from accounts import kept_forms
 from accounts.models import User
+from accounts.sessions import kept_forms
 from audit import signatures
 from audit.models import Meaning
 from audit.stored_text import system_text

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import kept_forms, session_limits
+from accounts.sessions import kept_forms, session_limits
 
 register = template.Library()
 

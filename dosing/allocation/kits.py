@@ -15,7 +15,7 @@ from dosing.allocation.kit_numbers import kit_number, read_kit_number
 from dosing.models import AllocationSlot, Infusion, Kit
 from dosing.stock.identifiers import gs1
 from dosing.stock.identifiers.refusals import IdentifierRefused
-from dosing.stock.printed_labels import label_values, shown
+from dosing.stock.labels.printed_labels import label_values, shown
 from patients.models import Patient
 from protocol.values.refusals import ValueRefused, gettext_noop
 from trials.models import Trial

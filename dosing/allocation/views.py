@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from dosing.allocation.kits import find_kit
 from dosing.allocation.lists import strata_of, upload_list
 from dosing.models import AllocationCommitment, AllocationList, Infusion, Kit
-from dosing.stock.printed_labels import shown
+from dosing.stock.labels.printed_labels import shown
 from protocol.values.refusals import ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm

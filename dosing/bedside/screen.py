@@ -31,7 +31,7 @@ from dosing.products.thaw import LONG_BEFORE
 from dosing.worksheet.dispensed import needs_reason
 from dosing.worksheet.give_before import newest_times
 from dosing.worksheet.time_left import LENGTHS, left_words
-from patients.participation.infusion_links import events_at
+from patients.participation.treatment.infusion_links import events_at
 from protocol.values.moments import Moment
 from trials.access import TrialRequest
 from trials.permissions import Permission as P

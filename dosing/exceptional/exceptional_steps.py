@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from audit.models import Signature
 from dosing.models import ExceptionalStep, Infusion, Lot
-from dosing.stock.release import newest_results, verdict_of
+from dosing.stock.lot_release.release import newest_results, verdict_of
 
 Kind = ExceptionalStep.Kind
 TELL_WITHIN = timedelta(hours=48)

@@ -23,7 +23,7 @@ from dosing.worksheet.overriding import allowed
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Patient, Query
 from patients.participation.eligibility_decisions.decision_review import resting_on_changes
-from patients.participation.infusion_links import events_at
+from patients.participation.treatment.infusion_links import events_at
 from patients.views.fact_links import links_of
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page

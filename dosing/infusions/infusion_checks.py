@@ -29,7 +29,7 @@ from patients.participation.death import death_of, question_of
 from patients.participation.eligibility_decisions.eligibility import decision_in_force
 from patients.participation.lifecycle import require_state
 from patients.participation.questions import Question
-from patients.participation.treatment_holds import refuse_treatment_held
+from patients.participation.treatment.treatment_holds import refuse_treatment_held
 from protocol.values.moments import Moment
 from trials.holds import refuse_held
 from trials.reader import shown_day, shown_moment

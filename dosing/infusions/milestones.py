@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from dosing.models import Infusion
 from patients.models import Patient
-from patients.participation.infusion_links import InfusionAddress
 from patients.participation.milestones import Milestone
+from patients.participation.treatment.infusion_links import InfusionAddress
 from protocol.values.moments import Moment
 
 

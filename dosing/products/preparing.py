@@ -24,7 +24,7 @@ from dosing.products.thaw import thaw_questions
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, require_state
 from patients.participation.questions import Question, ask
-from patients.participation.treatment_holds import refuse_treatment_held
+from patients.participation.treatment.treatment_holds import refuse_treatment_held
 from protocol.values.moments import Moment
 from trials.holds import refuse_held
 

@@ -15,7 +15,7 @@ from dosing.models import Bag, Infusion, Preparation
 from dosing.products import preparing as preparing
 from dosing.products.dose_comparison import DoseBox, dose_box
 from dosing.products.product_gaps import awaited_reasons
-from dosing.stock.scan import bags_scanned
+from dosing.stock.labels.scan import bags_scanned
 from dosing.versioned_forms import LineField, RowForm
 from patients.participation.answer_layout import answer, section
 from protocol.document.design import Arm

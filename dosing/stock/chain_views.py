@@ -25,9 +25,9 @@ from dosing.product_queries.kinds import Target
 from dosing.product_queries.log import product_links
 from dosing.stock import donor_forms, ledger, stock_forms
 from dosing.stock.balance import recipients_of
+from dosing.stock.lot_release.release import newest_results, product_of, verdict_of
+from dosing.stock.lot_release.release_gaps import release_gaps
 from dosing.stock.moving import read_bags
-from dosing.stock.release import newest_results, product_of, verdict_of
-from dosing.stock.release_gaps import release_gaps
 from dosing.stock.result_forms import LotResultsForm
 from dosing.stock.stock_views import address_of, sent_on, step
 from dosing.stock.words import place_words

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dosing.models import LotResult
-from dosing.stock import release
-from dosing.stock.specification import ResultRefused, finding
+from dosing.stock.lot_release import release
+from dosing.stock.lot_release.specification import ResultRefused, finding
 from dosing.stock.stock_forms import StockForm
 from dosing.versioned_forms import LineField
 from protocol.document.product import ReleaseTest

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from dosing.models import BagMovement, CellBank, LotDecision
 from dosing.products.hand_over import hand_over
-from dosing.stock import certificates, chain, moving, receiving, release, use
+from dosing.stock import chain, moving, receiving, use
 from dosing.stock.ledger import Account
+from dosing.stock.lot_release import certificates, release
 from dosing.versioned_forms import LineField
 from patients.participation.forms import StepForm
 from trials.date_fields import DayField, MomentField

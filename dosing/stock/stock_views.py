@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import Bag, BagMovement, Donation, Donor, Kit, Lot
 from dosing.stock.balance import lines_of
+from dosing.stock.labels.scan import Row, scanned
 from dosing.stock.ledger import Account
-from dosing.stock.scan import Row, scanned
 from dosing.stock.stock_columns import BAGS, BagFilter, MovementFilter, movement_columns, with_account
 from dosing.stock.stock_forms import LotForm, StockForm
 from patients.entry.form_page.page_drafts import PageDraft, finished

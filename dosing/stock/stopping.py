@@ -11,8 +11,8 @@ from dosing.patient_dose import planned_for
 from dosing.stock import ledger
 from dosing.stock.cover import covers
 from dosing.stock.ledger import Account, MovementKind
+from dosing.stock.lot_release.release import failed_tests, is_accepted
 from dosing.stock.moving import HeldBag
-from dosing.stock.release import failed_tests, is_accepted
 from dosing.stock.stops import USABLE, BagFacts, FoundStop, IntendedInfusion, stops
 
 TAKEN = (MovementKind.THAW, MovementKind.TAKING)

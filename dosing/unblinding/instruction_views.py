@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import Lot, TreatmentInstruction
 from dosing.stock.balance import recipients_of
 from dosing.unblinding.instructing import affected_lots, issue_instruction, open_instruction, open_recipients
@@ -16,8 +16,8 @@ from dosing.unblinding.instruction_forms import InstructionForm, OpenInstruction
 from patients.models import Patient
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
+from trials.blinding.treatment_reads import show_treatment
 from trials.permissions import Permission as P
-from trials.treatment_reads import show_treatment
 
 
 @trial_page(see=P.INSTRUCT)

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from dosing.models import PlannedUnblinding, Unblinding
 from dosing.unblinding.exposure import record_exposure
 from dosing.unblinding.forms import ExposureForm, PlannedForm, SusarForm, UnblindForm, may_see_people
@@ -19,13 +19,13 @@ from patients.models import Patient
 from patients.views.participation import casebook_of, patient_of
 from protocol.document.design import Arm
 from trials.access import TrialRequest, trial_page
+from trials.blinding.treatment_reads import show_treatment
 from trials.forms import VerbForm
 from trials.models import SponsorNotice
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 from trials.roles import ROLES
 from trials.sponsor_notices import OF_SAFETY, about, contact_for
-from trials.treatment_reads import show_treatment
 
 
 def masked_patient(request: TrialRequest, code: str) -> Patient:

@@ -17,9 +17,9 @@ from dosing.infusions.schedule import refuse_out_of_order
 from dosing.models import Bag, Infusion, WorksheetStep
 from dosing.patient_dose import asks_weight
 from dosing.stock import ledger
+from dosing.stock.labels.scan import bag_scanned
 from dosing.stock.ledger import Account, MovementKind
 from dosing.stock.moving import HeldBag, hold, post, read_bags, undo_last
-from dosing.stock.scan import bag_scanned
 from dosing.stock.stopping import other_donor_of, stops_of_held
 from dosing.stock.stops import FoundStop
 from dosing.stock.use import dispense, lock_infusion, take
@@ -31,7 +31,7 @@ from dosing.worksheet.plan import SCANNED, SIGNED, BenchStep, last, may_follow
 from dosing.worksheet.sheet import BenchSheet, read_sheet, signed
 from dosing.worksheet.step_values import NOW, When, cleaned, moment_of
 from dosing.worksheet.treatment_stops import treatment_stops
-from patients.participation.treatment_holds import refuse_treatment_held
+from patients.participation.treatment.treatment_holds import refuse_treatment_held
 from protocol.values.refusals import ValueRefused
 from trials.holds import refuse_held
 from trials.reader import shown_sentence

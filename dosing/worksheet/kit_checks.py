@@ -103,7 +103,7 @@ def _refusals(row: Infusion, kit: Kit | None) -> list[str]:
 
 
 def _stops(row: Infusion) -> list[FoundStop]:
-    # The ward is shown none of the rows that decide: they are not read for it (`trials.treatment_reads`).
+    # The ward is shown none of the rows that decide: they are not read for it (`trials.blinding.treatment_reads`).
     with collected(RestrictedReads()):
         sheet = read_sheet(row)
         held = read_bags([bag.pk for bag in sheet.bags])

@@ -26,9 +26,9 @@ from safety.icsr.unblinded import unblinded
 from safety.models import AdverseEvent
 from safety.sae_reports.completeness import rechecked
 from trials.access import TrialRequest, trial_page
+from trials.blinding.treatment_reads import show_treatment
+from trials.blinding.unblinded_files import LINE, marked_name
 from trials.permissions import Permission as P
-from trials.treatment_reads import show_treatment
-from trials.unblinded_files import LINE, marked_name
 
 
 @trial_page(see=P.JUDGE_CASE)

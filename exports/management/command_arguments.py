@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 
 from exports.formats.registry import refuse_rows
 from exports.selection import ChoiceRefused, ChosenRows, Only, chosen
+from trials.blinding.unblinded_files import WORD
 from trials.models import Trial
-from trials.unblinded_files import WORD
 
 
 def trial_named(name: str) -> Trial:

@@ -16,8 +16,8 @@ from exports.odm.study_sources import StudySources
 from exports.odm.transactions import transactions
 from exports.odm.xml_nodes import ODM1, Nodes
 from exports.tables.trail_labels import actor_in_english
+from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
-from trials.unblinded_files import LINE
 
 FileType = Literal["Snapshot", "Transactional"]
 VERSION = "1.3.2"

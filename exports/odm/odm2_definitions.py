@@ -18,8 +18,8 @@ from exports.odm.odm1_definitions import EXPRESSIONS
 from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.xml_nodes import ODM2, Element, Nodes, yes
 from protocol.values.units import UCUM
+from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
-from trials.unblinded_files import LINE
 
 VERSION = "2.0"
 EVENTS = "EG.EVENTS"

@@ -19,7 +19,7 @@ from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
 from patients.models import Patient, Query, QueryMessage, Record
-from patients.participation.arm_knowledge import known_words
+from patients.participation.treatment.arm_knowledge import known_words
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
 from protocol.values.parsing import display

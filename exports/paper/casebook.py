@@ -17,8 +17,8 @@ from exports.paper.patient import PatientPaper
 from exports.paper.typesetting import Making, typeset
 from exports.tables.snapshot import snapshot
 from patients.models import Patient
+from trials.blinding.unblinded_files import LINE, marked_name, sentence
 from trials.models import ProtocolVersion
-from trials.unblinded_files import LINE, marked_name, sentence
 
 Progress = Callable[[int], None]
 # Percent of the progress bar for collecting the data; the rest is for setting the pages.

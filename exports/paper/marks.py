@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from exports.paper.audience import Audience
 from patients.models import Mark, Patient
-from patients.participation.arm_knowledge import known_words
+from patients.participation.treatment.arm_knowledge import known_words
 from patients.review.marks import WHOLE
 
 

@@ -18,7 +18,7 @@ from protocol.document.items import Form, Item
 from protocol.values.labels import exact
 from protocol.values.parsing import display
 from trials.permissions import Permission
-from trials.row_titles import form_of
+from trials.titles.row_titles import form_of
 
 # Columns shown as items or with the entry itself, and technical ones.
 TECHNICAL_COLUMNS = ("values", "patient", "visit", "form", "repeat", "version", "created_at")

@@ -25,7 +25,7 @@ from patients.models import (
 )
 from protocol.document.design import UNSCHEDULED
 from trials.models import ProtocolVersion
-from trials.row_titles import form_of, item_words, versions
+from trials.titles.row_titles import form_of, item_words, versions
 
 
 def visit_words(visit: Any, reader: Reader) -> str:

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 
 from audit.stored_text import Text, system_text
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.entry import answers, attachments, conflicts
+from patients.entry import answers, conflicts
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS
+from patients.entry.files import attachments
 from patients.entry.saving import Entry
 from patients.system_texts import REASON, REASONS
 from protocol.document.items import Form

@@ -19,11 +19,13 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.entry import answers, attachments, check_queries, dependent_checks, drafts
+from patients.entry import answers, drafts
 from patients.entry.answers import ReadValues
+from patients.entry.checks import check_queries, dependent_checks
 from patients.entry.conflicts import values_resolved
 from patients.entry.death_questions import ask_about_death
 from patients.entry.entry_guard import refuse_entry
+from patients.entry.files import attachments
 from patients.entry.group_reasons import reason_with_group
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_in_form

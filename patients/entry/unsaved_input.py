@@ -7,7 +7,8 @@ from django.http import QueryDict
 from accounts.models import User
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import ReadLine
-from patients.entry import attachments, conflicts, drafts
+from patients.entry import conflicts, drafts
+from patients.entry.files import attachments
 from patients.entry.posted import PostedPage, kept_page
 from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Draft, Record

@@ -13,8 +13,8 @@ from audit.context import because
 from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Record, Visit
-from patients.participation import duplicates
 from patients.participation.consents.consent import consents_of
+from patients.participation.identities import duplicates
 from patients.participation.lifecycle import lock_patient, move, refuse_when_closed, require_state
 from patients.participation.milestones import days_of
 from patients.participation.reasons import required_reason

@@ -10,8 +10,8 @@ from accounts.models import User
 from audit.context import because
 from patients import signals
 from patients.models import Identity, Patient
-from patients.participation import duplicates
-from patients.participation.identity import IDENTITY_FIELDS, checked_identity
+from patients.participation.identities import duplicates
+from patients.participation.identities.identity import IDENTITY_FIELDS, checked_identity
 from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
 from protocol.values.likeness import number_key

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 
 from patients.models import Patient
-from patients.participation.arm_knowledge import known_words
+from patients.participation.treatment.arm_knowledge import known_words
 
 register = template.Library()
 

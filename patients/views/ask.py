@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from patients.entry.form_page.page import EntryPage, Refused
 from patients.models import Query, Record
 from patients.queries import threads

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.entry.consent_scans import KEY, receive_scan, scan_of
+from patients.entry.files.consent_scans import KEY, receive_scan, scan_of
 from patients.models import Consent, Patient
 from patients.participation import corrections, disposition, visits
 from patients.participation.consents import consent_corrections, consent_withdrawal

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from patients.casebook import edit_checks
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address

@@ -8,7 +8,7 @@ from django.utils.http import content_disposition_header
 
 from audit import events
 from audit.export_register import Channel, Sending, sent
-from patients.entry.attachments import Damaged, content
+from patients.entry.files.attachments import Damaged, content
 from patients.models import Attachment
 from protocol.values.file_kinds import MEDIA_TYPES
 from trials.access import TrialRequest, trial_page

@@ -13,8 +13,8 @@ from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import address_of
 from patients.entry import drafts
 from patients.entry.answers import REMOVE
-from patients.entry.attachments import file_items
 from patients.entry.capture_form import group_tools
+from patients.entry.files.attachments import file_items
 from patients.entry.form_page.field_context import sentences_html
 from patients.entry.form_page.page import EntryPage, Refused
 from patients.entry.posted import PostedPage

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from patients.entry.consent_scans import receive_scan, scan_of
+from patients.entry.files.consent_scans import receive_scan, scan_of
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Identity, Patient, Query
 from patients.participation import disposition, enrolment, screening
@@ -32,7 +32,7 @@ from patients.participation.forms import (
     ScreeningForm,
     StepForm,
 )
-from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
+from patients.participation.identities.identity import IDENTITY_FIELDS, shown_birth_date
 from patients.views.death_links import death_words
 from patients.views.fact_links import fact_links, links_of
 from patients.views.identity_looks import record_look

@@ -232,7 +232,7 @@ def _offered(code: str, item: Item) -> str:
 
 
 def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dict[str, Any] | None:
-    """Return a file as the server describes it (`patients.entry.attachments`), never as the browser sent it."""
+    """Return a file as the server describes it (`patients.entry.files.attachments`), never as the browser sent it."""
     text = text_of(parts)
     if not text:
         return None

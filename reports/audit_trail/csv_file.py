@@ -18,9 +18,9 @@ from audit.trail_reading.reading import TrailEntry
 from patients.models import Patient
 from reports.audit_trail.lines import details
 from reports.audit_trail.page import TrailPage
+from trials.blinding.unblinded_files import marked_rows
 from trials.listing.lines import BYTE_ORDER_MARK, FORMULA_SIGNS, held_by_a_cell
 from trials.reader import FILE_LANGUAGE
-from trials.unblinded_files import marked_rows
 
 CSV_HEAD = (
     "time_utc", "time_at_site", "user", "full_name", "role", "what", "table", "subject", "patient", "field", "label",

@@ -15,9 +15,9 @@ from reports.audit_trail.page import TrailPage
 from reports.audit_trail.reviewing import record_review
 from reports.audit_trail.saved_views import offered_views
 from trials.access import TrialRequest, trial_page
+from trials.blinding.unblinded_files import holds_treatment, marked_name
 from trials.listing import filters_in_english
 from trials.permissions import Permission as P
-from trials.unblinded_files import holds_treatment, marked_name
 
 
 @trial_page(see=P.SEE_TRAIL, change=P.REVIEW_TRAIL)

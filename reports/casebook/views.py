@@ -24,8 +24,8 @@ from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, BY_DAY, Chart
 from reports.casebook.steps import Step, steps
 from trials.access import TrialRequest, trial_page
+from trials.blinding.unblinded_files import LINE, holds_treatment, marked_name
 from trials.permissions import Permission as P
-from trials.unblinded_files import LINE, holds_treatment, marked_name
 
 # The profile styles of static/stroma.css in the light colours. A downloaded SVG file has no other style sheet.
 PAPER_STYLE = """

@@ -6,9 +6,9 @@ from django.shortcuts import render
 from audit import events
 from reports.closed_report.figures import closed_report
 from trials.access import TrialRequest, trial_page
+from trials.blinding.unblinded_files import sentence
 from trials.permissions import Permission as P
 from trials.reader import reader_language
-from trials.unblinded_files import sentence
 
 
 @trial_page(see=P.SEE_CLOSED_REPORT)

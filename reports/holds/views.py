@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from patients.models import TreatmentHold
-from patients.participation.treatment_holds import decide_on_treatment
+from patients.participation.treatment.treatment_holds import decide_on_treatment
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm
 from trials.holds import SIDES, hold_trial, sign_release

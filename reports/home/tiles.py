@@ -13,8 +13,8 @@ from patients.models import Patient
 from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
 from reports.home.work_counts import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS
 from reports.home.workload import Workload
-from safety.clocks import span
 from safety.labels import duration_text
+from safety.reporting_clocks.clocks import span
 from trials.reader import shown_day
 
 State = Patient.State

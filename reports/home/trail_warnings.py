@@ -8,8 +8,8 @@ from audit import clock
 from audit.models import ClockTurn, TrailReview
 from audit.sealing.seal_files import failing_copies
 from reports.home.workload import Workload
-from safety.clocks import span
 from safety.labels import duration_text
+from safety.reporting_clocks.clocks import span
 
 
 def trail_warnings(work: Workload) -> list[str]:

@@ -20,9 +20,9 @@ from trials.forms import VerbForm
 from trials.incidents import close_problem, report_problem, review_due_on, review_problems, take_up_problem
 from trials.listing import Column, Listing, choice_text
 from trials.models import Incident, IncidentReview
-from trials.page_titles import page_title
 from trials.permissions import Permission as P
 from trials.roles import ROLES
+from trials.titles.page_titles import page_title
 
 PAGE_NAME = re.compile(r"[a-z-]{1,20}:[a-z-]{1,40}")
 

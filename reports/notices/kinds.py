@@ -26,8 +26,8 @@ from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import COMPLETE, SIGNED, STAGE
 from reports.audit_trail.saved_views import views_with_due
 from reports.home.selection import reconsent_due
-from safety.clocks import Stage
 from safety.models import AdverseEvent, CaseClock, EventDraft
+from safety.reporting_clocks.clocks import Stage
 from safety.sponsor.case_clocks import undecided
 from trials import incidents
 from trials.access import Access

@@ -18,11 +18,11 @@ from reports.outcomes.page import BehindPage, ChosenNumber, OutcomePage
 from reports.packs.forms import PastMomentForm
 from reports.packs.past_moments import data_of, under_protocol_of
 from trials.access import Access, TrialRequest, trial_page
+from trials.blinding.unblinded_files import marked_name, marked_rows, sentence
 from trials.listing.lines import csv_lines
 from trials.listing.page import counted
 from trials.permissions import Permission as P
 from trials.reader import in_english
-from trials.unblinded_files import marked_name, marked_rows, sentence
 
 
 @trial_page(see=P.SEE_TRIAL)

@@ -20,7 +20,7 @@ from reports.packs.contents import PackView
 from reports.packs.past_moments import data_of
 from reports.packs.registry import PACKS, Pack
 from trials.access import Access
-from trials.unblinded_files import sentence
+from trials.blinding.unblinded_files import sentence
 
 GATHERED = 60
 AUTHOR = "Stroma"

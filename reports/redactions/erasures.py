@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from patients.models import ErasureRequest
-from patients.participation.erasure import decide_erasure, record_erasure_request
+from patients.participation.identities.erasure import decide_erasure, record_erasure_request
 from patients.queries.filters import ANY
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField

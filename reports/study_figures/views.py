@@ -14,11 +14,11 @@ from reports.study_figures.files import csv_rows, png_file, png_is_made_here, sv
 from reports.study_figures.registry import figure_of, offered_to
 from reports.study_figures.shown import ShownTable
 from trials.access import TrialRequest, role_refused, trial_page
+from trials.blinding.unblinded_files import LINE, marked_name, marked_rows, sentence
 from trials.listing.lines import csv_lines
 from trials.listing.page import counted
 from trials.permissions import Permission as P
 from trials.reader import in_english, reader_language
-from trials.unblinded_files import LINE, marked_name, marked_rows, sentence
 
 
 @trial_page(see=P.SEE_TRIAL)

@@ -14,10 +14,10 @@ from audit.context import because
 from audit.stored_text import system_text
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, refuse_when_locked
-from safety.clocks import hours_deadline
 from safety.drafts.draft_clock import draft_clock_start, may_be_serious
 from safety.event_checks import EventAnswers
 from safety.models import CAUSES, AdverseEvent, EventDraft
+from safety.reporting_clocks.clocks import hours_deadline
 from trials.models import Trial
 
 Typed = list[tuple[str, str]]

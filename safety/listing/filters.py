@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from patients.models import Patient
-from patients.participation.infusion_links import after_infusion
+from patients.participation.treatment.infusion_links import after_infusion
 from protocol.values.moments import Moment
 from safety import choices
 from safety.classification import Class

@@ -12,9 +12,9 @@ from accounts.models import User
 from audit.restricted_reads import RestrictedRow
 from audit.trail import Trail
 from patients.models import OfPatient, Patient
-from safety import clocks
-from safety.clock_table import ClockKind
 from safety.models.events import AdverseEvent
+from safety.reporting_clocks import clocks
+from safety.reporting_clocks.clock_table import ClockKind
 
 # A plain string: a migration must not refer to an enumeration of this project.
 JUDGE = "judge_case"

@@ -10,8 +10,8 @@ from django.utils.translation import pgettext_lazy
 
 from audit.trail import Locks, Trail
 from patients.models import Patient, VisibleToMembers
-from safety import clocks
 from safety.models.events import AdverseEvent
+from safety.reporting_clocks import clocks
 from trials.models import Trial
 
 

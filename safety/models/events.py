@@ -15,7 +15,6 @@ from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models import Patient
 from patients.participation.milestones import Milestone
 from protocol.values.moments import Moment
-from safety import clocks
 from safety.classification import (
     NONE_OF_THESE,
     UNRELATED_CAUSALITIES,
@@ -29,7 +28,6 @@ from safety.classification import (
     is_fatal,
     is_life_threatening,
 )
-from safety.clock_table import Reportable
 from safety.models.event_queries import NOT_OF_SPECIAL_INTEREST, AdverseEventQuerySet
 from safety.models.opinions import (
     CAUSES,
@@ -39,6 +37,8 @@ from safety.models.opinions import (
     Expectedness,
     SponsorColumns,
 )
+from safety.reporting_clocks import clocks
+from safety.reporting_clocks.clock_table import Reportable
 from trials.models import Trial
 
 # Plain strings: a migration must not refer to an enumeration of this project.

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from patients.participation.product_codes import LEAST_SIGNS, product_codes
+from patients.participation.treatment.product_codes import LEAST_SIGNS, product_codes
 from protocol.document.design import Arm
 from protocol.document.document import Protocol
 from protocol.document.product import ProductVersion

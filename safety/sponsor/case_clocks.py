@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
-from safety.clock_table import ClockKind, Reportable, clocks_started, deadline
 from safety.models import AdverseEvent, AdverseEventQuerySet, CaseClock
+from safety.reporting_clocks.clock_table import ClockKind, Reportable, clocks_started, deadline
 
 
 def start_clocks(event: AdverseEvent, was: Reportable, starts_at: datetime) -> list[CaseClock]:

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from safety import choices
 from safety.classification import is_fatal, is_life_threatening
-from safety.clock_table import ClockKind
 from safety.labels import CLOCK_TONES, Wording, clock_text, tag
 from safety.models import AdverseEvent, CaseClock, CaseDecision
+from safety.reporting_clocks.clock_table import ClockKind
 from safety.sponsor.case_clocks import current
 from safety.sponsor.expectedness import Expectation, Ground, expectation, severity
 from trials.reader import shown_moment

@@ -12,8 +12,8 @@ from audit.context import because
 from audit.stored_text import system_text
 from patients.participation.lifecycle import lock_patient
 from protocol.values.moments import Moment
-from safety.clock_table import ClockKind, deadline
 from safety.models import CaseClock, CaseDecision
+from safety.reporting_clocks.clock_table import ClockKind, deadline
 
 FATAL_KINDS = frozenset({ClockKind.SUSAR_FATAL, ClockKind.SUSAR_BECAME_FATAL})
 Result = CaseDecision.Result

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from accounts.models import User
 from patients.models import Patient
 from patients.participation.milestones import milestones
-from patients.participation.treatment_holds import hold_treatment
+from patients.participation.treatment.treatment_holds import hold_treatment
 from protocol.document.document import Protocol
 from protocol.document.stopping import StoppingRule
 from safety import timing

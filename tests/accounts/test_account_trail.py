@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import User
-from accounts.password_digests import OTHER_KEY, REPLACED
+from accounts.passwords.password_digests import OTHER_KEY, REPLACED
 from audit import triggers
 from audit.context import acting
 from audit.sealing.verification import Tally, findings

@@ -6,9 +6,9 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import attempts
-from accounts.attempts import LIMITS, AttemptLimit, AttemptSubject
 from accounts.models import Failures
+from accounts.sign_in import attempts
+from accounts.sign_in.attempts import LIMITS, AttemptLimit, AttemptSubject
 from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.signing_in import LOGIN, kinds, sign_in

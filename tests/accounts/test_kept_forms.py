@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import kept_forms
 from accounts.models import KeptPost
+from accounts.sessions import kept_forms
 from audit.context import acting
 from tests.support import build
 from tests.support.pages.signing_in import LOGIN, new_role_page, sign_in

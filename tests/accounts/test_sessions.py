@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from accounts import kept_forms
 from accounts.models import KeptPost
+from accounts.sessions import kept_forms
 from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.signing_in import LOGIN, kinds, new_role_page, people_page

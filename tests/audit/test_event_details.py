@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from audit.events import DETAIL_WORDS
+from tests.support.project.syntax import nodes, tree
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
@@ -24,7 +25,7 @@ UNSHOWN = {"patient_keys"}
 def trees() -> dict[Path, ast.Module]:
     """Return the syntax tree of every module. Not made when the tests are collected, which every process does."""
     return {
-        path: ast.parse(path.read_text(encoding="utf-8"))
+        path: tree(path)
         for room in ROOMS
         for path in sorted((ROOT / room).rglob("*.py"))
         if "migrations" not in path.parts
@@ -35,12 +36,12 @@ def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def functions(tree: ast.Module) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+def functions(module: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in nodes(module) if isinstance(node, ast.FunctionDef)]
 
 
 def calls(function: ast.AST, names: set[str]) -> Iterator[ast.Call]:
-    yield from (node for node in ast.walk(function) if isinstance(node, ast.Call) and called(node) in names)
+    yield from (node for node in nodes(function) if isinstance(node, ast.Call) and called(node) in names)
 
 
 def details_given(function: ast.FunctionDef) -> Iterator[ast.expr]:
@@ -58,7 +59,7 @@ def details_given(function: ast.FunctionDef) -> Iterator[ast.expr]:
         yield ast.Dict(
             [ast.Constant(each.arg) for each in told if each.arg], [each.value for each in told if each.arg]
         )
-    for node in ast.walk(function):
+    for node in nodes(function):
         if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
             yield from (
@@ -68,29 +69,29 @@ def details_given(function: ast.FunctionDef) -> Iterator[ast.expr]:
 
 def imports(caller: ast.Module, module: ast.Module, name: str) -> bool:
     """Return whether a module imports another one, or the function `name` of it."""
-    (path,) = (each for each, tree in trees().items() if tree is module)
+    (path,) = (each for each, other in trees().items() if other is module)
     package, _dot, last = ".".join(path.relative_to(ROOT).with_suffix("").parts).rpartition(".")
     return any(
         (node.module == f"{package}.{last}" and name in {each.name for each in node.names})
         or (node.module == package and last in {each.name for each in node.names})
-        for node in ast.walk(caller)
+        for node in nodes(caller)
         if isinstance(node, ast.ImportFrom)
     )
 
 
-def keys_in(given: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+def keys_in(given: ast.expr, function: ast.FunctionDef, module: ast.Module) -> set[str]:
     """Return the keys of the dicts in an expression of a function, and of the dicts that its names hold."""
-    nodes = list(ast.walk(given))
-    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    held = (keys_held_by(name, function, tree) for name in names)
+    parts = nodes(given)
+    keys = [key for node in parts if isinstance(node, ast.Dict) for key in node.keys]
+    names = {node.id for node in parts if isinstance(node, ast.Name)}
+    held = (keys_held_by(name, function, module) for name in names)
     return {str(key.value) for key in keys if isinstance(key, ast.Constant)}.union(*held)
 
 
-def keys_held_by(name: str, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+def keys_held_by(name: str, function: ast.FunctionDef, module: ast.Module) -> set[str]:
     """Return the keys of the dicts that a function assigns to a name, adds to it, or gets as this parameter."""
-    found = set(_from_callers(name, function, tree))
-    for node in ast.walk(function):
+    found = set(_from_callers(name, function, module))
+    for node in nodes(function):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for target in (
             targets if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value else ()
@@ -100,44 +101,45 @@ def keys_held_by(name: str, function: ast.FunctionDef, tree: ast.Module) -> set[
                 and target.id == name
                 and isinstance(node.value, ast.Dict | ast.IfExp)
             ):
-                found |= keys_in(node.value, function, tree)
+                found |= keys_in(node.value, function, module)
             if isinstance(target, ast.Subscript) and ast.unparse(target.value) == name:
                 found |= {str(target.slice.value)} if isinstance(target.slice, ast.Constant) else set()
     return found
 
 
-def _from_callers(name: str, function: ast.FunctionDef, tree: ast.Module) -> Iterator[str]:
+def _from_callers(name: str, function: ast.FunctionDef, module: ast.Module) -> Iterator[str]:
     """Yield the keys that callers give as a parameter: in the module as a dict, anywhere as further keywords."""
     parameters = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
     if name in parameters:
-        for caller in functions(tree):
+        for caller in functions(module):
             for call in calls(caller, {function.name}):
                 told = {
                     **dict(zip(parameters, call.args, strict=False)),
                     **{k.arg: k.value for k in call.keywords},
                 }
-                yield from keys_in(told[name], caller, tree) if name in told else ()
+                yield from keys_in(told[name], caller, module) if name in told else ()
     # What is given to a method is read where it is called.
     if function.args.kwarg and function.args.kwarg.arg == name and parameters[:1] != ["self"]:
         given = (
             call.keywords
             for each in trees().values()
-            if each is tree or imports(each, tree, function.name)
+            if each is module or imports(each, module, function.name)
             for call in calls(each, {function.name})
         )
         yield from {word.arg for words in given for word in words if word.arg} - set(parameters)
 
 
+@cache
 def recorded() -> dict[str, set[str]]:
     """Return the keys of details that each module records."""
     found = {
         str(path.relative_to(ROOT)): {
             key
-            for function in functions(tree)
+            for function in functions(module)
             for given in details_given(function)
-            for key in keys_in(given, function, tree)
+            for key in keys_in(given, function, module)
         }
-        for path, tree in trees().items()
+        for path, module in trees().items()
     }
     return {path: keys for path, keys in found.items() if keys}
 
@@ -159,7 +161,7 @@ def test_every_way_of_giving_details_is_read():
     found = recorded()
     assert found["audit/events.py"] >= {"version", "idle seconds", "seal file"}
     assert found["audit/middleware.py"] == {"method", "path", "message"}
-    assert found["accounts/sign_in_record.py"] == {"with", "limit", "factor", "change"}
+    assert found["accounts/sign_in/sign_in_record.py"] == {"with", "limit", "factor", "change"}
     assert found["patients/views/files.py"] == {"file", "form", "item", "sha256"}
     assert found["audit/export_register.py"] >= {"channel", "purpose", "treatment", "stage", "started_as"}
     assert found["exports/exporting.py"] == {

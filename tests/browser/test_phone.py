@@ -13,7 +13,7 @@ from accounts.models import User
 from audit.context import acting
 from audit.redactions.redaction import ask_redaction, free_texts
 from patients.models import Patient, PrescreeningRow
-from patients.participation.erasure import record_erasure_request
+from patients.participation.identities.erasure import record_erasure_request
 from patients.participation.logs.prescreening import PrescreeningFacts, add_prescreening
 from patients.participation.screening import correct_identity
 from patients.review import source_verification

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.urls import get_resolver
 
 from tests.support.pages.addresses import routes
+from tests.support.project.syntax import tree
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
@@ -57,8 +58,7 @@ def classes_of(module: str) -> set[str]:
     """The classes that a module, or any module of a package, defines at its top."""
     path = ROOT / module
     files = path.rglob("*.py") if path.is_dir() else [path]
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {node.name for file in files for node in tree(file).body if isinstance(node, ast.ClassDef)}
 
 
 def test_every_module_of_the_rooms_has_a_term():
@@ -97,7 +97,7 @@ def test_one_class_name_means_one_thing():
         for path in (ROOT / room).rglob("*.py"):
             if {"migrations", "commands", "backends"} & set(path.parts):
                 continue
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in tree(path).body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     names.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
     assert {name: places for name, places in names.items() if len(places) > 1} == {}

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.kept_forms import owner_value
+from accounts.sessions.kept_forms import owner_value
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Record
 from tests.support import build

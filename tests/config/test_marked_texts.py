@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.core.management import call_command
 
+from tests.support.project.syntax import nodes, tree
 from tests.support.translation.marked_texts import (
     PLACES,
     ROOT,
@@ -15,7 +16,6 @@ from tests.support.translation.marked_texts import (
     name_of,
     python_files,
     templates,
-    tree,
 )
 
 _ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural) ((?:"(?:\\.|[^"\\])*"\n?)+)', re.MULTILINE)
@@ -76,7 +76,7 @@ def found_by(rule: Rule) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)[:100]}"  # type: ignore[attr-defined]
         for path in python_files()
-        for node in ast.walk(tree(path))
+        for node in nodes(tree(path))
         if rule(node)
     ]
 
@@ -112,7 +112,7 @@ def test_what_is_marked_is_written_out():
     dynamic = {
         (str(path.relative_to(ROOT)), ast.unparse(node.args[place]))
         for path in python_files()
-        for node in ast.walk(tree(path))
+        for node in nodes(tree(path))
         if (name := name_of(node)) and isinstance(node, ast.Call)
         for place in PLACES[name]
         if place is not None and not isinstance(node.args[place], ast.Constant)

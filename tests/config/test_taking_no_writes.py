@@ -93,7 +93,7 @@ def test_an_error_before_any_view_is_answered_too(desk, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise OperationalError(UPGRADING)
 
-    monkeypatch.setattr("accounts.sessions.SessionStore._get_session_from_db", refuse)
+    monkeypatch.setattr("accounts.sessions.store.SessionStore._get_session_from_db", refuse)
     desk.raise_request_exception = False
 
     assert desk.get("/trials/").status_code == 503

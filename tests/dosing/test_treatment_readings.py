@@ -183,7 +183,7 @@ class TestAnAnswerThatCannotBeRecorded:
 class TestAFileSentInPortions:
     def test_each_portion_is_recorded_before_it_leaves(self, world, monkeypatch):
         """AUD-08: rows that a file reads while it is being sent are recorded too, each patient once."""
-        monkeypatch.setattr("trials.treatment_reads.PORTION", 1)
+        monkeypatch.setattr("trials.blinding.treatment_reads.PORTION", 1)
         monkeypatch.setattr(csv_file, "RUN", 1)
         with blinding.undone():
             response = build.client(world.staff["inspector"]).get(f"{world.home}trail/?format=csv")
@@ -198,7 +198,7 @@ class TestAFileSentInPortions:
 
     def test_a_file_that_is_broken_off_recorded_what_was_sent(self, world, monkeypatch):
         """AUD-08: the record does not wait for the end of the file."""
-        monkeypatch.setattr("trials.treatment_reads.PORTION", 1)
+        monkeypatch.setattr("trials.blinding.treatment_reads.PORTION", 1)
         with blinding.undone():
             response = build.client(world.staff["inspector"]).get(f"{world.home}infusions/?format=csv")
             pieces = iter(response.streaming_content)

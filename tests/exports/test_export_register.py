@@ -16,9 +16,9 @@ from tests.support import build
 from tests.support.pages.access_matrix import TRIAL_PAGES, sample
 from tests.support.pages.clicking import plain
 from tests.trials.test_access_matrix import ALL
+from trials.blinding.unblinded_files import LINE
 from trials.calendar_addresses import make_calendar_address
 from trials.permissions import Permission as P
-from trials.unblinded_files import LINE
 
 pytestmark = pytest.mark.django_db
 # An address that sends a file only when it is asked for one.

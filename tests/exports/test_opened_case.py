@@ -26,8 +26,8 @@ from tests.support.pages.blinding import without_times
 from tests.support.pages.event_forms import page, text_of
 from tests.support.study.bedside import NOW
 from tests.support.study.invented_dictionary import invented_dictionary, name_release
+from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
-from trials.unblinded_files import LINE
 
 CELLS = OpenedProduct(name="MSC", substance="MSC", infusions=frozenset({1, 3}), lots={1: "L-1", 3: "L-3"})
 CONTROL = OpenedProduct(name="Saline", infusions=frozenset({2}), lots={2: "S-9"})

@@ -14,7 +14,7 @@ from exports.paper.audience import Audience
 from exports.paper.patient import PatientPaper
 from patients.casebook.casebook import Casebook
 from patients.entry import saving
-from patients.entry.attachments import store
+from patients.entry.files.attachments import store
 from patients.models import Patient, Record
 from tests.support import build
 from tests.support.study import amended_protocol

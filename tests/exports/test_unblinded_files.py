@@ -17,8 +17,8 @@ from exports.models import Document
 from tests.support import build
 from tests.support.pages.access_matrix import TRIAL_PAGES
 from tests.support.pages.paper import Paper
+from trials.blinding.unblinded_files import LINE, WORD
 from trials.models import Trial
-from trials.unblinded_files import LINE, WORD
 
 pytestmark = pytest.mark.django_db
 UNBLINDED, BLINDED = "inspector", "data_manager"

@@ -17,12 +17,12 @@ from audit.management.operator import operating
 from audit.models import AccessEvent
 from audit.sealing.verification import TrailFinding
 from operation import trail_verification
-from operation.backup import make_backup
-from operation.database_copies import HeldCopy
-from operation.drill import Drill
+from operation.backups.backup import make_backup
+from operation.backups.database_copies import HeldCopy
+from operation.backups.drill import Drill
+from operation.backups.restoring import Restored
+from operation.backups.table_facts import TableFacts
 from operation.management.commands import restore_drill
-from operation.restoring import Restored
-from operation.table_facts import TableFacts
 from tests.support import build
 from tests.support.pages.clicking import ClickingReader
 from trials.models import Delegation, TrainingConfirmation

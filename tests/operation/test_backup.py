@@ -9,12 +9,12 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connection
 
 from audit.models import AccessEvent
-from operation import backup_folders
-from operation.backup import Backup, make_backup, the_key
-from operation.backup_folders import BackupFailed
-from operation.database_copies import Copier, PostgresqlCopier, SqliteCopier
-from operation.encryption import BackupKey, new_key, read_key
-from operation.restoring import Restored, restore
+from operation.backups import backup_folders
+from operation.backups.backup import Backup, make_backup, the_key
+from operation.backups.backup_folders import BackupFailed
+from operation.backups.database_copies import Copier, PostgresqlCopier, SqliteCopier
+from operation.backups.encryption import BackupKey, new_key, read_key
+from operation.backups.restoring import Restored, restore
 from tests.support.operation import ward
 from tests.support.operation.installation import SECRET, Installation, installation
 from tests.trust import drill

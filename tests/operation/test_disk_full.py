@@ -147,7 +147,7 @@ def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, m
     ("command", "fails"),
     [
         (["seal"], "audit.sealing.seal_files.append_to_file"),
-        (["backup", "--to", "backups"], "operation.backup_folders.begun"),
+        (["backup", "--to", "backups"], "operation.backups.backup_folders.begun"),
     ],
 )
 def test_a_command_on_a_full_disk_ends_with_a_sentence(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operation import bech32
-from operation.encryption import (
+from operation.backups import bech32
+from operation.backups.encryption import (
     CHUNK_BYTES,
     BackupKey,
     NotDecrypted,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from operation.database_copies import PostgresqlCopier
+from operation.backups.database_copies import PostgresqlCopier
 from tests.support.database import migrated
 from tests.support.operation import ward
 from tests.support.operation.installation import ROOT, Installation

@@ -10,7 +10,7 @@ from django.urls import reverse
 from audit.context import acting
 from dosing.infusions.administration import record_infusion
 from dosing.products.preparing import record_preparation
-from dosing.stock.release import record_result
+from dosing.stock.lot_release.release import record_result
 from tests.support import build
 from tests.support.pages.infusions import text_of
 from tests.support.study import product_chain as chain

@@ -15,8 +15,8 @@ from tests.support.pages.inspecting import plain
 from trials.help_texts import HELP
 from trials.incidents import review_due_on
 from trials.models import Incident, IncidentReview
-from trials.page_titles import TITLES
 from trials.roles import ROLES
+from trials.titles.page_titles import TITLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 WORDS = "The listing stays empty after the filter"

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.clock_table import CLOCKS, NOTHING, ClockKind, Reportable, clocks_started, deadline, entered_later
-from safety.clocks import months_deadline
+from safety.reporting_clocks.clock_table import (
+    CLOCKS,
+    NOTHING,
+    ClockKind,
+    Reportable,
+    clocks_started,
+    deadline,
+    entered_later,
+)
+from safety.reporting_clocks.clocks import months_deadline
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 START = datetime(2026, 3, 27, 23, 30, tzinfo=BRUSSELS)

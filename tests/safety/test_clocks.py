@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.clocks import SUSAR_DAYS, SUSAR_FATAL_DAYS, Span, Stage, days_deadline, hours_deadline, read, span
+from safety.reporting_clocks.clocks import (
+    SUSAR_DAYS,
+    SUSAR_FATAL_DAYS,
+    Span,
+    Stage,
+    days_deadline,
+    hours_deadline,
+    read,
+    span,
+)
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 ZONES = st.sampled_from(

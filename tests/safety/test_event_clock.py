@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from safety.clocks import Stage
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_event, report_to_sponsor
+from safety.reporting_clocks.clocks import Stage
 from tests.support.build import moment
 from tests.support.study.refusals import refused
 from tests.support.study.reported_events import (

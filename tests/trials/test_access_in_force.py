@@ -15,8 +15,8 @@ from tests.support.pages.entry_pages import words
 from trials.delegations import delegation
 from trials.delegations.access_in_force import access_in_force
 from trials.delegations.access_review import due_on, review_access
+from trials.delegations.permission_words import WORDS
 from trials.models import AccessReview, Delegation
-from trials.permission_words import WORDS
 from trials.permissions import Permission
 
 pytestmark = pytest.mark.django_db

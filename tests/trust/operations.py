@@ -19,7 +19,7 @@ from audit import events
 from audit.context import acting
 from audit.models import Seal
 from audit.sealing import seal_files
-from operation import backup_folders
+from operation.backups import backup_folders
 from patients.models import Attachment, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build

@@ -9,8 +9,8 @@ from audit.stored_text import Text
 from audit.system_texts import actor_words
 from trials.access import Access
 from trials.delegated_tasks import words_of
+from trials.delegations.permission_words import rights_in_words
 from trials.models import AccessReview, Delegation, Trial
-from trials.permission_words import rights_in_words
 from trials.roles import ROLES, Role
 from trials.training import confirmed_of, documents_for
 

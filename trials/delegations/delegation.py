@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import PasswordKey, User
 from accounts.password_keys import make_key
-from accounts.session_limits import end_sessions
+from accounts.sessions.session_limits import end_sessions
 from audit.context import because
 from trials.delegations.last_action import last_action
 from trials.delegations.treatment_roles import needs_second_person, refuse_blinded_role

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import SigningSuspension, User
-from accounts.session_limits import end_sessions
+from accounts.sessions.session_limits import end_sessions
 from accounts.signing_suspension import refuse_voucher, suspend_signing
 from audit import events
 from audit.context import because

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from audit.export_register import Channel, Sending, sent
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm

@@ -14,13 +14,13 @@ from django.utils.translation import override
 
 from audit.export_register import sent
 from trials.access import Access
+from trials.blinding.unblinded_files import holds_treatment, marked_name, marked_rows
 from trials.listing.computed import ComputedListing
 from trials.listing.lines import csv_text
 from trials.listing.page import Listing, counted
 from trials.listing.parts import Column
 from trials.listing.workbook import WORKBOOK, SheetTooSmall, workbook
 from trials.reader import in_english
-from trials.unblinded_files import holds_treatment, marked_name, marked_rows
 
 
 class ChosenListing(Listing):

@@ -20,6 +20,7 @@ from django_filters import FilterSet
 
 from audit.export_register import Channel, Sending, sent
 from trials.access import Access
+from trials.blinding.unblinded_files import holds_treatment, marked_name, marked_rows
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import (
@@ -34,7 +35,6 @@ from trials.listing.parts import (
 )
 from trials.models import Trial
 from trials.reader import in_english, shown_day, shown_moment, shown_number
-from trials.unblinded_files import holds_treatment, marked_name, marked_rows
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000

@@ -6,8 +6,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from accounts.kept_forms import kept_data
 from accounts.models import User
+from accounts.sessions.kept_forms import kept_data
 from trials.access import TrialRequest
 from trials.forms import VerbForm
 from trials.people.forms import RoleForm

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 from accounts.addresses import address
 from audit.trail_reading.plain_words import instant_words
 from trials.access import Access
+from trials.blinding.unblinded_files import holds_treatment, sentence
 from trials.permissions import Permission
 from trials.reader import reader_language
-from trials.unblinded_files import holds_treatment, sentence
 from trials.versions.awaited_version import awaited_words
 
 register = template.Library()

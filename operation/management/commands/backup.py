@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from audit.management.operator import OperatorCommand
-from operation.backup import make_backup
-from operation.backup_folders import BackupFailed
+from operation.backups.backup import make_backup
+from operation.backups.backup_folders import BackupFailed
 
 
 class Command(OperatorCommand):

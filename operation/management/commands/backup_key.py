@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from operation.encryption import new_key, write_key
+from operation.backups.encryption import new_key, write_key
 
 
 class Command(BaseCommand):

@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from operation.backup import the_key
-from operation.backup_folders import BackupFailed, newest
-from operation.database_copies import copier_of
-from operation.restoring import restore, restore_settings
+from operation.backups.backup import the_key
+from operation.backups.backup_folders import BackupFailed, newest
+from operation.backups.database_copies import copier_of
+from operation.backups.restoring import restore, restore_settings
 from patients.models.attachments import attachment_storage
 
 

@@ -14,9 +14,9 @@ from audit import events
 from audit.context import acting
 from audit.management.operator import OperatorCommand
 from audit.trail import names_restricted
-from operation.backup import make_backup, the_key
-from operation.backup_folders import BackupFailed, newest
-from operation.drill import Drill, run_drill
+from operation.backups.backup import make_backup, the_key
+from operation.backups.backup_folders import BackupFailed, newest
+from operation.backups.drill import Drill, run_drill
 
 
 class Command(OperatorCommand):

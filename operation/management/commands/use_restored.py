@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from operation.trying import use
+from operation.backups.trying import use
 
 
 class Command(BaseCommand):

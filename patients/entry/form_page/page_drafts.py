@@ -13,8 +13,8 @@ from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from accounts.kept_forms import kept_data
 from accounts.models import User
+from accounts.sessions.kept_forms import kept_data
 from patients.entry import drafts
 from patients.models import Draft, Patient, QueryRow
 from trials.access import TrialRequest

@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.context import acting
 from audit.management.operator import OperatorCommand
 from audit.stored_text import system_text
-from patients.entry.attachments import clear
+from patients.entry.files.attachments import clear
 
 
 class Command(OperatorCommand):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from patients.casebook.navigation import record_address
 from patients.models import DeviationClass, DeviationPlace, DeviationRow, Record
-from patients.participation.arm_knowledge import known_words
+from patients.participation.treatment.arm_knowledge import known_words
 from trials.listing import Column, choice_text
 from trials.reader import shown_day, shown_moment
 

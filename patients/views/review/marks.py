@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from patients.casebook.facts import KINDS
 from patients.models import Mark, Patient, Record
-from patients.participation.arm_knowledge import arm_known_since, known_words
+from patients.participation.treatment.arm_knowledge import arm_known_since, known_words
 from patients.review import fact_marks, fact_review, fact_verification, medical_review, source_verification
 from patients.review.review_page import (
     review_blocks,

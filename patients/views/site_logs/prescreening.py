@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kept_forms import kept_data
+from accounts.sessions.kept_forms import kept_data
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import PrescreeningRow
 from patients.participation.logs import prescreening as log

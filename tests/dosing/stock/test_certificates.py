@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from audit.models import AccessEvent
 from dosing.models import LotCertificate
-from patients.entry.attachments import clear
+from patients.entry.files.attachments import clear
 from patients.models.attachments import attachment_storage
 from tests.support import build
 from tests.support.pages.infusions import errors_of, text_of

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from dosing.models import Lot, LotResult
-from dosing.stock.release import newest_results, product_of
+from dosing.stock.lot_release.release import newest_results, product_of
 from protocol.values.writing import day_text
 from tests.support import build
 from tests.support.pages.infusions import errors_of, text_of

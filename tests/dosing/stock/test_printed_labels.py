@@ -16,8 +16,8 @@ from dosing.allocation.kits import find_kit
 from dosing.models import Kit
 from dosing.stock.identifiers.data_matrix import SIZES, gs1_symbol, plain_symbol
 from dosing.stock.identifiers.gs1 import SEPARATOR, SERIAL, elements
-from dosing.stock.printed_labels import bag_label, kit_label, label_values
-from dosing.stock.scan import scanned
+from dosing.stock.labels.printed_labels import bag_label, kit_label, label_values
+from dosing.stock.labels.scan import scanned
 from patients.samples.label_sheet import label_sheet
 from protocol.values.refusals import ValueRefused
 from tests.support import build

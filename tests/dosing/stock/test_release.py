@@ -12,8 +12,8 @@ from audit.context import acting
 from audit.models import Signature
 from dosing.models import Lot, LotResult
 from dosing.stock.chain import LotFacts, record_lot
-from dosing.stock.release import decide, newest_results, product_of, record_result, verdict_of
-from dosing.stock.specification import ResultRefused, finding, verdict
+from dosing.stock.lot_release.release import decide, newest_results, product_of, record_result, verdict_of
+from dosing.stock.lot_release.specification import ResultRefused, finding, verdict
 from dosing.stock.stops import Stop
 from protocol.document.product import ProductVersion, ReleaseTest
 from tests.support import build

@@ -7,8 +7,8 @@ import pytest
 from audit.context import acting
 from dosing.stock.chain import record_donation
 from dosing.stock.identifiers import gs1
+from dosing.stock.labels.scan import bag_scanned, scanned
 from dosing.stock.receiving import receive
-from dosing.stock.scan import bag_scanned, scanned
 from tests.support import build
 from tests.support.study import product_chain as chain
 from tests.support.study.refusals import refused

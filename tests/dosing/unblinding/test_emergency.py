@@ -221,7 +221,7 @@ def test_the_answer_that_shows_the_arm_is_a_reading_of_this_patient_alone(patien
 def test_nothing_is_shown_if_the_reading_cannot_be_recorded(patient, doctor, monkeypatch):
     from django.db import DatabaseError
 
-    from trials import treatment_reads
+    from trials.blinding import treatment_reads
 
     def broken(*args, **kwargs):
         raise DatabaseError("disk full")

@@ -13,7 +13,7 @@ from dosing.allocation.lists import generate_list
 from dosing.infusions.administration import record_infusion
 from dosing.models import Lot, RecipientsOpening, TreatmentInstruction, Unblinding
 from dosing.products.preparing import record_preparation
-from dosing.stock.release import record_result
+from dosing.stock.lot_release.release import record_result
 from patients.views.participation import casebook_of
 from reports.treatment_knowledge.roads import known_by
 from tests.support import build

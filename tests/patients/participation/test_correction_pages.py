@@ -14,7 +14,7 @@ from audit.context import acting
 from audit.models import AccessEvent, Meaning, Signature
 from audit.trail import history_model
 from exports.exporting import attached_files
-from patients.entry import attachments
+from patients.entry.files import attachments
 from patients.models import Consent, Patient
 from patients.participation import disposition, screening
 from patients.participation.questions import CONFIRMED

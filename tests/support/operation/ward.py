@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from audit.sealing import seals
 from audit.context import acting
-from patients.entry.attachments import store
+from patients.entry.files.attachments import store
 from protocol.document.items import Item
 from tests.support import build
 from tests.support.study.file_samples import pdf

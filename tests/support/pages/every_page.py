@@ -11,7 +11,7 @@ from audit.context import acting
 from dosing.models import ProductDeviation
 from patients.models import Deviation, Patient, SampleMovement
 from patients.participation.logs.contacts import ContactFacts, add_contact
-from patients.participation.treatment_holds import hold_treatment
+from patients.participation.treatment.treatment_holds import hold_treatment
 from protocol.values.moments import Moment
 from reports.models import OwnQuestion, QuestionRow
 from reports.own_questions.keeping import QuestionFacts, save_question

@@ -11,9 +11,9 @@ from dosing.models import Bag, CellBank, Donation, Donor, Infusion, Lot, LotDeci
 from dosing.products.preparing import Product
 from dosing.stock.chain import LotFacts, record_bank, record_donation, record_donor, record_lot
 from dosing.stock.ledger import MovementKind
+from dosing.stock.lot_release.release import decide, product_of, record_result
 from dosing.stock.moving import read_bags
 from dosing.stock.receiving import receive
-from dosing.stock.release import decide, product_of, record_result
 from dosing.stock.stopping import other_donor_of, stops_of_held
 from dosing.stock.stops import FoundStop
 from dosing.stock.use import bags_of

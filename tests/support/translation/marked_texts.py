@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from django.utils.translation.template import templatize
 
+from tests.support.project.syntax import nodes, tree
+
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = (
     "accounts", "audit", "config", "demo", "dosing", "exports", "operation", "outcomes", "patients", "protocol",
@@ -55,12 +57,6 @@ def templates() -> Iterator[Path]:
         yield from sorted(path for path in folder.rglob("*") if path.suffix in {".html", ".txt"})
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    """Return the syntax tree of a module."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
 def name_of(node: ast.AST) -> str:
     """Return the name of a gettext function that is called, else ""."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PLACES:
@@ -76,7 +72,7 @@ def marked() -> frozenset[Marked]:
 
 
 def _in_python(path: Path) -> Iterator[Marked]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(tree(path)):
         if not (name := name_of(node)):
             continue
         assert isinstance(node, ast.Call)

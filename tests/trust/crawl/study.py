@@ -15,16 +15,16 @@ from audit.context import acting
 from audit.redactions.redaction import ask_redaction
 from dosing.models import ExceptionalStep, Preparation, ProductDeviation, TreatmentInstruction
 from dosing.product_queries.kinds import KINDS as PRODUCT_KINDS
-from dosing.stock.certificates import attach
+from dosing.stock.lot_release.certificates import attach
 from dosing.stock.moving import record_excursion
 from exports.models import Document, documents_storage
 from patients.casebook.facts import Fact
-from patients.entry import attachments
+from patients.entry.files import attachments
 from patients.models import Patient, Record
-from patients.participation.erasure import record_erasure_request
+from patients.participation.identities.erasure import record_erasure_request
 from patients.participation.logs.contacts import ContactFacts, add_contact
 from patients.participation.logs.prescreening import PrescreeningFacts, add_prescreening
-from patients.participation.treatment_holds import hold_treatment
+from patients.participation.treatment.treatment_holds import hold_treatment
 from patients.queries import threads
 from patients.review import locks
 from patients.samples.storage import record_storage_excursion
