@@ -14,7 +14,7 @@ from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.models.visit_forms import visit_title
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
-from patients.participation.visit_status import OPEN_PATIENTS
+from patients.participation.visit_status import OPEN_PATIENTS, can_be_held
 from reports.calendar.ical import IcalDays, IcalEvent, IcalMoments
 from trials.models import Trial
 from trials.reader import reader_language
@@ -65,6 +65,7 @@ def _visits(trial: Trial, user: User, who: Q, first: date, last: date) -> list[C
     # Their infusions stand for the visits of kind infusion.
     infused = [visit.code for visit in trial.rules.visits if visit.kind == "infusion"]
     planned = Q(state=Visit.State.PLANNED, patient__state__in=OPEN_PATIENTS, planned_on__isnull=False)
+    planned &= can_be_held(trial.rules.profile.died_on)
     rows = Visit.objects.visible_to(user).filter(who, planned | Q(state=Visit.State.HELD))
     rows = rows.exclude(code__in=infused).annotate(
         begins=Coalesce("held_on", "window_from"), ends=Coalesce("held_on", "window_to")

@@ -35,15 +35,15 @@ from reports.home.work_counts import (
     EVENT_DRAFTS,
     FORMS,
     INFUSIONS,
-    NEXT,
     OLD_QUERY_DAYS,
     PATIENTS,
     PREPARE_AHEAD_DAYS,
     QUERIES,
-    VISITS,
     WAITING,
     FormCount,
     VisitCount,
+    visit_counts,
+    visits_to_come,
 )
 from safety.models import AdverseEvent, CaseClock
 from safety.sponsor.case_clocks import case_counts
@@ -60,6 +60,11 @@ class Workload:
         self.now = timezone.now()
         self.today = access.trial.today
         self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "at": self.now}
+
+    @property
+    def died_on(self) -> str:
+        """Return the item that states the date of death (`form.item`), or an empty text."""
+        return self.trial.rules.profile.died_on or ""
 
     def _rows(self, model: Any) -> Any:
         return model.objects.visible_in(**self.who)
@@ -81,7 +86,8 @@ class Workload:
     @cached_property
     def visits(self) -> list[VisitCount]:
         """Return the counts by protocol visit, version and infusions given; expected: held or overdue."""
-        return [VisitCount(*row) for row in VISITS.rows(**self.who, today=self.today)]
+        rows = visit_counts(self.died_on).rows(**self.who, today=self.today)
+        return [VisitCount(*row) for row in rows]
 
     @property
     def overdue_visits(self) -> int:
@@ -300,4 +306,4 @@ class Workload:
 
     def next_visits(self) -> list[Visit]:
         """Return the planned visits that are due or come next, with their patients."""
-        return NEXT.rows(**self.who, today=self.today)
+        return visits_to_come(self.died_on).rows(**self.who, today=self.today)
