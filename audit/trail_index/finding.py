@@ -165,13 +165,13 @@ def _conditions(
     by_hours = not in_order and _by_hours(trail_filter)
     # One row has an index of its own, which does not begin with the trial.
     of_trial = "+e.trial_id = %s" if trail_filter.row else "e.trial_id = %s"
-    own = EntryCondition([of_trial], [trail_filter.trial_id])
-    parts = [EntryCondition([*own.parts], [*own.params]) for _each in trail_filter.watched or [0]]
-    for condition, watched in zip(parts, trail_filter.watched, strict=False):
-        condition.parts.append(_watched(condition, *watched))
+    parts = [
+        EntryCondition([of_trial, *place.parts], [trail_filter.trial_id, *place.params])
+        for place in _places(trail_filter)
+    ]
     # What is watched belongs to the trial.
     if not trail_filter.patient_id and not trail_filter.watched:
-        parts.append(_of_people(trail_filter))
+        parts += _of_people(trail_filter)
     for condition in parts:
         _add_rights(condition, may, by_hours=by_hours)
         _add_place(condition, trail_filter)
@@ -186,12 +186,34 @@ def _conditions(
                 return None
             condition.add(searched[0], *searched[1])
     if not by_hours:
-        return parts
+        return parts or None
     return [_within(part, *span) for part in parts for span in _spans(trail_filter)] or None
 
 
-def _of_people(trail_filter: Filter) -> EntryCondition:
-    """Return the condition of the accounts of the trial's people, and of events without a person."""
+def _places(trail_filter: Filter) -> list[EntryCondition]:
+    """Return the tables and forms that a filter concerns, each as one condition; one without a part for all of them."""
+    found = []
+    for watched in trail_filter.watched:
+        place = EntryCondition([], [])
+        place.parts.append(_watched(place, *watched))
+        found.append(place)
+    if found:
+        return found
+    if trail_filter.places is None:
+        return [EntryCondition([], [])]
+    return [EntryCondition(["e.source = %s AND e.form = %s"], [*place]) for place in trail_filter.places]
+
+
+def _of_people(trail_filter: Filter) -> list[EntryCondition]:
+    """Return the conditions of the accounts of the trial's people, and of events without a person."""
+    if trail_filter.places is not None:
+        tables = sorted({table for table, form in trail_filter.places if not form})
+        return [_of_accounts(trail_filter, table) for table in tables]
+    return [_of_accounts(trail_filter)]
+
+
+def _of_accounts(trail_filter: Filter, table: str = "") -> EntryCondition:
+    """Return the condition of rows without a trial, of all tables or of one."""
     condition = EntryCondition(["e.trial_id = 0"], [])
     people = trail_filter.people or (0,)
     places = ", ".join(["%s"] * len(people))
@@ -199,12 +221,14 @@ def _of_people(trail_filter: Filter) -> EntryCondition:
         f"(e.person_id IN ({places}) OR (e.source = 'access' AND e.user_id IS NULL AND e.origin <> 'web'))",
         *people,
     )
+    if table:
+        condition.add("e.source = %s AND e.form = ''", table)
     return condition
 
 
 def _by_hours(trail_filter: Filter) -> bool:
     """Return whether entries are found by their time of day: no other filter has an index that narrows more."""
-    names = "patient_id row form watched about role origin session address kind states search exactly"
+    names = "patient_id row form watched places about role origin session address kind states search exactly"
     narrowed = any(getattr(trail_filter, name) for name in names.split()) or trail_filter.user_id is not None
     narrowed = narrowed or bool(trail_filter.since and trail_filter.until)
     return bool(trail_filter.minutes or trail_filter.outside) and not narrowed
