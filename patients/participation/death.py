@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import OuterRef, Subquery, TextField, Value
+from django.db.models import OuterRef, Q, Subquery, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, Concat, Left
+from django.db.models.functions import Cast, Coalesce, Concat, Left
+from django.db.models.lookups import LessThan
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Record
@@ -53,7 +54,7 @@ class Death:
 
 COLUMNS = ("patient", "values", "repeat", "visit__code", "visit__number")
 # For a date without a day or month: after each of its days. Of a living patient: after every day.
-_PADDING, _NEVER = "-99-99", "9999"
+_PADDING, _WITHOUT_DAY, _NEVER = "-99-99", "9998", "9999"
 
 
 def died_on(patient: Patient) -> str | None:
@@ -111,13 +112,31 @@ def last_day_of_life(patient: Patient, stated: str = "") -> str:
     return min(days, default="")
 
 
-def stated_last_day_of_life(died_on: str | None) -> Coalesce:
+def is_after_death(last: date | None, died: str) -> bool:
+    """Return whether a window had not ended before the death, so that nothing is waited for in it.
+
+    last: the last day of the window, if it has one. died: `last_day_of_life`.
+    """
+    return bool(died) and (last is None or last.isoformat() >= died)
+
+
+def ended_before_death(died_on: str | None) -> Q:
+    """Return the condition for visits and infusions that a death does not concern (not `is_after_death`).
+
+    Only deaths that forms state. died_on: the item that states the death (`form.item`), from the protocol's profile.
+    """
+    if not died_on:
+        return Q()
+    last = Coalesce(Cast("window_to", TextField()), Value(_WITHOUT_DAY, TextField()))
+    return Q(LessThan(last, _stated_last_day_of_life(died_on)))
+
+
+def _stated_last_day_of_life(died_on: str) -> Coalesce:
     """Return the last day on which the patient of a row may have died, as SQL of the form `last_day_of_life`.
 
-    Only what forms state. Of a living patient it is after every day. died_on: the item that states the death
-    (`form.item`), from the profile of the protocol.
+    Only what forms state. Of a living patient it is after every day.
     """
-    form, _dot, item = (died_on or "-.-").partition(".")
+    form, _dot, item = died_on.partition(".")
     rows = Record.objects.filter(patient=OuterRef("patient"), form=form).exclude(
         state=Record.State.STRUCK_OUT
     )

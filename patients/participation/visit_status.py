@@ -6,13 +6,12 @@ Stages are numbers, so that the least advanced of several is their minimum, in S
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, TextField, Value, When
-from django.db.models.functions import Cast, Coalesce
-from django.db.models.lookups import LessThan
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 
 from audit.models import Signature
 from patients.models import Consent, Patient, Record, Visit
-from patients.participation.death import stated_last_day_of_life
+from patients.participation.death import ended_before_death, is_after_death
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
@@ -50,7 +49,7 @@ def can_be_held(died_on: str | None) -> Q:
     The window of a visit has to end before the day of death: until then it was not overdue, and after it nobody holds
     it. died_on: the item of the protocol's profile that states the death, `form.item`.
     """
-    found = Q(LessThan(Cast("window_to", TextField()), stated_last_day_of_life(died_on))) if died_on else Q()
+    found = ended_before_death(died_on)
     for name in ENDS_VISITS:
         day = f"patient__{name}"
         found &= Q(**{f"{day}__isnull": True}) | Q(window_from__lte=F(day))
@@ -95,11 +94,6 @@ def last_day_of(patient: Patient) -> date | None:
 def begins_after(first: date | None, last_day: date | None) -> bool:
     """Return whether a window begins after the last day on which visits take place, or never."""
     return last_day is not None and (first is None or first > last_day)
-
-
-def is_after_death(last: date | None, died: str) -> bool:
-    """Return whether a window had not ended before the death, so that no visit follows. died: `last_day_of_life`."""
-    return bool(died) and (last is None or last.isoformat() >= died)
 
 
 def waits_for_consent(patient: Patient, consented: Callable[[], bool]) -> bool:

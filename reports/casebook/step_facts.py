@@ -9,7 +9,7 @@ from dosing.models import Infusion
 from patients.casebook.navigation import VisitLink
 from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
-from patients.participation.death import last_day_of_life, stated_death
+from patients.participation.death import is_after_death, last_day_of_life
 from patients.participation.next_step import (
     ConsentStands,
     DecisionStands,
@@ -21,7 +21,7 @@ from patients.participation.next_step import (
     VisitFacts,
     next_step,
 )
-from patients.participation.visit_status import UNFINISHED, begins_after, is_after_death, last_day_of
+from patients.participation.visit_status import UNFINISHED, begins_after, last_day_of
 from protocol.document.document import Protocol
 from reports.casebook.patient_data import PatientData
 
@@ -35,8 +35,7 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
     """Return what the next step depends on. Reads infusions and the latest decision, at most one query each."""
     patient = dossier.patient
     rows = {visit.key: visit for visit in dossier.casebook.visits}
-    stated = stated_death(dossier.casebook.records, dossier.rules)
-    last_days = last_day_of(patient), last_day_of_life(patient, stated)
+    last_days = last_day_of(patient), last_day_of_life(patient, dossier.stated_death)
     return PatientFacts(
         state=Patients(patient.state),
         locked=bool(patient.locked_at or patient.trial.locked_at),
@@ -44,7 +43,7 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
         consent=consent_stands(patient, dossier.casebook.consent),
         decision=decision_stands(patient, dossier.decision),
         treated=stops_treatment(patient) is None,
-        died=bool(stated),
+        died=bool(dossier.stated_death),
         visits=tuple(_visit(link, rows[link.key], last_days) for link in visits),
         infusions=tuple(open_infusions(dossier.rules, dossier.infusions)),
     )

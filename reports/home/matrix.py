@@ -27,7 +27,7 @@ from audit.compiled_queries import CompiledValues, Listed
 from dosing.models import in_turn
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
-from patients.participation.death import last_day_of_life
+from patients.participation.death import is_after_death, last_day_of_life
 from patients.participation.visit_status import (
     COMPLETE,
     LOCKED,
@@ -357,7 +357,9 @@ def _infusion(patient: Patient, visit: VisitRow, known: _MatrixData, places: _Pl
     if visit.infusion is None:
         return None
     number, state, first, last, turn = visit.infusion
+    died = last_day_of_life(patient, known.died.get(patient.pk, ""))
     goes_on = patient.state in OPEN_PATIENTS and stops_treatment(patient) is None
+    goes_on = goes_on and not is_after_death(last, died)
     state, flags = infusion_status(state, (first, last), goes_on, known.today, in_turn=bool(turn))
     return InfusionCell(state, flags, f"{patient.code} {visit.code}", places.infusion(number))
 

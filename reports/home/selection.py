@@ -14,6 +14,7 @@ from dosing.models import Infusion, in_turn
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,
@@ -85,7 +86,9 @@ def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
 
 def _with_infusion_due(patients: QuerySet[Any], on: OnDay) -> QuerySet[Any]:
     # The earliest of the planned ones is in turn: if one is due, so is this.
-    planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=on.today)
+    planned = Infusion.objects.filter(
+        ended_before_death(on.died_on), patient=OuterRef("pk"), state="planned", window_from__lte=on.today
+    )
     return patients.filter(Exists(planned.filter(in_turn())), treatment_goes_on(""), state=State.ENROLLED)
 
 

@@ -13,6 +13,7 @@ from dosing.models import Infusion, in_turn
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.visit_status import (
     OPEN_PATIENTS,
     STAGE,
@@ -109,9 +110,13 @@ def _event_drafts(now: datetime, **who: Any) -> Any:
     )
 
 
-def _infusion_counts(today: date, **who: Any) -> Any:
+def _infusion_counts(today: date, *, died_on: str, **who: Any) -> Any:
     planned = Infusion.objects.visible_in(**who).filter(
-        in_turn(), treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
+        in_turn(),
+        treatment_goes_on(),
+        ended_before_death(died_on),
+        state="planned",
+        patient__state=Patient.State.ENROLLED,
     )
     return aggregated(
         planned,
@@ -157,6 +162,12 @@ def visit_counts(died_on: str) -> CompiledValues:
 
 
 @cache
+def infusion_counts(died_on: str) -> CompiledValues:
+    """Return the query of the planned infusions. died_on: as for `visit_counts`."""
+    return CompiledValues(partial(_infusion_counts, died_on=died_on), **IN_TRIAL, today=date)
+
+
+@cache
 def visits_to_come(died_on: str) -> CompiledQuery[Visit]:
     """Return the query of the visits to come. died_on: as for `visit_counts`."""
     return CompiledQuery(partial(_next_visits, died_on=died_on), **IN_TRIAL, today=date)
@@ -170,6 +181,5 @@ FORMS = CompiledValues(_form_counts, **IN_TRIAL)
 QUERIES = CompiledValues(_query_counts, **IN_TRIAL, old=datetime)
 CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
 EVENT_DRAFTS = CompiledValues(_event_drafts, **IN_TRIAL, now=datetime)
-INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
 WAITING = CompiledValues(_waiting, **IN_TRIAL)
 ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)

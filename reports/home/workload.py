@@ -17,6 +17,7 @@ from dosing.bedside.gaps import open_gaps
 from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery, in_turn
 from patients.models import Aliquot, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import (
     DRAFT,
@@ -34,7 +35,6 @@ from reports.home.work_counts import (
     ENTRY_DAYS,
     EVENT_DRAFTS,
     FORMS,
-    INFUSIONS,
     OLD_QUERY_DAYS,
     PATIENTS,
     PREPARE_AHEAD_DAYS,
@@ -42,6 +42,7 @@ from reports.home.work_counts import (
     WAITING,
     FormCount,
     VisitCount,
+    infusion_counts,
     visit_counts,
     visits_to_come,
 )
@@ -232,7 +233,8 @@ class Workload:
     @cached_property
     def infusions(self) -> dict[str, int]:
         """Return the number of planned infusions that are due, and of those past their window."""
-        return dict(zip(("due", "late"), INFUSIONS.row(**self.who, today=self.today), strict=True))
+        counts = infusion_counts(self.died_on).row(**self.who, today=self.today)
+        return dict(zip(("due", "late"), counts, strict=True))
 
     @cached_property
     def bedside_gaps(self) -> int:
@@ -253,6 +255,7 @@ class Workload:
         coming = (
             Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS)
             & treatment_goes_on()
+            & ended_before_death(self.died_on)
             & in_turn()
         )
         return bare.aggregate(

@@ -92,9 +92,10 @@ class TestOneInfusionIsDueAtATime:
 
 
 def test_a_row_that_was_not_annotated_asks_the_database(patient, doctor, django_assert_num_queries):
-    row = Infusion.objects.get(patient=patient, number=2)
+    rows = Infusion.objects.select_related("patient__protocol")
+    row = rows.get(patient=patient, number=2)
     with django_assert_num_queries(1):
-        assert row.in_turn is False
-        assert row.in_turn is False
+        assert row.is_awaited is False
+        assert row.is_awaited is False
     skip(patient, 1, doctor)
-    assert Infusion.objects.get(patient=patient, number=2).in_turn is True
+    assert Infusion.objects.get(patient=patient, number=2).is_awaited is True

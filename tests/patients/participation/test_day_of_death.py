@@ -7,6 +7,9 @@ import pytest
 from django.db.models import Q
 from django.urls import reverse
 
+from dosing.filters import InfusionFilter
+from dosing.labels import is_overdue
+from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import navigation
 from patients.models import Patient, Record, Visit
@@ -14,6 +17,9 @@ from patients.participation import disposition, visits
 from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import due, overdue
 from reports.calendar.entries import entries_of
+from reports.casebook.page_parts import infusion_link
+from reports.casebook.patient_data import PatientData
+from reports.casebook.steps import steps
 from reports.home.matrix import MatrixColumn, matrix
 from reports.home.selection import SELECTIONS, OnDay
 from reports.home.workload import Workload
@@ -176,3 +182,43 @@ def test_nothing_is_planned_after_consent_to_visits_was_withdrawn(included, with
     Patient.objects.filter(pk=included.pk).update(**{withdrawn: date(2026, 3, 28)})
     assert entries_of(trial, nurse, first=day, last=day) == []
     assert Workload(access).next_visits() == []
+
+
+@pytest.mark.parametrize(
+    ("died", "late"), [("2026-03-13", True), ("2026-03-12", False), ("2026-03-11", False)]
+)
+def test_no_infusion_is_waited_for_after_a_death(included, died, late):
+    """CEL-16: the window of the first one ended on 12 March. Home, lists, calendar and casebook agree."""
+    trial = included.trial
+    nurse = build.user("coordinator", trial=trial)
+    access = access_to(user=nurse, slug=trial.slug)
+    assert access is not None
+    Visit.objects.filter(patient=included, code="INF1").update(state=Visit.State.PLANNED, held_on=None)
+    (row,) = Infusion.objects.filter(patient=included, number=1)
+    day = date(2026, 3, 12)
+    assert row.window_to == day
+
+    def waiting() -> set[bool]:
+        work, dossier = Workload(access), PatientData.open(access, included.code)
+        on = OnDay(trial.today, work.died_on)
+        filtered = InfusionFilter({"overdue": "yes"}, queryset=Infusion.objects.all(), trial=trial).qs
+        (cells,) = matrix(
+            access=access, patients=[included], columns=[MatrixColumn("INF1", "", "")], today=trial.today
+        )
+        infusion = cells.cells[0].infusion
+        step = next(each for each in steps(dossier, "/") if each.title == "Infusion 1")
+        tree = infusion_link(dossier, row, "/")
+        return {
+            bool(work.infusions["late"]),
+            SELECTIONS["infusions"].narrow(Patient.objects.all(), on).exists(),
+            filtered.filter(pk=row.pk).exists(),
+            is_overdue(Infusion.objects.get(pk=row.pk), trial.today),
+            bool(infusion and "overdue" in infusion.flags),
+            "overdue" in step.flags,
+            "overdue" in tree.flags,
+            any(entry.key == f"infusion-{row.pk}" for entry in entries_of(trial, nurse, first=day, last=day)),
+        }
+
+    assert waiting() == EVERYWHERE
+    stated(included, died)
+    assert waiting() == ({late})
