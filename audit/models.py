@@ -155,8 +155,10 @@ class ClockTurn(models.Model):
     marks = models.JSONField()
 
 
-class TrailView(models.Model):
-    """Filters under a name, shared by the people of a trial; with a plan, a review of the trail that is due regularly.
+class SavedView(models.Model):
+    """Filters of the trail or a listing under a name, shared by the people of a trial.
+
+    With a plan it is a review of the trail that is due regularly.
 
     listing: name of the listing that the filters belong to; empty for the trail, which alone has plans. query: the
     filters as they stand in the address. every_days: how often it is to be reviewed, and by whom from which day on;
@@ -183,7 +185,7 @@ class TrailView(models.Model):
     history = Trail(trial="trial_id")
 
     class Meta:
-        verbose_name = _("View of the trail")
+        verbose_name = _("Saved view")
         ordering = ["name", "pk"]
         constraints = [
             models.UniqueConstraint(

@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from dosing.models import AllocationSlot, Infusion, in_turn
+from dosing.models import AllocationSlot, Infusion, awaited
 from patients.models import Patient
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
 from trials.models import Trial
@@ -43,7 +43,7 @@ class InfusionFilter(django_filters.FilterSet):
         """
         today = self.trial.today
         late = rows.filter(
-            in_turn(),
+            awaited(self.trial.rules.profile.died_on),
             treatment_goes_on(),
             state="planned",
             window_to__lt=today,

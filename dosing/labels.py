@@ -31,12 +31,12 @@ def window_words(row: Infusion) -> str:
 def is_overdue(row: Infusion, today: date) -> bool:
     """Return True if a planned infusion of a patient in follow-up has its window before `today` (at the site).
 
-    None is overdue after consent to the treatment was withdrawn, nor while an earlier one is planned.
+    None is overdue after consent to the treatment was withdrawn, after a death, nor while an earlier one is planned.
     """
     waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
     goes_on = stops_treatment(row.patient) is None
     late = row.window_to is not None and row.window_to < today
-    return waiting and goes_on and late and row.in_turn
+    return waiting and goes_on and late and row.is_awaited
 
 
 def status_tag(row: Infusion, today: date) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
-from dosing.models import AllocationList, AllocationSlot, Infusion, in_turn
+from dosing.models import AllocationList, AllocationSlot, Infusion, awaited
 from patients.models import Query
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
@@ -22,7 +22,9 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     """List the infusions of the trial, with their products only for readers who may know the treatment."""
     rows = Infusion.objects.visible_to(request.user).filter(patient__trial=request.trial)
     # Prefetched, not joined: a join would repeat the text of the protocol (170 kB) in every row.
-    rows = rows.prefetch_related("patient__protocol").annotate(in_turn=in_turn())
+    rows = rows.prefetch_related("patient__protocol").annotate(
+        is_awaited=awaited(request.trial.rules.profile.died_on)
+    )
     sees = request.access.sees_treatment
     asking = Selection(
         url=reverse("patients:facts-ask", args=[request.trial.slug, Query.Target.INFUSION]),

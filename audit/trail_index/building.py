@@ -24,6 +24,9 @@ MANY, WITHIN = 10, timedelta(minutes=5)
 SECONDS = 20.0
 # The mark that holds by how much the number of an entry is ahead of its time at most, in microseconds.
 LEAD = "lead"
+# The mark that holds the number of the rules by which the index was made. An index of other rules is made again: an
+# entry keeps what is stored of it. A change of what `_row`, `_mark_bulk` or the words store needs the next number.
+RULES, RULES_NUMBER = "rules", 2
 
 Circumstances = Callable[[Sequence[IndexedEntry]], list[Mapping[str, Any]]]
 """Returns for each entry the columns that other rooms know: minute, delay and after what it was written."""
@@ -89,9 +92,14 @@ def _behind(tables: Sequence[IndexedTable]) -> bool:
         cursor.execute(_highest_select(tables))
         highest = {name: number or 0 for name, number in cursor.fetchall()}
     known = min((mark.turns for mark in marks.values()), default=0)
-    if marks and known < ClockTurn.objects.count():
+    if marks and (known < ClockTurn.objects.count() or _of_other_rules(marks)):
         return True
     return any(number > (marks[name].last if name in marks else 0) for name, number in highest.items())
+
+
+def _of_other_rules(marks: Mapping[str, TrailIndexMark]) -> bool:
+    """Return whether the index was made by an earlier version of the program, which marked entries differently."""
+    return RULES not in marks or marks[RULES].last != RULES_NUMBER
 
 
 def _add_chunk(tables: Sequence[IndexedTable], highest: Mapping[str, int]) -> bool:
@@ -104,6 +112,9 @@ def _add_chunk(tables: Sequence[IndexedTable], highest: Mapping[str, int]) -> bo
     if not marks:
         # A new index, or one whose rows were lost: words without rows would be found by nobody.
         words.empty()
+    elif _of_other_rules(marks):
+        rebuild()
+        marks = {}
     elif min(mark.turns for mark in marks.values()) < len(turns):
         if any(
             marks[t.name].last > turns[len(turns) - 1].marks.get(t.model._meta.db_table, 0)
@@ -119,7 +130,7 @@ def _add_chunk(tables: Sequence[IndexedTable], highest: Mapping[str, int]) -> bo
     if not found:
         return False
     lead = _store(found)
-    reached = {LEAD: max(lead, marks[LEAD].last if LEAD in marks else 0)}
+    reached = {LEAD: max(lead, marks[LEAD].last if LEAD in marks else 0), RULES: RULES_NUMBER}
     for entry in found:
         reached[entry.table.name] = max(reached.get(entry.table.name, 0), entry.number)
     TrailIndexMark.objects.bulk_create(
@@ -235,7 +246,8 @@ def _mark_bulk(people: set[int], since: datetime) -> None:
     for person in sorted(people):
         rows = list(
             TrailIndexRow.objects.filter(user_id=person, content=True, origin="web", at__gte=since - WITHIN)
-            .order_by("id")
+            # Numbers rise with the order of indexing: an entry that came late has a higher one than its time says.
+            .order_by("at", "id")
             .values_list("id", "at", "in_bulk", "see")
         )
         chosen = sorted(

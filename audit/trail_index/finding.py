@@ -1,6 +1,6 @@
 """Find and count entries of the trail with a filter, in the index (`audit.trail_index`)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -10,18 +10,15 @@ from django.db import connection
 
 from audit.clock import as_utc
 from audit.models import TrailIndexMark, TrailIndexRow
-from audit.trail_index import words
+from audit.trail_index import times, words
 from audit.trail_index.building import LEAD, number_at
 from audit.trail_reading.reading import TrailPosition
-from audit.trail_reading.sources import HISTORY_KINDS, SIGNATURE_KINDS, Filter, WorkingHours
+from audit.trail_reading.sources import HISTORY_KINDS, SIGNATURE_KINDS, Filter
 
 TABLE = TrailIndexRow._meta.db_table
 # Counts are exact up to this number.
 COUNTED = 10_000
 STATES = ("after_inclusion", "after_signature", "after_lock", "after_unlock", "in_bulk")
-DAY = 24 * 60
-# Minutes of the week that are few: to read all entries of these is less than to read those of a form or a person.
-FEW_MINUTES = 7 * DAY // 20
 MARKS = TrailIndexMark._meta.db_table
 
 
@@ -171,16 +168,16 @@ def _conditions(
     None if nothing can pass. Each part has its own statement, so that each reads its index in order; so has each span
     of a time of day that no other filter narrows. A search of SQLite is one part: see `_by_words`.
     """
-    by_hours = not in_order and _by_hours(trail_filter)
+    by_hours = not in_order and times.are_narrow(trail_filter)
     # One row has an index of its own, which does not begin with the trial.
     of_trial = "+e.trial_id = %s" if trail_filter.row else "e.trial_id = %s"
-    own = EntryCondition([of_trial], [trail_filter.trial_id])
-    parts = [EntryCondition([*own.parts], [*own.params]) for _each in trail_filter.watched or [0]]
-    for condition, watched in zip(parts, trail_filter.watched, strict=False):
-        condition.parts.append(_watched(condition, *watched))
+    parts = [
+        EntryCondition([of_trial, *place.parts], [trail_filter.trial_id, *place.params])
+        for place in _places(trail_filter)
+    ]
     # What is watched belongs to the trial.
     if not trail_filter.patient_id and not trail_filter.watched:
-        parts.append(_of_people(trail_filter))
+        parts += _of_people(trail_filter)
     for condition in parts:
         _add_rights(condition, may, by_hours=by_hours)
         _add_place(condition, trail_filter)
@@ -193,13 +190,13 @@ def _conditions(
         searched = words.condition(trail_filter.search, "e.id", connection.vendor)
         if searched is None:
             return None
-        if _by_words(trail_filter):
+        if parts and _by_words(trail_filter):
             parts = [_either(parts)]
         for condition in parts:
             condition.add(searched[0], *searched[1])
     if not by_hours:
-        return parts
-    return [_within(part, *span) for part in parts for span in _spans(trail_filter)] or None
+        return parts or None
+    return [_within(part, *span) for part in parts for span in times.spans(trail_filter)] or None
 
 
 def _by_words(trail_filter: Filter) -> bool:
@@ -225,8 +222,30 @@ def _either(parts: list[EntryCondition]) -> EntryCondition:
     return EntryCondition([f"({sql})"], [param for part in parts for param in part.params])
 
 
-def _of_people(trail_filter: Filter) -> EntryCondition:
-    """Return the condition of the accounts of the trial's people, and of events without a person."""
+def _places(trail_filter: Filter) -> list[EntryCondition]:
+    """Return the tables and forms that a filter concerns, each as one condition; one without a part for all of them."""
+    found = []
+    for watched in trail_filter.watched:
+        place = EntryCondition([], [])
+        place.parts.append(_watched(place, *watched))
+        found.append(place)
+    if found:
+        return found
+    if trail_filter.places is None:
+        return [EntryCondition([], [])]
+    return [EntryCondition(["e.source = %s AND e.form = %s"], [*place]) for place in trail_filter.places]
+
+
+def _of_people(trail_filter: Filter) -> list[EntryCondition]:
+    """Return the conditions of the accounts of the trial's people, and of events without a person."""
+    if trail_filter.places is not None:
+        tables = sorted({table for table, form in trail_filter.places if not form})
+        return [_of_accounts(trail_filter, table) for table in tables]
+    return [_of_accounts(trail_filter)]
+
+
+def _of_accounts(trail_filter: Filter, table: str = "") -> EntryCondition:
+    """Return the condition of rows without a trial, of all tables or of one."""
     condition = EntryCondition(["e.trial_id = 0"], [])
     people = trail_filter.people or (0,)
     places = ", ".join(["%s"] * len(people))
@@ -234,21 +253,9 @@ def _of_people(trail_filter: Filter) -> EntryCondition:
         f"(e.person_id IN ({places}) OR (e.source = 'access' AND e.user_id IS NULL AND e.origin <> 'web'))",
         *people,
     )
+    if table:
+        condition.add("e.source = %s AND e.form = ''", table)
     return condition
-
-
-def _by_hours(trail_filter: Filter) -> bool:
-    """Return whether entries are found by their time of day: no other filter has an index that narrows more."""
-    if not (trail_filter.minutes or trail_filter.outside):
-        return False
-    much = "patient_id row watched about session address states search exactly"
-    if any(getattr(trail_filter, name) for name in much.split()) or (
-        trail_filter.since and trail_filter.until
-    ):
-        return False
-    little = any(getattr(trail_filter, name) for name in ("form", "role", "origin", "kind"))
-    little = little or trail_filter.user_id is not None
-    return not little or sum(last - first + 1 for first, last in _spans(trail_filter)) <= FEW_MINUTES
 
 
 def _add_rights(condition: EntryCondition, may: Collection[str], *, by_hours: bool) -> None:
@@ -325,7 +332,7 @@ def _add_time(condition: EntryCondition, trail_filter: Filter) -> None:
 def _add_hours(condition: EntryCondition, trail_filter: Filter) -> None:
     """Add the minutes of the week as a condition that no index serves."""
     if trail_filter.minutes is not None or trail_filter.outside is not None:
-        spans = _spans(trail_filter)
+        spans = times.spans(trail_filter)
         within = ["(e.minute + 0 >= %s AND e.minute + 0 <= %s)" for _span in spans]
         condition.add(f"({' OR '.join(within) or '1 = 0'})", *chain.from_iterable(spans))
 
@@ -333,43 +340,6 @@ def _add_hours(condition: EntryCondition, trail_filter: Filter) -> None:
 def _within(condition: EntryCondition, first: int, last: int) -> EntryCondition:
     parts = [*condition.parts, "e.minute >= %s AND e.minute <= %s"]
     return EntryCondition(parts, [*condition.params, first, last])
-
-
-def _spans(trail_filter: Filter) -> list[tuple[int, int]]:
-    """Return the minutes of the week that pass, first and last of each span, in order."""
-    times: list[list[tuple[int, int]]] = []
-    if trail_filter.minutes is not None:
-        first, last = trail_filter.minutes
-        of_day = [(first, last)] if first <= last else [(0, last), (first, DAY - 1)]
-        times.append([(day * DAY + start, day * DAY + end) for day in range(7) for start, end in of_day])
-    if trail_filter.outside is not None:
-        times.append(_outside(trail_filter.outside))
-    both = [
-        (max(start, other), min(end, until))
-        for start, end in times[0]
-        for other, until in (times[1] if len(times) > 1 else [(0, 7 * DAY - 1)])
-    ]
-    return _joined((start, end) for start, end in both if start <= end)
-
-
-def _outside(hours: WorkingHours) -> list[tuple[int, int]]:
-    working = [(0, hours.first - 1), (hours.last, DAY - 1)]
-    return [
-        (day * DAY + start, day * DAY + end)
-        for day in range(7)
-        for start, end in (working if day in hours.days else [(0, DAY - 1)])
-    ]
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans of minutes in order, those that follow each other as one."""
-    found: list[tuple[int, int]] = []
-    for start, end in spans:
-        if found and found[-1][1] + 1 >= start:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
-    return found
 
 
 def _add_state(condition: EntryCondition, trail_filter: Filter, *, in_order: bool) -> None:

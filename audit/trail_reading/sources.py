@@ -38,7 +38,8 @@ class Filter:
     people: ids of the users of the trial, whose accounts and sign-ins are included.
     form: code of a captured form, or label of a model (`safety.adverseevent`).
     item: an item of a captured form, or a column; only rows in which it changed. watched: several of them, as
-    (table, form, items). row: one row of one model, as (label, key). kind: also a kind of access event.
+    (table, form, items). places: where the item is, as (table, form), if no form is chosen; without them every entry is
+    read. row: one row of one model, as (label, key). kind: also a kind of access event.
     user_id: -1 means no person (system processes), -2 any person. about: the person whose account or role it is.
     minutes: first and last minute of the day at the site. outside: only rows outside these hours. late: only first
     entries of forms more than so many days after the visit. states: columns of the index that must hold
@@ -66,6 +67,7 @@ class Filter:
     late: int | None = None
     states: tuple[str, ...] = ()
     watched: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    places: tuple[tuple[str, str], ...] | None = None
     search: str = ""
 
 

@@ -5,18 +5,16 @@ Whoever holds an envelope or a code alone learns nothing: one person prints the 
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.secret_box import box
 from dosing.allocation.slots import arm_of
-from dosing.envelopes.sheet import SealedSheet, sealed_sheet
+from dosing.envelopes.printing import PrintedCode, PrintedSheet, kept_code, refuse_finding, take_codes
+from dosing.envelopes.sheet import sealed_sheet
 from dosing.models import Envelope, EnvelopeCheck, Unblinding
 from dosing.unblinding.exposure import names_an_arm, record_exposure
 from patients.models import Patient
@@ -36,29 +34,13 @@ FOLLOWS = {
 }
 
 
-@dataclass(frozen=True)
-class PrintedEnvelope:
-    """An envelope and the sheet to print. The sheet is shown once and stored nowhere."""
-
-    envelope: Envelope
-    sheet: SealedSheet
-
-
-@dataclass(frozen=True)
-class PrintedCode:
-    """An envelope and its code. The code is shown once and then deleted."""
-
-    envelope: Envelope
-    code: str
-
-
 def _refuse_open(trial: Trial) -> None:
     if not trial.masked:
         raise ValidationError(_("This trial is open: there is nothing to seal."))
 
 
 @transaction.atomic
-def make_envelopes(*, trial: Trial, by: User) -> list[PrintedEnvelope]:
+def make_envelopes(*, trial: Trial, by: User) -> list[PrintedSheet[Envelope]]:
     """Make an envelope for each allocated patient who has no sealed one. Return the sheets, in the order of patients.
 
     Raises ValidationError in an open trial, and if every allocated patient has a sealed envelope.
@@ -74,47 +56,28 @@ def make_envelopes(*, trial: Trial, by: User) -> list[PrintedEnvelope]:
     return [_made(trial, patient, number + place, by) for place, patient in enumerate(patients, start=1)]
 
 
-def _made(trial: Trial, patient: Patient, number: int, by: User) -> PrintedEnvelope:
+def _made(trial: Trial, patient: Patient, number: int, by: User) -> PrintedSheet[Envelope]:
     patient.trial = trial
     arm = arm_of(patient)
     if arm is None:
         raise ValidationError(_("%(patient)s has no treatment yet.") % {"patient": patient.code})
     arms = [each.code for each in patient.protocol.rules.arms]
     sheet = sealed_sheet(arms=arms, arm=arm.code, draw=secrets.randbelow)
-    kept = box(PURPOSE).encrypt(sheet.code.encode()).decode()
-    row = Envelope.objects.create(trial=trial, patient=patient, number=number, code=kept, made_by=by)
-    return PrintedEnvelope(row, sheet)
+    code = kept_code(sheet, PURPOSE)
+    row = Envelope.objects.create(trial=trial, patient=patient, number=number, code=code, made_by=by)
+    return PrintedSheet(row, sheet)
 
 
 @transaction.atomic
-def print_codes(*, trial: Trial, by: User) -> list[PrintedCode]:
+def print_codes(*, trial: Trial, by: User) -> list[PrintedCode[Envelope]]:
     """Return the codes that nobody has printed yet, and delete them. Each is shown once.
 
     Raises ValidationError if there is none, and for the person who printed the envelopes: nobody holds both.
     """
     _refuse_open(trial)
     trial = Trial.objects.for_update(trial.pk)
-    waiting = list(
-        Envelope.objects.select_for_update(of=("self",))
-        .filter(trial=trial, state=State.SEALED)
-        .exclude(code="")
-        .order_by("number")
-    )
-    others = [row for row in waiting if row.made_by_id != by.pk]
-    if not others:
-        raise ValidationError(
-            _("You printed these envelopes: another person prints their codes.")
-            if waiting
-            else _("Every code was printed already. Destroy the envelope and print another one.")
-        )
-    return [_code_of(row, by) for row in others]
-
-
-def _code_of(row: Envelope, by: User) -> PrintedCode:
-    code = box(PURPOSE).decrypt(row.code.encode()).decode()
-    row.code, row.codes_by, row.codes_at = "", by, timezone.now()
-    row.save(update_fields=["code", "codes_by", "codes_at"])
-    return PrintedCode(row, code)
+    rows = Envelope.objects.select_for_update(of=("self",)).filter(trial=trial, state=State.SEALED)
+    return take_codes(rows, purpose=PURPOSE, by=by)
 
 
 @transaction.atomic
@@ -151,13 +114,7 @@ def record_finding(
 
 
 def _check(patient: Patient, row: Envelope, finding: str, happened: Moment, note: str) -> None:
-    if finding not in Finding.values or (State(row.state), Finding(finding)) not in FOLLOWS:
-        told = {"envelope": str(row), "state": row.get_state_display()}
-        raise ValidationError(
-            {"finding": _("%(envelope)s is “%(state)s”: this cannot be recorded of it.") % told}
-        )
-    if finding != Finding.INTACT and not note:
-        raise ValidationError({"note": _("Say why.")})
+    refuse_finding(row, finding, note, FOLLOWS)
     if patient.trial.today < happened.first_day:
         raise ValidationError({"happened": _("This lies in the future.")})
     if names_an_arm(patient.trial, note):

@@ -6,7 +6,6 @@ allocated without the server takes exactly the slot that was opened, whatever th
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,12 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.secret_box import box
 from audit.context import acting
 from dosing.allocation.lists import extend_in_time, generate_list, strata_of
 from dosing.allocation.reserved import free_slots
+from dosing.envelopes.printing import PrintedCode, PrintedSheet, kept_code, refuse_finding, take_codes
 from dosing.envelopes.reserve_order import ReserveUse
-from dosing.envelopes.sheet import SealedSheet, sealed_sheet
+from dosing.envelopes.sheet import sealed_sheet
 from dosing.models import AllocationList, AllocationSlot, ReserveCheck, ReserveEnvelope, Unblinding
 from dosing.unblinding.exposure import names_an_arm, record_exposure
 from patients.models import Patient
@@ -43,24 +42,8 @@ FOLLOWS = {
 }
 
 
-@dataclass(frozen=True)
-class PrintedReserve:
-    """An envelope and the sheet to print. The sheet is shown once and stored nowhere."""
-
-    envelope: ReserveEnvelope
-    sheet: SealedSheet
-
-
-@dataclass(frozen=True)
-class PrintedReserveCode:
-    """An envelope and its code. The code is shown once and then deleted."""
-
-    envelope: ReserveEnvelope
-    code: str
-
-
 @transaction.atomic
-def make_reserves(*, trial: Trial, per_stratum: int, by: User) -> list[PrintedReserve]:
+def make_reserves(*, trial: Trial, per_stratum: int, by: User) -> list[PrintedSheet[ReserveEnvelope]]:
     """Seal the next free slots until each stratum has `per_stratum` sealed envelopes. Return the new sheets, in order.
 
     Raises ValidationError if the trial does not randomise or is locked, for a number outside 1 to 10, if every stratum
@@ -100,7 +83,7 @@ def _next_slots(made: AllocationList, stratum: str, wanted: int) -> list[Allocat
     raise ValidationError(_("The allocation list has not enough free places. Call the trial's statistician."))
 
 
-def _made(trial: Trial, slot: AllocationSlot, number: int, by: User) -> PrintedReserve:
+def _made(trial: Trial, slot: AllocationSlot, number: int, by: User) -> PrintedSheet[ReserveEnvelope]:
     arms = [each.code for each in trial.rules.arms]
     sheet = sealed_sheet(arms=arms, arm=slot.arm, draw=secrets.randbelow)
     row = ReserveEnvelope.objects.create(
@@ -109,36 +92,21 @@ def _made(trial: Trial, slot: AllocationSlot, number: int, by: User) -> PrintedR
         number=number,
         stratum=slot.stratum,
         position=slot.position,
-        code=box(PURPOSE).encrypt(sheet.code.encode()).decode(),
+        code=kept_code(sheet, PURPOSE),
         made_by=by,
     )
-    return PrintedReserve(row, sheet)
+    return PrintedSheet(row, sheet)
 
 
 @transaction.atomic
-def print_reserve_codes(*, trial: Trial, by: User) -> list[PrintedReserveCode]:
+def print_reserve_codes(*, trial: Trial, by: User) -> list[PrintedCode[ReserveEnvelope]]:
     """Return the codes that nobody has printed yet, and delete them. Each is shown once.
 
     Raises ValidationError if there is none, and for the person who printed the envelopes: nobody holds both.
     """
     Trial.objects.for_update(trial.pk)
     rows = ReserveEnvelope.objects.select_for_update(of=("self",)).filter(trial=trial, state=State.SEALED)
-    waiting = list(rows.exclude(code="").order_by("number"))
-    others = [row for row in waiting if row.made_by_id != by.pk]
-    if not others:
-        raise ValidationError(
-            _("You printed these envelopes: another person prints their codes.")
-            if waiting
-            else _("Every code was printed already. Destroy the envelope and print another one.")
-        )
-    return [_code_of(row, by) for row in others]
-
-
-def _code_of(row: ReserveEnvelope, by: User) -> PrintedReserveCode:
-    code = box(PURPOSE).decrypt(row.code.encode()).decode()
-    row.code, row.codes_by, row.codes_at = "", by, timezone.now()
-    row.save(update_fields=["code", "codes_by", "codes_at"])
-    return PrintedReserveCode(row, code)
+    return take_codes(rows, purpose=PURPOSE, by=by)
 
 
 @transaction.atomic
@@ -188,13 +156,7 @@ def record_reserve(
 
 def _refuse(trial: Trial, check: ReserveCheck, happened: Moment) -> None:
     row = check.envelope
-    if check.finding not in Finding.values or (State(row.state), Finding(check.finding)) not in FOLLOWS:
-        told = {"envelope": str(row), "state": row.get_state_display()}
-        raise ValidationError(
-            {"finding": _("%(envelope)s is “%(state)s”: this cannot be recorded of it.") % told}
-        )
-    if check.finding != Finding.INTACT and not check.note:
-        raise ValidationError({"note": _("Say why.")})
+    refuse_finding(row, check.finding, check.note, FOLLOWS)
     if happened.earliest > timezone.now():
         raise ValidationError({"happened": _("This lies in the future.")})
     # A moment on paper has no seconds.

@@ -14,7 +14,7 @@ from dosing.models.bedside import (
 from dosing.models.donors import CellBank, Donation, Donor, DonorDecision
 from dosing.models.envelopes import Envelope, EnvelopeCheck
 from dosing.models.exceptional import ExceptionalStep, LotCertificate
-from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion, in_turn
+from dosing.models.infusions import BEDSIDE, BEDSIDE_FACTS, Infusion, awaited, in_turn
 from dosing.models.instructions import RecipientsOpening, TreatmentInstruction
 from dosing.models.kits import Kit
 from dosing.models.levels import LevelOpening, LevelPatient
@@ -75,5 +75,6 @@ __all__ = [
     "TreatmentQuerySet",
     "Unblinding",
     "WorksheetStep",
+    "awaited",
     "in_turn",
 ]

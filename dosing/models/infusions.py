@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.stored_text import StoredTextField
 from audit.trail import FactMarks, Locks, Trail, facts_of_columns
 from patients.models import OfPatient, Patient, Visit
+from patients.participation.death import ended_before_death
 
 # The columns of an infusion that a casebook signature covers. The planned days are not among them: they are
 # computed again after each infusion, which would invalidate the signature.
@@ -31,6 +32,11 @@ def in_turn(patient: str = "patient", number: str = "number") -> Q:
         patient=OuterRef(patient), number__lt=OuterRef(number), state=Infusion.State.PLANNED
     )
     return Q(~Exists(earlier))
+
+
+def awaited(died_on: str | None) -> Q:
+    """Return the condition for infusions that may be due: in their turn, and not cut off by a death (`form.item`)."""
+    return in_turn() & ended_before_death(died_on)
 
 
 class Infusion(models.Model):
@@ -131,9 +137,13 @@ class Infusion(models.Model):
         return gettext("infusion %(number)s") % {"number": self.number}
 
     @cached_property
-    def in_turn(self) -> bool:
-        """Return True if no earlier infusion of the patient is planned. One query, unless the rows were annotated."""
-        return Infusion.objects.filter(in_turn(), pk=self.pk).exists()
+    def is_awaited(self) -> bool:
+        """Return True if no earlier infusion of the patient is planned, and no death came before its window ended.
+
+        One query for a row with its patient, unless the rows were annotated.
+        """
+        died_on = self.patient.protocol.rules.profile.died_on
+        return Infusion.objects.filter(awaited(died_on), pk=self.pk).exists()
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise TypeError: an infusion is marked as not given, with a reason, never deleted."""

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from audit.models import Meaning
 from exports.odm import oids
-from exports.odm.definitions import (
-    CodeListDef,
-    FormDef,
-    ItemDef,
-    ItemGroupDef,
-    MetaDataVersion,
-    RuleDef,
-    StudyEventDef,
+from exports.odm.common_definitions import (
+    EXPRESSIONS,
+    add_code_list,
+    add_event,
+    add_event_refs,
+    add_group_refs,
+    add_item_refs,
 )
+from exports.odm.definitions import FormDef, ItemDef, ItemGroupDef, MetaDataVersion, RuleDef
 from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.xml_nodes import LANGUAGE, Element, Nodes, yes
 from protocol.document.document import Protocol
@@ -26,7 +26,6 @@ USER_TYPES = {
     "unblinded_monitor": "Sponsor",
 }  # fmt: skip
 LEGAL_REASON = "21 CFR 11.50: the signer stands for the meaning of this signature."
-EXPRESSIONS = "CEL"
 
 
 class Person(NamedTuple):
@@ -63,13 +62,9 @@ def version_node(made: MetaDataVersion, nodes: Nodes) -> Element:
     )
     protocol = nodes.add(version, "Protocol")
     nodes.translated(protocol, "Description", made.description)
-    for number, event in enumerate(made.events, start=1):
-        always = event.kind == "Scheduled" and event.oid not in made.retired
-        nodes.add(
-            protocol, "StudyEventRef", StudyEventOID=event.oid, OrderNumber=str(number), Mandatory=yes(always)
-        )
+    add_event_refs(protocol, made, nodes)
     for event in made.events:
-        _event(version, event, nodes)
+        add_event(version, event, nodes, "FormRef")
     for form in made.forms.values():
         _form(version, form, nodes)
     for group in made.groups.values():
@@ -77,7 +72,7 @@ def version_node(made: MetaDataVersion, nodes: Nodes) -> Element:
     for item in made.items.values():
         _item(version, item, nodes)
     for each in made.code_lists.values():
-        _code_list(version, each, nodes)
+        add_code_list(version, each, nodes)
     presentation = nodes.add(version, "Presentation", "None", OID=oids.PRESENTATION)
     presentation.set(LANGUAGE, "en")
     for rule in made.conditions:
@@ -87,25 +82,10 @@ def version_node(made: MetaDataVersion, nodes: Nodes) -> Element:
     return version
 
 
-def _event(version: Element, event: StudyEventDef, nodes: Nodes) -> None:
-    made = nodes.add(
-        version,
-        "StudyEventDef",
-        OID=event.oid,
-        Name=event.name,
-        Repeating=yes(event.repeating),
-        Type=event.kind,
-    )
-    nodes.translated(made, "Description", event.title)
-    for number, (form, always) in enumerate(event.forms.items(), start=1):
-        nodes.add(made, "FormRef", FormOID=form, OrderNumber=str(number), Mandatory=yes(always))
-
-
 def _form(version: Element, form: FormDef, nodes: Nodes) -> None:
     made = nodes.add(version, "FormDef", OID=form.oid, Name=form.name, Repeating=yes(form.repeating))
     nodes.translated(made, "Description", form.title)
-    for number, group in enumerate(form.groups, start=1):
-        nodes.add(made, "ItemGroupRef", ItemGroupOID=group.oid, OrderNumber=str(number), Mandatory="No")
+    add_group_refs(made, form, nodes)
 
 
 def _group(version: Element, group: ItemGroupDef, nodes: Nodes) -> None:
@@ -119,11 +99,7 @@ def _group(version: Element, group: ItemGroupDef, nodes: Nodes) -> None:
         Purpose="Tabulation" if group.domain else "",
     )
     nodes.translated(made, "Description", group.title)
-    for number, item in enumerate(group.items, start=1):
-        nodes.add(
-            made, "ItemRef", ItemOID=item.oid, OrderNumber=str(number), Mandatory=yes(item.mandatory),
-            MethodOID=item.method, CollectionExceptionConditionOID=item.condition,
-        )  # fmt: skip
+    add_item_refs(made, group, nodes)
 
 
 def _item(version: Element, item: ItemDef, nodes: Nodes) -> None:
@@ -150,13 +126,6 @@ def _item(version: Element, item: ItemDef, nodes: Nodes) -> None:
         nodes.add(made, "CodeListRef", CodeListOID=item.code_list)
     for context, name in item.aliases:
         nodes.add(made, "Alias", Context=context, Name=name)
-
-
-def _code_list(version: Element, each: CodeListDef, nodes: Nodes) -> None:
-    made = nodes.add(version, "CodeList", OID=each.oid, Name=each.name, DataType="text")
-    for number, code in enumerate(each.codes, start=1):
-        coded = nodes.add(made, "CodeListItem", CodedValue=code.value, OrderNumber=str(number))
-        nodes.translated(coded, "Decode", code.decode)
 
 
 def _rule(version: Element, tag: str, rule: RuleDef, nodes: Nodes, **attributes: str) -> None:

@@ -5,18 +5,17 @@ from datetime import UTC
 
 from exports.formats.data_files import Exported, ReaderRights
 from exports.odm import oids
-from exports.odm.definitions import (
-    CodeListDef,
-    FormDef,
-    ItemDef,
-    ItemGroupDef,
-    MetaDataVersion,
-    RuleDef,
-    Translated,
+from exports.odm.common_definitions import (
+    EXPRESSIONS,
+    add_code_list,
+    add_event,
+    add_event_refs,
+    add_group_refs,
+    add_item_refs,
 )
-from exports.odm.odm1_definitions import EXPRESSIONS
+from exports.odm.definitions import FormDef, ItemDef, ItemGroupDef, MetaDataVersion, RuleDef
 from exports.odm.study_definitions import StudyDefinitions
-from exports.odm.xml_nodes import ODM2, Element, Nodes, yes
+from exports.odm.xml_nodes import ODM2, Element, Nodes
 from protocol.values.units import UCUM
 from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
@@ -33,7 +32,7 @@ def metadata_pieces(
     """Yield the file, a piece for each version, and set `count[0]` to their number."""
     from lxml import etree
 
-    nodes = Nodes(ODM2)
+    nodes = Nodes(ODM2, text_type=PLAIN)
     study = StudyDefinitions(trial, sees_treatment=reader.sees_treatment)
     facts = list(study.forms.rules.values())[-1].trial
     at = exported.at.astimezone(UTC).isoformat(timespec="seconds")
@@ -43,44 +42,26 @@ def metadata_pieces(
         SourceSystem="Stroma", SourceSystemVersion=exported.version,
     )  # fmt: skip
     if trial.masked and reader.sees_treatment:
-        _translated(nodes, root, "Description", {"en": LINE})
+        nodes.translated(root, "Description", {"en": LINE})
     made = nodes.add(
         root, "Study", OID=oids.study(trial.slug), StudyName=facts.short_title, ProtocolName=facts.id
     )
-    _translated(nodes, made, "Description", dict(facts.title.root))
+    nodes.translated(made, "Description", dict(facts.title.root))
     for definitions in study.versions.values():
         _version(nodes, made, definitions)
         count[0] += 1
     yield etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _translated(nodes: Nodes, parent: Element, tag: str, texts: Translated) -> None:
-    nodes.translated(parent, tag, texts, Type=PLAIN)
-
-
 def _version(nodes: Nodes, study: Element, made: MetaDataVersion) -> None:
     version = nodes.add(study, "MetaDataVersion", OID=made.oid, Name=made.name)
-    _translated(nodes, version, "Description", made.description)
+    nodes.translated(version, "Description", made.description)
     protocol = nodes.add(version, "Protocol")
     nodes.add(protocol, "StudyEventGroupRef", StudyEventGroupOID=EVENTS, Mandatory="Yes")
     events = nodes.add(version, "StudyEventGroupDef", OID=EVENTS, Name="Events")
-    for number, event in enumerate(made.events, start=1):
-        always = event.kind == "Scheduled" and event.oid not in made.retired
-        nodes.add(
-            events, "StudyEventRef", StudyEventOID=event.oid, OrderNumber=str(number), Mandatory=yes(always)
-        )
+    add_event_refs(events, made, nodes)
     for event in made.events:
-        visit = nodes.add(
-            version,
-            "StudyEventDef",
-            OID=event.oid,
-            Name=event.name,
-            Repeating=yes(event.repeating),
-            Type=event.kind,
-        )
-        _translated(nodes, visit, "Description", event.title)
-        for number, (oid, always) in enumerate(event.forms.items(), start=1):
-            nodes.add(visit, "ItemGroupRef", ItemGroupOID=oid, OrderNumber=str(number), Mandatory=yes(always))
+        add_event(version, event, nodes, "ItemGroupRef")
     for form in made.forms.values():
         _form(nodes, version, form)
     for group in made.groups.values():
@@ -88,7 +69,7 @@ def _version(nodes: Nodes, study: Element, made: MetaDataVersion) -> None:
     for item in made.items.values():
         _item(nodes, version, item)
     for each in made.code_lists.values():
-        _code_list(nodes, version, each)
+        add_code_list(version, each, nodes)
     for rule in made.conditions:
         _rule(nodes, version, "ConditionDef", rule, "boolean")
     types = {item.method: item.data_type for item in made.items.values() if item.method}
@@ -97,7 +78,7 @@ def _version(nodes: Nodes, study: Element, made: MetaDataVersion) -> None:
     for item in made.items.values():
         if item.comment:
             comment = nodes.add(version, "CommentDef", OID=_comment(item))
-            _translated(nodes, comment, "Description", {"en": item.comment})
+            nodes.translated(comment, "Description", {"en": item.comment})
 
 
 def _comment(item: ItemDef) -> str:
@@ -107,9 +88,8 @@ def _comment(item: ItemDef) -> str:
 def _form(nodes: Nodes, version: Element, form: FormDef) -> None:
     repeats = "Dynamic" if form.repeating else "No"
     made = nodes.add(version, "ItemGroupDef", OID=form.oid, Name=form.name, Repeating=repeats, Type="Form")
-    _translated(nodes, made, "Description", form.title)
-    for number, group in enumerate(form.groups, start=1):
-        nodes.add(made, "ItemGroupRef", ItemGroupOID=group.oid, OrderNumber=str(number), Mandatory="No")
+    nodes.translated(made, "Description", form.title)
+    add_group_refs(made, form, nodes)
 
 
 def _group(nodes: Nodes, version: Element, group: ItemGroupDef) -> None:
@@ -122,12 +102,8 @@ def _group(nodes: Nodes, version: Element, group: ItemGroupDef) -> None:
         Domain=group.domain,
         Type="Section",
     )
-    _translated(nodes, made, "Description", group.title)
-    for number, item in enumerate(group.items, start=1):
-        nodes.add(
-            made, "ItemRef", ItemOID=item.oid, OrderNumber=str(number), Mandatory=yes(item.mandatory),
-            MethodOID=item.method, CollectionExceptionConditionOID=item.condition,
-        )  # fmt: skip
+    nodes.translated(made, "Description", group.title)
+    add_item_refs(made, group, nodes)
 
 
 def _item(nodes: Nodes, version: Element, item: ItemDef) -> None:
@@ -139,7 +115,7 @@ def _item(nodes: Nodes, version: Element, item: ItemDef) -> None:
         DisplayFormat=f"{item.length}.{item.digits}" if exact else "",
         CommentOID=_comment(item) if item.comment else "",
     )  # fmt: skip
-    _translated(nodes, made, "Question", item.question)
+    nodes.translated(made, "Question", item.question)
     for limit in item.limits:
         check = nodes.add(
             made, "RangeCheck", Comparator=limit.comparator, SoftHard="Hard" if limit.hard else "Soft"
@@ -148,7 +124,7 @@ def _item(nodes: Nodes, version: Element, item: ItemDef) -> None:
     for each in item.checks:
         check = nodes.add(made, "RangeCheck", SoftHard="Hard" if each.hard else "Soft")
         _expression(nodes, check, each.expression)
-        _translated(nodes, check, "ErrorMessage", each.message)
+        nodes.translated(check, "ErrorMessage", each.message)
     if item.code_list:
         nodes.add(made, "CodeListRef", CodeListOID=item.code_list)
     if item.unit:
@@ -164,16 +140,9 @@ def _expression(nodes: Nodes, parent: Element, expression: str) -> None:
     nodes.add(formal, "Code", expression)
 
 
-def _code_list(nodes: Nodes, version: Element, each: CodeListDef) -> None:
-    made = nodes.add(version, "CodeList", OID=each.oid, Name=each.name, DataType="text")
-    for number, code in enumerate(each.codes, start=1):
-        coded = nodes.add(made, "CodeListItem", CodedValue=code.value, OrderNumber=str(number))
-        _translated(nodes, coded, "Decode", code.decode)
-
-
 def _rule(nodes: Nodes, version: Element, tag: str, rule: RuleDef, gives: str, **attributes: str) -> None:
     made = nodes.add(version, tag, OID=rule.oid, Name=rule.name, **attributes)
-    _translated(nodes, made, "Description", {"en": rule.expression})
+    nodes.translated(made, "Description", {"en": rule.expression})
     signature = nodes.add(made, "MethodSignature")
     if gives:
         data_type = "decimal" if gives == "float" else gives

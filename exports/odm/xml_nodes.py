@@ -26,10 +26,12 @@ def text_of(text: str) -> str:
 
 
 class Nodes:
-    """Makes the elements of one namespace."""
+    """Makes the elements of one namespace. text_type: media type of each translated text, where the format names it."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *, text_type: str = "") -> None:
         from lxml import etree
+
+        self._of_each = {"Type": text_type}
 
         self.namespace = namespace
         self._element, self._child = etree.Element, etree.SubElement
@@ -56,13 +58,13 @@ class Nodes:
         """Set an attribute."""
         element.set(name, text_of(value))
 
-    def translated(self, parent: "Element", tag: str, texts: Translated, **of_each: str) -> None:
+    def translated(self, parent: "Element", tag: str, texts: Translated) -> None:
         """Add a child with a text in each language; nothing without a text."""
         if not any(texts.values()):
             return
         made = self.add(parent, tag)
         for language, text in texts.items():
-            self.add(made, "TranslatedText", text, **of_each).set(LANGUAGE, language)
+            self.add(made, "TranslatedText", text, **self._of_each).set(LANGUAGE, language)
 
     def _kept(self, attributes: Mapping[str, str]) -> dict[str, str]:
         return {name: text_of(value) for name, value in attributes.items() if value}

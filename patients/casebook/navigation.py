@@ -12,6 +12,7 @@ from patients.casebook.asked_forms import asked_forms, offered_logs
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Patient, Record, Visit
 from patients.models.visit_forms import day_of, visit_title
+from patients.participation.death import last_day_of_life, stated_death
 from patients.participation.visit_status import (
     NOT_STARTED,
     OPEN_PATIENTS,
@@ -129,9 +130,11 @@ def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation
     for record in casebook.records:
         if record.visit_id is not None:
             at_visit[record.visit_id].append(record)
+    stated = stated_death(casebook.records, casebook.patient.protocol.rules)
+    died = last_day_of_life(casebook.patient, stated)
     titles = Titles(casebook, reader_language())
     visits = tuple(
-        _visit(titles, visit, at_visit[visit.pk], place, today) for visit in casebook.ordered_visits()
+        _visit(titles, visit, at_visit[visit.pk], place, (today, died)) for visit in casebook.ordered_visits()
     )
     return Navigation(visits, tuple(_logs(titles, place)))
 
@@ -165,9 +168,11 @@ class Shelf:
 
 
 def _visit(
-    titles: Titles, visit: Visit, here: Sequence[Record], place: FormPlace | None, today: date
+    titles: Titles, visit: Visit, here: Sequence[Record], place: FormPlace | None, days: tuple[date, str]
 ) -> VisitLink:
+    """Return one visit. days: today, and the last day on which the patient may have died (`last_day_of_life`)."""
     casebook = titles.casebook
+    today, died = days
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
     forms = tuple(_forms(titles, visit, here, place if current else None))
     state, urgent = visit_status(
@@ -180,6 +185,7 @@ def _visit(
         open_patient=casebook.patient.state in OPEN_PATIENTS,
         today=today,
         last_day=last_day_of(casebook.patient),
+        died=died,
         is_open=not waits_for_consent(casebook.patient, lambda: casebook.consent is not None),
     )
     day = day_of(visit)

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.db.models import OuterRef, Q, Subquery, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Concat, Left
+from django.db.models.lookups import LessThan
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Record
@@ -49,6 +53,8 @@ class Death:
 
 
 COLUMNS = ("patient", "values", "repeat", "visit__code", "visit__number")
+# For a date without a day or month: after each of its days. Of a living patient: after every day.
+_PADDING, _WITHOUT_DAY, _NEVER = "-99-99", "9998", "9999"
 
 
 def died_on(patient: Patient) -> str | None:
@@ -83,12 +89,63 @@ def deaths_in(trial: Trial) -> dict[int, Death]:
     return {**found, **_captured(trial.rules, patient__trial=trial)}
 
 
-def states_death(records: Iterable[Record], rules: Protocol) -> bool:
-    """Return whether a form among the records of a patient states the date of death. No query."""
+def stated_death(records: Iterable[Record], rules: Protocol) -> str:
+    """Return the date of death (ISO text) that a form of a patient states, empty without. No query."""
     form, _dot, item = (rules.profile.died_on or "").partition(".")
-    return any(
-        row.form == form and row.state != Record.State.STRUCK_OUT and isinstance(row.values.get(item), str)
+    found = [
+        (row.pk, row.values[item])
         for row in records
+        if row.form == form and row.state != Record.State.STRUCK_OUT and isinstance(row.values.get(item), str)
+    ]
+    return max(found)[1] if found else ""
+
+
+def last_day_of_life(patient: Patient, stated: str = "") -> str:
+    """Return the last day on which a patient may have died, empty for a living one. No query.
+
+    stated: the date of death that a form holds (ISO text). The day is text that compares with the ISO text of days: a
+    death in September 2026 is at the end of it, `2026-09-99`.
+    """
+    days = [f"{stated}{_PADDING}"[:10]] if stated else []
+    if patient.end_reason == Patient.EndReason.DEATH and patient.ended_on:
+        days.append(patient.ended_on.isoformat())
+    return min(days, default="")
+
+
+def is_after_death(last: date | None, died: str) -> bool:
+    """Return whether a window had not ended before the death, so that nothing is waited for in it.
+
+    last: the last day of the window, if it has one. died: `last_day_of_life`.
+    """
+    return bool(died) and (last is None or last.isoformat() >= died)
+
+
+def ended_before_death(died_on: str | None) -> Q:
+    """Return the condition for visits and infusions that a death does not concern (not `is_after_death`).
+
+    Only deaths that forms state. died_on: the item that states the death (`form.item`), from the protocol's profile.
+    """
+    if not died_on:
+        return Q()
+    last = Coalesce(Cast("window_to", TextField()), Value(_WITHOUT_DAY, TextField()))
+    return Q(LessThan(last, _stated_last_day_of_life(died_on)))
+
+
+def _stated_last_day_of_life(died_on: str) -> Coalesce:
+    """Return the last day on which the patient of a row may have died, as SQL of the form `last_day_of_life`.
+
+    Only what forms state. Of a living patient it is after every day.
+    """
+    form, _dot, item = died_on.partition(".")
+    rows = Record.objects.filter(patient=OuterRef("patient"), form=form).exclude(
+        state=Record.State.STRUCK_OUT
+    )
+    stated = rows.annotate(stated=KeyTextTransform(item, "values", output_field=TextField()))
+    # A missing answer is an object with its code.
+    dated = stated.filter(stated__isnull=False).exclude(stated__startswith="{").order_by("-pk")
+    day = Left(Concat("stated", Value(_PADDING), output_field=TextField()), 10)
+    return Coalesce(
+        Subquery(dated.annotate(day=day).values("day")[:1]), Value(_NEVER), output_field=TextField()
     )
 
 

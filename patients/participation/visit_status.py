@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from audit.models import Signature
 from patients.models import Consent, Patient, Record, Visit
+from patients.participation.death import ended_before_death, is_after_death
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
@@ -42,29 +43,44 @@ STAGE = Case(
 VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
 
 
-def _takes_place() -> Q:
-    """Return the condition for visits that take place: until the end of study, or what withdrew consent to them.
+def can_be_held(died_on: str | None) -> Q:
+    """Return the condition for planned visits that the patient can still have: alive, and with consent to visits.
 
-    Before the first consent nothing can be entered, so that no visit of screening waits.
+    The window of a visit has to end before the day of death: until then it was not overdue, and after it nobody holds
+    it. died_on: the item of the protocol's profile that states the death, `form.item`.
     """
-    consents = Consent.objects.filter(patient=OuterRef("patient")).not_in_error()
-    found = Q(patient__state=Patient.State.ENROLLED)
-    found |= Q(Exists(consents), patient__state=Patient.State.SCREENING)
-    found |= Q(patient__state=Patient.State.ENDED, window_from__lte=F("patient__ended_on"))
+    found = ended_before_death(died_on)
     for name in ENDS_VISITS:
         day = f"patient__{name}"
         found &= Q(**{f"{day}__isnull": True}) | Q(window_from__lte=F(day))
     return found
 
 
-def overdue(today: date) -> Q:
-    """Return the condition for overdue visits: the window has passed, and they are neither held nor missed."""
-    return Q(state=Visit.State.PLANNED, window_to__lt=today) & _takes_place()
+def _takes_place(died_on: str | None) -> Q:
+    """Return the condition for visits that take place: until the end of study, the death, or withdrawn consent to them.
+
+    Before the first consent nothing can be entered, so that no visit of screening waits.
+    """
+    consents = Consent.objects.filter(patient=OuterRef("patient")).not_in_error()
+    ended, death = Q(patient__state=Patient.State.ENDED), Q(patient__end_reason=Patient.EndReason.DEATH)
+    found = Q(patient__state=Patient.State.ENROLLED)
+    found |= Q(Exists(consents), patient__state=Patient.State.SCREENING)
+    found |= ended & ~death & Q(window_from__lte=F("patient__ended_on"))
+    found |= ended & death & Q(window_to__lt=F("patient__ended_on"))
+    return found & can_be_held(died_on)
 
 
-def due(today: date) -> Q:
-    """Return the condition for due visits: planned, with a window that is open today."""
-    return Q(state=Visit.State.PLANNED, window_from__lte=today, window_to__gte=today) & _takes_place()
+def overdue(today: date, died_on: str | None) -> Q:
+    """Return the condition for overdue visits: the window has passed, and they are neither held nor missed.
+
+    died_on: as for `can_be_held`.
+    """
+    return Q(state=Visit.State.PLANNED, window_to__lt=today) & _takes_place(died_on)
+
+
+def due(today: date, died_on: str | None) -> Q:
+    """Return the condition for due visits: planned, with a window that is open today. died_on: as for `can_be_held`."""
+    return Q(state=Visit.State.PLANNED, window_from__lte=today, window_to__gte=today) & _takes_place(died_on)
 
 
 def last_day_of(patient: Patient) -> date | None:
@@ -142,13 +158,15 @@ def visit_status(
     open_patient: bool,
     today: date,
     last_day: date | None = None,
+    died: str = "",
     is_open: bool = True,
 ) -> tuple[str, list[str]]:
     """Return (state, flags) of a visit's glyph; `begun` is the result of `visit_stage`.
 
     Due: a held visit with required forms left, or a planned one whose window is open. Overdue: a planned visit
-    whose window has passed. Visits that begin after `last_day` (`last_day_of`) do not take place. Nothing waits at a
-    visit at which nothing can be entered yet (`is_open` is False: `waits_for_consent`).
+    whose window has passed. Visits that begin after `last_day` (`last_day_of`), or whose window had not ended before
+    the death (`died`: `last_day_of_life`), do not take place. Nothing waits at a visit at which nothing can be entered
+    yet (`is_open` is False: `waits_for_consent`).
     """
     if state == Visit.State.MISSED:
         return MISSED, []
@@ -159,7 +177,8 @@ def visit_status(
     if state == Visit.State.HELD:
         return begun, ["due"] if open_patient and begun in UNFINISHED else []
     first, last = window
-    if begins_after(first, last_day) or (last_day is None and not open_patient):
+    gone = begins_after(first, last_day) or is_after_death(last, died)
+    if gone or (last_day is None and not open_patient):
         return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     if last is not None and last < today:
         return begun, ["overdue"]

@@ -18,7 +18,7 @@ from audit.trail import label_of, title_of, tracked_columns, tracked_models, tra
 from audit.trail_reading.sources import Filter
 from patients.models import Patient
 from patients.queries.filters import form_choices
-from reports.audit_trail.watching import watched, working_hours
+from reports.audit_trail.watching import is_of_every_form, places_of, watched, working_hours
 from trials import roles
 from trials.date_fields import DayField, on_clock_of
 from trials.models import Trial
@@ -169,16 +169,28 @@ class TrailForm(forms.Form):
             raise forms.ValidationError(_("There is no patient with this code in the trial."))
         return self.chosen.code if self.chosen else ""
 
+    def clean(self) -> Any:
+        """Return the cleaned data. An item that every form has needs the form: its entries are in no index of items."""
+        cleaned = super().clean() or self.cleaned_data
+        item = cleaned.get("item", "")
+        narrowed = any(cleaned.get(name) for name in ("form", "watch", "row", "patient"))
+        if item and not narrowed and is_of_every_form(item):
+            self.add_error("item", _("Choose the form too: every form has this item."))
+        return cleaned
+
     def filter(self) -> Filter:
         """Return the filter of a valid form. `until` includes its whole day at the site."""
         cleaned = self.cleaned_data
         row = ROW.fullmatch(cleaned["row"]) if cleaned["row"] else None
+        item = cleaned.get("item", "")
+        anywhere = item and not (cleaned["form"] or cleaned["watch"] or row or self.chosen)
         return Filter(
             trial_id=self.trial.pk,
             people=tuple(person.pk for person in self.people),
             patient_id=self.chosen.pk if self.chosen else None,
             form=cleaned["form"],
-            item=cleaned.get("item", ""),
+            item=item,
+            places=places_of(self.trial.all_rules.values(), item) if anywhere else None,
             row=(row[1], int(row[2])) if row else None,
             user_id=self._user_id(cleaned["user"]),
             role=cleaned["role"],

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.models import TrailReview, TrailView
+from audit.models import SavedView, TrailReview
 from audit.trail_index import finding as index
 from patients.models import Query
 from reports.audit_trail.page import TrailPage
@@ -24,7 +24,7 @@ def record_review(
     seen: Mapping[str, Any],
     since: datetime,
     by: User,
-    view: TrailView | None = None,
+    view: SavedView | None = None,
     query: str | None = None,
 ) -> TrailReview:
     """Store a review: filter, number of entries, what was seen since when, result, conclusion, and queries raised.

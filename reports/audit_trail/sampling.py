@@ -14,7 +14,7 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from audit.models import TrailReview, TrailView
+from audit.models import SavedView, TrailReview
 from audit.trail_index import pages
 from audit.trail_index.finding import Found
 from audit.trail_reading.reading import TrailEntry
@@ -51,7 +51,7 @@ def nothing(at: datetime) -> Drawn:
     return Drawn((), 0, "", at)
 
 
-def draw(page: TrailPage, view: TrailView, at: datetime, seed: str = "") -> Drawn:
+def draw(page: TrailPage, view: SavedView, at: datetime, seed: str = "") -> Drawn:
     """Draw the sample of a view from its entries since the last sample that was reviewed. Reads where all of them are.
 
     at: a moment before the index was brought up to date, so that every earlier entry is in it. seed: draws the same
@@ -63,7 +63,7 @@ def draw(page: TrailPage, view: TrailView, at: datetime, seed: str = "") -> Draw
     return Drawn(tuple(sorted(chosen)), of, seed, at)
 
 
-def _last_drawn(view: TrailView) -> datetime | None:
+def _last_drawn(view: SavedView) -> datetime | None:
     """Return when the last reviewed sample was drawn; None before the first review.
 
     Not when it was reviewed: what was written in between was in no sample.
@@ -97,14 +97,14 @@ def entries(drawn: Drawn, page: TrailPage) -> list[TrailEntry]:
     return pages.load(drawn.entries, page.reader) if drawn.entries else []
 
 
-def written(drawn: Drawn, view: TrailView) -> str:
+def written(drawn: Drawn, view: SavedView) -> str:
     """Return a sample as signed text."""
     rows = [[each.number, each.at.isoformat(), each.source, each.row] for each in drawn.entries]
     content = {"view": view.pk, "rows": rows, "of": drawn.of, "seed": drawn.seed, "at": drawn.at.isoformat()}
     return signing.dumps(content, salt=SALT, compress=True)
 
 
-def read(text: str, view: TrailView) -> Drawn | None:
+def read(text: str, view: SavedView) -> Drawn | None:
     """Return the sample of a signed text; None if it is not one of this view."""
     try:
         content = signing.loads(text, salt=SALT)

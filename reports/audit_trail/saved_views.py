@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address
 from accounts.models import User
-from audit.models import TrailReview, TrailView
+from audit.models import SavedView, TrailReview
 from trials.models import Trial
 from trials.reader import reader_language
 
@@ -66,12 +66,12 @@ def risk_views(trial: Trial) -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-def views_with_due(trial: Trial, *, person: int | None = None) -> list[tuple[TrailView, date | None]]:
+def views_with_due(trial: Trial, *, person: int | None = None) -> list[tuple[SavedView, date | None]]:
     """Return the views in use, each with the day on which its next review is due. Two queries.
 
     person: only views that this person has to review.
     """
-    rows = TrailView.objects.filter(trial_id=trial.pk, listing="", retired_at=None)
+    rows = SavedView.objects.filter(trial_id=trial.pk, listing="", retired_at=None)
     views = list(rows if person is None else rows.filter(person_id=person))
     planned = [view.pk for view in views if view.every_days]
     last: dict[int, Any] = (
@@ -87,13 +87,13 @@ def views_with_due(trial: Trial, *, person: int | None = None) -> list[tuple[Tra
     return [(view, _due_on(view, last.get(view.pk), trial)) for view in views]
 
 
-def due_on(view: TrailView, trial: Trial) -> date | None:
+def due_on(view: SavedView, trial: Trial) -> date | None:
     """Return the day on which the next review is due; None without a plan. One query."""
     last = TrailReview.objects.filter(view_id=view.pk).aggregate(last=Max("reviewed_at"))["last"]
     return _due_on(view, last, trial)
 
 
-def _due_on(view: TrailView, last: Any, trial: Trial) -> date | None:
+def _due_on(view: SavedView, last: Any, trial: Trial) -> date | None:
     if not view.every_days or view.starts_on is None:
         return None
     if last is None:
@@ -104,12 +104,12 @@ def _due_on(view: TrailView, last: Any, trial: Trial) -> date | None:
 @transaction.atomic
 def save_view(
     *, trial: Trial, name: str, query: str, purpose: str, plan: dict[str, Any], by: User
-) -> TrailView:
+) -> SavedView:
     """Store a view that everybody who reads the trail is offered. Raises ValidationError by field.
 
     plan: `every_days`, `sample`, `person` (a User) and `starts_on`, all None without a plan.
     """
-    view = TrailView(
+    view = SavedView(
         trial_id=trial.pk,
         name=name,
         query=query,
@@ -125,9 +125,9 @@ def save_view(
 
 
 @transaction.atomic
-def change_plan(*, view: TrailView, purpose: str, plan: dict[str, Any]) -> TrailView:
+def change_plan(*, view: SavedView, purpose: str, plan: dict[str, Any]) -> SavedView:
     """Change what to look for in a view and its plan. Raises ValidationError by field."""
-    kept = TrailView.objects.select_for_update().get(pk=view.pk)
+    kept = SavedView.objects.select_for_update().get(pk=view.pk)
     if kept.retired_at is not None:
         raise ValidationError(_("This view was retired."))
     kept.purpose = purpose
@@ -138,7 +138,7 @@ def change_plan(*, view: TrailView, purpose: str, plan: dict[str, Any]) -> Trail
     return kept
 
 
-def _set_plan(view: TrailView, plan: dict[str, Any]) -> None:
+def _set_plan(view: SavedView, plan: dict[str, Any]) -> None:
     person: User | None = plan["person"]
     view.every_days, view.sample, view.starts_on = plan["every_days"], plan["sample"], plan["starts_on"]
     view.person_id = person.pk if person else None

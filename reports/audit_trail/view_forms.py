@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from audit.models import TrailView
+from audit.models import SavedView
 from reports.audit_trail.forms import TrailReviewForm
 from trials.date_fields import DayField
 from trials.models import Delegation, Trial
@@ -47,7 +47,7 @@ class PlanForm(forms.Form):
         self.fields["person"].choices = choices  # type: ignore[attr-defined]
 
     @staticmethod
-    def initial_of(view: TrailView) -> dict[str, Any]:
+    def initial_of(view: SavedView) -> dict[str, Any]:
         """Return the inputs of a stored view."""
         names = ("purpose", "every_days", "sample", "starts_on")
         person = "" if view.person_id is None else str(view.person_id)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.models import TrailReview, TrailView
+from audit.models import SavedView, TrailReview
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from reports.audit_trail import sampling
 from reports.audit_trail.lines import seen_words
@@ -78,7 +78,7 @@ def _seen(review: TrailReview, page: TrailPage) -> str:
     return seen_words(review.seen) if review.seen and review.see in {"", *page.may} else ""
 
 
-def _planned(view: TrailView, form: PlanForm) -> bool:
+def _planned(view: SavedView, form: PlanForm) -> bool:
     try:
         change_plan(view=view, purpose=form.cleaned_data["purpose"], plan=form.plan)
     except ValidationError as refused:
@@ -142,5 +142,5 @@ def sample(request: TrialRequest, key: int) -> HttpResponse:
     return render(request, "reports/trail_sample.html", context, status=status)
 
 
-def _view(request: TrialRequest, key: int) -> TrailView:
-    return get_object_or_404(TrailView, pk=key, trial_id=request.trial.pk, listing="", retired_at=None)
+def _view(request: TrialRequest, key: int) -> SavedView:
+    return get_object_or_404(SavedView, pk=key, trial_id=request.trial.pk, listing="", retired_at=None)

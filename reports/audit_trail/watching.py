@@ -1,8 +1,14 @@
 """The data that a protocol file names to be watched in the trail, as tables and items of the trail."""
 
+from collections.abc import Iterable
+
+from django.db.models import Model
+
+from audit.trail import tracked_columns, tracked_models, trail_of
 from audit.trail_reading.sources import WorkingHours
 from patients.casebook.facts import KINDS
 from protocol.document.document import Protocol
+from protocol.document.items import Form
 from protocol.document.risk_review import parts_of
 from protocol.expressions.rules import rules_of
 
@@ -32,6 +38,31 @@ def watched(rules: Protocol, code: str) -> tuple[Watched, ...]:
         elif (kept := found.setdefault(key, [])) is not None:
             kept.extend(each for each in names if each not in kept)
     return tuple((*key, tuple(items or ())) for key, items in found.items())
+
+
+def places_of(versions: Iterable[Protocol], item: str) -> tuple[tuple[str, str], ...]:
+    """Return the places of an item, as (table, code of the form): forms of any version, and tables with the column."""
+    forms = {code for rules in versions for code, form in rules.forms.items() if _has(form, item)}
+    tables = {
+        model._meta.label_lower
+        for model in tracked_models()
+        if not trail_of(model).form and item in _columns(model)
+    }
+    return (*((RECORD, form) for form in sorted(forms)), *((table, "") for table in sorted(tables)))
+
+
+def is_of_every_form(item: str) -> bool:
+    """Return whether an item is a column of every captured form, such as its state."""
+    return any(trail_of(model).form and item in _columns(model) for model in tracked_models())
+
+
+def _has(form: Form, item: str) -> bool:
+    return any(each.name == item for each in form.items)
+
+
+def _columns(model: type[Model]) -> set[str]:
+    """Return the columns of a table as the index names them."""
+    return {field.attname.removesuffix("_id") for field in tracked_columns(model)} - {trail_of(model).items}
 
 
 def working_hours(rules: Protocol) -> WorkingHours:

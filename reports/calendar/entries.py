@@ -14,7 +14,8 @@ from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.models.visit_forms import visit_title
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
-from patients.participation.visit_status import OPEN_PATIENTS
+from patients.participation.death import ended_before_death
+from patients.participation.visit_status import OPEN_PATIENTS, can_be_held
 from reports.calendar.ical import IcalDays, IcalEvent, IcalMoments
 from trials.models import Trial
 from trials.reader import reader_language
@@ -65,6 +66,7 @@ def _visits(trial: Trial, user: User, who: Q, first: date, last: date) -> list[C
     # Their infusions stand for the visits of kind infusion.
     infused = [visit.code for visit in trial.rules.visits if visit.kind == "infusion"]
     planned = Q(state=Visit.State.PLANNED, patient__state__in=OPEN_PATIENTS, planned_on__isnull=False)
+    planned &= can_be_held(trial.rules.profile.died_on)
     rows = Visit.objects.visible_to(user).filter(who, planned | Q(state=Visit.State.HELD))
     rows = rows.exclude(code__in=infused).annotate(
         begins=Coalesce("held_on", "window_from"), ends=Coalesce("held_on", "window_to")
@@ -94,7 +96,9 @@ def _infusions(trial: Trial, user: User, who: Q, first: date, last: date) -> lis
         state="planned", patient__state=Patient.State.ENROLLED, window_from__lte=last, window_to__gte=first
     )
     rows = Infusion.objects.visible_to(user).filter(
-        who, planned & treatment_goes_on() | Q(state="given", started_at__isnull=False)
+        who,
+        planned & treatment_goes_on() & ended_before_death(trial.rules.profile.died_on)
+        | Q(state="given", started_at__isnull=False),
     )
     found = [_infusion(trial, row) for row in rows.select_related("patient").order_by(F("pk"))]
     return [entry for entry in found if entry.first <= last and entry.last >= first]

@@ -10,7 +10,6 @@ from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import Navigation, VisitLink
 from patients.models import Patient
-from patients.participation.consents.consent_withdrawal import stops_treatment
 from reports.casebook.infusion_status import first_planned, infusion_status
 from reports.casebook.patient_data import PatientData
 from reports.casebook.step_facts import step_of
@@ -65,11 +64,10 @@ def tree_of(dossier: PatientData, places: Navigation, here: str) -> list[TreeVis
 def infusion_link(dossier: PatientData, row: Infusion, here: str) -> InfusionLink:
     """Return the link of an infusion with its state at the bedside."""
     url = address("dosing:infusion", dossier.access.trial.slug, dossier.patient.code, row.number)
-    goes_on = dossier.is_open and stops_treatment(dossier.patient) is None
     state, flags = infusion_status(
         row.state,
         (row.window_from, row.window_to),
-        goes_on,
+        dossier.may_be_infused(row),
         dossier.today,
         in_turn=row.number == first_planned(dossier.infusions),
     )

@@ -19,6 +19,8 @@ from patients.casebook.range_flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.models.visit_forms import day_of
+from patients.participation.consents.consent_withdrawal import stops_treatment
+from patients.participation.death import is_after_death, last_day_of_life, stated_death
 from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.document import Protocol
 from protocol.document.items import Form
@@ -101,6 +103,18 @@ class PatientData:
     def is_open(self) -> bool:
         """Return whether the patient is in screening or follow-up."""
         return self.patient.state in OPEN_PATIENTS
+
+    @cached_property
+    def stated_death(self) -> str:
+        """Return the date of death (ISO text) that a form states, empty without."""
+        return stated_death(self.casebook.records, self.rules)
+
+    def may_be_infused(self, row: Infusion) -> bool:
+        """Return whether a planned infusion may still be given: in the study, with consent, not after a death."""
+        died = last_day_of_life(self.patient, self.stated_death)
+        return (
+            self.is_open and stops_treatment(self.patient) is None and not is_after_death(row.window_to, died)
+        )
 
     @property
     def zero(self) -> date:

@@ -9,7 +9,7 @@ from dosing.models import Infusion
 from patients.casebook.navigation import VisitLink
 from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
-from patients.participation.death import states_death
+from patients.participation.death import is_after_death, last_day_of_life
 from patients.participation.next_step import (
     ConsentStands,
     DecisionStands,
@@ -35,6 +35,7 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
     """Return what the next step depends on. Reads infusions and the latest decision, at most one query each."""
     patient = dossier.patient
     rows = {visit.key: visit for visit in dossier.casebook.visits}
+    last_days = last_day_of(patient), last_day_of_life(patient, dossier.stated_death)
     return PatientFacts(
         state=Patients(patient.state),
         locked=bool(patient.locked_at or patient.trial.locked_at),
@@ -42,34 +43,37 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
         consent=consent_stands(patient, dossier.casebook.consent),
         decision=decision_stands(patient, dossier.decision),
         treated=stops_treatment(patient) is None,
-        died=states_death(dossier.casebook.records, dossier.rules),
-        visits=tuple(_visit(link, rows[link.key], last_day_of(patient)) for link in visits),
+        died=bool(dossier.stated_death),
+        visits=tuple(_visit(link, rows[link.key], last_days) for link in visits),
         infusions=tuple(open_infusions(dossier.rules, dossier.infusions)),
     )
 
 
-def _visit(link: VisitLink, row: Visit, last_day: date | None) -> VisitFacts:
+def _visit(link: VisitLink, row: Visit, last_days: tuple[date | None, str]) -> VisitFacts:
     left = [form.code for form in link.forms if form.needed and form.state in UNFINISHED]
-    return visit_facts(link.key, row.state, (row.window_from, row.window_to), last_day, left)
+    return visit_facts(link.key, row.state, (row.window_from, row.window_to), last_days, left)
 
 
 def visit_facts(
     key: str,
     state: str,
     window: tuple[date | None, date | None],
-    last_day: date | None,
+    last_days: tuple[date | None, str],
     left: Iterable[str],
 ) -> VisitFacts:
-    """Return one visit. last_day: after it no visit takes place; left: required forms that are not complete.
+    """Return one visit. left: required forms that are not complete.
 
+    last_days: the last day on which visits take place (`last_day_of`), and the last day of the patient's life
+    (`last_day_of_life`).
     A form may be entered at a visit that never takes place: the vital status that tells of the death before it.
     """
-    planned = state == Visit.State.PLANNED
+    planned, (last_day, died) = state == Visit.State.PLANNED, last_days
+    over = begins_after(window[0], last_day) or is_after_death(window[1], died)
     gone = (Visit.State.MISSED, Visit.State.CANCELLED)
     return VisitFacts(
         key=key,
         planned=planned,
-        takes_place=state not in gone and not (planned and begins_after(window[0], last_day)),
+        takes_place=state not in gone and not (planned and over),
         first=window[0],
         last=window[1],
         left=tuple(left),

@@ -9,7 +9,6 @@ from django.utils.translation import ngettext
 
 from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient, Visit
-from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.eligibility_decisions import eligibility
 from patients.participation.logs.contacts import contact_codes, contacts_due
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
@@ -106,7 +105,7 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
         return Step(title, DONE, shown_day(given), url)
     if infusion.state == Infusion.State.NOT_GIVEN:
         return Step(title, "missed", _("not given"), url)
-    if not dossier.is_open or stops_treatment(dossier.patient):
+    if not dossier.may_be_infused(infusion):
         return Step(title, NOT_APPLICABLE, _("not given"), url)
     first, last = infusion.window_from, infusion.window_to
     late = last is not None and last < dossier.today

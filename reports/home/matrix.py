@@ -4,9 +4,21 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, Exists, ExpressionWrapper, OuterRef, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +27,7 @@ from audit.compiled_queries import CompiledValues, Listed
 from dosing.models import in_turn
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
+from patients.participation.death import is_after_death, last_day_of_life
 from patients.participation.visit_status import (
     COMPLETE,
     LOCKED,
@@ -147,10 +160,12 @@ def matrix(
     visits = _visits(VISITS.rows(**page, codes=codes))
     used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
     rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
+    forms = _forms(access.trial.rules.profile.died_on or "").rows(**page, codes=codes)
     plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
     known = _MatrixData(
         visits=visits,
-        stages=_stages(FORMS.rows(**page, codes=codes)),
+        stages=_stages(forms),
+        died=_deaths(forms),
         with_queries={visit for (visit,) in ASKED.rows(**page)},
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
@@ -184,10 +199,24 @@ def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) 
     return rows.values_list(*fields, consented, *infusion, ExpressionWrapper(turn, BooleanField()))
 
 
-def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
-    records = Record.objects.visible_to(user, at).filter(patient__in=patients, visit__code__in=codes)
+def _form_rows(
+    user: int, at: datetime, patients: list[int], codes: list[str], *, death_form: str, item: str
+) -> Any:
+    """Return the forms of the visits that the page shows, and the forms that state a death, wherever they are."""
+    shown = Q(visit__code__in=codes) | Q(form=death_form)
+    records = Record.objects.visible_to(user, at).filter(shown, patient__in=patients)
     rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
-    return rows.values_list("visit_id", "form", "stage")
+    answer = KeyTextTransform(item, "values")
+    died = Case(When(form=death_form, then=answer), default=None, output_field=TextField())
+    return rows.values_list("visit_id", "form", "stage", "pk", "patient_id", died)
+
+
+@cache
+def _forms(died_on: str) -> CompiledValues:
+    """Return the query of the forms. died_on: the item that states the date of death (`form.item`)."""
+    form, _dot, item = (died_on or "-.-").partition(".")
+    read = partial(_form_rows, death_form=form, item=item)
+    return CompiledValues(read, **PAGE, codes=Listed(str, COLUMNS))
 
 
 def _asked_rows(user: int, at: datetime, patients: list[int]) -> Any:
@@ -197,7 +226,6 @@ def _asked_rows(user: int, at: datetime, patients: list[int]) -> Any:
 
 PAGE: dict[str, Any] = {"user": int, "at": datetime, "patients": Listed(int, ROWS)}
 VISITS = CompiledValues(_visit_rows, **PAGE, codes=Listed(str, COLUMNS))
-FORMS = CompiledValues(_form_rows, **PAGE, codes=Listed(str, COLUMNS))
 ASKED = CompiledValues(_asked_rows, **PAGE)
 
 
@@ -221,10 +249,20 @@ def _visits(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], VisitRow]:
 def _stages(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, dict[str, int]]:
     """Return the stage of each form by visit; if a form has several records, the least advanced one."""
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    for visit, form, stage in rows:
+    for visit, form, stage, *_death in rows:
         forms = found[visit]
         forms[form] = min(stage, forms.get(form, stage))
     return found
+
+
+def _deaths(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, str]:
+    """Return by patient the date of death that a form states (ISO text); of several the one stored last."""
+    found: dict[int, tuple[int, str]] = {}
+    for _visit, _form, _stage, key, patient, died in rows:
+        # A date, not an object with the code of a missing answer.
+        if died and died[0].isdigit():
+            found[patient] = max((key, died), found.get(patient, (0, "")))
+    return {patient: died for patient, (_key, died) in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +301,7 @@ class _MatrixData:
 
     visits: Mapping[tuple[int, str], VisitRow]
     stages: Mapping[int, dict[str, int]]
+    died: Mapping[int, str]
     with_queries: set[int]
     today: date
     words: str
@@ -299,6 +338,7 @@ def _cell(
         open_patient=patient.state in OPEN_PATIENTS,
         today=known.today,
         last_day=last_day_of(patient),
+        died=last_day_of_life(patient, known.died.get(patient.pk, "")),
         is_open=not waits_for_consent(patient, lambda: visit.consented),
     )
     if stages and (visit.locked or patient.locked_at or known.trial_locked):
@@ -317,7 +357,9 @@ def _infusion(patient: Patient, visit: VisitRow, known: _MatrixData, places: _Pl
     if visit.infusion is None:
         return None
     number, state, first, last, turn = visit.infusion
+    died = last_day_of_life(patient, known.died.get(patient.pk, ""))
     goes_on = patient.state in OPEN_PATIENTS and stops_treatment(patient) is None
+    goes_on = goes_on and not is_after_death(last, died)
     state, flags = infusion_status(state, (first, last), goes_on, known.today, in_turn=bool(turn))
     return InfusionCell(state, flags, f"{patient.code} {visit.code}", places.infusion(number))
 

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Exists, OuterRef, Subquery, TextField, When
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, TextField, When
 from django.db.models.fields.json import KeyTextTransform
 
 from accounts.addresses import address
@@ -19,6 +19,7 @@ from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.models.visit_forms import in_order
 from patients.participation.consents.consent_withdrawal import stops_treatment
+from patients.participation.death import last_day_of_life
 from patients.participation.next_step import (
     NEEDS,
     NextStep,
@@ -129,11 +130,13 @@ def _visit_rows(patients: list[int]) -> Any:
 
 
 def _form_rows(patients: list[int], form: str, item: str) -> Any:
-    rows = Record.objects.filter(patient__in=patients, visit__isnull=False)
+    # The day of death may stand in a log.
+    here = Q(visit__isnull=False) | Q(form=form)
+    rows = Record.objects.filter(here, patient__in=patients)
     died = Case(
         When(form=form, then=KeyTextTransform(item, "values")), default=None, output_field=TextField()
     )
-    columns = ("patient_id", "visit_id", "form", "state")
+    columns = ("pk", "patient_id", "visit_id", "form", "state")
     return rows.exclude(state=Record.State.STRUCK_OUT).order_by().values_list(*columns, died)
 
 
@@ -200,16 +203,16 @@ def _steps(work: Workload, patients: list[Any]) -> Any:
         if columns[WIDTH] is not None:
             infusions[row.patient_id].append(_InfusionRow._make(columns[WIDTH:]))
     stages: dict[int, dict[str, int]] = defaultdict(dict)
-    dead = set()
-    for patient_id, visit, form, state, died in _forms(work.trial.rules.profile.died_on or "").rows(
+    dead: dict[int, tuple[int, str]] = {}
+    for key, patient_id, visit, form, state, died in _forms(work.trial.rules.profile.died_on or "").rows(
         patients=keys
     ):
         stages[visit][form] = COMPLETE if state == Record.State.COMPLETE else DRAFT
         # A date, not an object with the code of a missing answer.
         if died and died[0].isdigit():
-            dead.add(patient_id)
+            dead[patient_id] = max((key, died), dead.get(patient_id, (0, "")))
     for patient in patients:
-        rules = work.rules[patient.protocol_id]
+        rules, stated = work.rules[patient.protocol_id], dead.get(patient.pk, (0, ""))[1]
         facts = PatientFacts(
             state=Patients(patient.state),
             locked=bool(patient.locked_at or work.trial.locked_at),
@@ -217,8 +220,10 @@ def _steps(work: Workload, patients: list[Any]) -> Any:
             consent=consent_stands(patient, _consent(patient)),
             decision=decision_stands(patient, _decision(patient)),
             treated=stops_treatment(patient) is None,
-            died=patient.pk in dead,
-            visits=tuple(_facts(work, patient, row, stages[row.id]) for row in in_order(visits[patient.pk])),
+            died=bool(stated),
+            visits=tuple(
+                _facts(work, patient, row, stages[row.id], stated) for row in in_order(visits[patient.pk])
+            ),
             infusions=tuple(open_infusions(rules, sorted(infusions[patient.pk]))),
         )
         yield patient, next_step(facts)
@@ -242,9 +247,12 @@ def _decision(patient: Any) -> _Decision | None:
     )
 
 
-def _facts(work: Workload, patient: Patient, row: _VisitRow, stages: dict[str, int]) -> VisitFacts:
+def _facts(
+    work: Workload, patient: Patient, row: _VisitRow, stages: dict[str, int], stated: str
+) -> VisitFacts:
     rules = work.rules[row.protocol_id or patient.protocol_id]
     required = required_of(patient, rules, row.code, row.held_on or row.planned_on)
     forms = (each.form for each in forms_at(rules, row.code) if each.form in required)
     left = [form for form in forms if stages.get(form, DRAFT) < COMPLETE]
-    return visit_facts(row.key, row.state, (row.window_from, row.window_to), last_day_of(patient), left)
+    last_days = last_day_of(patient), last_day_of_life(patient, stated)
+    return visit_facts(row.key, row.state, (row.window_from, row.window_to), last_days, left)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.functional import Promise
@@ -14,6 +14,7 @@ from dosing.models import Infusion, in_turn
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,
@@ -25,13 +26,22 @@ from patients.participation.visit_status import (
 )
 
 ROWS = 50
-Narrow = Callable[[QuerySet[Any], date], QuerySet[Any]]
 State = Patient.State
+
+
+class OnDay(NamedTuple):
+    """Today at the site, and the item of the protocol that states the date of death (`form.item`), if there is one."""
+
+    today: date
+    died_on: str | None
+
+
+Narrow = Callable[[QuerySet[Any], OnDay], QuerySet[Any]]
 
 
 @dataclass(frozen=True)
 class PatientSelection:
-    """One filter. `narrow` keeps its patients, given today's date at the site."""
+    """One filter. `narrow` keeps its patients, given the day at the site."""
 
     name: str
     label: str | Promise
@@ -39,15 +49,15 @@ class PatientSelection:
 
 
 def _in_state(*states: str) -> Narrow:
-    return lambda patients, today: patients.filter(state__in=states)
+    return lambda patients, on: patients.filter(state__in=states)
 
 
-def _with_overdue(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
-    return patients.filter(Exists(Visit.objects.filter(overdue(today), patient=OuterRef("pk"))))
+def _with_overdue(patients: QuerySet[Any], on: OnDay) -> QuerySet[Any]:
+    return patients.filter(Exists(Visit.objects.filter(overdue(*on), patient=OuterRef("pk"))))
 
 
 def _with_record(below: int, at_least: int = DRAFT) -> Narrow:
-    def narrow(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    def narrow(patients: QuerySet[Any], on: OnDay) -> QuerySet[Any]:
         records = Record.objects.filter(patient=OuterRef("pk")).exclude(state=Record.State.STRUCK_OUT)
         waiting = records.annotate(stage=STAGE).filter(stage__lt=below, stage__gte=at_least)
         return patients.filter(Exists(waiting))
@@ -56,7 +66,7 @@ def _with_record(below: int, at_least: int = DRAFT) -> Narrow:
 
 
 def _with_query(*states: str) -> Narrow:
-    return lambda patients, today: patients.filter(
+    return lambda patients, on: patients.filter(
         Exists(Query.objects.filter(patient=OuterRef("pk"), state__in=states))
     )
 
@@ -74,9 +84,11 @@ def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     return known.filter(confirmed | amended)
 
 
-def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+def _with_infusion_due(patients: QuerySet[Any], on: OnDay) -> QuerySet[Any]:
     # The earliest of the planned ones is in turn: if one is due, so is this.
-    planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=today)
+    planned = Infusion.objects.filter(
+        ended_before_death(on.died_on), patient=OuterRef("pk"), state="planned", window_from__lte=on.today
+    )
     return patients.filter(Exists(planned.filter(in_turn())), treatment_goes_on(""), state=State.ENROLLED)
 
 
@@ -87,7 +99,7 @@ def decision_to_make_again(patients: QuerySet[Any], today: date) -> QuerySet[Any
 
 
 BY_STATUS = (
-    PatientSelection("all", _("All patients"), lambda patients, today: patients),
+    PatientSelection("all", _("All patients"), lambda patients, on: patients),
     PatientSelection("follow_up", _("In follow-up"), _in_state(State.ENROLLED)),
     PatientSelection("screening", _("In screening"), _in_state(State.SCREENING)),
     PatientSelection("ended", _("Ended"), _in_state(State.ENDED, State.SCREEN_FAILED)),
@@ -100,9 +112,15 @@ BY_WORK = (
         "unverified", _("With forms to verify"), _with_record(below=VERIFIED, at_least=COMPLETE)
     ),
     PatientSelection("unsigned", _("With forms to sign"), _with_record(below=SIGNED, at_least=COMPLETE)),
-    PatientSelection("reconsent", _("With a new consent due"), reconsent_due),
+    PatientSelection(
+        "reconsent", _("With a new consent due"), lambda patients, on: reconsent_due(patients, on.today)
+    ),
     PatientSelection("infusions", _("With an infusion due"), _with_infusion_due),
-    PatientSelection("decisions", _("With a decision that rests on changed inputs"), decision_to_make_again),
+    PatientSelection(
+        "decisions",
+        _("With a decision that rests on changed inputs"),
+        lambda patients, on: decision_to_make_again(patients, on.today),
+    ),
 )
 ALL = BY_STATUS[0]
 SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}
@@ -122,9 +140,7 @@ def _page(patients: QuerySet[Any], number: int) -> Any:
 FIRST_PAGE = CompiledQuery(lambda **who: _page(Patient.objects.visible_in(**who), 1), **IN_TRIAL)
 
 
-def page_of(
-    selection: PatientSelection, number: int, *, today: date, **who: Any
-) -> tuple[list[Patient], bool]:
+def page_of(selection: PatientSelection, number: int, *, on: OnDay, **who: Any) -> tuple[list[Patient], bool]:
     """Return the patients of a selection on page `number` (from 1), and whether there are more.
 
     who: the reader and the trial, as for `visible_in`.
@@ -132,5 +148,5 @@ def page_of(
     if selection is ALL and number == 1:
         rows = FIRST_PAGE.rows(**who)
     else:
-        rows = list(_page(selection.narrow(Patient.objects.visible_in(**who), today), number))
+        rows = list(_page(selection.narrow(Patient.objects.visible_in(**who), on), number))
     return rows[:ROWS], len(rows) > ROWS

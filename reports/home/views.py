@@ -77,7 +77,7 @@ def _grid(request: TrialRequest, work: Workload) -> dict[str, Any]:
     visits = visits_of(work.trial.rules, work.earlier_rules)
     page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
     strip = min(_positive(request.GET.get("visits")), strips)
-    patients, more = selection.page_of(chosen, page, today=work.today, **work.who)
+    patients, more = selection.page_of(chosen, page, on=selection.OnDay(work.today, work.died_on), **work.who)
     columns = columns_of(visits, (strip - 1) * COLUMNS)
     return {
         "chosen": chosen,

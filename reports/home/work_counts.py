@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Sum
@@ -12,10 +13,12 @@ from dosing.models import Infusion, in_turn
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.visit_status import (
     OPEN_PATIENTS,
     STAGE,
     VERSION_OF_VISIT,
+    can_be_held,
     due,
     overdue,
 )
@@ -53,8 +56,8 @@ class VisitCount(NamedTuple):
     oldest: date | None
 
 
-def _visit_counts(today: date, **who: Any) -> Any:
-    late, now = overdue(today), due(today)
+def _visit_counts(today: date, *, died_on: str, **who: Any) -> Any:
+    late, now = overdue(today, died_on), due(today, died_on)
     return (
         Visit.objects.visible_in(**who)
         .values_list("code", VERSION_OF_VISIT, "patient__infusions_given")
@@ -107,9 +110,13 @@ def _event_drafts(now: datetime, **who: Any) -> Any:
     )
 
 
-def _infusion_counts(today: date, **who: Any) -> Any:
+def _infusion_counts(today: date, *, died_on: str, **who: Any) -> Any:
     planned = Infusion.objects.visible_in(**who).filter(
-        in_turn(), treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
+        in_turn(),
+        treatment_goes_on(),
+        ended_before_death(died_on),
+        state="planned",
+        patient__state=Patient.State.ENROLLED,
     )
     return aggregated(
         planned,
@@ -131,9 +138,12 @@ def _waiting(at: datetime, **who: Any) -> Any:
     )
 
 
-def _next_visits(today: date, **who: Any) -> Any:
+def _next_visits(today: date, *, died_on: str, **who: Any) -> Any:
     planned = Visit.objects.visible_in(**who).filter(
-        patient__state__in=OPEN_PATIENTS, state=Visit.State.PLANNED, window_to__gte=today
+        can_be_held(died_on),
+        patient__state__in=OPEN_PATIENTS,
+        state=Visit.State.PLANNED,
+        window_to__gte=today,
     )
     return planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:NEXT_VISITS]
 
@@ -145,16 +155,31 @@ def _entry_days(**who: Any) -> Any:
     return records.order_by("-completed_at").values_list("completed_at", "visit__held_on")[:RECENT]
 
 
+@cache
+def visit_counts(died_on: str) -> CompiledValues:
+    """Return the query of the visits. died_on: the item that states the date of death (`form.item`), or nothing."""
+    return CompiledValues(partial(_visit_counts, died_on=died_on), **IN_TRIAL, today=date)
+
+
+@cache
+def infusion_counts(died_on: str) -> CompiledValues:
+    """Return the query of the planned infusions. died_on: as for `visit_counts`."""
+    return CompiledValues(partial(_infusion_counts, died_on=died_on), **IN_TRIAL, today=date)
+
+
+@cache
+def visits_to_come(died_on: str) -> CompiledQuery[Visit]:
+    """Return the query of the visits to come. died_on: as for `visit_counts`."""
+    return CompiledQuery(partial(_next_visits, died_on=died_on), **IN_TRIAL, today=date)
+
+
 PATIENTS = CompiledValues(
     lambda **who: Patient.objects.visible_in(**who).values_list("state", "enrolled_on").annotate(Count("pk")),
     **IN_TRIAL,
 )
-VISITS = CompiledValues(_visit_counts, **IN_TRIAL, today=date)
 FORMS = CompiledValues(_form_counts, **IN_TRIAL)
 QUERIES = CompiledValues(_query_counts, **IN_TRIAL, old=datetime)
 CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
 EVENT_DRAFTS = CompiledValues(_event_drafts, **IN_TRIAL, now=datetime)
-INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
 WAITING = CompiledValues(_waiting, **IN_TRIAL)
-NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
 ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)

@@ -17,6 +17,7 @@ from dosing.bedside.gaps import open_gaps
 from dosing.models import Infusion, Preparation, ProductDeviation, ProductQuery, in_turn
 from patients.models import Aliquot, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import (
     DRAFT,
@@ -34,16 +35,16 @@ from reports.home.work_counts import (
     ENTRY_DAYS,
     EVENT_DRAFTS,
     FORMS,
-    INFUSIONS,
-    NEXT,
     OLD_QUERY_DAYS,
     PATIENTS,
     PREPARE_AHEAD_DAYS,
     QUERIES,
-    VISITS,
     WAITING,
     FormCount,
     VisitCount,
+    infusion_counts,
+    visit_counts,
+    visits_to_come,
 )
 from safety.models import AdverseEvent, CaseClock
 from safety.sponsor.case_clocks import case_counts
@@ -60,6 +61,11 @@ class Workload:
         self.now = timezone.now()
         self.today = access.trial.today
         self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "at": self.now}
+
+    @property
+    def died_on(self) -> str:
+        """Return the item that states the date of death (`form.item`), or an empty text."""
+        return self.trial.rules.profile.died_on or ""
 
     def _rows(self, model: Any) -> Any:
         return model.objects.visible_in(**self.who)
@@ -81,7 +87,8 @@ class Workload:
     @cached_property
     def visits(self) -> list[VisitCount]:
         """Return the counts by protocol visit, version and infusions given; expected: held or overdue."""
-        return [VisitCount(*row) for row in VISITS.rows(**self.who, today=self.today)]
+        rows = visit_counts(self.died_on).rows(**self.who, today=self.today)
+        return [VisitCount(*row) for row in rows]
 
     @property
     def overdue_visits(self) -> int:
@@ -226,7 +233,8 @@ class Workload:
     @cached_property
     def infusions(self) -> dict[str, int]:
         """Return the number of planned infusions that are due, and of those past their window."""
-        return dict(zip(("due", "late"), INFUSIONS.row(**self.who, today=self.today), strict=True))
+        counts = infusion_counts(self.died_on).row(**self.who, today=self.today)
+        return dict(zip(("due", "late"), counts, strict=True))
 
     @cached_property
     def bedside_gaps(self) -> int:
@@ -247,6 +255,7 @@ class Workload:
         coming = (
             Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS)
             & treatment_goes_on()
+            & ended_before_death(self.died_on)
             & in_turn()
         )
         return bare.aggregate(
@@ -300,4 +309,4 @@ class Workload:
 
     def next_visits(self) -> list[Visit]:
         """Return the planned visits that are due or come next, with their patients."""
-        return NEXT.rows(**self.who, today=self.today)
+        return visits_to_come(self.died_on).rows(**self.who, today=self.today)

@@ -22,6 +22,7 @@ from dosing.models import Infusion, Lot, ProductDeviation, ProductQuery, Treatme
 from dosing.unblinding.instructing import affected
 from patients.models import Deviation, Patient, Query, Record, Visit
 from patients.participation.consents.consent_withdrawal import treatment_goes_on
+from patients.participation.death import ended_before_death
 from patients.participation.logs.contacts import contacts_due
 from patients.participation.visit_status import COMPLETE, SIGNED, STAGE
 from reports.audit_trail.saved_views import views_with_due
@@ -179,6 +180,7 @@ def _infusions(access: Access) -> Iterator[tuple[str, str, str]]:
         Q(window_to__gte=today) | Q(window_to=None),
         in_turn(),
         treatment_goes_on(),
+        ended_before_death(access.trial.rules.profile.died_on),
         state="planned",
         window_from__lte=today,
         patient__state=Patient.State.ENROLLED,

@@ -25,7 +25,8 @@ def visits(view: PackView) -> PackSection:
     rows = Visit.objects.filter(patient__trial=view.trial)
     for code, state in rows.order_by("pk").values_list("code", "state"):
         counted[code][state] += 1
-    for name, condition in (("due", due(view.today)), ("overdue", overdue(view.today))):
+    died_on = view.rules.profile.died_on
+    for name, condition in (("due", due(view.today, died_on)), ("overdue", overdue(view.today, died_on))):
         for code in rows.filter(condition).order_by("pk").values_list("code", flat=True):
             counted[code][name] += 1
     order = [visit.code for visit in view.rules.visits if visit.code in counted]
@@ -164,9 +165,9 @@ def verification(view: PackView) -> PackSection:
 
 def overdue_visits(view: PackView) -> PackSection:
     """Return the list of overdue visits and of drafts. Two queries."""
-    late = Visit.objects.filter(overdue(view.today), patient__trial=view.trial).order_by(
-        "patient__number", "position"
-    )
+    late = Visit.objects.filter(
+        overdue(view.today, view.rules.profile.died_on), patient__trial=view.trial
+    ).order_by("patient__number", "position")
     rows = [
         [code, visit_title(view.rules, visit, view.language), shown_day(planned), shown_day(last),
          str((view.today - last).days)]

@@ -179,7 +179,9 @@ class QualityRows:
             yield RowPosition("d", decision.patient_id, decision.pk), [flag]
 
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
-        due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)
+        due = Q(state=Visit.State.HELD) | overdue(
+            self.access.trial.today, self.access.trial.rules.profile.died_on
+        )
         rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
         if self.flag_filter.visit:
             rows = rows.filter(code=self.flag_filter.visit)

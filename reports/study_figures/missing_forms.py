@@ -184,7 +184,9 @@ def draw(view: FigureView) -> DrawnFigure:
 
 def counts_of(view: FigureView) -> tuple[list[Protocol], Counts]:
     """Return the protocols in use and the counts of included patients. At most three queries."""
-    due = Q(state__in=(Visit.State.HELD, Visit.State.MISSED)) | overdue(view.today)
+    due = Q(state__in=(Visit.State.HELD, Visit.State.MISSED)) | overdue(
+        view.today, view.trial.rules.profile.died_on
+    )
     mine: dict[str, Any] = {"patient__trial": view.trial, "patient__enrolled_on__isnull": False}
     version = Coalesce("protocol_id", "patient__protocol_id")
     # Unscheduled visits have no place in the plan.

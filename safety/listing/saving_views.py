@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.models import TrailView
+from audit.models import SavedView
 from patients.participation.forms import StepForm
 from safety.listing.filters import AdverseEventFilter
 from safety.models import AdverseEvent
@@ -47,7 +47,7 @@ def save_view(request: TrialRequest) -> HttpResponse:
 @trial_page(see=None, change=P.SEE_TRIAL)
 def retire(request: TrialRequest, number: int) -> HttpResponse:
     """Offer a view no longer."""
-    rows = TrailView.objects.filter(trial_id=request.trial.pk, listing=LISTING, retired_at=None)
+    rows = SavedView.objects.filter(trial_id=request.trial.pk, listing=LISTING, retired_at=None)
     view = get_object_or_404(rows, pk=number)
     retire_view(view=view)
     messages.success(request, _("The view “%(name)s” is no longer offered.") % {"name": view.name})

@@ -49,6 +49,7 @@ DAYS = {"since": datetime(2026, 3, 1, tzinfo=UTC), "until": datetime(2026, 3, 2,
         ({"form": "vitals"}, "trail_by_form"),
         ({"form": "vitals", "item": "temp"}, "trail_by_form"),
         ({"form": "safety.adverseevent"}, "trail_by_form"),
+        ({"item": "temp", "places": (("patients.record", "vitals"), ("patients.sample", ""))}, "trail_by_form"),
         ({"row": ("patients.record", 5)}, "trail_by_key"),
         ({"user_id": 3}, "trail_by_user"),
         ({"user_id": -1}, "trail_by_user"),
@@ -67,6 +68,7 @@ def test_every_filter_has_an_index_for_its_page_and_for_its_count(filters, index
     page, count = index_of(Filter(1, **filters)), count_of(Filter(1, **filters))
     assert f"INDEX {index} " in page
     assert "TEMP B-TREE" not in page
+    assert "trail_in_order" not in page + count
     assert f"INDEX {index} " in count
 
 

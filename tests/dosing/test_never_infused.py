@@ -60,7 +60,7 @@ def test_day_28_has_no_day_while_the_infusion_may_still_be_given(included):
 def test_an_infusion_marked_as_not_given_counts_the_visits_from_inclusion(included, doctor):
     not_given(included, doctor)
     assert planned(included, "D28") == date(2026, 4, 7)
-    late = Visit.objects.filter(overdue(date(2026, 4, 10)), patient=included)
+    late = Visit.objects.filter(overdue(date(2026, 4, 10), None), patient=included)
     assert "D28" in late.values_list("code", flat=True)
 
 

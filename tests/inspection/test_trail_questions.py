@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit import signatures
 from audit.context import acting
-from audit.models import AccessEvent, Signature, TrailReview, TrailView
+from audit.models import AccessEvent, SavedView, Signature, TrailReview
 from audit.trail import history_model, tracked_models
 from dosing.models import Infusion
 from patients.models import Attachment, DataLock, EligibilityDecision, Record, Visit
@@ -336,9 +336,9 @@ def test_who_reviewed_the_trail_which_sample_when_with_what_result(trial, patien
     filled = {"name": "Vital signs", "purpose": "Fever", "every_days": "30", "sample": "1"}
     without = manager.browser.post(new, filled)
     assert (without.status_code, list(without.context["form"].errors)) == (400, ["person"])
-    assert not TrailView.objects.exists()
+    assert not SavedView.objects.exists()
     assert manager.browser.post(new, {**filled, "person": str(manager.person.pk)}).status_code == 302
-    view = TrailView.objects.get()
+    view = SavedView.objects.get()
     manager.page = manager.browser.get(f"/trials/{trial.slug}/notices/")
     assert "A review of the audit trail is due" in manager.text
 
@@ -379,7 +379,7 @@ def test_what_was_written_while_a_sample_was_reviewed_is_in_the_next_one(trial, 
     browser, start = build.client(manager), timezone.now()
     record = vitals(patient, temp="37.3")
     with acting(user=manager):
-        view = TrailView.objects.create(
+        view = SavedView.objects.create(
             trial_id=trial.pk, name="Vital signs", query="form=vitals", made_by=manager.pk, made_by_name="x",
             made_at=start,
         )  # fmt: skip
@@ -404,7 +404,7 @@ def test_a_forged_sample_is_not_recorded(trial, patient):
     """AUD-11: nobody reviews other entries than were drawn."""
     manager = build.user("data_manager", trial=trial)
     with acting(user=manager):
-        view = TrailView.objects.create(
+        view = SavedView.objects.create(
             trial_id=trial.pk, name="All", made_by=manager.pk, made_by_name="x", made_at=timezone.now()
         )
     sent = {"drawn": "forged", "finding": "nothing", "conclusion": "Fine."}

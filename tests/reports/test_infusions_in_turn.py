@@ -9,7 +9,7 @@ from dosing.infusions.administration import mark_not_given
 from dosing.models import Infusion
 from patients.models import Patient
 from reports.casebook.page_parts import tree_of
-from reports.home.selection import SELECTIONS
+from reports.home.selection import SELECTIONS, OnDay
 from reports.home.workload import Workload
 from tests.support import build
 from tests.support.pages.infusions import listing
@@ -50,10 +50,10 @@ class TestOneInfusionIsDueAtATime:
 
         for number in (1, 2, 3):
             assert counted() == {"due": 1, "late": 1}
-            assert SELECTIONS["infusions"].narrow(Patient.objects.all(), trial.today).exists()
+            assert SELECTIONS["infusions"].narrow(Patient.objects.all(), OnDay(trial.today, None)).exists()
             skip(patient, number, doctor)
         assert counted() == {"due": 0, "late": 0}
-        assert not SELECTIONS["infusions"].narrow(Patient.objects.all(), trial.today).exists()
+        assert not SELECTIONS["infusions"].narrow(Patient.objects.all(), OnDay(trial.today, None)).exists()
 
     def test_the_laboratory_has_one_to_prepare(self, patient, doctor, trial):
         laboratory = build.user("cell_laboratory", trial=trial)
@@ -92,9 +92,10 @@ class TestOneInfusionIsDueAtATime:
 
 
 def test_a_row_that_was_not_annotated_asks_the_database(patient, doctor, django_assert_num_queries):
-    row = Infusion.objects.get(patient=patient, number=2)
+    rows = Infusion.objects.select_related("patient__protocol")
+    row = rows.get(patient=patient, number=2)
     with django_assert_num_queries(1):
-        assert row.in_turn is False
-        assert row.in_turn is False
+        assert row.is_awaited is False
+        assert row.is_awaited is False
     skip(patient, 1, doctor)
-    assert Infusion.objects.get(patient=patient, number=2).in_turn is True
+    assert Infusion.objects.get(patient=patient, number=2).is_awaited is True

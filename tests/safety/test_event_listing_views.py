@@ -11,7 +11,7 @@ from django.urls import reverse
 from lxml import etree
 
 from audit.context import acting
-from audit.models import AccessEvent, Meaning, TrailView
+from audit.models import AccessEvent, Meaning, SavedView
 from patients.models import Patient
 from safety.labels import day
 from safety.models import AdverseEvent
@@ -211,7 +211,7 @@ class TestSavedViews:
         response = client.post(place(trial, "view-new", **query), {"name": " Severe "})
         kept = "grade=3&columns=term&columns=grade&sort=-grade"
         assert response.url == f"{place(trial)}?{kept}"
-        view = TrailView.objects.get()
+        view = SavedView.objects.get()
         assert (view.listing, view.name, view.query, view.every_days) == (
             "adverse-events",
             "Severe",
@@ -228,35 +228,35 @@ class TestSavedViews:
         response = client.post(place(trial, "view-new", grade="3"), {"name": name})
         assert response.status_code == 422
         assert response.context["form"].errors["name"]
-        assert not TrailView.objects.exists()
+        assert not SavedView.objects.exists()
 
     def test_a_name_is_taken_once(self, client, trial):
         """SAF-14."""
         for _number in range(2):
             response = client.post(place(trial, "view-new"), {"name": "All"})
         assert "Another view of this trial has this name." in text_of(response)
-        assert TrailView.objects.count() == 1
+        assert SavedView.objects.count() == 1
 
     def test_a_wrong_filter_is_not_saved(self, client, trial):
         """SAF-14."""
         assert client.get(place(trial, "view-new", grade="9")).status_code == 400
         assert client.post(place(trial, "view-new", grade="9"), {"name": "Nine"}).status_code == 422
-        assert not TrailView.objects.exists()
+        assert not SavedView.objects.exists()
 
     def test_a_retired_view_is_offered_no_longer(self, client, trial):
         """SAF-14."""
         client.post(place(trial, "view-new", grade="3"), {"name": "Severe"})
-        address = reverse("safety:view-retire", args=[trial.slug, TrailView.objects.get().pk])
+        address = reverse("safety:view-retire", args=[trial.slug, SavedView.objects.get().pk])
         assert client.get(address).status_code == 405
         assert client.post(address, follow=True).context["views"] == []
         assert client.post(address).status_code == 404
-        assert TrailView.objects.get().retired_at is not None
+        assert SavedView.objects.get().retired_at is not None
 
     def test_views_of_the_listing_and_of_the_trail_stay_apart(self, client, trial):
         """AUD-11."""
         client.post(place(trial, "view-new", grade="3"), {"name": "Severe"})
         manager = build.client(build.user("data_manager", trial=trial))
-        view = TrailView.objects.get()
+        view = SavedView.objects.get()
         assert "?grade=3" not in manager.get(reverse("audit:trail", args=[trial.slug])).content.decode()
         assert manager.get(reverse("audit:view", args=[trial.slug, view.pk])).status_code == 404
 

@@ -5,16 +5,16 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import User
-from audit.models import TrailView
+from audit.models import SavedView
 from trials.models import Trial
 
 # What an address holds beside filters, columns and order: the place in the pages, the format of a file.
 LEFT_OUT = ("after", "before", "format")
 
 
-def saved_views(trial: Trial, listing: str) -> list[TrailView]:
+def saved_views(trial: Trial, listing: str) -> list[SavedView]:
     """Return the views of a listing that are in use, by name. One query."""
-    return list(TrailView.objects.filter(trial_id=trial.pk, listing=listing, retired_at=None))
+    return list(SavedView.objects.filter(trial_id=trial.pk, listing=listing, retired_at=None))
 
 
 def query_of(parameters: QueryDict) -> str:
@@ -27,9 +27,9 @@ def query_of(parameters: QueryDict) -> str:
 
 
 @transaction.atomic
-def save_listing_view(*, trial: Trial, listing: str, name: str, query: str, by: User) -> TrailView:
+def save_listing_view(*, trial: Trial, listing: str, name: str, query: str, by: User) -> SavedView:
     """Store filters and columns of a listing under a name. Raises ValidationError if the name is taken."""
-    view = TrailView(
+    view = SavedView(
         trial_id=trial.pk,
         listing=listing,
         name=name.strip(),
@@ -44,9 +44,9 @@ def save_listing_view(*, trial: Trial, listing: str, name: str, query: str, by: 
 
 
 @transaction.atomic
-def retire_view(*, view: TrailView) -> None:
+def retire_view(*, view: SavedView) -> None:
     """Offer a view no longer. It stays stored, and so do the reviews of one of the trail."""
-    kept = TrailView.objects.select_for_update().get(pk=view.pk)
+    kept = SavedView.objects.select_for_update().get(pk=view.pk)
     if kept.retired_at is None:
         kept.retired_at, kept.version = timezone.now(), kept.version + 1
         kept.every_days = kept.sample = kept.person_id = kept.starts_on = None

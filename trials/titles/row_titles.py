@@ -86,7 +86,7 @@ TITLES: dict[str, TitleMaker] = {
         _("Signing suspended for %(name)s") % {"name": _name(row.user_id, reader)}
     ),
     "accounts.user": lambda row, reader: _("Account of %(name)s") % {"name": row.full_name},
-    "audit.trailview": lambda row, reader: _("View of the trail: %(name)s") % {"name": row.name},
+    "audit.savedview": lambda row, reader: _("Saved view: %(name)s") % {"name": row.name},
     "mfa.authenticator": lambda row, reader: (
         _("Second factor of %(name)s") % {"name": _name(row.user_id, reader)}
     ),

@@ -18,6 +18,7 @@ from patients.participation.asked_facts import answer_by_change, close_asked
 from patients.participation.lifecycle import lock_patient, refuse_when_closed
 from patients.participation.logs.log_rows import correct_row, next_row_number, refuse_stale_row, strike_row
 from patients.participation.questions import Question
+from patients.participation.visit_status import can_be_held
 from protocol.document.document import Protocol
 from trials.models import Trial
 from trials.reader import shown_day
@@ -47,6 +48,7 @@ def contacts_due(trial: Trial, visits: "QuerySet[Any]") -> "QuerySet[Any]":
     tried = Q(patient__contacts__tried_on__gte=F("window_from"), patient__contacts__struck_out_reason="")
     failed = tried & Q(patient__contacts__outcome__in=ContactAttempt.FAILED)
     return visits.filter(
+        can_be_held(trial.rules.profile.died_on),
         ~Exists(since.settling()),
         state=Visit.State.PLANNED,
         code__in=contact_codes(trial.rules),

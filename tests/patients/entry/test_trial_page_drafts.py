@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.context import acting
-from audit.models import TrailReview, TrailView
+from audit.models import SavedView, TrailReview
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 from tests.support.study import amended_protocol
@@ -87,7 +87,7 @@ def test_the_conclusion_of_a_review_of_the_trail_is_kept_for_its_filter(trial, p
 def test_the_review_of_a_sample_is_kept_with_the_sample_that_was_drawn(trial, patient, manager):
     """REL-13, AUD-11: the conclusion is about these entries, so the same ones are shown again."""
     with acting(system="test"):
-        view = TrailView.objects.create(
+        view = SavedView.objects.create(
             trial_id=trial.pk, name="Visits", query="form=patients.visit", sample=2, made_by=1, made_by_name="D",
             made_at=timezone.now(), every_days=30, person_id=1, person_name="D", starts_on=timezone.now().date(),
         )  # fmt: skip

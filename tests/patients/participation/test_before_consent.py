@@ -35,7 +35,9 @@ def late(patient: Patient) -> tuple[int, tuple[str, ...], list[str]]:
     access = access_to(user=desk, slug=patient.trial.slug)
     column = MatrixColumn("SCR", "Screening", "")
     (row,) = matrix(access=access, patients=[patient], columns=[column], today=patient.trial.today)
-    number = Visit.objects.filter(overdue(patient.trial.today), patient=patient).count()
+    number = Visit.objects.filter(
+        overdue(patient.trial.today, patient.trial.rules.profile.died_on), patient=patient
+    ).count()
     return number, tree.flags, list(row.cells[0].flags)
 
 

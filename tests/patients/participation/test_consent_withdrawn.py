@@ -17,7 +17,7 @@ from patients.models import Patient, Visit
 from patients.participation.consents.consent_withdrawal import PARTS, stops_treatment, withdraw_consent
 from patients.participation.visit_status import due, overdue, required_of, visit_status
 from patients.participation.visits import hold_visit
-from reports.home.selection import SELECTIONS
+from reports.home.selection import SELECTIONS, OnDay
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.bedside import give, on, stored
@@ -134,7 +134,7 @@ class TestWhatItStillAllows:
         for days, waits in ((0, True), (1, False)):
             day = first - timedelta(days=days)
             Patient.objects.update(**{part: day})
-            for condition in (due(first), overdue(last + timedelta(days=1))):
+            for condition in (due(first, None), overdue(last + timedelta(days=1), None)):
                 assert Visit.objects.filter(condition, pk=visit.pk).exists() == waits
             told = {"state": "planned", "window": (first, last), "begun": "not_started", "open_patient": True}
             status = visit_status(**told, today=first, last_day=day)
@@ -160,7 +160,7 @@ class TestWhatItStillAllows:
         rows = Infusion.objects.filter(patient=found)
         listed = InfusionFilter({"overdue": "yes"}, queryset=rows, trial=trial).qs
         assert sum(is_overdue(row, date(2026, 3, 30)) for row in rows) == len(listed) == late
-        due = SELECTIONS["infusions"].narrow(Patient.objects.all(), date(2026, 3, 30))
+        due = SELECTIONS["infusions"].narrow(Patient.objects.all(), OnDay(date(2026, 3, 30), None))
         assert due.exists() == bool(late)
 
     def test_an_infusion_goes_on_without_consent_for_samples(self, included, doctor):

@@ -226,7 +226,7 @@ def test_visits_are_due_in_their_window_and_overdue_after_its_last_day(trial, as
     day = timedelta(days=1)
 
     def found(condition, on) -> bool:
-        return Visit.objects.filter(condition(on), pk=visit.pk).exists()
+        return Visit.objects.filter(condition(on, trial.rules.profile.died_on), pk=visit.pk).exists()
 
     assert [found(due, on) for on in (first - day, first, last, last + day)] == [False, True, True, False]
     assert [found(overdue, on) for on in (last, last + day)] == [False, True]
@@ -244,5 +244,6 @@ def test_only_a_visit_that_began_before_the_end_of_the_study_is_still_due(trial,
     last = visit.window_from - timedelta(days=days_before)
     ended = disposition.end_study(patient=patient, on=last, reason="withdrawal", note="Left", by=by)
     assert last_day_of(ended) == last
-    for condition in (due(visit.window_from), overdue(visit.window_to + timedelta(days=1))):
+    died_on = trial.rules.profile.died_on
+    for condition in (due(visit.window_from, died_on), overdue(visit.window_to + timedelta(days=1), died_on)):
         assert Visit.objects.filter(condition, pk=visit.pk).exists() == waits

@@ -6,7 +6,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 
 from accounts.models import PasswordKey, User
-from audit.models import Redaction, TrailView
+from audit.models import Redaction, SavedView
 from dosing.models import (
     Bag,
     BagMovement,
@@ -171,8 +171,8 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     ),
     "erasures:number": (_of(ErasureRequest, "patient__trial", "pk"), (NO_NUMBER,)),
     "problems:number": (_of(Incident, "trial", "number"), (NO_NUMBER,)),
-    "views:key": (_of(TrailView, "trial_id", "pk", listing=""), (NO_NUMBER,)),
-    "views:number": (_of(TrailView, "trial_id", "pk", listing="adverse-events"), (NO_NUMBER,)),
+    "views:key": (_of(SavedView, "trial_id", "pk", listing=""), (NO_NUMBER,)),
+    "views:number": (_of(SavedView, "trial_id", "pk", listing="adverse-events"), (NO_NUMBER,)),
     "pre-screening:number": (_of(PrescreeningRow, "trial", "number"), (NO_NUMBER,)),
     "contacts:number": (_under_patient(ContactAttempt, "number"), (NO_NUMBER,)),
     "samples:number": (_under_patient(Sample, "number"), (NO_NUMBER,)),
