@@ -75,7 +75,7 @@ def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str]
     }
     if event.ongoing == AdverseEvent.Ongoing.YES:
         values |= {"AEENRTPT": "ONGOING", "AEENTPT": until}
-    row = Observation("AE", values, moment=began, source="adverse_event")
+    row = Observation("AE", values, moment=began, source="adverse_events.term")
     for name, (column, label) in CAUSES.items():
         if code := getattr(event, column):
             row.supplements.append(Supplement(name, label, scale.get(code, code.replace("_", " ").upper())))
@@ -104,4 +104,4 @@ def _grade(event: Observation, grade: int, since: str) -> Observation:
         "FASTRESN": grade,
         "FADTC": since,
     }
-    return Observation("FA", values, moment=since, source="event_grade")
+    return Observation("FA", values, moment=since, source="event_grades.grade")
