@@ -57,8 +57,8 @@ class SubjectRecords:
         for row in rows:
             yield row.domain, {**shared, "DOMAIN": row.domain, **row.values}, row.source
         for row in rows:
-            for values, source in supplements(row):
-                yield f"SUPP{row.domain}", {**shared, **values}, source
+            for values, item in supplements(row):
+                yield f"SUPP{row.domain}", {**shared, **values}, item
         for values in comments(rows, self.remarks):
             day = subject.timeline.day(values.get("CODTC"))
             yield "CO", {**shared, "DOMAIN": "CO", **values, "CODY": day}, ""

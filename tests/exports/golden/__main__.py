@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--renew", action="store_true", help="keep what the formats make now")
     is_renewed = parser.parse_args().renew
-    told = []
+    told: list[str] = []
     with own_database():
         for code, files in every_file():
             told += differences(code, files)

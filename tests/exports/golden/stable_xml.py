@@ -34,7 +34,7 @@ def numbered(content: bytes) -> bytes:
     for element in root.iter(etree.Element):
         _without_keys(element, order)
         for name, value in element.attrib.items():
-            element.set(name, _plain(value))
+            element.set(name, _plain(str(value)))
         if element.text and element.text.strip():
             element.text = _plain(element.text)
     return _written(root)

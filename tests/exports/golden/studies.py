@@ -153,7 +153,7 @@ def sdtm_files() -> dict[str, bytes]:
 
     Of each Define-XML the description of DM and its qualifiers stands alone too, for a person to read.
     """
-    found = {}
+    found: dict[str, bytes] = {}
     with undone(), time_machine.travel(bedside.NOW, tick=False):
         found |= {f"open/{name}": data for name, data in Package.of(tabulated_trial()).files.items()}
     with undone(), time_machine.travel(bedside.NOW, tick=False):
