@@ -86,7 +86,7 @@ def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str]
         ("AWARE", "Site aware of the event", moment_parts(event.aware).local),
         # AECAT is blank for an event of no special interest and for one not judged; this is not.
         ("AESI", "Category of special interest", event.aesi.upper()),
-        ("EXPECT", "Expectedness by the reference information", event.expectedness.upper()),
+        ("EXPECT", "Expectedness by reference information", event.expectedness.upper()),
     ]
     row.supplements += [Supplement(name, label, value) for name, label, value in told if value]
     row.comments += [text for text in (event.description, event.treatment) if text]
