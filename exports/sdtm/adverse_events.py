@@ -75,7 +75,7 @@ def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str]
     }
     if event.ongoing == AdverseEvent.Ongoing.YES:
         values |= {"AEENRTPT": "ONGOING", "AEENTPT": until}
-    row = Observation("AE", values, moment=began, source="adverse_event")
+    row = Observation("AE", values, moment=began, source="adverse_events.term")
     for name, (column, label) in CAUSES.items():
         if code := getattr(event, column):
             row.supplements.append(Supplement(name, label, scale.get(code, code.replace("_", " ").upper())))
@@ -86,7 +86,7 @@ def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str]
         ("AWARE", "Site aware of the event", moment_parts(event.aware).local),
         # AECAT is blank for an event of no special interest and for one not judged; this is not.
         ("AESI", "Category of special interest", event.aesi.upper()),
-        ("EXPECT", "Expectedness by the reference information", event.expectedness.upper()),
+        ("EXPECT", "Expectedness by reference information", event.expectedness.upper()),
     ]
     row.supplements += [Supplement(name, label, value) for name, label, value in told if value]
     row.comments += [text for text in (event.description, event.treatment) if text]
@@ -104,4 +104,4 @@ def _grade(event: Observation, grade: int, since: str) -> Observation:
         "FASTRESN": grade,
         "FADTC": since,
     }
-    return Observation("FA", values, moment=since, source="event_grade")
+    return Observation("FA", values, moment=since, source="event_grades.grade")

@@ -1,10 +1,14 @@
-"""Annotated forms: where each item of each protocol version goes, as a table and as words on paper. No Django."""
+"""Annotated forms: where each item of each protocol version goes, as a table and as words on paper."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from exports.sdtm.answers import choice_words
+from exports.sdtm.bedside import bedside_form
+from exports.sdtm.captured import EACH_CHOICE, NOBODY
+from exports.sdtm.pages import annotated_pages
 from exports.sdtm.standard.tables import domains
 from protocol.document.document import Protocol
 from protocol.document.items import MOMENT_TYPES, Form, Item
@@ -26,7 +30,7 @@ def annotation(form: Form, item: Item) -> tuple[str, str]:
             topic = f"{domain}TERM" if domain in ("MH", "HO") else f"{domain}TRT"
             if item.type in MOMENT_TYPES:
                 return domain, f"{domain}STDTC when {topic} = {to.name}"
-            return domain, f"{domain}OCCUR when {topic} = {to.name}"
+            return domain, f"{domain}OCCUR when {topic} = {_terms(item, to.name)}"
         case TargetKind.VARIABLE | TargetKind.SUBJECT:
             return domain, to.name
         case TargetKind.QUALIFIER:
@@ -44,7 +48,11 @@ def _told_apart(form: Form, item: Item, domain: str) -> str:
     """Return what tells the records of an item from those of another one with the same test."""
     mapping, shared = item.sdtm or NOTHING, form.sdtm or NO_FORM
     method = mapping.method or (shared.method if mapping.domain in (None, form.cdisc_domain) else None)
-    told = {"OBJ": mapping.object, "CAT": mapping.category or shared.category, "METHOD": method}
+    told = {
+        "OBJ": _terms(item, mapping.object or ""),
+        "CAT": mapping.category or shared.category,
+        "METHOD": method,
+    }
     names = domains()[domain].names
     return "".join(
         f" and {domain}{part} = {value}"
@@ -53,15 +61,27 @@ def _told_apart(form: Form, item: Item, domain: str) -> str:
     )
 
 
+def _terms(item: Item, name: str) -> str:
+    """Return the terms of the data sets: the name, or those of the choices if each is a record of its own."""
+    if name != EACH_CHOICE:
+        return name
+    return " / ".join(choice_words(item, code, upper=True) for code in item.codes if code not in NOBODY)
+
+
 def annotated(versions: Iterable[Protocol], *, with_masked: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the table: a row for each item and column. with_masked: also items whose results tell the arm."""
+    """Yield the table: a row for each item and column. with_masked: also what tells the arm.
+
+    The forms of each version come first, its observations at the bedside after them, the other pages last.
+    """
     for rules in versions:
-        for form in rules.forms.values():
+        bedside = [bedside_form(rules)] if rules.bedside.items else []
+        for form in (*rules.forms.values(), *bedside):
             for item in (*form.items, *(form.masked_items if with_masked else ())):
                 for each in item.columns or (item,):
                     name = f"{item.name}.{each.name}" if item.columns else item.name
                     words = each.label.in_language("en")
                     yield rules.trial.version, form.code, name, words, *annotation(form, each)
+    yield from annotated_pages(with_treatment=with_masked)
 
 
 def annotation_file(versions: Iterable[Protocol], *, with_masked: bool) -> bytes:

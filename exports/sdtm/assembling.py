@@ -19,7 +19,7 @@ from patients.models import Record
 from protocol.document.items import Form
 
 Rows = Iterator[tuple[str, dict[str, Any], str]]
-"""Data set, values by variable, and the captured item that the record comes from."""
+"""Data set, values by variable, and form and item of the annotated forms that the record comes from."""
 
 
 class SubjectRecords:
@@ -57,8 +57,8 @@ class SubjectRecords:
         for row in rows:
             yield row.domain, {**shared, "DOMAIN": row.domain, **row.values}, row.source
         for row in rows:
-            for values in supplements(row):
-                yield f"SUPP{row.domain}", {**shared, **values}, row.source
+            for values, item in supplements(row):
+                yield f"SUPP{row.domain}", {**shared, **values}, item
         for values in comments(rows, self.remarks):
             day = subject.timeline.day(values.get("CODTC"))
             yield "CO", {**shared, "DOMAIN": "CO", **values, "CODY": day}, ""

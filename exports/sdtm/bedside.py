@@ -10,6 +10,7 @@ from exports.sdtm.standard.tables import domains, test_names
 from exports.sdtm.subject import Subject
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Text
+from protocol.document.tabulation import FormTabulation
 
 DOMAIN: Final = "VS"
 """Domain of the observed items that name no other one."""
@@ -28,7 +29,7 @@ def _observed(subject: Subject, observed: BedsideObservation) -> Iterator[Observ
     rules = subject.study.rules
     at = subject.study.local(observed.at)
     read = CapturedForm(
-        _form(rules), CapturePlace(subject.visit_of(observed.infusion.visit_id), at), prefix="bedside"
+        bedside_form(rules), CapturePlace(subject.visit_of(observed.infusion.visit_id), at), prefix="bedside"
     )
     read.read(rules.bedside.items, observed.values)
     for row in read.observations:
@@ -36,17 +37,15 @@ def _observed(subject: Subject, observed: BedsideObservation) -> Iterator[Observ
         for part, value in _planned(subject, observed, rules).items():
             if row.name(part) in names:
                 row.put(part, value)
-        if row.name("CAT") in names and not row.get("CAT"):
-            row.put("CAT", CATEGORY)
         yield row
 
 
-def _form(rules: Protocol) -> Form:
+def bedside_form(rules: Protocol) -> Form:
     """Return the observed items as a form, which no visit has."""
     title = Text({"en": "Observations at the bedside"})
     return Form.model_construct(
         code="bedside", title=title, items_in_file=rules.bedside.items, groups_in_file=(), cdisc_domain=DOMAIN,
-        sdtm=None, checks=(), samples=False, procedure=False,
+        sdtm=FormTabulation(category=CATEGORY), checks=(), samples=False, procedure=False,
     )  # fmt: skip
 
 
@@ -77,6 +76,6 @@ def _checked(subject: Subject, checklist: InfusionEventCheck) -> Iterator[Observ
             "FADTC": at,
             **subject.visit_of(checklist.infusion.visit_id),
         }
-        row = Observation("FA", values, moment=at, source=f"bedside.events.{code}")
+        row = Observation("FA", values, moment=at, source="checklist_answers.answer")
         row.comments += [note for note in (checklist.notes.get(code),) if note]
         yield row

@@ -284,7 +284,8 @@ class CapturedForm:
         if row is None:
             self.remarks.append(Remark(to.domain, label, text, self.place.day))
         else:
-            row.supplements.append(Supplement(to.name, label, text))
+            source = f"{self.prefix}.{answer.item.name}"
+            row.supplements.append(Supplement(to.name, label, text, source=source))
 
     def _only(self, domain: str) -> Observation | None:
         return self._main.get(f"{domain}.")
@@ -311,8 +312,7 @@ class CapturedForm:
             self.related.append((int(answer.number), row))
 
     def _new(self, domain: str, item: Item, part: str = "", *, keep: bool = True) -> Observation:
-        source = ".".join(each for each in (self.prefix, item.name, part) if each)
-        row = Observation(domain, {}, source=source, record=self.place.record)
+        row = Observation(domain, {}, source=f"{self.prefix}.{item.name}", record=self.place.record)
         self.observations.append(row)
         if keep and not part:
             self._by_item[item.name] = row

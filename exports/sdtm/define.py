@@ -1,10 +1,11 @@
 """Define-XML 2.1: the metadata of the data sets of one package, as they are in it.
 
 A code list holds the terms that the data use; terms that the sponsor added are marked. Value-level metadata describe
-the result of each test and the value of each supplemental qualifier.
+the result of each test and the value of each supplemental qualifier, and name the items of the annotated forms. Types,
+lengths and decimals are those of the data; a variable that has none is marked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ IG, CT = "STD.SDTMIG", "STD.CT"
 FORMS_LEAF: Final = "LF.acrf"
 NOTE_LEAF: Final = "LF.note"
 FORMS_FILE, NOTE_FILE, DEFINE_FILE = "acrf.csv", "reviewers_note.md", "define.xml"
+NO_DATA: Final = "COM.NODATA"
+NO_DATA_COMMENT: Final = "The guide expects this variable; the study has no data for it."
+DAY_LENGTH: Final = 10
 SOURCES: Final = {
     "Collected": "Investigator",
     "Derived": "Sponsor",
@@ -94,6 +98,7 @@ class _Document:
         self._methods(data)
         if self.study.hides_arms:
             self.words(self.add(data, "def_CommentDef", OID="COM.MASKED"), "Description", MASKED_COMMENT)
+        self.words(self.add(data, "def_CommentDef", OID=NO_DATA), "Description", NO_DATA_COMMENT)
         self._leaf(data, FORMS_LEAF, FORMS_FILE, "Annotated case report forms, as a table")
         self._leaf(data, NOTE_LEAF, NOTE_FILE, "Note for the reviewer")
         return root
@@ -118,12 +123,9 @@ class _Document:
                 found = self.add(data, "def_ValueListDef", OID=f"VL.{made.name}.{name}")
                 for order, code in enumerate(sorted(made.values), start=1):
                     ref = self.add(
-                        found,
-                        "ItemRef",
-                        ItemOID=f"IT.{made.name}.{name}.{code}",
-                        OrderNumber=str(order),
-                        Mandatory="No",
-                    )
+                        found, "ItemRef", ItemOID=f"IT.{made.name}.{name}.{code}", OrderNumber=str(order),
+                        Mandatory="No", MethodOID=f"MT.{code}" if code in _qualifier_methods(made) else None,
+                    )  # fmt: skip
                     self.add(ref, "def_WhereClauseRef", WhereClauseOID=f"WC.{made.name}.{code}")
         for made in self.sets:
             for code in sorted(made.values) if valued(made) else ():
@@ -145,10 +147,12 @@ class _Document:
         self.words(group, "Description", made.label)
         for order, variable in enumerate(made.variables, start=1):
             key = known.keys.index(variable.name) + 1 if variable.name in known.keys else None
+            derived = variable.origin == "Derived" and made.has(variable)
             self.add(
                 group, "ItemRef", ItemOID=f"IT.{made.name}.{variable.name}", OrderNumber=str(order),
                 Mandatory="Yes" if variable.core == "Req" else "No", KeySequence=str(key) if key else None,
-                MethodOID=f"MT.{method_of(variable)}" if variable.origin == "Derived" else None, Role=variable.role,
+                MethodOID=f"MT.{method_of(variable)}" if derived else None, Role=variable.role,
+                def_HasNoData=None if made.has(variable) else "Yes",
             )  # fmt: skip
         self.add(group, "def_Class", Name=known.of_class)
         self._leaf(group, f"LF.{made.name}", f"xpt/{made.name.lower()}.xpt", f"{made.name.lower()}.xpt")
@@ -157,17 +161,22 @@ class _Document:
         kind, length = kind_of(variable, made)
         item = self.add(
             data, "ItemDef", OID=f"IT.{made.name}.{variable.name}", Name=variable.name, SASFieldName=variable.name,
-            DataType=kind, Length=length, SignificantDigits="3" if kind == "float" else None,
+            DataType=kind, Length=length, def_CommentOID=None if made.has(variable) else NO_DATA,
+            SignificantDigits=str(made.decimals.get(variable.name, 0)) if kind == "float" else None,
         )  # fmt: skip
         self.words(item, "Description", variable.label)
         if made.terms.get(variable.name):
             self.add(item, "CodeListRef", CodeListOID=f"CL.{made.name}.{variable.name}")
-        self._origin(item, variable.origin)
+        # The values of a qualifier have origins of their own.
+        if made.has(variable) and not (made.is_supplement and variable.name == valued(made)):
+            self._origin(item, variable.origin)
         if variable.name == valued(made):
             self.add(item, "def_ValueListRef", ValueListOID=f"VL.{made.name}.{variable.name}")
 
-    def _origin(self, item: Any, origin: str) -> None:
+    def _origin(self, item: Any, origin: str, sources: Iterable[str] = ()) -> None:
         found = self.add(item, "def_Origin", Type=origin, Source=SOURCES[origin])
+        if items := ", ".join(sorted(sources)):
+            self.words(found, "Description", f"Items of the annotated forms: {items}")
         if origin == "Collected":
             self.add(found, "def_DocumentRef", leafID=FORMS_LEAF)
 
@@ -177,10 +186,10 @@ class _Document:
             kind, length = kind_of_value(use)
             item = self.add(
                 data, "ItemDef", OID=f"IT.{made.name}.{name}.{code}", Name=code, SASFieldName=name, DataType=kind,
-                Length=length, SignificantDigits="3" if kind == "float" else None,
+                Length=length, SignificantDigits=str(use.decimals) if kind == "float" else None,
             )  # fmt: skip
             self.words(item, "Description", use.label or code)
-            self._origin(item, "Collected")
+            self._origin(item, use.origin, use.sources)
 
     def _code_lists(self, data: Any) -> None:
         for made in self.sets:
@@ -213,8 +222,9 @@ class _Document:
             method_of(variable)
             for made in self.sets
             for variable in made.variables
-            if variable.origin == "Derived"
+            if variable.origin == "Derived" and made.has(variable)
         }
+        used |= {name for made in self.sets for name in _qualifier_methods(made)}
         for name in sorted(used):
             title, text = methods()[name]
             method = self.add(data, "MethodDef", OID=f"MT.{name}", Name=title, Type="Computation")
@@ -229,6 +239,11 @@ def _qualified(name: str, *, element: bool = False) -> str:
     return f"{{{ODM}}}{name}" if element else name
 
 
+def _qualifier_methods(made: DomainData) -> list[str]:
+    """Return the names of the qualifiers whose derivation is stated."""
+    return [code for code in made.values if code in methods()] if made.is_supplement else []
+
+
 def valued(made: DomainData) -> str:
     """Return the variable that value-level metadata describe: QVAL or --ORRES; empty if there is none."""
     if not made.values:
@@ -238,14 +253,24 @@ def valued(made: DomainData) -> str:
 
 def kind_of(variable: DomainVariable, made: DomainData) -> tuple[str, str | None]:
     """Return data type and length of a variable; a date and a duration have no length."""
-    length = str(made.lengths.get(variable.name) or 1)
+    longest, length = made.lengths.get(variable.name), str(made.lengths.get(variable.name) or 1)
     if variable.name.endswith("DTC"):
-        return "datetime", None
+        return _kind_of_moments(made.shortest.get(variable.name), longest), None
     if variable.name.endswith("DUR"):
         return "durationDatetime", None
     if not variable.is_number:
         return "text", length
-    return ("integer", length) if is_integer(variable) else ("float", "12")
+    return ("integer" if is_integer(variable) else "float"), length
+
+
+def _kind_of_moments(shortest: int | None, longest: int | None) -> str:
+    """Return the type that holds every moment of a variable: whole days, days known in part, or with a time.
+
+    A time is known to the minute, which is a part of `datetime`.
+    """
+    if longest is None or longest > DAY_LENGTH:
+        return "partialDatetime"
+    return "date" if shortest == DAY_LENGTH else "partialDate"
 
 
 def is_integer(variable: DomainVariable) -> bool:
@@ -255,4 +280,6 @@ def is_integer(variable: DomainVariable) -> bool:
 
 def kind_of_value(use: ValueUse) -> tuple[str, str]:
     """Return data type and length of the values of a test or qualifier."""
-    return ("float", "12") if use.numeric and use.length else ("text", str(use.length or 1))
+    if not (use.numeric and use.length):
+        return "text", str(use.length or 1)
+    return ("float" if use.decimals else "integer"), str(use.length)

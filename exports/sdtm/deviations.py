@@ -40,6 +40,6 @@ def _deviation(
         "DVSCAT": classification.upper(),
         "DVSTDTC": occurred,
     }
-    row = Observation("DV", values, moment=occurred, source="deviation")
+    row = Observation("DV", values, moment=occurred, source="deviations.description")
     row.comments += [text for text in (" ".join(rest), action) if text]
     return row

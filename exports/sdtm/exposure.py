@@ -144,4 +144,4 @@ def _weight(subject: Subject, infusion: Infusion) -> Iterator[Observation]:
         "VSDTC": measured,
         **subject.visit_of(infusion.visit_id),
     }
-    yield Observation("VS", values, moment=measured, source="infusion.weight_kg")
+    yield Observation("VS", values, moment=measured, source="infusions.weight_kg")

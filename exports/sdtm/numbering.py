@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from exports.sdtm.observations import TEXT_LIMIT, Observation, Supplement, pieces
+from exports.sdtm.observations import QUALIFIER_ORIGINS, TEXT_LIMIT, Observation, Supplement, pieces
 from exports.sdtm.standard.tables import domains
 from exports.sdtm.timeline import Timeline, at_or_before
 
@@ -54,12 +54,13 @@ def _flag_baseline(rows: Sequence[Observation], times: Timeline) -> None:
 
 def _shorten(row: Observation) -> None:
     """Keep the first 200 characters of each text; the rest become supplemental qualifiers (SDTM IG 3.4 §4.5.3)."""
-    labels = {variable.name: variable.label for variable in domains()[row.domain].variables}
+    known = {variable.name: variable for variable in domains()[row.domain].variables}
     for name, value in row.values.items():
         if not isinstance(value, str) or len(value) <= TEXT_LIMIT:
             continue
         first, *rest = pieces(value)
         row.values[name] = first
         for number, text in enumerate(rest, start=1):
-            label = f"{labels.get(name, name)[:36]} {number}"
-            row.supplements.append(Supplement(f"{name[:7]}{number}", label, text))
+            label = f"{known[name].label[:36]} {number}"
+            origin = QUALIFIER_ORIGINS[known[name].origin]
+            row.supplements.append(Supplement(f"{name[:7]}{number}", label, text, origin))

@@ -9,23 +9,27 @@ from exports.sdtm.standard.tables import SUPPLEMENT, Domain, domains
 TEXT_LIMIT = 200
 """Most characters of a value of a version 5 transport file."""
 COMMENT_PARTS = 6
+QUALIFIER_ORIGINS = {"Collected": "CRF", "Derived": "DERIVED", "Assigned": "ASSIGNED", "Protocol": "PROTOCOL"}
+"""QORIG of a qualifier by the origin that Define-XML states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Supplement:
-    """A supplemental qualifier of a record: name, label, value and origin."""
+    """A supplemental qualifier of a record: name, label, value and origin. source: as of the observation."""
 
     name: str
     label: str
     value: str
     origin: str = "CRF"
+    source: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Observation:
     """One record: its values by variable, without study, domain, subject and sequence number.
 
-    moment: local ISO 8601 text by which records are ordered. source: the captured item (`vitals.temp`). record: key of
+    moment: local ISO 8601 text by which records are ordered. source: form and item in the annotated forms
+    (`vitals.temp`). record: key of
     the captured form, for relations. comments: free texts about it.
     """
 

@@ -132,4 +132,4 @@ def criteria_not_met(subject: Subject) -> Iterator[Observation]:
                 "IESTRESC": answer,
                 "IEDTC": decided,
             }
-            yield Observation("IE", values, moment=decided)
+            yield Observation("IE", values, moment=decided, source="criteria.allows")

@@ -7,18 +7,21 @@ from typing import Any
 from exports.sdtm.observations import COMMENT_PARTS, Observation, Relation, Remark, pieces
 
 
-def supplements(row: Observation) -> Iterator[dict[str, Any]]:
-    """Yield the supplemental qualifiers of a record; a long value in several, named with a number."""
+def supplements(row: Observation) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the supplemental qualifiers of a record with their sources; a long value in several, numbered."""
     for each in row.supplements:
         for number, text in enumerate(pieces(each.value)):
-            yield {
-                "RDOMAIN": row.domain,
-                **_pointer(row),
-                "QNAM": f"{each.name[:7]}{number}" if number else each.name,
-                "QLABEL": f"{each.label[:37]} {number}" if number else each.label,
-                "QVAL": text,
-                "QORIG": each.origin,
-            }
+            yield (
+                {
+                    "RDOMAIN": row.domain,
+                    **_pointer(row),
+                    "QNAM": f"{each.name[:7]}{number}" if number else each.name,
+                    "QLABEL": f"{each.label[:37]} {number}" if number else each.label,
+                    "QVAL": text,
+                    "QORIG": each.origin,
+                },
+                each.source,
+            )
 
 
 def _pointer(row: Observation) -> dict[str, Any]:

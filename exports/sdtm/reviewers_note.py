@@ -24,7 +24,8 @@ No dictionary is applied: terms of adverse events, medicines and histories are a
 RACE and ETHNIC are not collected.
 Texts of more than 200 characters go on in supplemental qualifiers or comments.
 Transport files hold ASCII: accents and signs are spelled out there. The Dataset-JSON files have the exact texts.
-EC holds what the ward collected of each infusion, with the volume as dose; EX the viable cells infused, in millions.
+EC holds what the ward collected of each infusion, with the volume infused as dose.
+EX holds the viable cells of the product that was prepared, in millions; EC says whether it was interrupted and why.
 BE holds each sample once as collected, then what was done with each of its tubes; BS the volume of each tube.
 RELSPEC says which tube came from which sample.
 BEDECOD is blank for a tube that was processed or is missing: its code list has no such term.

@@ -68,7 +68,7 @@ def _event(subject: Subject, sample: Sample, code: str, kind: str, moment: str) 
         "BEDTC": moment_parts(sample.collected).local,
         "BESTDTC": begun,
     }
-    return Observation("BE", values, moment=begun, source=f"samples.{kind}")
+    return Observation("BE", values, moment=begun, source="sample_events.kind")
 
 
 def _volume(subject: Subject, sample: Sample, tube: Aliquot) -> Observation:
@@ -87,7 +87,7 @@ def _volume(subject: Subject, sample: Sample, tube: Aliquot) -> Observation:
         **subject.visit_of(sample.visit_id),
         "BSDTC": at,
     }
-    return Observation("BS", values, moment=at, source="samples.volume_ml")
+    return Observation("BS", values, moment=at, source="aliquots.volume_ml")
 
 
 def related_specimens(subject: Subject) -> Iterator[dict[str, Any]]:

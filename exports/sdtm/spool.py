@@ -7,19 +7,25 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
-from exports.sdtm.observations import domain_of
+from exports.sdtm.observations import QUALIFIER_ORIGINS, domain_of
 from exports.sdtm.standard.tables import SUPPLEMENT, DomainVariable, domains
+
+ORIGINS = {code: origin for origin, code in QUALIFIER_ORIGINS.items()}
 
 
 @dataclass
 class ValueUse:
-    """What the records of one test or qualifier have: the captured items, longest text, whether all are numbers."""
+    """What the records of one test or qualifier have: the captured items, longest text, whether all are numbers.
+
+    decimals: most digits after the point. origin: as Define-XML states it.
+    """
 
     label: str = ""
     sources: set[str] = field(default_factory=set)
     length: int = 0
+    decimals: int = 0
     numeric: bool = True
-    origin: str = "CRF"
+    origin: str = "Collected"
 
     def add(self, text: Any, source: str) -> None:
         """Note one value."""
@@ -28,6 +34,7 @@ class ValueUse:
         if text is None:
             return
         self.length = max(self.length, len(str(text)))
+        self.decimals = max(self.decimals, decimals_in(str(text)))
         self.numeric = self.numeric and _is_number(str(text))
 
 
@@ -35,20 +42,27 @@ def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).removeprefix("-").isdigit()
 
 
+def decimals_in(text: str) -> int:
+    """Return the number of digits after the point."""
+    return len(text.partition(".")[2])
+
+
 @dataclass
 class DomainData:
     """One data set of the package: its rows on disk and what is in them.
 
-    lengths: longest text by variable. terms: values used, by variable with a code list. values: by test or qualifier.
+    lengths, shortest: the longest and the shortest text by variable that has any; decimals: most digits after the point
+    of a number; terms: values used, by variable with a code list; values: by test or qualifier.
     """
 
     name: str
     path: Path
     count: int = 0
     lengths: dict[str, int] = field(default_factory=dict)
+    shortest: dict[str, int] = field(default_factory=dict)
+    decimals: dict[str, int] = field(default_factory=dict)
     terms: dict[str, set[str]] = field(default_factory=dict)
     values: dict[str, ValueUse] = field(default_factory=dict)
-    sources: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def variables(self) -> tuple[DomainVariable, ...]:
@@ -58,6 +72,20 @@ class DomainData:
             for each in domain_of(self.name).variables
             if each.core in ("Req", "Exp") or self.lengths.get(each.name)
         )
+
+    def note(self, variable: DomainVariable, text: str) -> None:
+        """Note a value of a variable."""
+        name, size = variable.name, len(text)
+        self.lengths[name] = max(self.lengths.get(name, 0), size)
+        self.shortest[name] = min(self.shortest.get(name, size), size)
+        if variable.is_number:
+            self.decimals[name] = max(self.decimals.get(name, 0), decimals_in(text))
+        if variable.codelist:
+            self.terms.setdefault(name, set()).add(text)
+
+    def has(self, variable: DomainVariable) -> bool:
+        """Return whether a record has a value of a variable."""
+        return bool(self.lengths.get(variable.name))
 
     @property
     def is_supplement(self) -> bool:
@@ -100,9 +128,7 @@ class DomainSpool:
             value = row[variable.name]
             if value is None:
                 continue
-            made.lengths[variable.name] = max(made.lengths.get(variable.name, 0), len(str(value)))
-            if variable.codelist:
-                made.terms.setdefault(variable.name, set()).add(str(value))
+            made.note(variable, str(value))
         self._note_value(made, row, source)
         self._files[name].write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -122,6 +148,8 @@ class DomainSpool:
         if row.get(key) is None:
             return
         use = made.values.setdefault(row[key], ValueUse(row.get(label) or ""))
+        if made.is_supplement:
+            use.origin = ORIGINS[row["QORIG"]]
         use.add(row.get(value), source)
 
     def close(self) -> list[DomainData]:

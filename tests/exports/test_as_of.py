@@ -101,6 +101,19 @@ def test_what_was_exported_before_a_change_is_exported_again_after_it(trial, tmp
     assert again == data(first)
 
 
+def test_the_sdtm_data_sets_of_a_past_moment_are_those_of_that_moment(trial, tmp_path):
+    """P11-02, issue 15: data sets, Define-XML and annotated forms, byte for byte."""
+    first = exported(trial, tmp_path / "first.zip", "--format", "sdtm")
+    moment = json.loads(first["manifest.json"])["data_as_of"]
+    afternoon(trial)
+    now = data(exported(trial, tmp_path / "now.zip", "--format", "sdtm"))
+    again = data(exported(trial, tmp_path / "again.zip", "--format", "sdtm", "--as-of", moment))
+    assert "define.xml" in again
+    assert again == data(first)
+    changed = {name for name, content in now.items() if content != data(first).get(name)}
+    assert {"dataset-json/ae.json", "dataset-json/ds.json", "dataset-json/vs.json"} <= changed
+
+
 @pytest.mark.parametrize("code", [code for code, made_as in FORMATS.items() if made_as.of_trial])
 def test_two_files_of_one_moment_are_one(trial, tmp_path, code):
     """P11-02: ODM, whose files have nothing beside them."""

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.exports.golden.__main__ import FOLDER, differences, golden
-from tests.exports.golden.invented import FORMAT_CODES, TEXT_SUFFIXES, data_files
+from tests.exports.golden.invented import FORMAT_CODES, data_files, texts_of
+from tests.exports.golden.studies import STUDY_FILES
 
 
 @pytest.mark.parametrize("code", FORMAT_CODES)
@@ -13,7 +14,17 @@ def test_a_format_makes_the_golden_files(code):
     assert len(files) >= 2 or code == "sqlite"
     assert list(differences(code, files)) == []
     _hashes, texts = golden(code)
-    assert texts == {name: data for name, data in files.items() if name.endswith(TEXT_SUFFIXES)}
+    assert texts == texts_of(files)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("code", STUDY_FILES)
+def test_a_captured_study_makes_the_golden_files(code):
+    """P11-02: SDTM and ODM of small studies, on every engine and day: keys and times of the trail are put in order."""
+    files = STUDY_FILES[code]()
+    assert list(differences(code, files)) == []
+    _hashes, texts = golden(code)
+    assert texts == texts_of(files)
 
 
 def test_every_golden_file_belongs_to_a_format():
@@ -22,7 +33,7 @@ def test_every_golden_file_belongs_to_a_format():
         for path in FOLDER.iterdir()
         if path.is_dir() or path.suffix == ".sha256"
     }
-    assert kept - {"__pycache__"} == set(FORMAT_CODES)
+    assert kept - {"__pycache__"} == {*FORMAT_CODES, *STUDY_FILES}
 
 
 def test_a_difference_names_the_file_and_the_lines():

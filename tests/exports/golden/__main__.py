@@ -1,12 +1,14 @@
 """Compare the golden files with what the formats make now: `python -m tests.exports.golden`, `--renew` to keep it.
 
-For each format `golden/<format>.sha256` has a line for each data file, and `golden/<format>/` has those that are text.
-Both ways the command prints what is new, gone and changed, a text line by line.
+For each format `golden/<format>.sha256` has a line for each data file, and `golden/<format>/` has those that are short
+texts. Both ways the command prints what is new, gone and changed, a text line by line.
 """
 
 import argparse
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path
 from typing import Final
@@ -54,15 +56,47 @@ def compared(name: str, old: bytes, new: bytes) -> Iterator[str]:
 
 def renew(code: str, files: dict[str, bytes]) -> None:
     """Keep what a format makes now."""
-    from tests.exports.golden.invented import TEXT_SUFFIXES, hashes
+    from tests.exports.golden.invented import hashes, texts_of
 
     for name in golden(code)[1]:
         (FOLDER / code / name).unlink()
     (FOLDER / f"{code}.sha256").write_text(hashes(files), "utf-8")
-    for name, data in files.items():
-        if name.endswith(TEXT_SUFFIXES):
-            (FOLDER / code / name).parent.mkdir(parents=True, exist_ok=True)
-            (FOLDER / code / name).write_bytes(data)
+    for name, data in texts_of(files).items():
+        (FOLDER / code / name).parent.mkdir(parents=True, exist_ok=True)
+        (FOLDER / code / name).write_bytes(data)
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """Set Django up with an empty database and a folder of its own, which are gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "config.settings", "STROMA_ENV": "test", "STROMA_DATA": folder,
+        }  # fmt: skip
+        import django
+
+        django.setup()
+        from django.test.utils import setup_databases, teardown_databases
+
+        from tests.support.database import migrated
+
+        migrated.copy_instead_of_migrating()
+        made = setup_databases(verbosity=0, interactive=False)
+        try:
+            yield
+        finally:
+            teardown_databases(made, verbosity=0)
+
+
+def every_file() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield each format with its files."""
+    from tests.exports.golden.invented import FORMAT_CODES, data_files
+    from tests.exports.golden.studies import STUDY_FILES
+
+    for code in FORMAT_CODES:
+        yield code, data_files(code)
+    for code, make in STUDY_FILES.items():
+        yield code, make()
 
 
 def main() -> None:
@@ -70,18 +104,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--renew", action="store_true", help="keep what the formats make now")
     is_renewed = parser.parse_args().renew
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    import django
-
-    django.setup()
-    from tests.exports.golden.invented import FORMAT_CODES, data_files
-
-    told = []
-    for code in FORMAT_CODES:
-        files = data_files(code)
-        told += differences(code, files)
-        if is_renewed:
-            renew(code, files)
+    told: list[str] = []
+    with own_database():
+        for code, files in every_file():
+            told += differences(code, files)
+            if is_renewed:
+                renew(code, files)
     print(*told or ["nothing changed"], sep="\n")
     if told and not is_renewed:
         raise SystemExit(1)

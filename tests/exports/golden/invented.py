@@ -18,8 +18,9 @@ from tests.support.study.ugly_table import GRADE, SEX
 FORMAT_CODES: Final = tuple(
     code for code, made_as in FORMATS.items() if made_as.files and not made_as.maps_study
 )
-# Files that are kept as text: a difference is read, not only known.
-TEXT_SUFFIXES: Final = (".csv", ".json", ".jsonl", ".sql")
+# Files that are kept as text if they are short: a difference is read, not only known.
+TEXT_SUFFIXES: Final = (".csv", ".json", ".jsonl", ".md", ".sql", ".xml")
+LONGEST_TEXT: Final = 36_000
 SCRIPT_SUFFIXES: Final = (".py", ".R", ".sas", ".sps", ".do")
 PATIENTS: Final = (
     TableColumn("patient", "", "Subject code"),
@@ -129,6 +130,15 @@ def parts(workbook: bytes) -> dict[str, bytes]:
     """Return the files that a workbook consists of."""
     with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def texts_of(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files that are kept as text. Those inside a workbook are not: nobody reads them."""
+    return {
+        name: data
+        for name, data in files.items()
+        if name.endswith(TEXT_SUFFIXES) and len(data) <= LONGEST_TEXT and ".xlsx/" not in name
+    }
 
 
 def hashes(files: dict[str, bytes]) -> str:

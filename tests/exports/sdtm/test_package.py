@@ -1,12 +1,10 @@
 """The SDTM package of a study: its data sets, its metadata, and what both say of the same data (P11-02)."""
 
 import json
-from collections.abc import Iterator
 
 import jsonschema
 import pytest
 import time_machine
-from django.db import transaction
 from lxml import etree
 
 from exports.sdtm.define import DEF, ODM
@@ -16,31 +14,12 @@ from exports.sdtm.xport import ascii_text
 from tests.support import build
 from tests.support.oracles import oracle, schema_errors
 from tests.support.study.bedside import INCLUDED, NOW
-from tests.support.study.masked_trial import masked_trial
-from tests.support.study.tabulated import Package, tabulated_trial
+from tests.support.study.tabulated import Package
 
 pytestmark = pytest.mark.django_db
 # No dictionary is applied, so an event has no preferred term (docs/sdtm_findings.csv).
 BLANK_THOUGH_REQUIRED = {("AE", "AEDECOD")}
 SPACES = {"odm": ODM, "def": DEF}
-
-
-@pytest.fixture(scope="module")
-def packages(django_db_setup, django_db_blocker) -> Iterator[dict[str, Package]]:
-    """The package of each trial, made once; the masked one as somebody reads it who may know the treatment."""
-    with django_db_blocker.unblock(), time_machine.travel(NOW, tick=False), transaction.atomic():
-        yield {build.LIEGE: Package.of(tabulated_trial()), build.COVID_MSV: Package.of(masked_trial().trial)}
-        transaction.set_rollback(True)
-
-
-@pytest.fixture
-def liege(packages) -> Package:
-    return packages[build.LIEGE]
-
-
-@pytest.fixture(params=[build.LIEGE, build.COVID_MSV])
-def each(request, packages) -> Package:
-    return packages[request.param]
 
 
 def data_sets(package: Package):

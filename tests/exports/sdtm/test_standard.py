@@ -1,7 +1,11 @@
 """The tables of the standard and the list of findings that stay: what the format and the list must hold."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+from exports.sdtm import package
 from exports.sdtm.methods import method_of, methods
 from exports.sdtm.reviewers_note import known_findings
 from exports.sdtm.standard.tables import SUPPLEMENT, code_lists, domains
@@ -21,6 +25,27 @@ def test_names_and_labels_fit_a_transport_file():
         assert set(domain.keys) <= set(names)
 
 
+def written_qualifiers() -> Iterator[tuple[str, str]]:
+    """Yield name and label of each qualifier that the program itself writes."""
+    for path in sorted(Path(package.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            parts = (
+                node.elts if isinstance(node, ast.Tuple) else node.args if isinstance(node, ast.Call) else []
+            )
+            texts = [each.value for each in parts[:2] if isinstance(each, ast.Constant)]
+            if len(texts) == 2 and all(isinstance(each, str) for each in texts):
+                name, label = texts
+                if re.fullmatch(r"[A-Z][A-Z0-9]+", name) and re.search("[a-z]", label):
+                    yield name, label
+
+
+def test_names_and_labels_of_qualifiers_fit_a_transport_file():
+    """P11-02: CORE-000222. Those of a protocol file are checked when it is loaded."""
+    found = dict(written_qualifiers())
+    assert {"EXPECT", "COHORT", "DONORID", "BEPLACE", "PREMED"} <= set(found)
+    assert [each for each in found.items() if len(each[0]) > 8 or len(each[1]) > 40] == []
+
+
 def test_every_domain_that_a_protocol_file_may_name_is_written():
     """P11-02: no answer goes to a domain without a data set."""
     assert set(domains()) >= DOMAINS
@@ -35,7 +60,7 @@ def test_every_derived_variable_states_its_method():
         for variable in domain.variables
         if variable.origin == "Derived"
     }
-    assert used == set(methods())
+    assert used | {"COHORT"} == set(methods())
 
 
 def test_terms_have_nci_codes():
