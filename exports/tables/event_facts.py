@@ -18,7 +18,7 @@ from exports.tables.cells import cell
 from exports.tables.choosing import event_state, kept
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
 from exports.tables.row_context import RowContext
-from safety.listing.infusion_days import attach_infusions
+from safety.listing.infusion_days import infusions_of
 from safety.models import AdverseEvent
 from safety.timing import since, treatment_emergent
 from trials.models import Trial
@@ -84,45 +84,44 @@ def fact_columns(context: RowContext) -> dict[str, tuple[TableColumn, ...]]:
 def fact_tables(
     trial: Trial, selection: ChosenRows = EVERYTHING, *, sees_treatment: bool = False
 ) -> Iterator[StudyTable]:
-    """Yield the tables. One query for the versions of the protocol; two for every 500 events: the events, and the
-    infusions of their patients; and those of `RowContext` once."""
+    """Yield the tables. The number of queries depends on neither events nor patients: versions of the protocol and
+    `RowContext` once, and for each table patients, infusions, and events."""
     versions = list(trial.versions.order_by("effective_from", "pk"))
     context = RowContext(trial, versions, sees_treatment=sees_treatment, selection=selection)
     columns = fact_columns(context)
     for name, rows_of in (("event_classes", partial(_classes, context)), ("event_timing", _timing)):
-        yield StudyTable(name, FACT_TITLES[name], columns[name], _reader(trial, selection, rows_of))
+        reader = _reader(trial, selection, rows_of, of_infusions=rows_of is _timing)
+        yield StudyTable(name, FACT_TITLES[name], columns[name], reader)
 
 
 def _reader(
-    trial: Trial, selection: ChosenRows, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
+    trial: Trial,
+    selection: ChosenRows,
+    rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]],
+    *,
+    of_infusions: bool,
 ) -> Callable[[], Iterator[list[Any]]]:
+    """Return the reader of a table. of_infusions: it has rows only of patients who had one."""
     zone = str(trial.zone)
 
     def rows() -> Iterator[list[Any]]:
+        patients = {patient.pk: patient for patient in trial.patients.all()}
+        for patient in patients.values():
+            patient.trial = trial
+        given = infusions_of(patients.values())
         found: QuerySet[Any] = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
         found = kept("adverse_events", found, selection)
+        if of_infusions:
+            found = found.filter(patient__in=[key for key, infusions in given.items() if infusions])
         for name, step in STATES.items():
             found = found.annotate(**{name: event_state(step)})
-        for events in _chunks(found.select_related("patient").iterator(chunk_size=CHUNK)):
-            for event in events:
-                event.patient.trial = trial
-            attach_infusions(events)
-            for event in events:
-                for row in rows_of(event, zone):
-                    yield [cell(value) for value in (event.patient.code, event.number, *row)]
+        for event in found.iterator(chunk_size=CHUNK):
+            event.patient = patients[event.patient_id]
+            event.infusions_given = given[event.patient_id]
+            for row in rows_of(event, zone):
+                yield [cell(value) for value in (event.patient.code, event.number, *row)]
 
     return rows
-
-
-def _chunks(events: Iterator[AdverseEvent]) -> Iterator[list[AdverseEvent]]:
-    chunk: list[AdverseEvent] = []
-    for event in events:
-        chunk.append(event)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _classes(context: RowContext, event: AdverseEvent, zone: str) -> Iterator[list[Any]]:

@@ -123,5 +123,5 @@ def test_the_tables_cost_the_same_queries_for_one_event_and_for_many(patient, dj
     for _each in range(3):
         build.event(patient=patient, onset=build.moment("11-Mar-2026 08:30"))
     assert CHUNK >= 3
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(table(patient.trial, "event_classes")) == 3
