@@ -10,24 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from exports.tables.description import keys
+
 Row = dict[str, str]
 Key = tuple[str, ...]
 Kind = Literal["new", "changed", "gone"]
 FORMS: Final = "forms/"
 FORM_KEY: Final = ("patient", "visit", "visit_number", "repeat", "row_id")
-# What names a row in each table; without it, the whole row does. Number n of equal keys is compared with number n.
+# What names a row in each table; without it, the whole row does. Number n of equal keys is compared with number n, so
+# here a few columns serve that name a row nearly always.
 KEYS: Final[dict[str, tuple[str, ...]]] = {
-    "patients": ("patient",),
-    "visits": ("patient", "visit", "number"),
-    "infusions": ("patient", "infusion"),
-    "preparations": ("patient", "infusion"),
-    "adverse_events": ("patient", "number"),
-    "event_classes": ("patient", "event"),
-    "event_timing": ("patient", "event", "infusion"),
-    "event_grades": ("patient", "event", "number"),
+    **keys.KEYS,
     "consents": ("patient", "given", "given_by"),
     "eligibility": ("patient", "decided_at"),
-    "criteria": ("patient", "decision", "criterion"),
     "signatures": ("about", "about_row", "meaning", "signer", "signed_at"),
     "verification": (
         "patient",
@@ -41,33 +36,9 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
         "mark",
         "marked_at",
     ),
-    "deviations": ("patient", "number"),
-    "product_deviations": ("patient", "number"),
-    "contacts": ("patient", "number"),
-    "samples": ("patient", "number"),
-    "aliquots": ("aliquot",),
-    "sample_events": ("event",),
-    "shipments": ("shipment",),
-    "storage_excursions": ("number",),
-    "prescreening": ("number",),
-    "queries": ("query",),
     "query_messages": ("query", "at"),
-    "holds": ("hold",),
-    "treatment_holds": ("patient", "number"),
-    "envelopes": ("envelope",),
-    "kits": ("kit",),
-    "infusion_steps": ("step_id",),
-    "bedside_observations": ("observation",),
-    "bedside_values": ("observation", "item"),
-    "infusion_checklists": ("checklist",),
-    "checklist_answers": ("checklist", "event"),
     "level_patients": ("patient",),
     "masked_results": ("patient", "visit", "visit_number", "form", "item"),
-    "donors": ("donor",),
-    "lots": ("lot",),
-    "bags": ("lot", "bag"),
-    "bag_movements": ("lot", "bag", "number"),
-    "instructions": ("patient", "number"),
     "audit_trail": ("table", "row", "sequence", "field"),
     "data_dictionary": ("table", "item", "columns"),
 }

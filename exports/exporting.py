@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -16,13 +17,14 @@ from audit.export_register import Channel, Sending, SendingStage
 from audit.models import AccessEvent
 from audit.restricted_reads import note_registered
 from audit.sealing import seals
-from exports.formats.data_files import Exported, ReaderRights
+from exports.formats.data_files import DataFile, Exported, ReaderRights
 from exports.formats.one_file import OneFile
 from exports.formats.registry import DEFAULT, FORMATS, refuse_rows
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.archive import Archive
 from exports.tables.choosing import records
 from exports.tables.columns import StudyTable
+from exports.tables.description import diagram
 from exports.tables.description.described import describing_tables
 from exports.tables.description.dictionary import dictionary_table
 from exports.tables.forms import form_tables
@@ -237,16 +239,21 @@ def _written(
             damaged=damaged,
         )
         files = attached_files(then, damaged, selection) if sees_files and made_as.files else ()
-        tables = tables_of(
-            then,
-            sees_treatment=sees_treatment,
-            sees_files=sees_files,
-            selection=selection,
-            before=made.start.pk,
+        tables = list(
+            tables_of(
+                then,
+                sees_treatment=sees_treatment,
+                sees_files=sees_files,
+                selection=selection,
+                before=made.start.pk,
+            )
         )
         exported = Exported(then.slug, holds_moment, settings.VERSION, sees_treatment, selection.as_of)
         reader = ReaderRights(sees_treatment, sees_files)
-        data = made_as.data_files(progress.watched(list(tables)), then, exported, reader)
+        data = made_as.data_files(progress.watched(tables), then, exported, reader)
+        if made_as.takes_tables:
+            drawn = DataFile(diagram.NAME, iter([diagram.diagram(tables).encode()]), [0])
+            data = chain(data, [drawn])
         for piece in archive.stream(data, last, files):
             made.progress(progress.done)
             yield piece

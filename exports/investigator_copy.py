@@ -32,6 +32,7 @@ from exports.paper.casebook import write_casebook
 from exports.paper.typesetting import Making
 from exports.sealed_copy import SealedCopy, write_sealed_rows
 from exports.tables.cells import csv_chunks
+from exports.tables.description import diagram
 from exports.tables.long_texts import LongTexts
 from exports.tables.manifest import NOTES, DamagedFile
 from exports.tables.snapshot import snapshot
@@ -42,9 +43,13 @@ README = """\
 This is the investigator's own copy of the data of a trial at this site.
 
 casebooks/   one PDF for each patient: every value, signature and change
-tables/      the same data as CSV with a data dictionary; audit_trail.csv is the audit trail
+tables/      the same data as CSV with a data dictionary; audit_trail.csv is the audit trail;
+             tables.txt draws how they join
 odm/         the same data in one XML file of CDISC ODM 1.3.2: the definitions of every version of the protocol,
              and every change with its audit record; applied in their order, the changes give the data as they are
+protocols/   each version of the protocol file as it was loaded; left out where the trial is masked and the reader of
+             this copy is blinded, because the file holds the sizes of the blocks. protocol_versions in the manifest
+             has the first day and the SHA-256 of each
 files/       the files attached to forms
 seals/       the heads of the seals of the audit trail; compare them with the file of the seals that the site holds;
              the rows of the trail as they were sealed, with which audit_trail.csv is compared line by line
@@ -54,7 +59,8 @@ Check it with: python3 verify.py COPY.zip (or manage.py verify_archive COPY.zip)
 """
 LEFT_OUT = (
     "Left out because the trial is masked and the reader of this copy is blinded: the tables of the product, its rows "
-    "in the trail, and the numbers of sealed rows. They are left out for all patients alike."
+    "in the trail, the numbers of sealed rows, and the texts of the protocol files, which hold the sizes of blocks. "
+    "They are left out for all patients alike."
 )
 
 
@@ -108,6 +114,7 @@ def write_investigator_copy(
         with snapshot():
             _tables(writer, audience)
             _odm(writer, audience, making)
+            protocols = _protocols(writer, audience)
             tied = write_sealed_rows(writer.add, audience)
             last_seal = _seals(writer, audience)
             if audience.sees_files:
@@ -115,7 +122,7 @@ def write_investigator_copy(
                     writer.add(name, [content])
         writer.add("README.txt", [README.encode()])
         writer.add("verify.py", [single_file()])
-        manifest = _manifest(audience, codes, making, writer, last_seal, damaged, tied)
+        manifest = _manifest(audience, codes, making, writer, last_seal, damaged, tied, protocols)
         writer.last(layout.MANIFEST, manifest)
     return hashlib.sha256(manifest.encode()).hexdigest()
 
@@ -133,7 +140,10 @@ def _casebooks(
 
 
 def _tables(writer: _Writer, audience: Audience) -> None:
-    tables = tables_of(audience.trial, sees_treatment=audience.sees_treatment, sees_files=audience.sees_files)
+    tables = list(
+        tables_of(audience.trial, sees_treatment=audience.sees_treatment, sees_files=audience.sees_files)
+    )
+    writer.add(f"tables/{diagram.NAME}", [diagram.diagram(tables).encode()])
     written = set()
     for table in tables:
         count, long_texts = [0], LongTexts()
@@ -154,6 +164,25 @@ def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
     name = marked_name(made.name, marked=audience.holds_treatment)
     facts = writer.add(f"{layout.ODM}{name}", made.pieces)
     facts["rows"] = made.count[0]
+
+
+def _protocols(writer: _Writer, audience: Audience) -> list[dict[str, str]]:
+    """Write the text of each version of the protocol for who may read it; return the facts of all, oldest first."""
+    may_read = audience.sees_treatment or not audience.trial.masked
+    found = []
+    for version in reversed(audience.versions):
+        name = f"{layout.PROTOCOLS}{version.version}.toml" if may_read else ""
+        if name:
+            writer.add(name, [version.text.encode()])
+        found.append(
+            {
+                "version": version.version,
+                "effective_from": version.effective_from.isoformat(),
+                "sha256": version.sha256,
+                "file": name,
+            }
+        )
+    return found
 
 
 def _seals(writer: _Writer, audience: Audience) -> str:
@@ -185,6 +214,7 @@ def _manifest(
     last_seal: str,
     damaged: list[DamagedFile],
     tied: SealedCopy,
+    protocols: list[dict[str, str]],
 ) -> str:
     trial = audience.trial
     concealed = trial.masked and not audience.sees_treatment
@@ -193,6 +223,7 @@ def _manifest(
         "format": layout.FORMAT,
         "trial": trial.slug,
         "protocol_version": trial.protocol.version if trial.protocol else "",
+        "protocol_versions": protocols,
         "made_at": making.at.astimezone(UTC).isoformat(timespec="seconds"),
         "made_by": making.by,
         "treatment_included": audience.sees_treatment,

@@ -8,8 +8,6 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.apps import apps
 from django.conf import settings
 
@@ -44,4 +42,8 @@ def findings(tally: Tally) -> Iterator[TrailFinding]:
 
 
 def _key() -> bytes:
+    # Imported here: seven megabytes that a command which sets and checks no password does without.
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), 32, salt=None, info=b"stroma password digests").derive(settings.SECRET_KEY.encode())

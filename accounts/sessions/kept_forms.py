@@ -10,7 +10,6 @@ import secrets
 from datetime import date, timedelta
 from urllib.parse import urlencode, urlsplit
 
-from cryptography.fernet import InvalidToken
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.urls import reverse
@@ -79,6 +78,9 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
     kept = KeptPost.objects.filter(token=token, user_id=request.user.pk, path=request.path).first()
     if kept is None:
         return None
+    # Imported with its library (`accounts.secret_box`), where a form was kept.
+    from cryptography.fernet import InvalidToken
+
     try:
         fields = json.loads(box(PURPOSE).decrypt(bytes(kept.payload)))
     except InvalidToken:

@@ -68,6 +68,7 @@ def _contents(archive: zipfile.ZipFile, found: Checked, seal_file: str) -> None:
         if name in held and name.startswith(ODM):
             _odm(archive, facts, manifest["patients"], found)
     _casebooks(listed, manifest, found)
+    _protocols(listed, manifest, found)
     if LINES in held:
         check_seals(archive, manifest, found, seal_file)
     if TRAIL in held:
@@ -125,6 +126,14 @@ def _casebooks(listed: dict[str, Any], manifest: dict[str, Any], found: Checked)
             found.casebooks += 1
         else:
             found.problems.append(f"the casebook of {code} is missing")
+
+
+def _protocols(listed: dict[str, Any], manifest: dict[str, Any], found: Checked) -> None:
+    """Compare each version of the protocol file with the hash that it was loaded with. Older copies name none."""
+    for version in manifest.get("protocol_versions", []):
+        name = version["file"]
+        if name and listed.get(name, {}).get("sha256") != version["sha256"]:
+            found.problems.append(f"{name} is not the protocol file that was loaded as {version['version']}")
 
 
 def told(found: Checked) -> str:

@@ -15,6 +15,8 @@ ROWS, PARTS, MASKED, HASHES = "seals/rows/", "seals/parts.jsonl", "seals/masked.
 TRAIL = "tables/audit_trail.csv"
 # The data and every change in one file of CDISC ODM; its rows are the transactions, each an element of a subject.
 ODM, SUBJECT, SUBJECT_KEY = "odm/", "SubjectData", "SubjectKey"
+# The text of each version of the protocol file; its hash is that of the version in the system.
+PROTOCOLS = "protocols/"
 # Texts that are too long for a cell, each a file; the cell holds its path.
 TEXTS = "texts/"
 PART_FIELDS = ("table", "columns", "first_id", "last_id", "rows", "root", "ids", "leaves")

@@ -51,6 +51,11 @@ class ExportFormat:
             yield from self.files(tables, exported)
 
     @property
+    def takes_tables(self) -> bool:
+        """Return whether its files are the tables of the study."""
+        return self.files is not None and not self.maps_study
+
+    @property
     def extension(self) -> str:
         """Return the extension of what is sent."""
         return "zip" if self.of_trial is None else "xml"

@@ -44,6 +44,8 @@ class PaperCommand(OperatorCommand):
     """Base class of a command that writes one document."""
 
     asks_why = False
+    # The checks read every page of the program: memory that the data do not need.
+    requires_system_checks: list[str] = []
     has_rights_of_user = True
     # The right that `--user` needs.
     needed = Permission.SEE_TRAIL

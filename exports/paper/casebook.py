@@ -42,6 +42,7 @@ def write_casebook(
         making=making,
         out=out,
         most_bytes=most_bytes,
+        divisible=True,
     )
 
 

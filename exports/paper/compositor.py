@@ -1,8 +1,10 @@
 """Set a document in a process of its own, so that its memory is freed and a runaway document can be stopped.
 
 `python -m exports.paper.compositor TEMPLATE DATA MADE OUT`: name of the template, file with the data, file with
-author and time, and the PDF to write. The template parses the data as JSON, so no text becomes markup. Only the
-compositor's own fonts are used, so the same data give the same bytes on every machine.
+author and time, and the PDF to write. Without OUT the number of its pages is printed (`Pages`).
+
+The template parses the data as JSON, so no text becomes markup. Only the compositor's own fonts are used, so the same
+data give the same bytes on every machine.
 """
 
 import json
@@ -11,7 +13,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 TEMPLATES = Path(__file__).parent
 STANDARD: Literal["ua-1"] = "ua-1"
@@ -22,11 +24,21 @@ PIECE = 12
 BREAK = "\u200b"
 
 
-def main(template: str, data: str, made: str, out: str) -> None:
-    """Write the PDF."""
+class Pages(TypedDict):
+    """Number of pages of a part of a document, and the page on which each heading of the highest level stands."""
+
+    count: int
+    begins: list[int]
+
+
+def main(template: str, data: str, made: str, out: str = "") -> None:
+    """Write the PDF, or without a place for it print its pages."""
     made_data = json.loads(Path(made).read_text("utf-8"))
     content = json.loads(Path(data).read_text("utf-8"))
-    Path(out).write_bytes(pdf(template, content, made_data))
+    if out:
+        Path(out).write_bytes(pdf(template, content, made_data))
+    else:
+        print(json.dumps(pages(template, content, made_data)))
 
 
 def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
@@ -34,16 +46,38 @@ def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
     # Imported here, because only workers have it (requirements/worker.txt).
     import typst
 
-    inputs = {"data": content, "made": made}
-    missing = {ord(sign): f"‹U+{ord(sign):04X}›" for sign in without_glyph(_characters(inputs, set()))}
     return typst.compile(
         TEMPLATES / f"{template}.typ",
         root=TEMPLATES,
         ignore_system_fonts=True,
-        sys_inputs={name: json.dumps(_readable(part, missing)) for name, part in inputs.items()},
+        sys_inputs=_inputs(content, made),
         pdf_standards=STANDARD,
         timestamp=made["timestamp"],
     )
+
+
+def pages(template: str, content: Any, made: dict[str, Any]) -> Pages:
+    """Return how many pages the document has, in less time and memory than the PDF takes."""
+    import typst
+
+    found = typst.query(
+        TEMPLATES / f"{template}.typ",
+        "<pages>",
+        field="value",
+        one=True,
+        root=TEMPLATES,
+        ignore_system_fonts=True,
+        sys_inputs=_inputs(content, made),
+    )
+    pages: Pages = json.loads(found)
+    return pages
+
+
+def _inputs(content: Any, made: dict[str, Any]) -> dict[str, str]:
+    """Return what the template reads, as JSON."""
+    inputs = {"data": content, "made": made}
+    missing = {ord(sign): f"‹U+{ord(sign):04X}›" for sign in without_glyph(_characters(inputs, set()))}
+    return {name: json.dumps(_readable(part, missing)) for name, part in inputs.items()}
 
 
 def _characters(data: Any, found: set[str]) -> set[str]:

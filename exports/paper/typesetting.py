@@ -5,9 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +16,14 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from audit.stored_text import system_text
+from exports.paper.groups import divided, set_in_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 900
-# About 900 pages: setting takes about one megabyte of memory per page.
+# About 900 pages, which take minutes.
 MOST_BYTES = 4_000_000
+# About 100 pages: setting takes 1.4 MB of memory per page.
+PART_BYTES = 500_000
 
 
 class NotPrinted(Exception):
@@ -44,11 +47,13 @@ def typeset(
     making: Making,
     out: Path,
     most_bytes: int | None = None,
+    divisible: bool = False,
 ) -> str:
     """Write a PDF and return the SHA-256 of its data, which is printed on every page.
 
     `head` describes the document; `parts` are its patients or forms, read one by one, so only one is in memory.
-    Raises NotPrinted if there is too much data, or if setting fails.
+    divisible: the template can set some of the parts as a document of their own, so that a large one is set group by
+    group and joined. Raises NotPrinted if there is too much data, or if setting fails.
     """
     if find_spec("typst") is None:
         raise NotPrinted(system_text("document.no_typesetting"))
@@ -56,7 +61,12 @@ def typeset(
         data = Path(folder) / "data.json"
         with data.open("wb") as file:
             sha256 = _stream(file, head, parts, most_bytes)
-        _set(template, data, _made(making, sha256), out)
+        made = _made(making, sha256)
+        groups = divided(data, PART_BYTES) if divisible else []
+        if len(groups) > 1:
+            set_in_groups(partial(_set, template), groups, made, out)
+        else:
+            _set(template, data, made, out)
     return sha256
 
 
@@ -90,29 +100,27 @@ def _made(making: Making, sha256: str) -> dict[str, Any]:
     }
 
 
-def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
+def _set(template: str, data: Path, made: dict[str, Any], out: Path | None) -> str:
+    """Set the data as PDF, and return what the compositor said: without a place for the PDF, its pages."""
     made_file = data.with_name("made.json")
     made_file.write_text(json.dumps(made, ensure_ascii=False), "utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "exports.paper.compositor",
-        template,
-        str(data),
-        str(made_file),
-        str(out),
-    ]
+    command = [sys.executable, "-m", "exports.paper.compositor", template, str(data), str(made_file)]
     try:
-        subprocess.run(  # noqa: S603 (our own module; names of files that we chose)
-            command, cwd=ROOT, check=True, capture_output=True, timeout=LONGEST_SECONDS
+        done = subprocess.run(  # noqa: S603 (our own module; names of files that we chose)
+            [*command, *([str(out)] if out else [])],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=LONGEST_SECONDS,
         )
     except subprocess.TimeoutExpired:
         raise NotPrinted(system_text("document.too_slow")) from None
     except subprocess.CalledProcessError as error:
         # A partial file must not be taken for a document.
-        with suppress(FileNotFoundError):
-            out.unlink()
+        if out:
+            out.unlink(missing_ok=True)
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise NotPrinted(
             system_text("document.not_set", message=last[0][:300] if last else str(error.returncode))
         ) from None
+    return done.stdout.decode()

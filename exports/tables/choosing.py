@@ -87,29 +87,32 @@ def records(rows: QuerySet[Record], selection: ChosenRows) -> QuerySet[Record]:
     return rows
 
 
+def event_state(step: str, path: str = "") -> Any:
+    """Return the condition that an adverse event at a path came this far in its review (`Only`)."""
+    key = OuterRef(f"{path}pk")
+    if step == Only.SIGNED:
+        return Exists(
+            Signature.objects.filter(
+                target_type=AdverseEvent._meta.label_lower, target_id=key, invalidated_at=None
+            )
+        )
+    if step == Only.VERIFIED:
+        return Exists(
+            Mark.objects.filter(
+                target=Query.Target.ADVERSE_EVENT,
+                target_id=key,
+                kind=Mark.Kind.VERIFICATION,
+                item="",
+                undone_at=None,
+            )
+        )
+    patient = f"{path}patient__"
+    return Q(**{f"{patient}locked_at__isnull": False}) | Q(**{f"{patient}trial__locked_at__isnull": False})
+
+
 def of_event(selection: ChosenRows, path: str) -> Q:
     """Return the condition on an adverse event at a path: signed, verified or locked like a form, and not later."""
-    found = Q()
-    key = OuterRef(f"{path}pk")
-    if selection.only == Only.SIGNED:
-        signed = Signature.objects.filter(
-            target_type=AdverseEvent._meta.label_lower, target_id=key, invalidated_at=None
-        )
-        found &= Q(Exists(signed))
-    elif selection.only == Only.VERIFIED:
-        marks = Mark.objects.filter(
-            target=Query.Target.ADVERSE_EVENT,
-            target_id=key,
-            kind=Mark.Kind.VERIFICATION,
-            item="",
-            undone_at=None,
-        )
-        found &= Q(Exists(marks))
-    elif selection.only == Only.LOCKED:
-        patient = f"{path}patient__"
-        found &= Q(**{f"{patient}locked_at__isnull": False}) | Q(
-            **{f"{patient}trial__locked_at__isnull": False}
-        )
+    found = Q(event_state(selection.only, path)) if selection.only else Q()
     return found & _not_after(selection, f"{path}onset") if selection.until else found
 
 

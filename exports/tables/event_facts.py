@@ -1,20 +1,24 @@
 """What follows from adverse events, infusion by infusion and class by class: nobody has to derive it again (SAF-15).
 
-None of it depends on the arm: a class follows from opinions and reference, a time from the infusion of either arm.
+Only the column `arm`, for who may know it, depends on the arm: a class follows from opinions and reference, a time from
+the infusion of either arm.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
-from exports.selection import EVERYTHING, ChosenRows
+from exports.selection import EVERYTHING, ChosenRows, Only
 from exports.tables.cells import cell
-from exports.tables.choosing import kept
+from exports.tables.choosing import event_state, kept
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
-from safety.listing.infusion_days import attach_infusions
+from exports.tables.row_context import RowContext
+from safety.listing.infusion_days import infusions_of
 from safety.models import AdverseEvent
 from safety.timing import since, treatment_emergent
 from trials.models import Trial
@@ -33,7 +37,8 @@ def _decimal(name: str, label: str) -> TableColumn:
 
 
 NUMBER = _whole("event", "Number of the adverse event")
-FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
+STATES = {"is_verified": Only.VERIFIED, "is_signed": Only.SIGNED, "is_locked": Only.LOCKED}
+_FACTS: dict[str, tuple[TableColumn, ...]] = {
     "event_classes": (
         PATIENT,
         NUMBER,
@@ -47,6 +52,10 @@ FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
             "treatment_emergent",
             "Began at or after the first infusion (Y/N); empty if the dates do not decide",
         ),
+        TableColumn("patient_group", "", "Group of the patient"),
+        _flag("is_verified", "Verified against the source as a whole (Y/N)"),
+        _flag("is_signed", "Signed by an investigator, and not changed since (Y/N)"),
+        _flag("is_locked", "Locked (Y/N)"),
     ),
     "event_timing": (
         PATIENT,
@@ -60,55 +69,78 @@ FACT_COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     ),
 }
 FACT_TITLES = {
-    "event_classes": gettext_noop("Classes of the adverse events"),
+    "event_classes": gettext_noop("Classes, study days and review of the adverse events"),
     "event_timing": gettext_noop("Time from each infusion to the adverse events"),
 }
 CHUNK = 500
 HUNDREDTH = Decimal("0.01")
 
 
-def fact_tables(trial: Trial, selection: ChosenRows = EVERYTHING) -> Iterator[StudyTable]:
-    """Yield the tables. Two queries for every 500 events: the events, and the infusions of their patients."""
-    for name, rows_of in (("event_classes", _classes), ("event_timing", _timing)):
-        yield StudyTable(name, FACT_TITLES[name], FACT_COLUMNS[name], _reader(trial, selection, rows_of))
+def fact_columns(context: RowContext) -> dict[str, tuple[TableColumn, ...]]:
+    """Return the columns of each table; for who may know the arm, it stands beside the study days of an event."""
+    return {**_FACTS, "event_classes": (*_FACTS["event_classes"], *context.own_columns)}
+
+
+def fact_tables(
+    trial: Trial, selection: ChosenRows = EVERYTHING, *, sees_treatment: bool = False
+) -> Iterator[StudyTable]:
+    """Yield the tables. The number of queries depends on neither events nor patients: versions of the protocol and
+    `RowContext` once, and for each table patients, infusions, and events."""
+    versions = list(trial.versions.order_by("effective_from", "pk"))
+    context = RowContext(trial, versions, sees_treatment=sees_treatment, selection=selection)
+    columns = fact_columns(context)
+    for name, rows_of in (("event_classes", partial(_classes, context)), ("event_timing", _timing)):
+        reader = _reader(trial, selection, rows_of, of_infusions=rows_of is _timing)
+        yield StudyTable(name, FACT_TITLES[name], columns[name], reader)
 
 
 def _reader(
-    trial: Trial, selection: ChosenRows, rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]]
+    trial: Trial,
+    selection: ChosenRows,
+    rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]],
+    *,
+    of_infusions: bool,
 ) -> Callable[[], Iterator[list[Any]]]:
+    """Return the reader of a table. of_infusions: it has rows only of patients who had one."""
     zone = str(trial.zone)
 
     def rows() -> Iterator[list[Any]]:
+        patients = {patient.pk: patient for patient in trial.patients.all()}
+        for patient in patients.values():
+            patient.trial = trial
+        given = infusions_of(patients.values())
         found: QuerySet[Any] = AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number")
         found = kept("adverse_events", found, selection)
-        for events in _chunks(found.select_related("patient").iterator(chunk_size=CHUNK)):
-            for event in events:
-                event.patient.trial = trial
-            attach_infusions(events)
-            for event in events:
-                for row in rows_of(event, zone):
-                    yield [cell(value) for value in (event.patient.code, event.number, *row)]
+        if of_infusions:
+            found = found.filter(patient__in=[key for key, infusions in given.items() if infusions])
+        for name, step in STATES.items():
+            found = found.annotate(**{name: event_state(step)})
+        for event in found.iterator(chunk_size=CHUNK):
+            event.patient = patients[event.patient_id]
+            event.infusions_given = given[event.patient_id]
+            for row in rows_of(event, zone):
+                yield [cell(value) for value in (event.patient.code, event.number, *row)]
 
     return rows
 
 
-def _chunks(events: Iterator[AdverseEvent]) -> Iterator[list[AdverseEvent]]:
-    chunk: list[AdverseEvent] = []
-    for event in events:
-        chunk.append(event)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _classes(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
+def _classes(context: RowContext, event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
     found = event.classes
     emergent = treatment_emergent(
         [each.at for each in event.infusions_given], event.onset_moment.placed(zone)
     )
-    yield [str(found.most_specific), found.sae, found.ar, found.sar, found.sesar, found.susar, emergent]
+    classes = [str(found.most_specific), found.sae, found.ar, found.sar, found.sesar, found.susar, emergent]
+    states = [bool(getattr(event, name)) for name in STATES]
+    days = context.cells(event.patient_id, _onset_day(event))
+    yield [*classes, event.patient.group, *states, *days]
+
+
+def _onset_day(event: AdverseEvent) -> date | None:
+    """Return the day of the onset at the site; None if it is known to the month or the year."""
+    onset = event.onset_moment
+    if onset.month is None or onset.day is None:
+        return None
+    return date(onset.year, onset.month, onset.day)
 
 
 def _timing(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:

@@ -44,19 +44,23 @@ class RowContext:
 
     @property
     def columns(self) -> tuple[TableColumn, ...]:
-        """Return the columns in the order of the cells. The last two, of the items, are none of `cells`."""
+        """Return the columns of a captured form: those of `cells`, and two that tell of its items."""
+        items = {
+            BASELINE_COLUMN: "Items whose baseline this row holds, separated by blanks",
+            NOT_ASKED_COLUMN: "Items that the protocol version of this row does not ask, separated by blanks",
+        }
+        return (*self.own_columns, *(TableColumn(name, "", label) for name, label in items.items()))
+
+    @property
+    def own_columns(self) -> tuple[TableColumn, ...]:
+        """Return the columns in the order of `cells`."""
         labels = dict(DAY_COLUMNS)
         for number in self.numbers:
             labels[f"{INFUSION_DAYS}{number}"] = f"Days since infusion {number} (0 on that day)"
         if self.with_arm:
             labels[ARM_COLUMN] = "Arm"
-        labels[BASELINE_COLUMN] = "Items whose baseline this row holds, separated by blanks"
-        labels[NOT_ASKED_COLUMN] = (
-            "Items that the protocol version of this row does not ask, separated by blanks"
-        )
-        texts = (ARM_COLUMN, BASELINE_COLUMN, NOT_ASKED_COLUMN)
         return tuple(
-            TableColumn(name, "", label, kind="text" if name in texts else "integer")
+            TableColumn(name, "", label, kind="text" if name == ARM_COLUMN else "integer")
             for name, label in labels.items()
         )
 

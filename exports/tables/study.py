@@ -102,7 +102,7 @@ def study_tables(
     for name, queryset in querysets(trial, sees_treatment=sees_treatment, selection=selection).items():
         columns = with_kinds(queryset, COLUMNS[name])
         yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
-    yield from fact_tables(trial, selection)
+    yield from fact_tables(trial, selection, sees_treatment=sees_treatment)
 
 
 def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:

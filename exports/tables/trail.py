@@ -20,6 +20,7 @@ from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
+from patients.models import Record
 from trials.models import Trial
 from trials.permissions import Permission
 
@@ -121,6 +122,7 @@ def _changes(
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
     zone = trial.zone
     previous_key, before, concealed_now = None, dict[str, Any](), NOTHING
+    labels = dict[str, str]()
     rows = history.values_list(*names, *fields).iterator(chunk_size=CHUNK)
     for row in (
         _with_places(rows, len(names) + fields.index("record_id"), places) if "record_id" in fields else rows
@@ -145,10 +147,18 @@ def _changes(
         for name, old, new in differences(before, {} if kind == "-" else after):
             shown = [_shown(name, value, concealed_now) for value in (old, new)]
             words = [
-                places.decoded(model, columns, name, value) if name not in concealed_now.columns else ""
+                places.decoded(model, columns, name, value)
+                if value and name not in concealed_now.columns
+                else ""
                 for value in (old, new)
             ]
-            yield (*head, *who, name, places.label(model, columns, name), *shown, *words)
+            label = labels.get(name)
+            if label is None:
+                label = places.label(model, columns, name)
+                # The label of an item depends on the form and the version of its row.
+                if model is not Record:
+                    labels[name] = label
+            yield (*head, *who, name, label, *shown, *words)
         before = after
 
 
@@ -166,7 +176,9 @@ def site_time(at: datetime, zone: tzinfo) -> str:
 
 def _shown(name: str, value: Any, concealed: Concealed) -> str:
     """Return a value as text, or the text that replaces a concealed value."""
-    text = _text(without_entries(value, concealed.parts))
+    if value is None:
+        return ""
+    text = _text(without_entries(value, concealed.parts) if concealed.parts else value)
     return safe_free_text(concealed.words if text and name in concealed.columns else text)
 
 
@@ -190,6 +202,11 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple
 
 
 def _text(value: Any) -> str:
+    # Nearly all values, in millions of lines.
+    if value is None:
+        return ""
+    if type(value) is str:
+        return value
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     if isinstance(value, StoredText):

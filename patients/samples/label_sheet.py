@@ -9,8 +9,6 @@ as rectangles, so that no printer and no viewer needs a picture or a font for th
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-import qrcode
-
 POINTS_PER_MM: Final = 72 / 25.4
 PAGE_MM: Final = (210.0, 297.0)
 LABEL_MM: Final = (38.1, 21.2)
@@ -68,6 +66,9 @@ def _drawn(label: Label, place: int) -> Iterator[str]:
 
 
 def _qr_code(text: str) -> list[list[bool]]:
+    # Imported here: it takes the library of pictures with it, which nothing else in the program needs at its start.
+    import qrcode
+
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=2)
     code.add_data(text)
     return code.get_matrix()

@@ -1,10 +1,11 @@
 """Days from each infusion to an event, for a listing: read at once for all events of a page (SAF-15)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.utils.translation import gettext as _
 
-from patients.participation.milestones import milestones
+from patients.models import Patient
+from patients.participation.milestones import Milestone, milestones
 from protocol.values.moments import days_between
 from safety.labels import day
 from safety.models import AdverseEvent
@@ -12,12 +13,17 @@ from safety.models import AdverseEvent
 INFUSION = "infusion"
 
 
+def infusions_of(patients: Collection[Patient]) -> dict[int, list[Milestone]]:
+    """Return the infusions given of each patient, by its key. One query for all."""
+    found = milestones(list(patients))
+    return {key: [each for each in rows if each.kind == INFUSION] for key, rows in found.items()}
+
+
 def attach_infusions(events: Sequence[AdverseEvent]) -> None:
     """Set `infusions_given` of each event: the milestones of its patient. One query for all events."""
-    patients = {event.patient_id: event.patient for event in events}
-    found = milestones(list(patients.values()))
+    found = infusions_of({event.patient_id: event.patient for event in events}.values())
     for event in events:
-        event.infusions_given = [each for each in found[event.patient_id] if each.kind == INFUSION]
+        event.infusions_given = found[event.patient_id]
 
 
 def since_infusions(event: AdverseEvent, zone: str) -> str:

@@ -148,7 +148,12 @@ def test_the_manifest_counts_hashes_and_names(trial, manager):
         if file["name"].endswith(".csv"):
             assert len(list(csv.reader(io.StringIO(data.decode(), newline="")))) == file["rows"] + 1
         else:
-            assert file["name"] in {f"texts/{file['sha256']}.txt", "read_study.py", "read_study.R"}
+            assert file["name"] in {
+                f"texts/{file['sha256']}.txt",
+                "read_study.py",
+                "read_study.R",
+                "tables.txt",
+            }
 
 
 def test_every_column_is_in_the_data_dictionary(trial, manager):

@@ -152,6 +152,36 @@ def test_what_was_taken_out_or_changed_is_named(trial, patient, investigator, tm
     assert any(problem in each for each in check(str(other)).problems)
 
 
+def test_the_copy_holds_each_version_of_the_protocol_as_it_was_loaded(trial, patient, investigator, tmp_path):
+    """CTL-01: the text by which the data were captured, compared with the hash that it was loaded with."""
+    file = copy_of(investigator, trial, tmp_path)
+    with zipfile.ZipFile(file) as archive:
+        told = json.loads(archive.read("manifest.json"))["protocol_versions"]
+        texts = [archive.read(each["file"]).decode() for each in told]
+    versions = list(trial.versions.order_by("effective_from", "pk"))
+    assert [(each["version"], each["sha256"]) for each in told] == [
+        (row.version, row.sha256) for row in versions
+    ]
+    assert texts == [row.text for row in versions]
+    name = told[0]["file"]
+
+    def forged(held: str, content: bytes) -> bytes:
+        """Change the protocol and the hash of its file, not the hash that it was loaded with."""
+        if held == name:
+            return content + b"#"
+        if held != "manifest.json":
+            return content
+        manifest = json.loads(content)
+        facts = next(each for each in manifest["files"] if each["name"] == name)
+        text = texts[0].encode() + b"#"
+        facts.update(bytes=len(text), sha256=hashlib.sha256(text).hexdigest())
+        return json.dumps(manifest).encode()
+
+    assert check(str(rewritten(file, forged))).problems == [
+        f"{name} is not the protocol file that was loaded as {told[0]['version']}"
+    ]
+
+
 def test_a_seal_that_was_made_anew_does_not_follow_from_the_one_before(
     trial, patient, investigator, tmp_path, django_capture_on_commit_callbacks
 ):
@@ -266,6 +296,9 @@ class TestBySchedule:
         assert manifest["treatment_included"] is False
         assert "the trial is masked" in manifest["left_out"]
         assert "seals/seals.csv" not in names
+        # The protocol file holds the sizes of the blocks: its hash is told, its text is not.
+        assert [each["file"] for each in manifest["protocol_versions"]] == [""]
+        assert not [name for name in names if name.startswith("protocols/")]
         # The published hash of the list is no secret.
         hidden = {name for name in names if "allocation" in name or "preparation" in name}
         assert hidden == {"seals/rows/dosing.allocationcommitment.jsonl", "tables/allocation_hash.csv"}

@@ -29,6 +29,8 @@ from trials.permissions import Permission
 
 class Command(OperatorCommand):
     asks_why = False
+    # The checks read every page of the program: memory that the data do not need.
+    requires_system_checks: list[str] = []
     has_rights_of_user = True
     help = (
         "Write the data of a study to a zip file (tables, data dictionary, audit trail, manifest), or to one XML file "

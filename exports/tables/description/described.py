@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.description.code_lists import FLAGS, Code, numbers_of
-from exports.tables.description.keys import KEYS, joins_of, key_of
+from exports.tables.description.keys import joins_of, key_of
 from trials.models import Trial
 
 COLUMNS = (
@@ -65,7 +65,7 @@ def _columns(table: StudyTable, present: set[str]) -> Iterator[list[Any]]:
     key = key_of(table)
     joins: dict[str, list[str]] = {}
     for join in joins_of(table, present):
-        for own, other in zip(join.columns, KEYS[join.target], strict=True):
+        for own, other in zip(join.columns, join.target_columns, strict=True):
             joins.setdefault(own, []).append(f"{join.target}.{other}")
     for position, column in enumerate(table.columns, start=1):
         yield [

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop
 
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.columns import StudyTable, TableColumn
-from exports.tables.event_facts import FACT_COLUMNS, FACT_TITLES
+from exports.tables.event_facts import FACT_TITLES, fact_columns
 from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
 from exports.tables.row_context import RowContext
 from exports.tables.study import querysets
@@ -26,12 +26,13 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool, selection: ChosenRow
     columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)
 
     def rows() -> Iterator[tuple[str, ...]]:
+        versions = list(trial.versions.order_by("effective_from", "pk"))
+        context = RowContext(trial, versions, sees_treatment=sees_treatment)
+        facts = fact_columns(context)
         tables = querysets(trial, sees_treatment=sees_treatment, selection=selection)
-        for name in (*tables, *FACT_COLUMNS):
-            for column in COLUMNS.get(name) or FACT_COLUMNS[name]:
+        for name in (*tables, *facts):
+            for column in COLUMNS.get(name) or facts[name]:
                 yield _row(name, column)
-        versions = trial.versions.order_by("effective_from", "pk")
-        context = RowContext(trial, list(versions), sees_treatment=sees_treatment)
         for column in (*KEYS, *context.columns, *ROW_KEYS):
             yield _row(EVERY_FORM, column)
         for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):

@@ -10,45 +10,73 @@ RECORD: Final = ("patient", "visit", "visit_number", "repeat")
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     "patients": ("patient",),
     "visits": ("patient", "visit", "number"),
+    "criteria": ("patient", "decision", "criterion"),
     "infusions": ("patient", "infusion"),
+    "preparations": ("patient", "infusion"),
+    "infusion_steps": ("step_id",),
+    "bedside_observations": ("observation",),
+    "bedside_values": ("observation", "item"),
+    "infusion_checklists": ("checklist",),
+    "checklist_answers": ("checklist", "event"),
     "adverse_events": ("patient", "number"),
     "event_classes": ("patient", "event"),
     "event_timing": ("patient", "event", "infusion"),
     "event_grades": ("patient", "event", "number"),
+    "deviations": ("patient", "number"),
+    "product_deviations": ("patient", "number"),
+    "contacts": ("patient", "number"),
+    "prescreening": ("number",),
     "queries": ("patient", "query"),
     "samples": ("patient", "number"),
     "aliquots": ("aliquot",),
+    "sample_events": ("event",),
     "shipments": ("shipment",),
-    "deviations": ("patient", "number"),
+    "storage_excursions": ("number",),
     "donors": ("donor",),
     "donations": ("donation",),
     "cell_banks": ("bank",),
     "lots": ("lot",),
     "bags": ("lot", "bag"),
+    "bag_movements": ("lot", "bag", "number"),
     "holds": ("hold",),
+    "treatment_holds": ("patient", "number"),
     "envelopes": ("envelope",),
+    "kits": ("kit",),
+    "instructions": ("patient", "number"),
 }
 """Columns that name one row, by table. The tables of forms have `RECORD`, those of rows in a form `row` besides."""
 
 
 class Join(NamedTuple):
-    """Columns of a table that name a row of another. tables: that join so; all that have the columns if empty."""
+    """Columns of a table that name a row of another. tables: that join so; all that have the columns if empty.
+
+    other: columns of the target with the same values, where they are not its key but name one row too.
+    """
 
     columns: tuple[str, ...]
     target: str
     tables: Collection[str] = ()
+    other: tuple[str, ...] = ()
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """Return the columns of the target, in the order of `columns`."""
+        return self.other or KEYS[self.target]
 
 
 JOINS: Final = (
     Join(("patient",), "patients"),
     Join(("patient", "visit", "visit_number"), "visits"),
     Join(("patient", "infusion"), "infusions"),
+    Join(("observation",), "bedside_observations", ("bedside_values",)),
+    Join(("checklist",), "infusion_checklists", ("checklist_answers",)),
     Join(
         ("patient", "event"),
         "adverse_events",
         ("event_grades", "event_links", "case_clocks", "event_classes", "event_timing"),
     ),
     Join(("patient", "query"), "queries", ("query_messages",)),
+    Join(("sample",), "samples", ("aliquots",), ("sample",)),
     Join(("aliquot",), "aliquots"),
     Join(("shipment",), "shipments"),
     Join(("donor",), "donors", ("donor_answers", "donor_criteria", "donor_decisions", "donations")),

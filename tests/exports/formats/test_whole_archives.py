@@ -1,5 +1,6 @@
 """The archives of both shipped trials with patients in every state, read back in every format (P11-02, P11-03)."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 from itertools import islice
@@ -13,7 +14,8 @@ from exports.formats.excel import files as xlsx_files
 from exports.formats.registry import FORMATS
 from exports.formats.typed_values import typed_rows
 from exports.tables.columns import StudyTable
-from exports.tables.description.keys import KEYS, joins_of, key_of
+from exports.tables.description.diagram import HEAD, diagram
+from exports.tables.description.keys import joins_of, key_of
 from tests.exports.formats.test_statistics_files import READ
 from tests.exports.formats.test_tables_for_databases import (
     MILLISECOND,
@@ -136,13 +138,35 @@ def test_a_key_names_one_row_and_a_join_finds_its_row(archives):
             assert len(set(keys)) == len(keys) or not key, table.name
             found["keys"] += bool(key)
             for join in joins_of(table, by_name):
-                targets = set(cells(by_name[join.target], KEYS[join.target]))
+                targets = set(cells(by_name[join.target], join.target_columns))
                 for own in cells(table, join.columns):
                     # A blank joins to nothing: a value that is not at an infusion, a form that is at no visit.
                     if all(own[:2]) and own[0]:
                         assert own in targets, (table.name, join, own)
                         found[join.target] += 1
     assert {"keys", "patients", "visits", "infusions", "adverse_events"} <= set(found)
+
+
+def test_a_drawing_has_every_table_once_below_the_one_that_its_rows_belong_to(archives):
+    """P11-03: whoever opens an archive sees by which columns its tables join."""
+    for tables in archives:
+        lines = diagram(tables).removeprefix(HEAD).strip().splitlines()
+        drawn = [re.match(r"([│├└─ ]*)([\w/]+)", line).groups() for line in lines]
+        assert sorted(name for _indent, name in drawn) == sorted(table.name for table in tables)
+        above: dict[int, str] = {}
+        belongs = {}
+        for indent, name in drawn:
+            above[len(indent)] = name
+            belongs[name] = above.get(len(indent) - 4, "")
+        assert belongs["patients"] == belongs["columns"] == ""
+        assert belongs["visits"] == belongs["adverse_events"] == "patients"
+        assert belongs["forms/demography"] == "visits"
+        assert belongs["preparations"] == "infusions"
+        assert belongs["aliquots"] == "samples"
+        by_name = {table.name: table for table in tables}
+        for name, parent in belongs.items():
+            assert bool(parent) == bool(joins_of(by_name[name], by_name)), name
+        assert "event_grades (patient, event, number) ← patient, event: Grades" in "\n".join(lines)
 
 
 def cells(table: StudyTable, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
