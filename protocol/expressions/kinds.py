@@ -80,6 +80,10 @@ class FunctionSignature:
     missing_inputs: Callable[..., tuple[int, ...]] | None = None
 
 
+class AllRows(list[Mapping[str, Any]]):
+    """Rows of which none is missing: without any there is none, while an empty log may not be filled in yet."""
+
+
 class _Absent:
     """No value: blank, missing, or not decided by the known values."""
 
@@ -102,7 +106,7 @@ def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
         if "comparator" in raw:
             return _beyond(raw, kind, zone)
         raw = raw.get("value")
-    if raw is None or raw == "" or raw == []:
+    if raw is None or raw == "" or (raw == [] and not isinstance(raw, AllRows)):
         return ABSENT
     return _READERS[kind.kind](raw, zone)
 
