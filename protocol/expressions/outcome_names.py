@@ -36,7 +36,8 @@ def outcome_names(protocol: Protocol) -> Names:
 
 def event_names(protocol: Protocol) -> Names:
     """Return the names of a condition on one adverse event: those of an endpoint, and ``event``."""
-    return outcome_names(protocol) | {f"event.{name}": kind for name, kind in event_columns(protocol).items()}
+    of_event = {f"event.{name}": kind for name, kind in event_columns(protocol).items()}
+    return {**outcome_names(protocol), **of_event}
 
 
 def event_columns(protocol: Protocol) -> dict[str, ItemKind]:

@@ -84,7 +84,7 @@ class PackForm(PastMomentForm):
         cleaned: dict[str, Any] = super().clean() or {}
         why = refused_interval(self.pack, self.interval, self._newest(cleaned))
         if why:
-            self.add_error("last" if cleaned.get("last") else "first", why)
+            self.add_error("last" if cleaned.get("last") else "first", str(why))
         return cleaned
 
     def _newest(self, cleaned: dict[str, Any]) -> date:

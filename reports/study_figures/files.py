@@ -83,8 +83,7 @@ def png_file(figure: Figure, *, title: str, stamp: str = "") -> bytes:
     width = figure.width * POINTS_PER_INCH / PIXELS_PER_INCH
     made: bytes = typst.compile(
         PAGE.format(width=f"{width:g}").encode(),
-        ignore_system_fonts=True,
-        font_paths=[FONTS],
+        font_paths=typst.Fonts(include_system_fonts=False, font_paths=[FONTS]),
         sys_inputs={"svg": json.dumps(svg)},
         format="png",
         ppi=DOTS_PER_INCH,
