@@ -74,6 +74,7 @@ DETAIL_WORDS = {
     "selection": _("Chosen rows"),
     "pack": _("Report"),
     "as_of": _("Data as of"),
+    "interval": _("Interval"),
     "document": _("Document"),
     "cancelled_by": _("Cancelled by"),
     "stage": _("Stage"),

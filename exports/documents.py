@@ -175,12 +175,21 @@ def _sending(
         treatment=treatment,
         told={
             "format": kind,
-            **({"pack": choices["pack"], "as_of": choices.get("as_of", "")} if "pack" in choices else {}),
+            **_pack_told(choices),
         },
         # A blinded user must not even learn that a document with the treatment exists.
         see=str(P.SEE_TREATMENT) if trial.masked and treatment else "",
         stage=SendingStage.TAKEN,
     )
+
+
+def _pack_told(choices: Choices) -> dict[str, str]:
+    """Return the pack with its moment and, if one was chosen, its interval."""
+    if "pack" not in choices:
+        return {}
+    days = [choices.get(name) or "…" for name in ("first", "last")]
+    interval = {"interval": "/".join(days)} if choices.get("first") or choices.get("last") else {}
+    return {"pack": choices["pack"], "as_of": choices.get("as_of", ""), **interval}
 
 
 def make(key: str) -> None:

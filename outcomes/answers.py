@@ -80,6 +80,7 @@ class OutcomeEvaluation:
         self.rules = rules
         self.zone = rules.protocol.trial.site.time_zone
         self._scopes: dict[tuple[str, str], PatientScopes] = {}
+        self._days: dict[tuple[str, str, tuple[int, int]], int | None] = {}
         self._members: dict[tuple[str, str], tuple[bool | None, tuple[MissingValue, ...]]] = {}
 
     def results(self, compiled: CompiledReading, patients: list[OutcomePatient]) -> list[PatientResult]:
@@ -136,33 +137,35 @@ class OutcomeEvaluation:
     def _result(self, compiled: CompiledReading, patient: OutcomePatient) -> PatientResult:
         scopes = self._scopes_of(patient, compiled.day_zero)
         reading = compiled.reading
-        who = PatientResult(patient.code, patient.group, patient.arm, True, stratum=patient.stratum)
         if reading.event:
-            return self._of_events(compiled, patient, scopes, who)
+            return self._of_events(compiled, patient, scopes)
         if reading.measure == "time_to_event":
             find = self._time_at_visits if reading.at else self._time
-            return replace(who, answers={"": find(compiled, patient, scopes)})
+            return _of(patient, {"": find(compiled, patient, scopes)})
         if reading.measure == "mean_change":
-            return replace(who, answers=self._changes(compiled, scopes))
+            return _of(patient, self._changes(compiled, scopes))
         places = {code: scopes.at(code) for code in reading.at} or {"": scopes.whole}
         found = {code: _answer(compiled.expression.evaluate(scope), code) for code, scope in places.items()}
-        return replace(who, answers=_named(found, compiled.day_zero))
+        return _of(patient, _named(found, compiled.day_zero))
 
     # Adverse events.
 
     def _of_events(
-        self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes, who: PatientResult
+        self, compiled: CompiledReading, patient: OutcomePatient, scopes: PatientScopes
     ) -> PatientResult:
         start = scopes.day_zero
         window = compiled.window
         if start is None:
-            return replace(who, answers={"": _unknown(compiled.day_zero)})
+            return _of(patient, {"": _unknown(compiled.day_zero)})
         found = [
             counted
             for event in patient.events
             if (counted := self._counted(compiled, event, scopes, window)) is not None
         ]
-        days = _days_observed(patient, start, window, self.zone)
+        place = (patient.code, compiled.day_zero, window)
+        if place not in self._days:
+            self._days[place] = _days_observed(patient, start, window, self.zone)
+        days = self._days[place]
         lacking = tuple(dict.fromkeys(each for event in found for each in event.missing))
         if any(event.certain for event in found):
             answer = OutcomeAnswer(OutcomeVerdict.YES)
@@ -172,7 +175,7 @@ class OutcomeEvaluation:
             answer = OutcomeAnswer(OutcomeVerdict.NO)
         if compiled.reading.measure == "rate" and days is None:
             answer = _unknown("subject.last_contact_on")
-        return replace(who, answers={"": answer}, events=tuple(found), days=days)
+        return _of(patient, {"": answer}, tuple(found), days)
 
     def _counted(
         self,
@@ -269,6 +272,18 @@ class OutcomeEvaluation:
         if until is None:
             return OutcomeAnswer(OutcomeVerdict.OPEN, missing=missing)
         return _timed(min(until, last), CENSORED)
+
+
+def _of(
+    patient: OutcomePatient,
+    answers: Mapping[str, OutcomeAnswer],
+    events: tuple[OutcomeEvent, ...] = (),
+    days: int | None = None,
+) -> PatientResult:
+    """Return the result of a patient who certainly belongs to the population."""
+    return PatientResult(
+        patient.code, patient.group, patient.arm, True, answers, events, days, patient.stratum
+    )
 
 
 def _answer(value: Any, visit: str) -> OutcomeAnswer:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dosing.models import Infusion
 from outcomes.study_data import OutcomeEventData, OutcomePatient, OutcomeVisit
@@ -15,7 +15,7 @@ from protocol.expressions.outcomes import OutcomeRules
 from protocol.expressions.scope import Answers, is_answered
 from protocol.values.moments import Moment
 from safety.classification import FATAL
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, AdverseEventQuerySet
 from trials.models import Trial
 
 EXPECTED = {"expected": True, "unexpected": False}
@@ -38,7 +38,8 @@ def study_data(trial: Trial, outcomes: OutcomeRules, *, arms: bool) -> list[Outc
     included = Patient.objects.filter(trial=trial, enrolled_on__isnull=False).order_by("number")
     rows = list(included.values(*COLUMNS))
     captured = _captured(trial.pk, outcomes)
-    infusions, events = _infusions(trial.pk, rules), _events(trial, rules)
+    infusions = infusion_rows(Infusion.objects.filter(patient__trial=trial), rules)
+    events = event_rows(AdverseEvent.objects.filter(trial=trial), rules)
     allocated = _allocated(trial.pk, rules) if arms else {}
     return [
         _patient(row, rules, captured.get(row["id"], ([], {})), infusions[row["id"]], events[row["id"]],
@@ -91,12 +92,14 @@ def _captured(trial: int, outcomes: OutcomeRules) -> Captured:
     }
 
 
-def _infusions(trial: int, rules: Protocol) -> Mapping[int, list[dict[str, Any]]]:
+def infusion_rows(infusions: QuerySet[Infusion], rules: Protocol) -> Mapping[int, list[dict[str, Any]]]:
+    """Return those of the infusions that were given, by patient: `subject.infusions` of an expression. One query."""
     zone = rules.trial.site.time_zone
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    given = Infusion.objects.filter(patient__trial=trial, state=Infusion.State.GIVEN)
-    rows = given.order_by("patient_id", "number").values_list(
-        "patient_id", "number", "started_at", "ended_at"
+    rows = (
+        infusions.filter(state=Infusion.State.GIVEN)
+        .order_by("patient_id", "number")
+        .values_list("patient_id", "number", "started_at", "ended_at")
     )
     for patient, number, started, ended in rows:
         times = {"started_at": started, "ended_at": ended}
@@ -105,12 +108,11 @@ def _infusions(trial: int, rules: Protocol) -> Mapping[int, list[dict[str, Any]]
     return found
 
 
-def _events(trial: Trial, rules: Protocol) -> Mapping[int, list[OutcomeEventData]]:
+def event_rows(events: AdverseEventQuerySet, rules: Protocol) -> Mapping[int, list[OutcomeEventData]]:
     """Return the adverse events by patient; those entered in error are left out. One query."""
     zone = rules.trial.site.time_zone
     found: dict[int, list[OutcomeEventData]] = defaultdict(list)
-    rows = AdverseEvent.objects.filter(trial=trial).not_in_error().order_by("patient_id", "number")
-    for row in rows.values(*EVENT_COLUMNS):
+    for row in events.not_in_error().order_by("patient_id", "number").values(*EVENT_COLUMNS):
         onset = Moment.from_iso(row["onset"], zone)
         values = {
             "term": row["term"],

@@ -132,6 +132,7 @@ class PatientScopes:
     day_zero: Moment | None
     _made: dict[str, Scope] = field(default_factory=dict)
     _days: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _events: dict[int, Scope] = field(default_factory=dict)
 
     @cached_property
     def _subject(self) -> Mapping[str, Any]:
@@ -154,9 +155,11 @@ class PatientScopes:
 
     def of_event(self, event: OutcomeEventData) -> Scope:
         """Return the scope of a condition on one adverse event."""
-        return Scope(
-            event.values, self.whole.other_forms, self._subject, form="event", last=self.patient._latest
-        )
+        if event.number not in self._events:
+            self._events[event.number] = Scope(
+                event.values, self.whole.other_forms, self._subject, form="event", last=self.patient._latest
+            )
+        return self._events[event.number]
 
     def days_of(self, event: OutcomeEventData, zone: str) -> tuple[int, int]:
         """Return the least and the most day of an onset after day 0; 0 if that is not known."""

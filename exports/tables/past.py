@@ -35,6 +35,18 @@ def begin_of(trial: Trial) -> datetime:
     return rows.values_list("history_date", flat=True)[0]
 
 
+def rows_of_past(trial: Trial) -> int:
+    """Return the number of rows of the histories from which a past moment of the trial is laid out. One query."""
+    parts = []
+    for model in tracked_models():
+        history = history_model(model)._meta.db_table
+        parts.append(f'(SELECT COUNT(*) FROM "{history}" WHERE "history_trial" = %s)')  # noqa: S608  our own tables
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {' + '.join(parts)}", [trial.pk] * len(parts))
+        found: int = cursor.fetchone()[0]
+    return found
+
+
 @contextmanager
 def set_back(trial: Trial, moment: datetime) -> Iterator[None]:
     """Let every query of this connection read the rows of the trial as they were at the moment, until the end.

@@ -80,6 +80,10 @@ class FunctionSignature:
     missing_inputs: Callable[..., tuple[int, ...]] | None = None
 
 
+class AllRows(list[Mapping[str, Any]]):
+    """Rows of which none is missing: without any there is none, while an empty log may not be filled in yet."""
+
+
 class _Absent:
     """No value: blank, missing, or not decided by the known values."""
 
@@ -98,11 +102,12 @@ def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
     Numbers become decimals as typed, results beyond a limit an `Interval`,
     moments a `Moment` in the time zone ``zone``; rows stay as captured.
     """
-    if isinstance(raw, Mapping):
+    # Most values are texts, and asking whether one is a mapping takes longer than all else.
+    if type(raw) is not str and isinstance(raw, Mapping):
         if "comparator" in raw:
             return _beyond(raw, kind, zone)
         raw = raw.get("value")
-    if raw is None or raw == "" or raw == []:
+    if raw is None or raw == "" or (raw == [] and not isinstance(raw, AllRows)):
         return ABSENT
     return _READERS[kind.kind](raw, zone)
 

@@ -1,4 +1,4 @@
-"""Names that only the expressions of outcomes may use: all visits, all events and all infusions of a patient."""
+"""Names of outcomes and of own questions: all visits, all adverse events and all infusions of a patient."""
 
 from protocol.document.document import Protocol
 from protocol.expressions.kinds import DAY, INSTANT, LOGIC, NUMBER, TEXT, ItemKind, Kind
@@ -6,6 +6,7 @@ from protocol.expressions.names import kinds_of_items, names_everywhere, visit_n
 from protocol.expressions.types import Names
 
 NO_INTEREST = "none"
+INFUSIONS, EVENTS = "subject.infusions", "subject.events"
 INFUSION_COLUMNS = {"number": NUMBER, "started_at": INSTANT, "ended_at": INSTANT}
 
 
@@ -28,22 +29,35 @@ def outcome_names(protocol: Protocol) -> Names:
         "subject.first_infusion_ended_at": INSTANT,
         "subject.died_on": DAY,
         "subject.last_contact_on": DAY,
-        "subject.infusions": ItemKind(Kind.ROWS, columns=INFUSION_COLUMNS),
+        INFUSIONS: ItemKind(Kind.ROWS, columns=INFUSION_COLUMNS),
     }
     return {**known, **visits, **subject}
 
 
 def event_names(protocol: Protocol) -> Names:
     """Return the names of a condition on one adverse event: those of an endpoint, and ``event``."""
+    of_event = {f"event.{name}": kind for name, kind in event_columns(protocol).items()}
+    return {**outcome_names(protocol), **of_event}
+
+
+def event_columns(protocol: Protocol) -> dict[str, ItemKind]:
+    """Return what a condition may read of an adverse event."""
     aesi = (*(each.code for each in protocol.safety.aesi), NO_INTEREST)
     return {
-        **outcome_names(protocol),
-        "event.term": TEXT,
-        "event.onset": INSTANT,
-        "event.grade": NUMBER,
-        "event.serious": LOGIC,
-        "event.fatal": LOGIC,
-        "event.related": LOGIC,
-        "event.expected": LOGIC,
-        "event.aesi": ItemKind(Kind.TEXT, aesi),
+        "term": TEXT,
+        "onset": INSTANT,
+        "grade": NUMBER,
+        "serious": LOGIC,
+        "fatal": LOGIC,
+        "related": LOGIC,
+        "expected": LOGIC,
+        "aesi": ItemKind(Kind.TEXT, aesi),
+    }
+
+
+def course_names(protocol: Protocol) -> dict[str, ItemKind]:
+    """Return the infusions given to a patient and the adverse events of a patient, as rows."""
+    return {
+        INFUSIONS: ItemKind(Kind.ROWS, columns=INFUSION_COLUMNS),
+        EVENTS: ItemKind(Kind.ROWS, columns=event_columns(protocol)),
     }

@@ -1,7 +1,7 @@
 """Conditions that a member of a trial asks of the records of one form, in the language of the edit checks.
 
-The names are those of a check of that form. A reader who may know the treatment also has the masked items of every
-form; a condition that reads one is restricted.
+The names are those of a check of that form, with the infusions and the adverse events of the patient. A reader who may
+know the treatment also has the masked items of every form; a condition that reads one is restricted.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ from protocol.document.items import Form, Item
 from protocol.expressions.compiled import Expression
 from protocol.expressions.kinds import ItemKind
 from protocol.expressions.names import kinds_of_items
+from protocol.expressions.outcome_names import course_names
 from protocol.expressions.rules import rules_of
 from protocol.expressions.syntax import Call, ExpressionError, Literal, Macro, Node, children, parse, walk
 
@@ -75,7 +76,7 @@ def asked_items(form: Form, *, masked: bool = True) -> tuple[Item, ...]:
 
 def question_names(protocol: Protocol, form: Form, *, masked: bool) -> Mapping[str, ItemKind]:
     """Return the names of a condition on a form with their kinds; masked: for who may know the treatment."""
-    names = {**rules_of(protocol).names, **kinds_of_items(form.items)}
+    names = {**rules_of(protocol).names, **course_names(protocol), **kinds_of_items(form.items)}
     if not masked:
         return names
     for each in protocol.masked_forms:

@@ -1,6 +1,7 @@
 """What expressions are evaluated on: the captured values that are known about a subject at one moment."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 Answers = Mapping[str, Any]
@@ -44,12 +45,11 @@ class Scope:
 
     def get(self, name: str) -> Any:
         """Return the value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)`` or ``here(…)``."""
-        if name.endswith(")"):
-            function, _, path = name[:-1].partition("(")
-            return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](path)
-        form, dot, item = name.partition(".")
-        if not dot:
-            return self.form_values.get(name)
+        function, form, item = _parts(name)
+        if function:
+            return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](item)
+        if not form:
+            return self.form_values.get(item)
         return self.subject.get(item) if form == "subject" else self._answers(form).get(item)
 
     def with_values(self, values: Answers, *, form: str | None = None) -> "Scope":
@@ -83,6 +83,17 @@ class Scope:
     def _split(self, path: str) -> tuple[str, str]:
         form, dot, item = path.rpartition(".")
         return (form, item) if dot else (self.form, path)
+
+
+# A protocol has some hundred names, and each is asked of every patient.
+@lru_cache(maxsize=8192)
+def _parts(name: str) -> tuple[str, str, str]:
+    """Return function, form and item of a name; those that it does not have are empty."""
+    if name.endswith(")"):
+        function, _, path = name[:-1].partition("(")
+        return function, "", path
+    form, dot, item = name.partition(".")
+    return ("", form, item) if dot else ("", "", name)
 
 
 def is_answered(value: Any) -> bool:

@@ -1,7 +1,8 @@
 """Syntax of expressions: the subset of CEL that a protocol may use, parsed into a tree with column numbers.
 
-Grammar and precedence are those of the CEL specification. Maps, indexing, integers, timestamps and ``has`` are refused
-with a message, because an absent value must stay undetermined.
+Grammar and precedence are those of the CEL specification. Maps, indexing, timestamps and ``has`` are refused with a
+message, because an absent value must stay undetermined. Every number is a decimal: ``18`` is ``18.0``. A division of
+two whole numbers is refused (`protocol.expressions.types`), because CEL would compute another value.
 """
 
 import re
@@ -47,6 +48,11 @@ class Literal:
     value: Decimal | str | bool
     text: str
     column: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Return True for a number that is written without a point: an integer in CEL."""
+        return isinstance(self.value, Decimal) and self.text.isdigit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ _TOKEN = re.compile(
     |(?P<operator>&&|\|\||[<>=!]=|[-+*/%!<>=?:()\[\],.{}])""",
     re.VERBOSE,
 )
+_HINTS: Mapping[str, str] = {"=": ": write == to compare", ",": ": numbers have a point, like 0.5"}
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("||",),
     ("&&",),
@@ -218,7 +225,7 @@ class _Parser:
     def parse(self) -> Node:
         node = self.ternary()
         if self.next.kind != "end":
-            hint = ": write == to compare" if self.next.text == "=" else ""
+            hint = _HINTS.get(self.next.text, "") if self.next.kind == "operator" else ""
             raise ExpressionError(f"{self.next.text!r} is not expected here{hint}", self.next.column)
         return node
 
@@ -323,10 +330,8 @@ class _Parser:
 
 
 def _number(token: Token) -> Literal:
-    if token.text.isdigit() or token.text.endswith("u"):
-        whole = token.text.rstrip("u")
-        message = f"{token.text} is a whole number and values are decimals: write {whole}.0"
-        raise ExpressionError(message, token.column)
+    if token.text.endswith("u"):
+        raise ExpressionError(f"values are decimals: write {token.text.rstrip('u')}", token.column)
     number = Decimal(token.text)
     if abs(number.adjusted()) > MOST_DIGITS:
         size = "large" if number.adjusted() > 0 else "small"

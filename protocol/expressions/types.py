@@ -266,7 +266,24 @@ def _arithmetic(node: Binary, left: ItemKind, right: ItemKind) -> ItemKind:
         raise ExpressionError(f"{node.operator} needs numbers, this is {_a(wrong)}{hint}", part.column)
     if node.operator == "%":
         raise ExpressionError("% works on whole numbers only, values are decimals", node.column)
+    if node.operator == "/" and _is_whole(node.left) and _is_whole(node.right):
+        message = "whole numbers are not divided, as CEL would drop the rest: write one of them with .0"
+        raise ExpressionError(message, node.column)
     return NUMBER
+
+
+def _is_whole(node: Node) -> bool:
+    """Return True if CEL computes this with integers: numbers without a point, and sums and products of them."""
+    match node:
+        case Literal():
+            return node.is_whole
+        case Unary(operand=operand):
+            return _is_whole(operand)
+        case Binary(operator="+" | "-" | "*", left=left, right=right):
+            return _is_whole(left) and _is_whole(right)
+        case Ternary(then=then, otherwise=otherwise):
+            return _is_whole(then) and _is_whole(otherwise)
+    return False
 
 
 def _ternary(node: Ternary, names: Names) -> ItemKind:

@@ -107,8 +107,9 @@ class Moment:
     @property
     def first_day(self) -> dt.date:
         """Earliest local day that this may be."""
-        month, day = (1 if part is None else part for part in (self.month, self.day))
-        return dt.date(self.year, month, day)
+        return dt.date(
+            self.year, 1 if self.month is None else self.month, 1 if self.day is None else self.day
+        )
 
     @property
     def last_day(self) -> dt.date:

@@ -50,7 +50,7 @@ def forest(rows: Sequence[ForestRow], *, label: str, axis_title: str, most: floa
 
     An interval that ends beyond the axis ends in an arrow.
     """
-    ticks = value_ticks([0.0, most if most is not None else _end_of_axis(rows)], 5)
+    ticks = value_ticks([0.0, most if most is not None else end_of_axis(rows)], 5)
     across = Scale(ticks[0], ticks[-1], LEFT, RIGHT)
     bottom = HEAD + sum(HEADING if row.kind == "heading" else ROW for row in rows)
     shapes: list[Shape] = []
@@ -67,7 +67,7 @@ def forest(rows: Sequence[ForestRow], *, label: str, axis_title: str, most: floa
     return Figure(width=WIDTH, height=bottom + AXIS, label=label, shapes=tuple(shapes))
 
 
-def _end_of_axis(rows: Sequence[ForestRow]) -> float:
+def end_of_axis(rows: Sequence[ForestRow]) -> float:
     """Return the largest upper limit over all patients, else the largest value there is."""
     limits = [row.high for row in rows if row.kind == "all" and row.high is not None]
     values = [row.value for row in rows if row.value is not None]

@@ -15,7 +15,7 @@ from audit.export_register import Channel, Sending, sent
 from outcomes.computing import OutcomeReport, report_of, shows_arms
 from reports.outcomes.csv_rows import line_rows, patient_rows
 from reports.outcomes.page import BehindPage, ChosenNumber, OutcomePage
-from reports.packs.forms import PastMomentForm
+from reports.packs.forms import ShownMomentForm
 from reports.packs.past_moments import data_of, under_protocol_of
 from trials.access import Access, TrialRequest, trial_page
 from trials.blinding.unblinded_files import marked_name, marked_rows, sentence
@@ -31,7 +31,7 @@ def outcomes(request: TrialRequest) -> HttpResponseBase:
 
     `?as_of=2026-03-01T14:30+01:00` shows either as the data were then.
     """
-    form = PastMomentForm({"as_of": request.GET.get("as_of", "")}, trial=request.trial)
+    form = ShownMomentForm({"as_of": request.GET.get("as_of", "")}, trial=request.trial)
     if not form.is_valid():
         return render(request, "reports/outcomes.html", {"form": form, "refused": True}, status=400)
     moment: datetime | None = form.cleaned_data["as_of"]

@@ -15,6 +15,7 @@ from protocol.expressions.compiled import ExpressionError, Kind
 from protocol.expressions.kinds import ItemKind
 from protocol.expressions.question_names import AskedCondition, asked_condition, asked_items, question_names
 from protocol.values.labels import unit_words
+from reports.own_questions.course import COLUMNS as COURSE_COLUMNS
 from reports.own_questions.keeping import QuestionFacts
 from reports.own_questions.visible import masks
 from trials.access import Access
@@ -70,7 +71,8 @@ class QuestionForm(StepForm):
         language = reader_language()
         items = asked_items(self.asked_form, masked=masks(self.access))
         labels = [(item.name, item.label.in_language(language)) for item in items]
-        self.fields["columns"].choices = labels  # type: ignore[attr-defined]
+        beside = [(each.name, str(each.label)) for each in COURSE_COLUMNS]
+        self.fields["columns"].choices = [*labels, *beside]  # type: ignore[attr-defined]
         own = [(item.name, item.label.in_language(language)) for item in self.asked_form.items]
         self.fields["item"].choices = [("", _("Chosen each time")), *own]  # type: ignore[attr-defined]
 
@@ -110,7 +112,10 @@ class QuestionForm(StepForm):
 
 @dataclass(frozen=True, slots=True)
 class OfferedName:
-    """A name of a condition. kind: what it holds, with the unit of a number; codes: the only texts of it."""
+    """A name of a condition. kind: what it holds, with the unit of a number.
+
+    codes: the only texts of it; of rows the names of their columns.
+    """
 
     name: str
     label: str
@@ -136,7 +141,7 @@ def offered_names(access: Access, form: Form) -> OfferedNames:
     own = list(_of_items(of_forms[form.code], names, ""))
     known = {each.name for each in own}
     beside = [
-        OfferedName(name, "", str(KINDS[kind.kind]), kind.codes or ())
+        OfferedName(name, "", str(KINDS[kind.kind]), kind.codes or tuple(kind.columns or ()))
         for name, kind in names.items()
         if name not in of_items and name not in known
     ]

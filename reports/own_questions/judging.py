@@ -18,9 +18,11 @@ from django.utils import timezone
 
 from dosing.models import Infusion, MaskedResult
 from patients.models import Consent, Patient, Record, Visit
+from protocol.expressions.outcome_names import EVENTS
 from protocol.expressions.question_names import AskedCondition
 from reports.own_questions.reading import Answers, judged, keys_of
 from reports.own_questions.trail_state import TrailSeen, changes_since, state_of
+from safety.models import AdverseEvent
 from trials.models import Trial
 
 LOGGER = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ def answers_to(
     of patients that are judged whatever the time. Raises EvaluationFailed.
     """
     ends = None if seconds is None else time.monotonic() + seconds
-    key, tables = _key(asked, trial), (*READ, *((MaskedResult,) if asked.restricted else ()))
+    key, tables = _key(asked, trial), _tables(asked)
     at, now = timezone.now(), state_of(tables)
     known: KeptAnswers | None = cache.get(key)
     if known is not None and known.seen.state == now and not known.waiting:
@@ -96,6 +98,12 @@ def answers_to(
     if not todo or waiting < len(todo):
         _keep(key, KeptAnswers(seen, found, waiting), trial)
     return JudgedRecords(at, found, waiting)
+
+
+def _tables(asked: AskedCondition) -> tuple[type[models.Model], ...]:
+    """Return the models whose histories say whether an answer may have changed."""
+    more = [(AdverseEvent, EVENTS in asked.names), (MaskedResult, asked.restricted)]
+    return (*READ, *(model for model, is_read in more if is_read))
 
 
 def _key(asked: AskedCondition, trial: Trial) -> str:

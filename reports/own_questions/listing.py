@@ -21,6 +21,7 @@ from patients.queries.asked_values import value_asked
 from protocol.document.items import Item
 from protocol.values.labels import display
 from reports.models import OwnQuestion
+from reports.own_questions.course import CourseColumn, add_courses
 from reports.own_questions.judging import JudgedRecords
 from reports.own_questions.keeping import mark_of
 from reports.own_questions.visible import ReadQuestion
@@ -149,7 +150,9 @@ def listing_of(request: TrialRequest, question: ReadQuestion, answers: JudgedRec
 
 
 def prepare(question: ReadQuestion, records: Sequence[Record], request: TrialRequest) -> None:
-    """Add the masked results to the values of the records. One query, none for a question on records alone."""
+    """Add what the columns show beside the records: course of the patient, masked results. At most three queries."""
+    if question.course:
+        add_courses(records, question.trial.rules, question.course)
     if not question.restricted or question.form is None:
         return
     by_visit: dict[int | None, dict[str, MaskedResult]] = {}
@@ -167,6 +170,7 @@ def prepare(question: ReadQuestion, records: Sequence[Record], request: TrialReq
 def columns_of(question: ReadQuestion) -> tuple[Column, ...]:
     """Return the place of a record, its chosen items, its status and whether its query is open."""
     items = tuple(_item_column(item, decides=place == 0) for place, item in enumerate(question.items))
+    beside = tuple(_course_column(each) for each in question.course)
     asked: tuple[Column, ...] = ()
     if not question.restricted:
         asked = (
@@ -181,10 +185,17 @@ def columns_of(question: ReadQuestion) -> tuple[Column, ...]:
         Column(name="row", label=gettext_lazy("Row"), css="num",
                value=lambda row: row.repeat if row.visit is None else None),
         *items,
+        *beside,
         Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state,
                text=choice_text(Record, "state")),
         *asked,
     )  # fmt: skip
+
+
+def _course_column(column: CourseColumn) -> Column:
+    return Column(
+        name=column.name, label=column.label, css="num", value=lambda record: record.course[column.name]
+    )
 
 
 def _item_column(item: Item, *, decides: bool) -> Column:

@@ -19,6 +19,7 @@ from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.question_names import AskedCondition
 from protocol.expressions.scope import Scope
+from reports.own_questions.course import courses_of
 from reports.own_questions.scopes import RecordScopes
 
 Answers = tuple[bytes, bytes]
@@ -39,7 +40,7 @@ def keys_of(packed: bytes) -> "array[int]":
 def judged(asked: AskedCondition, rules: Protocol, patients: Sequence[int]) -> dict[int, Answers]:
     """Judge the records of some patients, given by their keys; every one of them has an entry.
 
-    One query for a condition on the record alone, five at most for others (and one for each record whose infusion is
+    One query for a condition on the record alone, seven at most for others (and one for each record whose infusion is
     read), one more with masked items. Raises EvaluationFailed.
     """
     true: dict[int, array[int]] = {key: array(KEYS) for key in patients}
@@ -60,7 +61,7 @@ def _scopes(
     """Yield key, patient and scope of every record that is asked about."""
     masked = masked_values(asked, rules, patients) if asked.restricted else {}
     if not asked.alone:
-        yield from _in_casebooks(asked, patients, masked)
+        yield from _in_casebooks(asked, rules, patients, masked)
         return
     code = asked.form.code
     rows = in_order(_in_force(patients).filter(form=code))
@@ -99,7 +100,7 @@ def _with_masked(
 
 
 def _in_casebooks(
-    asked: AskedCondition, patients: Sequence[int], masked: MaskedValues
+    asked: AskedCondition, rules: Protocol, patients: Sequence[int], masked: MaskedValues
 ) -> Iterator[tuple[int, int, Scope]]:
     people = Patient.objects.filter(pk__in=patients)
     visits: dict[int, list[Visit]] = defaultdict(list)
@@ -111,11 +112,14 @@ def _in_casebooks(
         record.values = _with_masked(record.values, masked, record.visit_id, record.form)
         records[record.patient_id].append(record)
     consents = _consents(patients) if asked.reads("subject") else {}
+    courses = courses_of(patients, rules, asked.names)
     for patient in people.order_by("number"):
         book = Casebook(
             patient, visits[patient.pk], _records=records[patient.pk], _consents=consents.get(patient.pk, [])
         )
-        scopes = RecordScopes(book, records[patient.pk], asked.forms, logs=asked.reads("logs"))
+        scopes = RecordScopes(
+            book, records[patient.pk], asked.forms, logs=asked.reads("logs"), course=courses[patient.pk]
+        )
         for record, scope in scopes.of_form(asked.form.code):
             yield record.pk, patient.pk, scope
 

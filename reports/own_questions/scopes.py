@@ -13,7 +13,7 @@ from patients.casebook.casebook import Casebook, day_of
 from patients.casebook.casebook_queries import FormValues, InfusionValues, SubjectValues
 from patients.models import Record, Visit
 from patients.participation.eligibility_decisions.eligibility_data import eligibility_subject
-from protocol.expressions.scope import Scope
+from protocol.expressions.scope import NOTHING, Scope
 
 BEFORE_ALL = -1
 ROW = (-1, -1)
@@ -22,16 +22,24 @@ ROW = (-1, -1)
 class RecordScopes:
     """The scopes of one patient's records, in the order of their keys, none of them struck out.
 
-    logs: whether an expression reads `logs.…`.
+    logs: whether an expression reads `logs.…`. course: infusions and events, under their names of `subject.…`.
     """
 
     def __init__(
-        self, book: Casebook, records: Sequence[Record], forms: Collection[str], *, logs: bool
+        self,
+        book: Casebook,
+        records: Sequence[Record],
+        forms: Collection[str],
+        *,
+        logs: bool,
+        course: Mapping[str, Any] = NOTHING,
     ) -> None:
         self.book, self.forms, self.reads_logs = book, forms, logs
         self.order = {visit.pk: number for number, visit in enumerate(book.ordered_visits())}
         self.visits = {visit.pk: visit for visit in book.visits}
-        self.subject = SubjectValues(lambda: eligibility_subject(book.patient, consents=book.consents))
+        self.subject = SubjectValues(
+            lambda: {**eligibility_subject(book.patient, consents=book.consents), **course}
+        )
         self.rows: dict[str, list[Record]] = defaultdict(list)
         self.at: dict[int, dict[str, Record]] = defaultdict(dict)
         for record in records:

@@ -14,6 +14,7 @@ from protocol.document.items import Form, Item
 from protocol.expressions.compiled import ExpressionError
 from protocol.expressions.question_names import AskedCondition, asked_condition, asked_items
 from reports.models import OwnProductQuestion, OwnQuestion, QuestionRow
+from reports.own_questions.course import CourseColumn, course_columns
 from trials.access import Access, TrialRequest
 from trials.models import Trial
 
@@ -96,3 +97,8 @@ class ReadQuestion:
             return ()
         wanted = tuple(self.row.columns) or (self.asked.own_items if self.asked else ())
         return tuple(item for item in asked_items(self.form, masked=self.restricted) if item.name in wanted)
+
+    @cached_property
+    def course(self) -> tuple[CourseColumn, ...]:
+        """Return the chosen columns on the infusions and events of the patient."""
+        return course_columns(self.row.columns)

@@ -1,4 +1,4 @@
-"""Tables of the annual safety report over the year up to the moment (development safety update report, ICH E2F)."""
+"""Tables of the annual safety report over an interval (development safety update report, ICH E2F)."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ from exports.authorities.annual.columns import (
 )
 from exports.authorities.annual.rows import AnnualRows, annual_rows
 from exports.authorities.annual.tables import cumulative, exposure, reactions
-from exports.authorities.annual.views import a_year_before, sexes_of
+from exports.authorities.annual.views import sexes_of
 from patients.participation.milestones import milestones
 from reports.packs.contents import PackSection, PackTable, PackView
 from safety.labels import Wording
@@ -25,14 +25,14 @@ from trials.reader import shown_day
 
 
 def annual_tables(view: PackView) -> PackSection:
-    """Return the three tables of the page of the annual safety report. At most eleven queries."""
+    """Return the three tables of the page of the annual safety report over the interval. At most eleven queries."""
     found = annual_rows(view.trial, sees_treatment=view.by_arm)
-    first, last = a_year_before(view.today), view.today
+    first, last = view.interval.days(view.today, found.events, found.patients)
     interval = _("Interval: %(first)s to %(last)s.") % {"first": shown_day(first), "last": shown_day(last)}
     tables = [
-        _cumulative(found, last),
+        _cumulative(found, last, interval),
         _reactions(view, found, first, last, interval),
-        _exposure(view, found, last),
+        _exposure(view, found, last, interval),
     ]
     return PackSection(_("Annual safety report"), tables)
 
@@ -55,16 +55,15 @@ def _filled(table: str, columns: tuple[Column, ...], lines: list[Any], how: str,
     )
 
 
-def _cumulative(found: AnnualRows, last: date) -> PackTable:
+def _cumulative(found: AnnualRows, last: date, interval: str) -> PackTable:
     how = _(
         "Serious events from the first infusion on, of patients with an infusion, received by the sponsor until the "
         "last day. A patient counts once for a term, an event each time."
     )
     left = _("Not counted: %(number)d serious events before the first infusion or of patients without one.")
     lines = cumulative(found.events, found.groups, last)
-    return _filled(
-        CUMULATIVE, cumulative_columns(found.groups), lines, how, left % {"number": found.left_out}
-    )
+    note = f"{interval} {left % {'number': found.left_out}}"
+    return _filled(CUMULATIVE, cumulative_columns(found.groups), lines, how, note)
 
 
 def _reactions(view: PackView, found: AnnualRows, first: date, last: date, interval: str) -> PackTable:
@@ -80,9 +79,9 @@ def _reactions(view: PackView, found: AnnualRows, first: date, last: date, inter
     return _filled(REACTIONS, kept, reactions(found.events, first, last), how, interval)
 
 
-def _exposure(view: PackView, found: AnnualRows, last: date) -> PackTable:
+def _exposure(view: PackView, found: AnnualRows, last: date, interval: str) -> PackTable:
     how = _(
         "Patients with an infusion until the last day and their infusions, by sex and by age at screening."
     )
     lines = exposure(found.patients, found.groups, last)
-    return _filled(EXPOSURE, exposure_columns(found.groups, sexes_of(view.trial)), lines, how)
+    return _filled(EXPOSURE, exposure_columns(found.groups, sexes_of(view.trial)), lines, how, interval)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from exports.authorities.annual.interval import NO_CHOICE, ReportInterval
 from patients.models import Patient
 from protocol.document.document import Protocol
 from protocol.document.items import Text
@@ -107,13 +108,15 @@ class PackGroup:
 class PackView:
     """For whom a pack is made: the reader's rights and language, and the moment as of which the tables are laid out.
 
-    by_arm: the tables have a column for each arm. The rows read are those of the moment (`snapshot_of`).
+    by_arm: the tables have a column for each arm. interval: of the annual safety report, as chosen. The rows read are
+    those of the moment (`snapshot_of`).
     """
 
     access: Access
     moment: datetime
     language: str
     by_arm: bool = False
+    interval: ReportInterval = NO_CHOICE
 
     @property
     def trial(self) -> Trial:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from django.utils.translation import gettext as _
 
-from protocol.document.document import Protocol
 from reports.packs.contents import PackFigure, PackSection, PackView
 from reports.study_figures.contract import DrawnFigure, FigureChoice, FigureView, StudyFigure
 from reports.study_figures.files import PRINT_FONT, svg_file
 from reports.study_figures.registry import of_trial
 from trials.access import Access
+from trials.models import Trial
 from trials.permissions import Permission as P
 from trials.roles import Role
 
@@ -47,17 +47,18 @@ def _every_choice(view: PackView, figure: StudyFigure) -> list[PackFigure]:
     role = _ReaderOfArms if view.by_arm else _PooledReader
     access = Access(user=view.access.user, trial=view.trial, role=role)
     found = []
-    for choice in _chosen(view.rules, figure):
+    for choice in _chosen(view.trial, figure):
         shown = FigureView(access=access, language=view.language, moment=view.moment, chosen=choice.value)
         found += _drawn(figure, choice.label, figure.draw(shown))
     return found
 
 
-def _chosen(rules: Protocol, figure: StudyFigure) -> tuple[FigureChoice, ...]:
-    """Return the choices among the items of the baseline table and of the profile; without any the first choice."""
-    every = figure.choices(rules)
+def _chosen(trial: Trial, figure: StudyFigure) -> tuple[FigureChoice, ...]:
+    """Return the choices among the items of the baseline table and of the profile; without any the opening one."""
+    rules = trial.rules
     first = {*(rules.baseline.table if rules.baseline else ()), *rules.profile.labs}
-    return tuple(each for each in every if each.value in first) or every[:1] or (FigureChoice("", ""),)
+    chosen = tuple(each for each in figure.choices(rules) if each.value in first)
+    return chosen or (figure.opening(trial) or FigureChoice("", ""),)
 
 
 def _drawn(figure: StudyFigure, choice: str, drawn: DrawnFigure) -> list[PackFigure]:

@@ -45,7 +45,10 @@ def once_opened(access: Access) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A report pack. see: the right that it needs. by_arm: whether it shows a reader the arms."""
+    """A report pack. see: the right that it needs. by_arm: whether it shows a reader the arms.
+
+    of_interval: whether it is about an interval, which may be chosen.
+    """
 
     code: str
     title: str | Promise
@@ -53,6 +56,7 @@ class Pack:
     see: P
     by_arm: Callable[[Access], bool]
     sections: Sections
+    of_interval: bool = False
 
 
 PACKS: dict[str, Pack] = {
@@ -106,12 +110,13 @@ PACKS: dict[str, Pack] = {
             "dsur",
             _("Tables of the annual safety report"),
             _(
-                "Serious events so far, serious reactions of the last year, exposure (ICH E2F). By arm only after the "
+                "Serious events so far, serious reactions of the interval, exposure (ICH E2F). By arm only after the "
                 "treatment of the trial is opened."
             ),
             P.SEE_TRIAL,
             once_opened,
             (annual_tables,),
+            of_interval=True,
         ),
         Pack(
             "final",

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from exports.document_requests import ask_for
 from exports.models import Document
-from reports.packs.forms import PastMomentForm
+from reports.packs.forms import PackForm
+from reports.packs.making import pack_choices
 from reports.packs.registry import PACKS, packs_for
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -19,14 +20,14 @@ SHOWN = 20
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def packs(request: TrialRequest) -> HttpResponse:
     """Show the packs that this person may have and those asked for. A POST asks for one."""
-    form = PastMomentForm(request.POST if request.method == "POST" else None, trial=request.trial)
-    if request.method == "POST":
-        code = request.POST.get("pack", "")
+    posted = request.POST if request.method == "POST" else None
+    code = request.POST.get("pack", "")
+    form = PackForm(posted, trial=request.trial, pack=PACKS.get(code))
+    if posted is not None:
         if code not in PACKS:
             raise BadRequest(_("There is no such report. There are %(known)s.") % {"known": ", ".join(PACKS)})
         if form.is_valid():
-            moment = form.cleaned_data["as_of"]
-            choices = {"pack": code, "as_of": moment.isoformat() if moment else ""}
+            choices = pack_choices(code, form.cleaned_data["as_of"], form.interval)
             row = ask_for(kind=Document.Kind.PACK, access=request.access, choices=choices)
             return redirect("documents:asked", request.trial.slug, row.pk)
     rows = Document.objects.readable_by(request.access).filter(kind=Document.Kind.PACK)

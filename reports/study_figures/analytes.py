@@ -17,6 +17,7 @@ from reports.study_figures.contract import FigureChoice, FigureView
 from safety.labels import day_zero
 from safety.laboratory.results import LabResult, results_of
 from trials.laboratories.ranges import items_with_ranges
+from trials.models import ReferenceRange, Trial
 from trials.reader import reader_language
 
 
@@ -59,6 +60,16 @@ def choices(rules: Protocol, *, graded: bool = False) -> tuple[FigureChoice, ...
 def chosen_path(view: FigureView, *, graded: bool = False) -> str:
     """Return the path of the chosen test, of the first one without a choice; the figure is only offered with one."""
     return view.chosen or next(iter(items(view.rules, graded=graded)))
+
+
+def first_with_ranges(trial: Trial) -> str:
+    """Return the first graded test for which a laboratory of the trial gave ranges; empty without one. One query.
+
+    A shift in multiples of the limit needs them: a test without any has its grades alone.
+    """
+    known = ReferenceRange.objects.filter(laboratory__trial=trial, in_error_reason="").order_by()
+    paths = {f"{form}.{item}" for form, item in known.values_list("form", "item").distinct()}
+    return next((path for path in items(trial.rules, graded=True) if path in paths), "")
 
 
 def title_of(item: Item, language: str) -> str:

@@ -125,7 +125,8 @@ class StudyFigure:
     """A figure of the trial. key: in its address and in the names of its files. see: the right that it needs.
 
     question: what the figure answers, one sentence. offered: returns False in a trial that it does not concern.
-    choices: what it may be drawn for, one at a time: `?of=` of the address, else the first; choice_label names it.
+    choices: what it may be drawn for, one at a time: `?of=` of the address; choice_label names it. opens_on: the value
+    of the choice without `?of=`, empty for the first one; it may cost a query.
     """
 
     key: str
@@ -136,3 +137,10 @@ class StudyFigure:
     offered: Callable[[Protocol], bool] = lambda _rules: True
     choices: Callable[[Protocol], tuple[FigureChoice, ...]] = lambda _rules: ()
     choice_label: str | Promise = ""
+    opens_on: Callable[[Trial], str] = lambda _trial: ""
+
+    def opening(self, trial: Trial) -> FigureChoice | None:
+        """Return the choice that the figure opens on, None if it has no choices. At most one query."""
+        every = self.choices(trial.rules)
+        wanted = self.opens_on(trial) if every else ""
+        return next((each for each in every if each.value == wanted), every[0] if every else None)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reports.figures.shapes import Figure
@@ -12,7 +13,9 @@ from reports.study_figures.paper import INK, PAPER, Attributes
 from trials.listing.lines import csv_text
 
 SCREEN_FONT = 'Arial, "Liberation Sans", Helvetica, sans-serif'
-# The typesetter brings this font, so that the same figure gives the same bytes on every machine.
+# A font like that of the SVG. It lies beside the code, so that the same figure gives the same bytes on every machine.
+PNG_FONT, FONTS = "Roboto", Path(__file__).parent / "fonts"
+# The typesetter brings this font: the drawings of a report pack have the font of its text.
 PRINT_FONT = "Libertinus Serif"
 DOTS_PER_INCH = 300
 PIXELS_PER_INCH, POINTS_PER_INCH = 96, 72
@@ -76,11 +79,11 @@ def png_file(figure: Figure, *, title: str, stamp: str = "") -> bytes:
     # Imported here: 81 MB that a web process needs only for this.
     import typst
 
-    svg = svg_file(figure, title=title, stamp=stamp, font=PRINT_FONT)
+    svg = svg_file(figure, title=title, stamp=stamp, font=PNG_FONT)
     width = figure.width * POINTS_PER_INCH / PIXELS_PER_INCH
     made: bytes = typst.compile(
         PAGE.format(width=f"{width:g}").encode(),
-        ignore_system_fonts=True,
+        font_paths=typst.Fonts(include_system_fonts=False, font_paths=[FONTS]),
         sys_inputs={"svg": json.dumps(svg)},
         format="png",
         ppi=DOTS_PER_INCH,

@@ -286,4 +286,5 @@ FIGURE = StudyFigure(
     offered=lambda rules: bool(analytes.items(rules, graded=True)),
     choices=partial(analytes.choices, graded=True),
     choice_label=gettext_lazy("Laboratory test"),
+    opens_on=analytes.first_with_ranges,
 )

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from outcomes.computing import report_of
 from outcomes.lines import OutcomeFigure, OutcomeLine
 from protocol.document.document import Protocol
 from protocol.document.outcomes import Outcome, OutcomeReading
-from reports.figures.forest import ForestRow, forest
-from reports.figures.shapes import Figure
+from reports.figures.forest import ForestRow, end_of_axis, forest
 from reports.outcomes.words import (
     PER_CENT,
     WITHOUT_VALUE,
@@ -32,7 +31,7 @@ from reports.study_figures.contract import (
 )
 
 MOST_ROWS = 60
-"""Rows of one drawing, headings counted: about 550 bytes each in a file."""
+"""Rows of one drawing, headings counted: about 550 bytes each in a file. More rows make further drawings."""
 RATE = frozenset({"rate"})
 COLUMNS = (
     DataColumn("outcome", gettext_lazy("Outcome")),
@@ -71,6 +70,11 @@ class Estimated:
     figure: OutcomeFigure
 
     @property
+    def key(self) -> str:
+        """The reading that a line is of, by which lines share a heading."""
+        return f"{self.outcome.id} {self.reading.code}"
+
+    @property
     def factor(self) -> int:
         """What a value is multiplied by for the axis: per cent, or as it is."""
         return 100 if self.figure.kind in PER_CENT else 1
@@ -87,24 +91,22 @@ def offered(rules: Protocol) -> bool:
 
 
 def draw(view: FigureView) -> DrawnFigure:
-    """Return a plot of the proportions and one of the rates. As many queries as the page of the outcomes."""
+    """Return plots of the proportions and of the rates. As many queries as the page of the outcomes."""
     report = report_of(view.access)
     found = list(_estimated(view.rules, report.lines))
     table = FigureTable(COLUMNS, [_cells(each, view) for each in found])
     treatment = any(each.line.split == "arm" for each in found)
     if not report.patients:
         return DrawnFigure(table=table, why=_("No patient is included yet."), treatment=treatment)
-    plots = [
-        _plot(view, found, "proportions", _("Proportions"), PER_CENT, _("Per cent of the patients")),
-        _plot(view, found, "rates", _("Rates"), RATE, _("Events per 100 patient-days")),
+    drawings = [
+        *_plots(view, found, "proportions", _("Proportions"), PER_CENT, _("Per cent of the patients")),
+        *_plots(view, found, "rates", _("Rates"), RATE, _("Events per 100 patient-days")),
     ]
-    drawn = [plot for plot in plots if plot is not None]
-    left_out = sum(number for _drawing, number in drawn)
     return DrawnFigure(
         table=table,
-        drawings=tuple(drawing for drawing, _number in drawn),
+        drawings=tuple(drawings),
         methods=tuple(dict.fromkeys(method_words(each.figure.estimate.method) for each in found)),
-        notes=_notes(view, left_out),
+        notes=_notes(view, several=len(drawings) > len({each.name.partition("-")[0] for each in drawings})),
         treatment=treatment,
     )
 
@@ -120,7 +122,7 @@ def _estimated(rules: Protocol, lines: Sequence[OutcomeLine]) -> Iterator[Estima
             yield Estimated(*readings[line.outcome, line.reading], line, figure)
 
 
-def _notes(view: FigureView, left_out: int) -> tuple[str, ...]:
+def _notes(view: FigureView, *, several: bool) -> tuple[str, ...]:
     notes = [
         _("A diamond stands for all patients of a reading, a square for a part of them."),
         _("The bar spans the 95 % limits; an arrow says that a limit lies beyond the axis."),
@@ -129,44 +131,59 @@ def _notes(view: FigureView, left_out: int) -> tuple[str, ...]:
     ]
     if view.trial.masked and not view.by_arm:
         notes.append(_("All arms together: the trial is masked."))
-    if left_out:
-        told = ngettext(
-            "%(number)s row is in the data table only.",
-            "%(number)s rows are in the data table only.",
-            left_out,
+    if several:
+        notes.append(
+            _("All rows are drawn: what one drawing does not hold goes on in the next, on the same axis.")
         )
-        notes.append(told % {"number": left_out})
     return tuple(notes)
 
 
-def _plot(
+def _plots(
     view: FigureView, found: Sequence[Estimated], name: str, title: str, kinds: frozenset[str], axis: str
-) -> tuple[Drawing, int] | None:
-    """Return a plot of some kinds and how many rows it leaves out; None if no line has such a figure."""
+) -> Iterator[Drawing]:
+    """Yield the plots of some kinds, all on one axis; none if no line has such a figure."""
     chosen = [each for each in found if each.figure.kind in kinds]
     if not chosen:
-        return None
-    rows: list[ForestRow] = []
-    left_out = 0
-    before: object = None
+        return
+    pages = _pages(chosen)
+    rows = [_rows(page, view) for page in pages]
+    most = 100.0 if kinds == PER_CENT else end_of_axis([row for page in rows for row in page])
+    for number, (page, drawn) in enumerate(zip(pages, rows, strict=True), start=1):
+        told = {"title": title, "number": number, "all": len(pages)}
+        titled = _("%(title)s, %(number)s of %(all)s") % told if len(pages) > 1 else title
+        named = f"{name}-{number}" if number > 1 else name
+        yield Drawing(named, titled, forest(drawn, label=_label(titled, page), axis_title=axis, most=most))
+
+
+def _pages(chosen: Sequence[Estimated]) -> list[list[Estimated]]:
+    """Return the lines of each drawing. A reading that goes on in the next one has its heading there again."""
+    pages: list[list[Estimated]] = []
+    used, before = MOST_ROWS, ""
     for each in chosen:
-        if len(rows) >= MOST_ROWS - 1:
-            left_out += 1
-            continue
-        if (key := (each.outcome.id, each.reading.code)) != before:
+        needed = 1 if each.key == before else 2
+        if used + needed > MOST_ROWS:
+            pages.append([])
+            used, needed = 0, 2
+        pages[-1].append(each)
+        used, before = used + needed, each.key
+    return pages
+
+
+def _rows(page: Sequence[Estimated], view: FigureView) -> list[ForestRow]:
+    rows: list[ForestRow] = []
+    before = ""
+    for each in page:
+        if each.key != before:
             rows.append(ForestRow(kind="heading", title=_heading(each, view)))
-            before = key
+            before = each.key
         rows.append(_row(each, view))
-    return Drawing(name, title, _figure(rows, chosen, title, kinds, axis)), left_out
+    return rows
 
 
-def _figure(
-    rows: Sequence[ForestRow], chosen: Sequence[Estimated], title: str, kinds: frozenset[str], axis: str
-) -> Figure:
-    known = sum(each.figure.estimate.value is not None for each in chosen)
-    told = {"title": title, "known": known, "lines": len(chosen)}
-    label = _("%(title)s with their limits: %(known)s of %(lines)s lines have a value.") % told
-    return forest(rows, label=label, axis_title=axis, most=100.0 if kinds == PER_CENT else None)
+def _label(title: str, page: Sequence[Estimated]) -> str:
+    known = sum(each.figure.estimate.value is not None for each in page)
+    told = {"title": title, "known": known, "lines": len(page)}
+    return _("%(title)s with their limits: %(known)s of %(lines)s lines have a value.") % told
 
 
 def _heading(each: Estimated, view: FigureView) -> str:

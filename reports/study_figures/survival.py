@@ -228,7 +228,10 @@ def _left_out(kind: SurvivalKind, found: Sequence[tuple[TimePart, times.PatientT
 
 
 def _explained(kinds: Sequence[SurvivalKind]) -> Iterator[str]:
-    yield _("A patient without the event is observed to the last contact or the last visit held.")
+    yield _(
+        "A patient without the event is censored at the last contact or the last visit held, also one who withdrew or "
+        "was lost to follow-up."
+    )
     if VENTILATOR_FREE in kinds:
         yield _(
             "Survival without invasive ventilation concerns the patients without it at inclusion; who has no complete "

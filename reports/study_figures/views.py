@@ -89,10 +89,12 @@ def csv(request: TrialRequest, figure: str) -> HttpResponseBase:
 def _view_of(request: TrialRequest, found: StudyFigure) -> FigureView:
     """Return for whom and of what a figure is drawn. Raises Http404 for a choice that the figure does not have."""
     values = [each.value for each in found.choices(request.trial.rules)]
-    chosen = request.GET.get("of", values[0]) if values else ""
+    chosen = request.GET.get("of") if values else ""
+    if chosen is None and (opening := found.opening(request.trial)) is not None:
+        chosen = opening.value
     if values and chosen not in values:
         raise Http404
-    return FigureView(request.access, reader_language(), timezone.now(), chosen)
+    return FigureView(request.access, reader_language(), timezone.now(), chosen or "")
 
 
 def _stem(found: StudyFigure, chosen: str, drawing: str = "") -> str:

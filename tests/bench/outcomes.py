@@ -1,4 +1,4 @@
-"""Fill a trial with 200 patients for the outcomes: `outcomes_polars` measures them. Everything is invented."""
+"""Fill a trial with 200 patients of 20 visits for the outcomes: `outcomes_polars` measures them. All is invented."""
 
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 PROTOCOL = Path(__file__).parents[2] / "trials/protocols/nct04445454.toml"
-SLUG, PATIENTS, SEED = "outcomes", 200, 16
+SLUG, PATIENTS, VISITS, SEED = "outcomes", 200, 20, 16
 CAUSALITIES = ("unrelated", "unlikely", "possible", "probable", "")
 INTERESTS = ("none", "none", "", "INFECTION_BACTERIAL", "INFECTION_VIRAL", "THROMBOEMBOLIC")
 SUPPORTS = ("LOW_FLOW", "HFNO", "IMV")
@@ -68,21 +68,37 @@ def _infusions(patient: Any, day: date) -> dict[str, date]:
 
 def _visits(patient: Any, day: date, infusions: dict[str, date], died: date | None) -> list[Any]:
     from patients.models import Visit
+    from protocol.document.design import UNSCHEDULED
     from protocol.document.schedule import planned_visits
 
     plans = planned_visits(patient.protocol.rules, {"screening": day, "inclusion": day, **infusions})
-    return Visit.objects.bulk_create(
+    planned = [
         Visit(
             patient=patient, code=plan.code, position=10 * position, planned_on=plan.planned_on,
             window_from=plan.window_from, window_to=plan.window_to, held_on=plan.planned_on, state=Visit.State.HELD,
         )
         for position, plan in enumerate(plans, start=1)
         if plan.planned_on and (died is None or plan.planned_on <= died)
-    )  # fmt: skip
+    ]  # fmt: skip
+    # The protocol plans fewer visits than the aim of the measure has: the others are unscheduled.
+    days = range(VISITS - len(planned))
+    unscheduled = [
+        Visit(
+            patient=patient, code=UNSCHEDULED, number=number, position=9000 + number, planned_on=on, held_on=on,
+            reason="Seen again", state=Visit.State.HELD,
+        )
+        for number, on in enumerate((_seen(day, 4 * each + 1, died) for each in days), start=1)
+    ]  # fmt: skip
+    return Visit.objects.bulk_create([*unscheduled, *planned])
+
+
+def _seen(day: date, after: int, died: date | None) -> date:
+    return min(day + timedelta(days=after), died or date.max)
 
 
 def _records(patient: Any, visits: list[Any], died: date | None, rng: Random) -> None:
     from patients.models import Record
+    from patients.models.visit_forms import forms_of
 
     rows = []
     for visit in visits:
@@ -94,7 +110,7 @@ def _records(patient: Any, visits: list[Any], died: date | None, rng: Random) ->
             "respiratory_support": {"support": rng.choice(SUPPORTS)},
             "vitals": {"temp": f"{rng.uniform(36, 39):.1f}", "spo2": str(rng.randint(85, 99))},
         }
-        asked = patient.protocol.rules.visit(visit.code).form_codes
+        asked = [each.form for each in forms_of(patient.protocol, visit)]
         rows += [
             Record(
                 patient=patient, visit=visit, protocol=patient.protocol, form=form, state="complete", values=values,
@@ -103,12 +119,12 @@ def _records(patient: Any, visits: list[Any], died: date | None, rng: Random) ->
             for form, values in answers.items()
             if form in asked and rng.random() < 0.97
         ]  # fmt: skip
-    start = f"{visits[0].held_on}T08:00+01:00[{patient.trial.zone}]"
+    start = f"{patient.enrolled_on}T08:00+01:00[{patient.trial.zone}]"
     rows.append(
         Record(
             patient=patient, protocol=patient.protocol, form="support_episode", state="complete",
             values={"kind": rng.choice(("OXYGEN", "IMV")), "started_at": start, "ongoing": "Y"},
-            completed_at=_at(visits[0].held_on),
+            completed_at=_at(patient.enrolled_on),
         )
     )  # fmt: skip
     Record.objects.bulk_create(rows)

@@ -66,6 +66,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     figures.note_lines(printed_by("tests.bench.look_back", environment))
     figures.note_lines(printed_by("tests.bench.laboratory", environment))
     figures.note_lines(printed_by("tests.bench.outcomes_polars", environment))
+    figures.note_lines(printed_by("tests.bench.packs", environment))
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:

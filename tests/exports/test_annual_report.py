@@ -182,6 +182,14 @@ class TestPage:
         refused = web.get(address, {"last": "some day"})
         assert (refused.status_code, refused.context["listing"].passing) == (400, [])
         assert 'value="some day"' in refused.content.decode()
+        turned = web.get(address, {"first": "14-Mar-2026", "last": "13-Mar-2026"})
+        assert turned.status_code == 400
+        assert "The interval ends before it begins." in text_of(turned)
+
+    @pytest.mark.at("2029-05-01T10:00")
+    def test_the_interval_of_a_study_long_over_is_its_last_year(self, address, treated, web):
+        """RES-06: without a choice the tables of a study that is over are not empty."""
+        assert web.get(address).context["interval"] == (date(2025, 3, 16), date(2026, 3, 15))
 
     @pytest.mark.parametrize(
         ("table", "decides"), [("cumulative", "patients"), ("exposure", "patients"), ("reactions", "term")]

@@ -11,7 +11,10 @@ from protocol.expressions.syntax import DEEPEST, LONGEST
 from tests.support.protocols.evaluating import NAMES, answer
 
 MISTAKES = [
-    ("rr >= 18", 7, "write 18.0"),
+    ("rr >= 18u", 7, "write 18"),
+    ("rr >= 1 / 2", 9, "whole numbers are not divided"),
+    ("rr >= (1 + 2 * 3) / -(true ? 4 : 5)", 19, "write one of them with .0"),
+    ("rr >= 18,5", 9, "numbers have a point, like 0.5"),
     ("rr >= 18.0 &&", 14, "ends too early"),
     ("rr = 18.0", 4, "write =="),
     ("(rr > 1.0", 10, "expected ')'"),

@@ -119,3 +119,22 @@ def test_texts_are_joined_and_their_ends_compared() -> None:
     assert answer("remark.endsWith('Stable')", remark="Stable overnight") is False
     assert answer("remark.startsWith(sex)", remark="Male", sex="M") is True
     assert isinstance(answer("remark in [sex, 'M']", remark="M"), Undetermined)
+
+
+@pytest.mark.parametrize(
+    ("source", "values", "result"),
+    [
+        ("rr > 18", {"rr": "18.5"}, True),
+        ("rr > 18", {"rr": "18"}, False),
+        ("rr == 18", {"rr": "18.0"}, True),
+        ("rr in [18, 19.0]", {"rr": "19"}, True),
+        ("rr / 4 == 4.5", {"rr": "18"}, True),
+        ("1.0 / 2 == 0.5 && 1 / 2.0 == 0.5", {}, True),
+        ("count(signs) == 2", {"signs": ["FEVER", "COUGH"]}, True),
+        ("(rr + 1) * -2 == -38.0", {"rr": "18"}, True),
+        ("pow(rr, 2) == 324", {"rr": "18"}, True),
+    ],
+)
+def test_a_whole_number_is_the_same_decimal(source: str, values: dict, result: bool) -> None:
+    """ASK-01: `crp > 100` means `crp > 100.0`; only what CEL computes otherwise with integers is refused."""
+    assert answer(source, **values) is result

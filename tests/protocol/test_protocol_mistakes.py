@@ -70,7 +70,7 @@ MISTAKES = [
         "!definition.heav",
         ["eligibility.I1.met: column 2: unknown name 'definition.heav': did you"],
     ),
-    ("> 100.0", "> 100", ["definitions.heavy: column 15: 100 is a whole number"]),
+    ("> 100.0", "> 100u", ["definitions.heavy: column 15: values are decimals: write 100"]),
     (
         'heavy = "body.weight > 100.0"',
         'heavy = "!definition.light"\nlight = "!definition.heavy"',
@@ -257,7 +257,7 @@ def test_every_mistake_is_reported_at_once_whatever_its_kind() -> None:
         ('unit = "kg", units', 'unit = "kilo", units'),
         ("'Y'\"", "'Yes'\""),
         ('forms = ["body"]', 'forms = ["boody"]'),
-        ("> 100.0", "> 100"),
+        ("> 100.0", "> 100u"),
     ]:
         text = text.replace(old, new, 1)
     assert [problem.path for problem in problems(text)] == [

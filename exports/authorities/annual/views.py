@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import django_filters
+from django import forms
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -18,6 +19,7 @@ from exports.authorities.annual.columns import (
     exposure_columns,
     reaction_columns,
 )
+from exports.authorities.annual.interval import ReportInterval
 from exports.authorities.annual.rows import AnnualRows, annual_rows
 from exports.authorities.annual.tables import cumulative, exposure, reactions
 from patients.participation.milestones import milestones
@@ -33,6 +35,17 @@ from trials.reader import reader_language
 PAGE = 500
 
 
+class IntervalForm(forms.Form):
+    """Refuses an interval that ends before it begins."""
+
+    def clean(self) -> dict[str, Any]:
+        """Return what was typed. Adds the error beside the last day."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not ReportInterval(cleaned.get("first"), cleaned.get("last")).is_possible:
+            self.add_error("last", _("The interval ends before it begins."))
+        return cleaned
+
+
 class IntervalFilter(django_filters.FilterSet):
     """The interval of the report: first day, and last day (the data lock point)."""
 
@@ -43,6 +56,7 @@ class IntervalFilter(django_filters.FilterSet):
 
     class Meta:
         model = AdverseEvent
+        form = IntervalForm
         fields: list[str] = []
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
@@ -55,18 +69,11 @@ class IntervalFilter(django_filters.FilterSet):
         """Return the rows: the interval decides in the tables."""
         return rows
 
-    @property
-    def interval(self) -> tuple[date, date]:
-        """Return the first and the last day; without them the year up to today."""
+    def interval(self, found: AnnualRows) -> tuple[date, date]:
+        """Return the first and the last day; without a choice the usual ones. The filter must be valid."""
         cleaned = self.form.cleaned_data
-        last: date = cleaned.get("last") or self.trial.today
-        return cleaned.get("first") or a_year_before(last), last
-
-
-def a_year_before(last: date) -> date:
-    """Return the first day of the year that ends on a day; the year to 28 February begins after a 28 February."""
-    before = date(last.year - 1, last.month, 28 if (last.month, last.day) == (2, 29) else last.day)
-    return date.fromordinal(before.toordinal() + 1)
+        chosen = ReportInterval(cleaned.get("first"), cleaned.get("last"))
+        return chosen.days(self.trial.today, found.events, found.patients)
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -96,7 +103,7 @@ def annual(request: TrialRequest) -> HttpResponseBase:
         "table": table,
         "title": TABLE_TITLES[table],
         "tables": [(name, title, page.url(table=name)) for name, title in TABLE_TITLES.items()],
-        "interval": filters.interval if filters.is_valid() else None,
+        "interval": filters.interval(found) if filters.is_valid() else None,
         "left_out": found.left_out,
     }
     return page.response("exports/annual.html", context)
@@ -118,7 +125,7 @@ def _table(
 ) -> tuple[Any, list[Any]]:
     """Return columns and lines of a table; no lines if the interval cannot be read."""
     trial, valid = request.trial, filters.is_valid()
-    first, last = filters.interval if valid else (trial.today, trial.today)
+    first, last = filters.interval(found) if valid else (trial.today, trial.today)
     if table == CUMULATIVE:
         return cumulative_columns(found.groups), cumulative(found.events, found.groups, last) if valid else []
     if table == EXPOSURE:

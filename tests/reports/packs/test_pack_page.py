@@ -16,6 +16,7 @@ from audit.past_data import reads_past_data
 from audit.trail import tracked_models
 from exports import selection
 from exports.models import Document
+from exports.tables.past import rows_of_past
 from outcomes.computing import report_of
 from reports.packs.forms import PastMomentForm
 from reports.packs.past_moments import data_of
@@ -23,6 +24,7 @@ from reports.packs.registry import PACKS
 from reports.study_figures.registry import of_trial
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.pages.event_forms import text_of
 from tests.support.pages.paper import Paper, joined
 from tests.support.study.packs import chapters
 from tests.support.trail_clock import trail_now
@@ -210,6 +212,24 @@ class TestOutcomesOfAMoment:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM stroma_cache WHERE cache_key LIKE '%outcomes:%'")
             assert cursor.fetchone() == (1,)
+
+    def test_a_trail_that_is_too_long_for_a_page_is_laid_out_in_the_background_only(
+        self, trial, person, patient, monkeypatch
+    ):
+        """OUT-24, REL-14: the page says where its numbers are to be had; the outcomes of now are shown as ever."""
+        moment = trail_now().isoformat()
+        held = rows_of_past(trial)
+        assert held > 10
+        monkeypatch.setattr("reports.packs.forms.MOST_ROWS_OF_PAGE", held)
+        assert self.read(person, trial, as_of=moment).status_code == 200
+        monkeypatch.setattr("reports.packs.forms.MOST_ROWS_OF_PAGE", held - 1)
+        with CaptureQueriesContext(connection) as queries:
+            answer = self.read(person, trial, as_of=moment)
+        assert answer.status_code == 400
+        assert "too long to lay out a past moment while a page waits" in text_of(answer)
+        assert not [query for query in queries if "CREATE TEMPORARY TABLE" in query["sql"]]
+        assert self.reactions(self.read(person, trial)) == 1
+        assert build.client(person).post(page(trial), {"pack": "status", "as_of": moment}).status_code == 302
 
     def test_a_text_that_is_no_moment_is_refused_beside_the_field(self, trial, person):
         answer = self.read(person, trial, as_of="last week")

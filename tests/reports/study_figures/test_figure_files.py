@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from reports.figures.shapes import Circle, Figure, Line, Rect, Words
+from reports.study_figures import files
 from reports.study_figures.contract import CodedCell, DataColumn, FigureTable
 from reports.study_figures.files import csv_rows, png_file, svg_file
 from reports.study_figures.paper import PAPER
@@ -100,6 +101,16 @@ def test_the_png_has_three_hundred_dots_per_inch_and_the_same_bytes_each_time(st
     assert abs(width - 625) <= 1
     assert abs(height - (363 if stamp else 313)) <= 1
     assert made == png_file(a_figure(), title="Events", stamp=stamp)
+
+
+def test_the_letters_of_a_png_have_no_serifs_as_those_of_the_svg(monkeypatch):
+    """OUT-06: with a font that is not there the typesetter would take its own, which has serifs."""
+    made = png_file(a_figure(), title="Events")
+    monkeypatch.setattr(files, "PNG_FONT", files.PRINT_FONT)
+    with_serifs = png_file(a_figure(), title="Events")
+    monkeypatch.setattr(files, "PNG_FONT", "A font that nobody has")
+    assert made not in (with_serifs, png_file(a_figure(), title="Events"))
+    assert files.SCREEN_FONT.endswith(", sans-serif")
 
 
 def test_the_csv_has_one_format_for_every_reader():

@@ -224,6 +224,22 @@ def test_the_choice_is_a_short_list_and_only_graded_tests_shift(trial):
     assert set(graded) < set(every)
 
 
+def test_the_shift_opens_on_the_first_test_with_a_reference_range(trial):
+    """OUT-11: without a range no value can be drawn in multiples of the limit; without any the first test is shown."""
+    browser = build.client(build.user("investigator", trial=trial))
+    address = reverse("reports:figure", args=[trial.slug, "laboratory-shift"])
+    first = next(iter(analytes.items(trial.rules, graded=True)))
+    assert browser.get(address).context["chosen"] == first
+    # Measured, but not graded: no shift is drawn of it.
+    central = reference_ranges.central(trial)
+    reference_ranges.given(central, CRP)
+    assert browser.get(address).context["chosen"] == first
+    reference_ranges.given(central, POTASSIUM, unit="mmol/L")
+    assert first != POTASSIUM
+    assert browser.get(address).context["chosen"] == POTASSIUM
+    assert browser.get(address, {"of": ALT}).context["chosen"] == ALT
+
+
 def test_the_page_offers_the_choice_and_refuses_an_unknown_one(trial):
     """OUT-06."""
     browser = build.client(build.user("investigator", trial=trial))

@@ -1,12 +1,16 @@
 """The forest plots of the outcomes: numbers worked out by hand, parts, and who may see the arms."""
 
+import re
+
 import pytest
 from django.utils import timezone
 
 from audit.context import acting
 from dosing.allocation.lists import generate_list
+from reports.figures.shapes import Words
 from reports.study_figures import outcome_forest
 from reports.study_figures.contract import FigureView
+from reports.study_figures.files import svg_file
 from tests.support import build
 from tests.support.study.bedside import INCLUDED
 from trials.access import access_to
@@ -77,6 +81,47 @@ def test_rates_have_a_plot_of_their_own(liege):
     figure = drawn(doctor, trial)
     assert [each.name for each in figure.drawings] == ["proportions", "rates"]
     assert row(figure, "L-P1", "rate")["kind"] == "rate"
+
+
+def test_every_row_is_drawn_in_as_many_drawings_as_it_takes(liege, monkeypatch):
+    """OUT-10: no row is left to the data table; a reading that goes on has its heading again, on the same axis."""
+    trial, doctor = liege
+    whole = drawn(doctor, trial)
+    monkeypatch.setattr(outcome_forest, "MOST_ROWS", 5)
+    parted = drawn(doctor, trial)
+    proportions = [each for each in parted.drawings if each.name.startswith("proportions")]
+    assert [each.name for each in proportions[:3]] == ["proportions", "proportions-2", "proportions-3"]
+    assert proportions[1].title == f"Proportions, 2 of {len(proportions)}"
+    assert lines_in(parted) == lines_in(whole) == len(whole.table.rows)
+    # Beside title and numbers of each row: the title of the axis.
+    assert all(len(texts(each)) - len(numbers_of_axis(each)) <= 2 * 5 + 1 for each in proportions)
+    assert {tuple(numbers_of_axis(each)) for each in proportions} == {("0", "20", "40", "60", "80", "100")}
+    assert any("All rows are drawn" in note for note in parted.notes)
+    assert not any("All rows are drawn" in note for note in whole.notes)
+
+
+def texts(drawing) -> list[str]:
+    return [each.text for each in drawing.figure.shapes if isinstance(each, Words)]
+
+
+def numbers_of_axis(drawing) -> list[str]:
+    return [text for text in texts(drawing) if text.isdigit()]
+
+
+def lines_in(figure) -> int:
+    """Return how many lines the drawings hold by their labels: `… 3 of 12 lines have a value`."""
+    return sum(int(re.search(r"of (\d+) lines", each.figure.label)[1]) for each in figure.drawings)
+
+
+def test_the_outcomes_of_the_masked_trial_are_drawn_to_the_last_row():
+    """OUT-10: the changes of the signs at every visit took more rows than one drawing has."""
+    trial = build.trial(build.COVID_MSV)
+    with acting(system="test"):
+        generate_list(trial=trial, by=None, seed="known")
+    build.enrolled(trial=trial, on=INCLUDED)
+    figure = drawn(build.user("statistician", trial=trial), trial)
+    assert lines_in(figure) == len(figure.table.rows) > outcome_forest.MOST_ROWS
+    assert max(len(svg_file(each.figure, title=each.title).encode()) for each in figure.drawings) <= 40_000
 
 
 @pytest.mark.parametrize(
