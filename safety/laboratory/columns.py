@@ -42,7 +42,7 @@ def _once(
 
 
 def _result_columns() -> tuple[Column, ...]:
-    taken = _once(wording.taken_words, lambda result: result.place.record)
+    taken = _once(wording.taken_words, lambda result: result.place.taken)
     title = _once(wording.item_title, lambda result: id(result.item))
     language = reader_language()
     return (
