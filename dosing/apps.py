@@ -21,6 +21,7 @@ class DosingConfig(AppConfig):
             query_facts,
             schedule,
             signature_scope,
+            weights,
         )
         from dosing.levels import escalation
         from dosing.product_queries import kinds as product_kinds
@@ -40,6 +41,7 @@ class DosingConfig(AppConfig):
         )
         from patients.participation.treatment import arm_knowledge, infusion_links
         from patients.participation.treatment import product_codes as codes_of_products
+        from patients.participation.weights import weight_providers
 
         also_stored.append(stored_keys)
         register(TEXTS)
@@ -66,6 +68,7 @@ class DosingConfig(AppConfig):
         arm_knowledge.providers.append(knowledge.known_since)
         signed_parts.providers.append(recorded.signed_infusions)
         providers.append(milestones.infusions_given)
+        weight_providers.append(weights.of_infusions)
         codes_of_products.code_providers.append(product_codes.codes_of)
         infusion_links.infusion_providers.append(milestones.infusions_with_address)
         infusion_links.onset_providers.append(milestones.onset_after_infusion)

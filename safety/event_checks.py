@@ -97,7 +97,7 @@ def columns(
 ) -> dict[str, Any]:
     """Return the column values of an event. Raises ValidationError with a message for each refused answer.
 
-    upgrade: the event had no clock before, so `serious_aware` is required. draft_clock_at: start of the clock that
+    upgrade: the event was not serious before, so `serious_aware` is required. draft_clock_at: start of the clock that
     its draft has, unless the awareness is earlier.
     """
     rules = patient.protocol.rules
@@ -110,7 +110,7 @@ def columns(
         errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
     if errors:
         raise ValidationError(errors)
-    return _stored(answers, rules, draft_clock_at if has_clock(answers) else None)
+    return _stored(answers, rules, draft_clock_at if has_clock(answers, rules) else None)
 
 
 def normalised(answers: EventAnswers, zone: str) -> EventAnswers:
@@ -138,7 +138,7 @@ def missing(answers: EventAnswers, rules: Protocol) -> Errors:
     if rules.safety.aesi:
         needed["aesi"] = _("Choose a category, or “Not of special interest”.")
     errors = {name: sentence for name, sentence in needed.items() if not answers.get(name)}
-    if has_clock(answers) and not answers.get("aware"):
+    if has_clock(answers, rules) and not answers.get("aware"):
         errors["aware"] = _("Enter when the site learned of the event: the 24 hours start then.")
     return errors
 
@@ -180,14 +180,23 @@ def assessment_of(answers: EventAnswers) -> EventAssessment:
     )
 
 
-def has_clock(answers: EventAnswers) -> bool:
-    """Return whether the event has to be reported within hours: serious, or fatal by its grade or outcome alone.
+def counts_as_serious(answers: EventAnswers) -> bool:
+    """Return whether a criterion was chosen, or the grade or the outcome alone says that the event was fatal.
 
-    A fatal event counts as “results in death” for the clock, whatever its criteria say until they are corrected. A
-    medication error, a pregnancy and a defect of the product are reported like serious events (SAF-07).
+    A fatal event counts as “results in death” for the clock, whatever its criteria say until they are corrected.
     """
     criteria = answers.get("seriousness", frozenset()) & frozenset(CRITERIA)
-    return bool(criteria) or is_fatal(assessment_of(answers)) or is_reported(answers.get("kind", ""))
+    return bool(criteria) or is_fatal(assessment_of(answers))
+
+
+def has_clock(answers: EventAnswers, rules: Protocol) -> bool:
+    """Return whether the event has to be reported within hours: serious, or of a kind or category that is.
+
+    A medication error, a pregnancy and a defect of the product are reported like serious events (SAF-07), and so is a
+    category of special interest that the protocol names as expedited (SAF-08).
+    """
+    kind, category = answers.get("kind", ""), answers.get("aesi", "")
+    return counts_as_serious(answers) or is_reported(kind) or category in rules.safety.expedited
 
 
 def _infusion(patient: Patient, answers: EventAnswers) -> Errors:
@@ -220,7 +229,7 @@ def _end(patient: Patient, answers: EventAnswers) -> Errors:
 def _awareness(patient: Patient, answers: EventAnswers) -> Errors:
     errors: Errors = {}
     onset, aware = answers.get("onset"), answers.get("aware")
-    serious_aware = answers.get("serious_aware") if has_clock(answers) else None
+    serious_aware = answers.get("serious_aware") if has_clock(answers, patient.protocol.rules) else None
     for name, moment in (("aware", aware), ("serious_aware", serious_aware)):
         if moment is None:
             continue
@@ -278,10 +287,10 @@ def _clock(answers: EventAnswers, rules: Protocol, draft_clock_at: datetime | No
     An earlier clock of the draft goes on.
     """
     aware = answers.get("aware")
-    serious_aware = answers.get("serious_aware") if has_clock(answers) else None
+    serious_aware = answers.get("serious_aware") if has_clock(answers, rules) else None
     start = serious_aware or aware
     due: datetime | None = None
-    if has_clock(answers) and start is not None:
+    if has_clock(answers, rules) and start is not None:
         begins = min(start.earliest, draft_clock_at or start.earliest)
         due = hours_deadline(begins, rules.safety.sae_clock_hours)
     return {

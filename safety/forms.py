@@ -109,11 +109,16 @@ class EventForm(StepForm):
                 _("Severity and seriousness"),
                 boxes("grade"),
                 boxes("seriousness"),
-                answer("aware", wrapper_class="serious-only"),
+                answer("aware", wrapper_class="" if self._is_aware_asked() else "serious-only"),
                 answer("serious_aware", wrapper_class="serious-only"),
             ),
             section(_("Assessment"), *(answer(name) for name in questions)),
         ]
+
+    def _is_aware_asked(self) -> bool:
+        """Return whether an event may have a clock by its category of special interest, which is asked further down."""
+        rules = self.patient.protocol.rules if self.patient else self.trial.rules
+        return bool(rules.safety.expedited)
 
     @property
     def save_key(self) -> str:

@@ -252,30 +252,23 @@ def _reached(
 def _highest(
     steps: tuple[GradeStep, ...], worse: bool, bounds: Bounds, value: Decimal, at_bound: bool | None
 ) -> tuple[GradeStep | None, Decimal]:
-    missing = NUMBER
+    # One loop without further calls: it is the inner step of a million results.
+    missing, found, reached = NUMBER, None, ZERO
     for step in steps:
-        base = bounds[step.basis]
+        basis = step.basis
+        base = bounds[basis]
         if base is None:
             # Without a baseline, the limits of the laboratory decide.
-            missing = missing if step.basis == BASELINE else step.basis
+            missing = missing if basis == BASELINE else basis
             continue
-        bound = EXACT.multiply(step.factor, base)
-        if _is_beyond(value, bound, worse, step.included if at_bound is None else at_bound):
-            _refuse_missing(missing)
-            return step, bound
-    _refuse_missing(missing)
-    return None, ZERO
-
-
-def _is_beyond(value: Decimal, bound: Decimal, worse: bool, included: bool) -> bool:
-    if worse is HIGH:
-        return value >= bound if included else value > bound
-    return value <= bound if included else value < bound
-
-
-def _refuse_missing(missing: int) -> None:
+        bound = step.factor if basis == NUMBER else EXACT.multiply(step.factor, base)
+        included = step.included if at_bound is None else at_bound
+        if (value > bound if worse is HIGH else value < bound) or (included and value == bound):
+            found, reached = step, bound
+            break
     if missing != NUMBER:
         raise CannotGrade(NO_UPPER if missing == UPPER else NO_LOWER)
+    return found, reached
 
 
 def _reached_by_all(

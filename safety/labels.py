@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from html import escape
 
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -180,7 +181,7 @@ def day(number: int) -> str:
 
 def tag(tone: str, text: object) -> SafeString:
     """Return a short text on a coloured ground. The text must be complete without the colour."""
-    return format_html('<span class="tag tone-{}">{}</span>', tone, text)
+    return mark_safe(f'<span class="tag tone-{escaped(tone)}">{escaped(text)}</span>')  # noqa: S308
 
 
 def class_tag(event: AdverseEvent) -> SafeString:
@@ -290,6 +291,12 @@ def event_count_text(number: int) -> str:
     return ngettext("%(count)s adverse event", "%(count)s adverse events", number) % {"count": number}
 
 
+def escaped(text: object) -> str:
+    """Return what `conditional_escape` returns, without its way through lazy texts: a page has hundreds of cells."""
+    return text if isinstance(text, SafeString) else escape(str(text))
+
+
 def lines(parts: list[str]) -> SafeString:
     """Return the non-empty parts, each in a block of its own."""
-    return format_html_join("", "<div>{}</div>", ((part,) for part in parts if part))
+    # `format_html_join` takes four times as long, for three cells of every row of a listing.
+    return mark_safe("".join([f"<div>{escaped(part)}</div>" for part in parts if part]))  # noqa: S308

@@ -20,7 +20,7 @@ from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
 from safety.drafts.event_drafts import clock_of_draft, finish, open_draft
-from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
+from safety.event_checks import EventAnswers, answers_of, columns, counts_as_serious, has_clock, normalised
 from safety.event_questions import (
     KnownEvent,
     background_of,
@@ -113,7 +113,7 @@ def amend_event(
     zone = patient.protocol.rules.trial.site.time_zone
     before_change = answers_of(row, zone)
     answers = normalised(EventAnswers(**{**before_change, **changes}), zone)
-    upgrade = row.due_at is None and has_clock(answers)
+    upgrade = _is_upgrade(row, before_change, answers)
     stored = columns(patient, answers, upgrade=upgrade, draft_clock_at=row.draft_clock_at)
     stored.update(_report_after(row, stored["due_at"], answers, upgrade=upgrade))
     changed = {name: value for name, value in stored.items() if getattr(row, name) != value}
@@ -132,6 +132,16 @@ def amend_event(
     watch(saved, by)
     _start_clocks_of_sponsor(saved, was)
     return note_late_report(saved, by)
+
+
+def _is_upgrade(row: AdverseEvent, before_change: EventAnswers, answers: EventAnswers) -> bool:
+    """Return whether a change starts the clock of the site: the first one, or anew for an event that becomes serious.
+
+    A report of a kind of its own, or of special interest, may have a clock without being serious.
+    """
+    if row.due_at is None:
+        return has_clock(answers, row.patient.protocol.rules)
+    return counts_as_serious(answers) and not counts_as_serious(before_change)
 
 
 def _start_clocks_of_sponsor(event: AdverseEvent, was: Reportable) -> None:
@@ -222,7 +232,7 @@ def is_locked(patient: Patient) -> bool:
 def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
     if not is_locked(patient):
         raise ValidationError(_("Nothing is locked: report the event in the usual way."))
-    if NONE_OF_THESE in (answers.get("seriousness") or ()) and not has_clock(answers):
+    if NONE_OF_THESE in (answers.get("seriousness") or ()) and not has_clock(answers, patient.protocol.rules):
         raise ValidationError(
             {
                 "seriousness": _(

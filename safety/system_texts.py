@@ -27,6 +27,7 @@ TEXTS = {
     "case.sent": _("Report sent to the authority"),
     "case.answered": _("Answer of the authority"),
     "case.followed_up": _("Follow-up sent"),
+    "case.new_information": _("The site reported new information"),
     "case.event_changed": _("The event was judged anew"),
     "event.draft_finished": _("The event was saved"),
     "deviation.event_not_reported": _("The event was not reported to the sponsor by %(day)s, %(time)s."),

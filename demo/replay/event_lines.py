@@ -38,7 +38,7 @@ def read_event(cells: Cells, rules: Protocol) -> ReplayedEvent:
         "aesi": cells.code("aesi", interests) if interests else "",
         "infusion": int(number) if number is not None else None,
     }
-    if cells.text("aware") or has_clock(EventAnswers(**answers)):  # type: ignore[typeddict-item]
+    if cells.text("aware") or has_clock(EventAnswers(**answers), rules):  # type: ignore[typeddict-item]
         answers["aware"] = _read_aware(cells, onset)
     return ReplayedEvent(cells.row, answers, cells.minute("reported"))
 

@@ -4,35 +4,19 @@ Earlier weights are offered, never filled in.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
 from dosing.models import Infusion
 from patients.models import Patient, Record
-from patients.models.visit_forms import day_of
+from patients.participation.weights import KnownWeight, captured_weights, weight_forms
 from protocol.values.moments import Moment
-from protocol.values.parsing import decimal
-from trials.reader import reader_language, shown_day, shown_number
-
-
-@dataclass(frozen=True, slots=True)
-class KnownWeight:
-    """A weight in kg from another form or infusion, its day, and its source as text."""
-
-    kg: Decimal
-    on: date
-    source: str
-
-    @property
-    def shown(self) -> str:
-        """Return the weight as text, at most two decimals: further ones come from a unit conversion."""
-        hundredths = self.kg.quantize(Decimal("0.01"))
-        return shown_number(self.kg if self.kg == hundredths else hundredths)
+from trials.reader import shown_day, shown_number
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
@@ -48,26 +32,26 @@ def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | 
 
 def _captured_weights(patient: Patient) -> Iterator[KnownWeight]:
     rules = patient.protocol.rules
-    of_dosing = rules.dosing.weight_item if rules.dosing else None
-    paths = [path for path in (rules.profile.weight, of_dosing) if path]
-    items = dict(path.split(".") for path in paths)
-    rows = Record.objects.filter(patient=patient, form__in=items).exclude(state=Record.State.STRUCK_OUT)
-    order = list(items)
-    for record in sorted(rows.select_related("visit"), key=lambda row: order.index(row.form)):
-        kg = decimal(record.values.get(items[record.form]))
-        day = day_of(record.visit) if record.visit else None
-        if kg is not None and day is not None:
-            title = rules.form(record.form).title.in_language(reader_language())
-            yield KnownWeight(kg, day, f"{title}, {shown_day(day)}")
+    rows = Record.objects.filter(patient=patient, form__in=weight_forms(rules))
+    shown = rows.exclude(state=Record.State.STRUCK_OUT).select_related("visit")
+    return captured_weights(rules, shown)
 
 
 def _infusion_weights(infusion: Infusion) -> Iterator[KnownWeight]:
-    others = Infusion.objects.filter(patient=infusion.patient_id).exclude(pk=infusion.pk)
-    for other in others.exclude(weight_measured=""):
-        day = Moment.from_iso(other.weight_measured).date
-        if other.weight_kg is not None and day is not None:
-            named = {"number": other.number, "day": shown_day(day)}
-            yield KnownWeight(other.weight_kg, day, _("Infusion %(number)d, %(day)s") % named)
+    return _weights(Infusion.objects.filter(patient=infusion.patient_id).exclude(pk=infusion.pk))
+
+
+def of_infusions(patient: Patient) -> Iterator[KnownWeight]:
+    """Yield the weights measured for the infusions of a patient: the same in every arm. One query."""
+    return _weights(Infusion.objects.filter(patient=patient).order_by("number"))
+
+
+def _weights(infusions: QuerySet[Infusion]) -> Iterator[KnownWeight]:
+    for each in infusions.exclude(weight_measured=""):
+        day = Moment.from_iso(each.weight_measured).date
+        if each.weight_kg is not None and day is not None:
+            named = {"number": each.number, "day": shown_day(day)}
+            yield KnownWeight(each.weight_kg, day, _("Infusion %(number)d, %(day)s") % named)
 
 
 def weight_errors(infusion: Infusion, kg: Decimal, measured: Moment, confirmation: str) -> dict[str, str]:

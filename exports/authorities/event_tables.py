@@ -11,7 +11,7 @@ from dosing.models import AllocationSlot
 from patients.models import Patient
 from patients.participation.death import deaths_in
 from safety.classification import is_fatal
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, Dictionary, EventCoding
 from safety.registries.rows import CountedEvent, ReportingArm
 from trials.models import Trial
 
@@ -52,17 +52,19 @@ def coded_terms(path: Path) -> dict[str, CodedWords]:
     return found
 
 
-def counted_events(trial: Trial, coded: dict[str, CodedWords]) -> list[CountedEvent]:
+def counted_events(trial: Trial, coded: dict[str, CodedWords], release: str = "") -> list[CountedEvent]:
     """Return the events from the first infusion on; those certainly before it and those in error are left out.
 
-    A term that is not coded keeps its words and has no organ class: the register then refuses it by name.
+    An event has its code in the release of MedDRA, else that of its term in `coded`, a file. A term without either
+    keeps its words and has no organ class: the register then refuses it by name.
     """
-    rows = AdverseEvent.objects.filter(trial=trial).not_in_error().select_related("patient").order_by("pk")
-    return [_counted(event, coded) for event in rows if not _before_treatment(event, trial)]
+    rows = AdverseEvent.objects.filter(trial=trial).not_in_error()
+    events = rows.select_related("patient", "coding__dictionary").order_by("pk")
+    return [_counted(event, coded, release) for event in events if not _before_treatment(event, trial)]
 
 
-def _counted(event: AdverseEvent, coded: dict[str, CodedWords]) -> CountedEvent:
-    words = coded.get(event.term.strip().casefold(), CodedWords(event.term, ""))
+def _counted(event: AdverseEvent, coded: dict[str, CodedWords], release: str) -> CountedEvent:
+    words = _coding(event, release) or coded.get(event.term.strip().casefold(), CodedWords(event.term, ""))
     return CountedEvent(
         patient=event.patient.code,
         term=words.preferred_term,
@@ -71,6 +73,17 @@ def _counted(event: AdverseEvent, coded: dict[str, CodedWords]) -> CountedEvent:
         related=event.related,
         fatal=is_fatal(event.answers),
     )
+
+
+def _coding(event: AdverseEvent, release: str) -> CodedWords | None:
+    """Return the code of an event in a release; None without one, and if the event was renamed since it was coded."""
+    coding: EventCoding | None = getattr(event, "coding", None)
+    if coding is None or coding.coded_words != event.term:
+        return None
+    found = coding.dictionary
+    if (found.kind, found.version) != (Dictionary.Kind.MEDDRA, release):
+        return None
+    return CodedWords(coding.preferred or coding.name, coding.organ_class)
 
 
 def _before_treatment(event: AdverseEvent, trial: Trial) -> bool:

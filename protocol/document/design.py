@@ -354,6 +354,12 @@ A causality that nobody could classify counts as related (SAF-04), so that no ev
 """
 
 
+class SpecialInterest(Coded):
+    """A category of adverse events of special interest. ``expedited``: reported in the hours of a serious event."""
+
+    expedited: bool = False
+
+
 class Safety(Part):
     """Safety rules: CTCAE version, events of special interest, hours to report an SAE, days of follow-up.
 
@@ -364,11 +370,16 @@ class Safety(Part):
     ctcae: Literal["4.03", "5.0", "6.0"]
     baseline: Literal["first_infusion", "inclusion"] = "first_infusion"
     meddra: Line | None = None
-    aesi: tuple[Coded, ...] = ()
+    aesi: tuple[SpecialInterest, ...] = ()
     sae_clock_hours: Annotated[Count, Field(le=24 * 366)] = 24
     follow_up_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)]
     causality: tuple[Annotated[Coded, BeforeValidator(_coded)], ...] = ()
     reference: Annotated[tuple[ReferenceSafety, ...], AfterValidator(in_order)] = ()
+
+    @property
+    def expedited(self) -> frozenset[str]:
+        """Return the categories of special interest whose events are reported like serious ones."""
+        return frozenset(each.code for each in self.aesi if each.expedited)
 
 
 class ProfilePlan(Part):

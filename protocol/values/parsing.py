@@ -273,7 +273,7 @@ def is_answered(value: Value) -> bool:
 
 def decimal(value: Value) -> Decimal | None:
     """Return the number of a stored integer or decimal in the item's unit; None if blank, missing or beyond a limit."""
-    if isinstance(value, Mapping):
+    if not isinstance(value, str) and isinstance(value, Mapping):
         value = value.get("value")
     return Decimal(value) if isinstance(value, str) and CANONICAL.fullmatch(value) else None
 
@@ -321,6 +321,9 @@ def number_or_interval(value: Value, item: Item | None = None) -> Decimal | Inte
 
     With its item, the interval ends at the hard limits.
     """
+    # Nearly every result is a number as text, without a comparator or another unit.
+    if isinstance(value, str):
+        return Decimal(value) if CANONICAL.fullmatch(value) else None
     return stored_interval(value, item) if comparator_of(value) else decimal(value)
 
 

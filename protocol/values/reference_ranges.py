@@ -6,7 +6,7 @@ included. Its bounds are inclusive: a value on a bound is normal. If no range ap
 "no range", never "normal". Decimal throughout. No Django.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Context, Decimal
@@ -147,12 +147,25 @@ class RangeBook:
 
     def find(self, path: str, *, laboratory: str, subject: RangeSubject, on: date | None) -> Range | None:
         """Return the one range that applies; None if there is none or more than one."""
-        if on is None or not laboratory or path not in self.ranges:
-            return None
-        ages = subject.ages(on)
-        here = (each for each in self.ranges[path] if each.laboratory == laboratory)
-        found = [each for each in here if each.is_for(subject.sex, ages, on)]
-        return found[0] if len(found) == 1 else None
+        return self.finder(laboratory=laboratory, subject=subject, on=on)(path)
+
+    def finder(
+        self, *, laboratory: str, subject: RangeSubject, on: date | None
+    ) -> Callable[[str], Range | None]:
+        """Return `find` for the items of one form: the ages of the patient on its day are counted once."""
+        if on is None or not laboratory or not self.ranges:
+            return lambda path: None
+        ages, sex = subject.ages(on), subject.sex
+
+        def find(path: str) -> Range | None:
+            found = [
+                each
+                for each in self.ranges.get(path, ())
+                if each.laboratory == laboratory and each.is_for(sex, ages, on)
+            ]
+            return found[0] if len(found) == 1 else None
+
+        return find
 
     def read(
         self, form: Form, values: Mapping[str, Any], *, subject: RangeSubject, day: date | None

@@ -13,6 +13,7 @@ from reports.figures import charts
 from reports.figures.shapes import Figure
 from reports.home.workload import Workload
 from safety.models import AdverseEvent
+from safety.terms.own_list import same_term_key, term_of
 
 MOST_TERMS, SEVERE = 8, 3
 WORST = CompiledValues(
@@ -41,13 +42,17 @@ def worst_by_term(work: Workload) -> dict[str, list[int]]:
     """Return for each term the number of patients by worst grade (1 to 5), most patients first.
 
     Of terms with equally many patients the one with the higher grades comes first.
-    Terms that differ only in case or spaces count as one. Events entered in error are left out.
+    Other names of a term of the own list, case and spaces make no other term. Events entered in error are left out.
     """
     worst: dict[str, dict[int, int]] = defaultdict(dict)
     spelled: dict[str, str] = {}
+    # Of each text once: a term has many patients.
+    keys: dict[str, str] = {}
     for term, patient, grade in WORST.rows(**work.who):
-        folded = " ".join(term.casefold().split())
-        spelled.setdefault(folded, term)
+        folded = keys.get(term)
+        if folded is None:
+            folded = keys[term] = same_term_key(term)
+            spelled.setdefault(folded, term_of(term) or term)
         worst[folded][patient] = max(grade, worst[folded].get(patient, 0))
     counted = {
         spelled[term]: [list(by.values()).count(grade) for grade in range(1, 6)] for term, by in worst.items()

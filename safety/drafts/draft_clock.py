@@ -8,8 +8,12 @@ from safety.classification import FATAL, SeriousnessCriterion, is_reported
 GRADE_OF_A_CLOCK = 4
 
 
-def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: str, kind: str = "") -> bool:
-    """Return whether a draft has to be reported: any criterion, grade 4 or 5, a fatal outcome, or its kind.
+def may_be_serious(
+    *, seriousness: Collection[str], grade: int | None, outcome: str, kind: str = "", expedited: bool = False
+) -> bool:
+    """Return whether a draft has to be reported: any criterion, grade 4 or 5, a fatal outcome, its kind or category.
+
+    expedited: the protocol reports its category of special interest like a serious event.
 
     A draft is judged by what is typed, also if the answers contradict each other.
     """
@@ -19,6 +23,7 @@ def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: 
         or (grade is not None and grade >= GRADE_OF_A_CLOCK)
         or outcome == FATAL
         or is_reported(kind)
+        or expedited
     )
 
 

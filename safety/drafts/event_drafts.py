@@ -114,20 +114,21 @@ def _kept(draft: EventDraft, typed: Typed) -> Typed:
 
 
 def _clock(draft: EventDraft, answers: EventAnswers) -> dict[str, datetime | None]:
+    rules = draft.patient.protocol.rules.safety
     urgent = may_be_serious(
         seriousness=answers.get("seriousness", frozenset()),
         grade=answers.get("grade"),
         outcome=answers.get("outcome", ""),
         kind=answers.get("kind", ""),
+        expedited=answers.get("aesi", "") in rules.expedited,
     )
     known = answers.get("serious_aware") or answers.get("aware")
     aware_at = known.earliest if known else None
     start = draft_clock_start(urgent=urgent, aware_at=aware_at, first_saved_at=draft.first_saved_at)
-    hours = draft.patient.protocol.rules.safety.sae_clock_hours
     return {
         "aware_at": aware_at,
         "clock_starts_at": start,
-        "due_at": hours_deadline(start, hours) if start else None,
+        "due_at": hours_deadline(start, rules.sae_clock_hours) if start else None,
     }
 
 

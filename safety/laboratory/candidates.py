@@ -5,7 +5,6 @@ decision stays a candidate too once its result was corrected, whatever its grade
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -113,30 +112,39 @@ def candidates_of(trial: Trial, patients: Sequence[Patient]) -> CandidateList:
     decided = LaboratoryDecision.objects.filter(trial=trial, patient__in=[each.pk for each in patients])
     decisions = {(row.record_id, row.item, row.term): row for row in decided.select_related("event")}
     found: list[Candidate] = []
-    refused: list[Candidate] = []
+    refused: list[Refused] = []
     for each in results.values():
-        for candidate in _graded(each, decisions):
-            (found if _is_candidate(candidate) else refused).append(candidate)
+        _sort_out(each, decisions, found, refused)
     found.sort(key=lambda each: each.result.place.sort_key, reverse=True)
-    without = [each for each in refused if each.cannot is not None]
-    return CandidateList(found, _counted(without), sum(map(len, results.values())))
+    return CandidateList(found, _counted(refused), sum(map(len, results.values())))
 
 
-def _graded(
-    results: Iterable[LabResult], decisions: dict[tuple[int, str, str], LaboratoryDecision]
-) -> Iterable[Candidate]:
-    """Yield every result with a grade or a decision, and every one that has no grade."""
+Refused = tuple[LabResult, str, CannotGrade]
+
+
+def _sort_out(
+    results: Iterable[LabResult],
+    decisions: dict[tuple[int, str, str], LaboratoryDecision],
+    found: list[Candidate],
+    refused: list[Refused],
+) -> None:
+    """Add the candidates of one patient to `found`, and the other results that cannot be graded to `refused`."""
     of_baseline: dict[tuple[str, str], int] = {}
     for result in results:
-        record, name = result.place.record, result.item.name
         for term in result.item.ctcae:
             grade, cannot = graded(result, term)
             if result.is_baseline and grade is not None:
                 of_baseline[result.path, term] = grade
-            decision = decisions.get((record, name, term))
-            if grade or cannot is not None or decision is not None:
+            # Nearly every patient has no decision yet.
+            decision = decisions.get((result.place.record, result.item.name, term)) if decisions else None
+            if grade or decision is not None:
                 before = None if result.baseline is None else of_baseline.get((result.path, term))
-                yield Candidate(result, term, grade, cannot, before, decision)
+                candidate = Candidate(result, term, grade, cannot, before, decision)
+                if _is_candidate(candidate):
+                    found.append(candidate)
+                    continue
+            if cannot is not None:
+                refused.append((result, term, cannot))
 
 
 def _is_candidate(candidate: Candidate) -> bool:
@@ -146,18 +154,17 @@ def _is_candidate(candidate: Candidate) -> bool:
     return candidate.decision is not None and candidate.standing != Standing.DECIDED
 
 
-def _counted(refused: list[Candidate]) -> list[Ungraded]:
+def _counted(refused: list[Refused]) -> list[Ungraded]:
     """Return the results without a grade, by item, term and reason."""
     # The sentence of a refusal is made once for all results that it refuses.
-    grouped = defaultdict[tuple[object, ...], list[Candidate]](list)
+    numbers: dict[tuple[object, ...], int] = {}
+    last: dict[tuple[object, ...], Refused] = {}
     for each in refused:
-        if each.cannot is not None:
-            of_refusal = each.cannot.template, *each.cannot.parameters.items()
-            grouped[each.result.path, each.term, *of_refusal].append(each)
-    found = [
-        Ungraded(each[-1].result, each[-1].term, each[-1].cannot, len(each))  # type: ignore[arg-type]
-        for each in grouped.values()
-    ]
+        result, term, cannot = each
+        key = (result.path, term, cannot.template, *cannot.parameters.items())
+        numbers[key] = numbers.get(key, 0) + 1
+        last[key] = each
+    found = [Ungraded(*each, numbers[key]) for key, each in last.items()]
     return sorted(found, key=lambda each: (each.item.path, each.term, str(each.reason)))
 
 

@@ -50,7 +50,8 @@ class Place:
 class LabResult:
     """One number of a laboratory item, in the unit of the item, with its limits and its baseline.
 
-    Nothing changes one. It is not frozen: a page makes thousands, and a frozen one takes four times as long to make.
+    Nothing changes one that `results_of` returned. It is not frozen: a page makes thousands, and a frozen one takes
+    four times as long to make.
     """
 
     place: Place
@@ -112,7 +113,8 @@ class _Known:
     """What the reading of a record needs: the rules of its version, the ranges, the sex and ages of the patients."""
 
     rules: Mapping[int, Protocol]
-    graded: Mapping[tuple[int, str], tuple[Item, ...]]
+    # By version and form each item with its path.
+    graded: Mapping[tuple[int, str], tuple[tuple[Item, str], ...]]
     book: RangeBook
     subjects: Mapping[int, RangeSubject]
 
@@ -120,7 +122,7 @@ class _Known:
     def of(cls, trial: Trial, patients: Sequence[Patient], only: str = "") -> "_Known":
         rules = {row.pk: row.rules for row in ProtocolVersion.objects.filter(trial=trial).defer("text")}
         graded = {
-            (key, form.code): items
+            (key, form.code): tuple((item, f"{form.code}.{item.name}") for item in items)
             for key, each in rules.items()
             for form in each.forms.values()
             if (items := _items(form, only))
@@ -141,20 +143,15 @@ class _Known:
         place = _place(row, patient, rules)
         values, subject = row["values"], self.subjects.get(patient.pk, RangeSubject())
         laboratory = laboratory_of(place.form, values, self.book.default)
-        on = place.taken.first_day if place.taken else None
-        for item in items:
+        on, ctcae = place.taken.first_day if place.taken else None, rules.safety.ctcae
+        find = self.book.finder(laboratory=laboratory, subject=subject, on=on)
+        for item, path in items:
             lies = number_or_interval(values.get(item.name), item)
             if lies is None:
                 continue
-            path = f"{place.form.code}.{item.name}"
-            low, high = self._limits(path, item, laboratory, subject, on)
-            yield LabResult(place, item, path, rules.safety.ctcae, values[item.name], lies, low, high)
-
-    def _limits(
-        self, path: str, item: Item, laboratory: str, subject: RangeSubject, on: date | None
-    ) -> tuple[Decimal | None, Decimal | None]:
-        found = self.book.find(path, laboratory=laboratory, subject=subject, on=on)
-        return (bounds(found, item) if found else None) or (None, None)
+            found = find(path)
+            low, high = (bounds(found, item) if found else None) or (None, None)
+            yield LabResult(place, item, path, ctcae, values[item.name], lies, low, high)
 
 
 def _items(form: Form, only: str) -> tuple[Item, ...]:
@@ -204,50 +201,23 @@ def _with_baselines(results: list[LabResult], start: Moment | None) -> list[LabR
     if start is None:
         return ordered
     baselines: dict[str, LabResult] = {}
-    later: list[tuple[int, LabResult]] = []
+    later: list[LabResult] = []
     # All results of a form were taken at one time.
     places = {each.place.record: each.place.taken for each in ordered}
     earlier = {key for key, taken in places.items() if taken is not None and before(taken, start)}
-    for place, each in enumerate(ordered):
+    for each in ordered:
         if each.place.record in earlier:
             baselines[each.path] = each
         else:
-            later.append((place, each))
-    for place, each in later:
+            later.append(each)
+    # The results were made for this list, so they are completed here: to make each again takes longer than to grade it.
+    for each in later:
         found = baselines.get(each.path)
         if found is not None:
-            ordered[place] = _judged_by(each, found)
-    return [each if baselines.get(each.path) is not each else _as_baseline(each) for each in ordered]
-
-
-def _judged_by(result: LabResult, baseline: LabResult) -> LabResult:
-    # `dataclasses.replace` reads every field again; this is the inner step of a listing.
-    return LabResult(
-        result.place,
-        result.item,
-        result.path,
-        result.ctcae,
-        result.stored,
-        result.lies,
-        result.low,
-        result.high,
-        baseline.lies,
-    )
-
-
-def _as_baseline(result: LabResult) -> LabResult:
-    return LabResult(
-        result.place,
-        result.item,
-        result.path,
-        result.ctcae,
-        result.stored,
-        result.lies,
-        result.low,
-        result.high,
-        None,
-        True,
-    )
+            each.baseline = found.lies
+    for found in baselines.values():
+        found.is_baseline = True
+    return ordered
 
 
 def graded(result: LabResult, term: str) -> tuple[LabGrade | None, CannotGrade | None]:
@@ -255,4 +225,5 @@ def graded(result: LabResult, term: str) -> tuple[LabGrade | None, CannotGrade |
     try:
         return result.grade(term), None
     except CannotGrade as refused:
-        return None, refused
+        # Its traceback would keep the frames of a thousand gradings until the page is sent.
+        return None, refused.with_traceback(None)

@@ -1,5 +1,7 @@
 """Texts of laboratory results and their grades in the reader's language."""
 
+from functools import cache
+
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -40,25 +42,28 @@ def form_title(result: LabResult) -> str:
     return result.place.form.title.in_language(reader_language())
 
 
-def value_words(result: LabResult) -> str:
-    """Return the result with its unit, as it was entered too: `12.5 g/dL (125 g/L)`."""
-    return display(result.stored, result.item, reader_language(), _)
+def value_words(result: LabResult, language: str = "") -> str:
+    """Return the result with its unit, as it was entered too: `12.5 g/dL (125 g/L)`.
+
+    language: that of the reader, here and below, if the caller has asked for it already, for many results at once.
+    """
+    return display(result.stored, result.item, language or reader_language(), _)
 
 
-def limits_words(result: LabResult) -> str:
+def limits_words(result: LabResult, language: str = "") -> str:
     """Return the limits of the laboratory; empty without any."""
     if result.low is None and result.high is None:
         return ""
-    return range_words(result.low, result.high, result.item.unit or "", reader_language())
+    return range_words(result.low, result.high, result.item.unit or "", language or reader_language())
 
 
-def baseline_words(result: LabResult) -> str:
+def baseline_words(result: LabResult, language: str = "") -> str:
     """Return the baseline with its unit; that the result is the baseline; empty without one."""
     if result.is_baseline:
         return _("This is the baseline.")
     if result.baseline is None:
         return ""
-    return with_unit(printed(result.baseline, reader_language()), result.item.unit, _)
+    return with_unit(printed(result.baseline, language or reader_language()), result.item.unit, _)
 
 
 def taken_words(result: LabResult) -> str:
@@ -71,11 +76,12 @@ def draft_mark(result: LabResult) -> str:
     return _("Draft") if result.place.state == Record.State.DRAFT else ""
 
 
-def reason_words(candidate: Candidate) -> str:
+def reason_words(candidate: Candidate, language: str = "") -> str:
     """Return the criterion that the number reached, or why it has no grade (LAB-01)."""
+    language = language or reader_language()
     if candidate.grade is None:
-        return candidate.cannot.sentence(_, reader_language()) if candidate.cannot else ""
-    reason = candidate.grade.reason_in(_, reader_language())
+        return candidate.cannot.sentence(_, language) if candidate.cannot else ""
+    reason = candidate.grade.reason_in(_, language)
     return (
         reason.replace(candidate.grade.unit, unit_words(candidate.grade.unit, _))
         if candidate.grade.unit
@@ -97,16 +103,21 @@ def grade_cell(candidate: Candidate) -> SafeString:
     """Return the grade with its colour, and what it was at baseline if it is worse."""
     if not candidate.grade:
         return format_html("{}", grade_words(candidate))
-    grade = int(candidate.grade)
-    swatch = format_html(
+    grade = swatch(int(candidate.grade))
+    if not candidate.worsened:
+        return grade
+    words = _("baseline %(grade)s") % {"grade": candidate.baseline_grade}
+    return format_html('{} <span class="quiet">({})</span>', grade, words)
+
+
+@cache
+def swatch(grade: int) -> SafeString:
+    """Return a grade with its colour."""
+    return format_html(
         '<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">'
         '<rect class="g{0}" x="1" y="1" width="12" height="12" rx="2"/></svg> {0}',
         grade,
     )
-    if not candidate.worsened:
-        return swatch
-    words = _("baseline %(grade)s") % {"grade": candidate.baseline_grade}
-    return format_html('{} <span class="quiet">({})</span>', swatch, words)
 
 
 def standing_tag(candidate: Candidate) -> SafeString:

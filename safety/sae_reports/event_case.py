@@ -8,6 +8,7 @@ from typing import Any
 from patients.models import Patient, Record
 from patients.participation.death import Death, death_of
 from patients.participation.milestones import milestones
+from patients.participation.weights import captured_weights, weight_forms, weight_on, weight_providers
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices
@@ -72,19 +73,20 @@ def case_of(
     supplement: CaseSupplement = NOTHING,
     blinded: bool,
 ) -> IndividualCase:
-    """Return the case as of the last of these reports. Reads the patient, the death and the infusions: four queries.
+    """Return the case as of the last of these reports. Reads forms, death, infusions and weights: five queries.
 
     now: when the file is made, in the time zone of the site. blinded: the treatment of the patient is not opened; the
     drug is then named by what both arms are told.
     """
     patient, rules = event.patient, event.patient.protocol.rules
+    records = _records(patient, rules)
     return IndividualCase(
         transmission=_transmission(event, reports, now, supplement),
         identity=_identity(event, reports, now, supplement),
         sources=(_source(event, rules),),
         sender=CaseSender(kind=OTHER_SENDER, organisation=rules.trial.sponsor or "", country=rules.trial.site.country),
         study=_study(rules),
-        patient=_patient(patient, rules, supplement),
+        patient=_patient(event, records, supplement),
         events=(_event(event, rules, supplement),),
         drugs=(_product(event, rules, supplement, blinded=blinded),),
         narrative=CaseNarrative(
@@ -166,20 +168,36 @@ def _study(rules: Protocol) -> CaseStudy:
     )  # fmt: skip
 
 
-def _patient(patient: Patient, rules: Protocol, supplement: CaseSupplement) -> CasePatient:
-    captured = _captured(patient, rules)
+def _patient(event: AdverseEvent, records: Sequence[Record], supplement: CaseSupplement) -> CasePatient:
+    patient, rules = event.patient, event.patient.protocol.rules
+    captured = _captured(records, (rules.profile.age, rules.profile.sex))
     death = death_of(patient)
     age = captured.get(rules.profile.age, "")
     return CasePatient(
         initials=Absent.MASKED,
         investigation_number=patient.code,
         age=Amount(number=str(age), unit="a") if age != "" else Amount(),
-        weight_kg=str(captured.get(rules.profile.weight, "")),
+        weight_kg=_weight(event, records),
         sex=SEXES.get(str(captured.get(rules.profile.sex, "")), ""),
         conditions=tuple(PastCondition(term=term) for term in supplement.conditions),
         history=supplement.history,
         death=None if death is None else _death(death, supplement),
     )
+
+
+def _weight(event: AdverseEvent, records: Sequence[Record]) -> str:
+    """Return the weight at the time of the event (D.3) in kg; empty without one. One query per provider.
+
+    It is the newest of the last day on which the event may have begun, or before: a patient in intensive care gains or
+    loses many kilograms after screening. Where the patient was weighed only later, the first of those weights.
+    """
+    patient = event.patient
+    weights = [
+        *captured_weights(patient.protocol.rules, records),
+        *(weight for provider in weight_providers for weight in provider(patient)),
+    ]
+    found = weight_on(weights, event.onset_moment.last_day)
+    return "" if found is None else f"{found.hundredths.normalize():f}"
 
 
 def _death(death: Death, supplement: CaseSupplement) -> DeathOfCase:
@@ -191,15 +209,20 @@ def _death(death: Death, supplement: CaseSupplement) -> DeathOfCase:
     )
 
 
-def _captured(patient: Patient, rules: Protocol) -> dict[str | None, Any]:
-    """Return the values of the items that the protocol names in its profile, by their path. One query."""
-    paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
-    forms = {path.partition(".")[0] for path in paths}
-    rows = Record.objects.filter(patient=patient, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
+def _records(patient: Patient, rules: Protocol) -> list[Record]:
+    """Return the forms with the items that the protocol names in its profile, and with weights. One query."""
+    paths = [path for path in (rules.profile.age, rules.profile.sex) if path]
+    forms = {path.partition(".")[0] for path in paths} | set(weight_forms(rules))
+    rows = Record.objects.filter(patient=patient, form__in=sorted(forms))
+    return list(rows.exclude(state=Record.State.STRUCK_OUT).select_related("visit").order_by("pk"))
+
+
+def _captured(records: Sequence[Record], paths: Sequence[str | None]) -> dict[str | None, Any]:
+    """Return the last values of the items with these paths."""
     found: dict[str | None, Any] = {}
-    for row in rows.order_by("pk"):
-        for path in paths:
-            form, _dot, item = path.partition(".")
+    for path in filter(None, paths):
+        form, _dot, item = path.partition(".")
+        for row in records:
             if row.form == form and isinstance(row.values.get(item), str | int):
                 found[path] = row.values[item]
     return found

@@ -16,6 +16,7 @@ from safety.models import AdverseEvent
 from safety.reporting import StaleEvent, report_to_sponsor
 from safety.sae_reports.completeness import treatment_words
 from safety.sae_reports.stored import SaeReport
+from safety.sponsor.case_clocks import start_follow_up
 
 # They change when the report is sent, or are about the sending itself.
 NOT_PART_OF_A_REPORT = frozenset({"due_at", "reported", "late_reason"})
@@ -34,6 +35,8 @@ def send_report(
     late_reason: str = "",
 ) -> SaeReport:
     """Store the next report of a serious event as sent now. The initial one also stops the 24-hour clock.
+
+    A follow-up on a SUSAR starts the clock in which the sponsor passes it on.
 
     A second call with the same `save_key` (a double click) returns the first report. Also after the lock: what becomes
     known later is reported too. seen: how many reports the page showed. Raises StaleEvent if that or `version` is
@@ -54,10 +57,13 @@ def send_report(
     if not sent and row.due_at is not None and row.reported_at is None:
         row = _stop_the_clock(row, late_reason, by)
     facts = [list(fact) for fact in facts_of(row)]
-    return SaeReport.objects.create(
+    report = SaeReport.objects.create(
         event=row, patient=patient, number=len(sent), narrative=narrative, news=news if sent else "", facts=facts,
         event_version=row.version, sent_by=by, save_key=save_key or uuid.uuid4().hex,
     )  # fmt: skip
+    if sent:
+        start_follow_up(row, report.sent_at)
+    return report
 
 
 def facts_of(event: AdverseEvent) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The clocks of the sponsor: started when an event becomes a SUSAR, or a SUSAR becomes fatal or life-threatening."""
+"""The clocks of the sponsor: of an event that becomes a SUSAR, of a SUSAR that becomes grave, of what is new of one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 
+from audit.context import because
+from audit.stored_text import system_text
 from safety.models import AdverseEvent, AdverseEventQuerySet, CaseClock
 from safety.reporting_clocks.clock_table import ClockKind, Reportable, clocks_started, deadline
 
@@ -23,8 +25,27 @@ def start_clocks(event: AdverseEvent, was: Reportable, starts_at: datetime) -> l
 
 
 def restart_clocks(event: AdverseEvent, starts_at: datetime) -> list[CaseClock]:
-    """Start the clocks of a case again, because the awareness that they ran from was corrected (CLK-06)."""
-    return [_start(event, ClockKind(clock.kind), starts_at) for clock in current(event.case_clocks.all())]
+    """Start the clocks of a case again, because the awareness that they ran from was corrected (CLK-06).
+
+    That of a follow-up ran from its own report, and stays.
+    """
+    kinds = [ClockKind(clock.kind) for clock in current(event.case_clocks.all())]
+    return [_start(event, kind, starts_at) for kind in kinds if kind != ClockKind.SUSAR_FOLLOW_UP]
+
+
+def start_follow_up(event: AdverseEvent, known_at: datetime) -> CaseClock | None:
+    """Start the 15 days in which what became known of a SUSAR is reported; its day is day 0 (CT-3).
+
+    It starts whether or not a first report was sent, which nobody but drug safety may learn. None, without a query, for
+    an event that is no SUSAR, and for a fatal or life-threatening one, which has 8 days from its first report.
+    """
+    now = event.reportable
+    if not event.with_sponsor or not now.susar or now.grave:
+        return None
+    with because(system_text("case.new_information")):
+        clock = _start(event, ClockKind.SUSAR_FOLLOW_UP, known_at)
+        note_next_due(event)
+    return clock
 
 
 def current(clocks: Iterable[CaseClock]) -> list[CaseClock]:
@@ -63,7 +84,10 @@ def note_next_due(event: AdverseEvent) -> None:
 
 def _start(event: AdverseEvent, kind: ClockKind, starts_at: datetime) -> CaseClock:
     zone = event.patient.trial.time_zone
-    known = event.clock_starts_at
+    # Decisions are typed in whole minutes: one of the same minute is not before the clock.
+    starts_at = starts_at.replace(second=0, microsecond=0)
+    # Of a follow-up, site and sponsor learn at once, by the report of the site.
+    known = None if kind is ClockKind.SUSAR_FOLLOW_UP else event.clock_starts_at
     clock, _created = CaseClock.objects.get_or_create(
         event=event,
         patient_id=event.patient_id,

@@ -12,17 +12,20 @@ from django.utils.translation import gettext_lazy
 
 from safety import choices
 from safety.classification import is_fatal, is_life_threatening
+from safety.dictionaries.models import EventCoding
 from safety.labels import CLOCK_TONES, Wording, clock_text, tag
 from safety.models import AdverseEvent, CaseClock, CaseDecision
 from safety.reporting_clocks.clock_table import ClockKind
 from safety.sponsor.case_clocks import current
 from safety.sponsor.expectedness import Expectation, Ground, expectation, severity
+from safety.terms.own_list import names_of
 from trials.reader import shown_moment
 
 CLOCK_TITLES: dict[str, str | Promise] = {
     ClockKind.SUSAR_FATAL: gettext_lazy("SUSAR, fatal or life-threatening: day 7"),
     ClockKind.SUSAR: gettext_lazy("SUSAR: day 15"),
     ClockKind.SUSAR_BECAME_FATAL: gettext_lazy("SUSAR that became fatal or life-threatening: day 7 anew"),
+    ClockKind.SUSAR_FOLLOW_UP: gettext_lazy("New information on a SUSAR: day 15"),
 }
 GROUNDS: dict[Ground, str | Promise] = {
     Ground.NO_REFERENCE: gettext_lazy("No reference safety information was in force at the onset."),
@@ -69,18 +72,27 @@ def shown_clocks(event: AdverseEvent, zone: str) -> list[ShownClock]:
 
 
 def proposal(event: AdverseEvent) -> Expectation:
-    """Return what the reference safety information says about an event. No query."""
+    """Return what the reference safety information says about an event, under any of its names. One query."""
     trial = event.patient.trial
     counts_as = severity(
         event.grade, fatal=is_fatal(event.answers), life_threatening=is_life_threatening(event.seriousness)
     )
     return expectation(
         trial.rules.safety.reference,
-        terms=[event.term],
+        terms=_names(event),
         severity=counts_as,
         onset=event.onset_moment,
         zone=trial.time_zone,
     )
+
+
+def _names(event: AdverseEvent) -> list[str]:
+    """Return the verbatim and the coded term of an event, each with its other names in the own list. One query.
+
+    The table of the reference has the terms of the brochure, in English; a site writes “Fièvre”.
+    """
+    coded = EventCoding.objects.filter(event=event).values_list("name", "preferred").first() or ()
+    return [name for text in (event.term, *coded) if text for name in names_of(text)]
 
 
 def sponsor_facts(event: AdverseEvent, wording: Wording) -> list[tuple[str, str]]:

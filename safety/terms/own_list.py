@@ -86,6 +86,12 @@ def term_of(text: str) -> str | None:
     return _by_key().get(key_of(text))
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """Return a typed text with all names of the term of the own list that it names."""
+    term = term_of(text)
+    return (text,) if term is None else (text, term, *TERMS[term].others)
+
+
 def same_term_key(text: str) -> str:
     """Return a key that is the same for every name of one term, and for one text however it is spaced."""
     return key_of(term_of(text) or text) or text.strip()

@@ -18,12 +18,13 @@ from patients.models import Patient
 from safety.icsr.case import CodedTerm
 from safety.icsr.checking import LoadedDictionary
 from safety.icsr.writing import xml_of
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, Dictionary, EventCoding
 from safety.sae_reports.completeness import checked_case
 from safety.sae_reports.supplement import CaseSupplement
 from tests.safety.test_sae_reports import NARRATIVE, send, serious_event
 from tests.support import build
 from tests.support.oracles import schema_errors
+from tests.support.study.invented_dictionary import name_release
 
 pytestmark = pytest.mark.django_db
 
@@ -176,6 +177,65 @@ def test_a_term_that_is_not_coded_is_named_and_no_file_is_left(event, tmp_path):
     exposed(event.patient)
     with pytest.raises(CommandError, match="“Fever”: code this term"):
         results(event, tmp_path / "events.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def code(event: AdverseEvent, version: str, *, words: str = "") -> None:
+    """Code an event in a release of MedDRA whose files are not here."""
+    with acting(system="test"):
+        release, _made = Dictionary.objects.get_or_create(
+            kind="meddra", version=version, defaults={"sha256": "0" * 64, "terms_loaded": 1}
+        )
+        EventCoding.objects.update_or_create(
+            event=event,
+            defaults={
+                "trial": event.trial, "patient": event.patient, "dictionary": release, "code": "90000001",
+                "name": "Invented lowest level", "preferred": "Invented fever",
+                "organ_class": "Nervous system disorders",
+                "coded_words": words or event.term,
+            },
+        )  # fmt: skip
+
+
+def test_an_event_that_is_coded_needs_no_table_of_terms(event, terms, tmp_path):
+    """SAF-10, RES-01: the code that the trail keeps counts before a table."""
+    exposed(event.patient)
+    code(event, "26.1")
+    for number, options in enumerate(({}, {"terms": terms})):
+        out = tmp_path / f"{number}.xml"
+        results(event, out, **options)
+        written = out.read_text("utf-8")
+        assert "Invented fever" in written
+        assert "Pyrexia" not in written
+        # Nervous system disorders in the list of the agency.
+        assert "100000004852" in written
+
+
+@pytest.mark.parametrize(("version", "words"), [("27.0", ""), ("26.1", "Chills")])
+def test_a_code_of_another_release_or_of_other_words_does_not_count(event, tmp_path, version, words):
+    """SAF-10."""
+    exposed(event.patient)
+    code(event, version, words=words)
+    with pytest.raises(CommandError, match="“Fever”: code this term"):
+        results(event, tmp_path / "events.xml")
+
+
+def test_the_release_is_that_of_the_protocol_file(event, tmp_path, monkeypatch):
+    exposed(event.patient)
+    with pytest.raises(CommandError, match="names no release"):
+        results(event, tmp_path / "events.xml", meddra="")
+    name_release(event.patient.trial, monkeypatch, "27.0")
+    code(event, "27.0")
+    out = tmp_path / "events.xml"
+    results(event, out, meddra="")
+    assert "27.0" in out.read_text("utf-8")
+
+
+def test_no_register_gets_the_invented_dictionary(event, tmp_path, settings):
+    """ICS-06."""
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="invented"):
+        results(event, tmp_path / "events.xml", meddra="TEST")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -51,14 +51,27 @@ def test_a_patient_counts_once_for_a_term_at_the_worst_grade(trial, as_test):
     assert counted == {"fever": [1, 0, 1, 0, 0], "headache": [0, 1, 0, 0, 0]}
 
 
+def test_two_names_of_one_term_are_one_line(trial, as_test):
+    """SAF-10: “Multi-organ failure” and “Multiple organ failure” are one, under the name of the own list."""
+    for term, grade in (("Multiple organ failure", 4), ("multi-organ failure", 3), ("Fièvre", 2)):
+        build.event(patient=build.enrolled(trial=trial), term=term, grade=grade)
+    counted = event_grades.worst_by_term(work_of(trial))
+    assert counted == {"Multi-organ failure": [0, 0, 1, 1, 0], "Fever": [0, 1, 0, 0, 0]}
+
+
 def test_of_equally_frequent_terms_the_graver_is_shown_first(trial, as_test):
     """SAF: what does not fit into the figure of the home page is the mildest, whatever the alphabet says."""
     patient = build.enrolled(trial=trial)
-    for term, grade in (("Chills", 1), ("Rash", 2), ("Sepsis", 4), *((f"Ache {n}", 1) for n in range(7))):
+    for term, grade in (
+        ("Chills", 1),
+        ("Sore back", 2),
+        ("Sepsis", 4),
+        *((f"Ache {n}", 1) for n in range(7)),
+    ):
         build.event(patient=patient, term=term, grade=grade)
     counted = event_grades.worst_by_term(work_of(trial))
-    assert list(counted)[:3] == ["Sepsis", "Rash", "Ache 0"]
-    assert {"Sepsis", "Rash"} <= set(event_grades.kept_terms(counted))
+    assert list(counted)[:3] == ["Sepsis", "Sore back", "Ache 0"]
+    assert {"Sepsis", "Sore back"} <= set(event_grades.kept_terms(counted))
     assert "Chills" not in event_grades.kept_terms(counted)
 
 

@@ -57,7 +57,7 @@ TEXTS: tuple[tuple[str, str | Promise], ...] = (
         "safety:cases safety:case safety:case-decide safety:case-follow-up",
         _(
             "Drug safety judges causality and expectedness without changing the opinion of the site. A SUSAR starts a "
-            "clock that all see; what comes of it only drug safety sees."
+            "clock that all see, and so does each follow-up of the site on it; what comes of it only drug safety sees."
         ),
     ),
     (
