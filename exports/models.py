@@ -1,7 +1,7 @@
 """Requested documents: made by a task, kept for some days, downloadable by those who may read them."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -122,6 +122,12 @@ class Document(models.Model):
     def pack(self) -> str:
         """Return the code of a report pack, empty for other documents."""
         return str(self.choices.get("pack", ""))
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Return the moment whose data a report pack or an export holds; None for the time at which it is made."""
+        typed = self.choices.get("as_of") or self.choices.get("selection", {}).get("as_of")
+        return datetime.fromisoformat(typed) if typed else None
 
     @property
     def working(self) -> bool:

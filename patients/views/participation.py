@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.kept_forms import kept_data
 from patients.entry.consent_scans import receive_scan, scan_of
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Identity, Patient, Query
@@ -121,7 +122,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
         )
 
     if request.method == "GET":
-        form = IdentityForm(initial=initial, trial=request.trial, patient=patient)
+        form = IdentityForm(kept_data(request), initial=initial, trial=request.trial, patient=patient)
         context = {
             "form": form,
             "patient": patient,

@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.kept_forms import sent_or_kept
 from exports.document_requests import ask_for
 from exports.models import Document
 from reports.packs.forms import PastMomentForm
@@ -19,7 +20,7 @@ SHOWN = 20
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def packs(request: TrialRequest) -> HttpResponse:
     """Show the packs that this person may have and those asked for. A POST asks for one."""
-    form = PastMomentForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    form = PastMomentForm(sent_or_kept(request), trial=request.trial)
     if request.method == "POST":
         code = request.POST.get("pack", "")
         if code not in PACKS:
@@ -37,4 +38,4 @@ def packs(request: TrialRequest) -> HttpResponse:
         "rows": list(rows.select_related("trial", "asked_by")[:SHOWN]),
         "masked": masked,
     }
-    return render(request, "reports/packs.html", context, status=422 if form.is_bound else 200)
+    return render(request, "reports/packs.html", context, status=422 if request.method == "POST" else 200)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.addresses import address
+from accounts.kept_forms import sent_or_kept
 from patients.casebook.navigation import form_address
 from patients.models import Patient
 from patients.views.participation import patient_of
@@ -107,7 +108,7 @@ def decide(request: TrialRequest) -> HttpResponse:
     now = {each.pk: each for each in candidates_of(request.trial, patients).candidates}
     shown = [now[key] for key in keys if key in now]
     form = ResultDecisionForm(
-        request.POST if request.method == "POST" else None,
+        sent_or_kept(request),
         trial=request.trial,
         candidates=shown,
         events=_events(patients),
@@ -131,7 +132,8 @@ def counted(number: int) -> str:
 
 def _keys(request: TrialRequest) -> list[str]:
     """Return the keys of the results that were chosen. Raises BadRequest for any other text."""
-    sent = request.POST if request.method == "POST" else request.GET
+    typed = sent_or_kept(request)
+    sent = request.GET if typed is None else typed
     keys = list(dict.fromkeys(sent.getlist("result")))
     if not all(KEY.fullmatch(key) for key in keys):
         raise BadRequest(_("These rows were not chosen in the listing. Choose them there."))

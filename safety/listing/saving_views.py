@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.kept_forms import sent_or_kept
 from audit.models import TrailView
 from patients.participation.forms import StepForm
 from safety.listing.filters import AdverseEventFilter
@@ -31,7 +32,7 @@ def save_view(request: TrialRequest) -> HttpResponse:
     """Save the filters of the address under a name that all members of the trial see."""
     filters = AdverseEventFilter(request.GET, queryset=AdverseEvent.objects.none(), trial=request.trial)
     posted = request.method == "POST"
-    form = ListingViewForm(request.POST if posted else None, trial=request.trial)
+    form = ListingViewForm(sent_or_kept(request), trial=request.trial)
     query = query_of(request.GET)
     valid = filters.is_valid()
     if posted and form.is_valid() and valid:
