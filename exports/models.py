@@ -145,6 +145,14 @@ class Document(models.Model):
         return self.state == self.State.WAITING and timezone.now() - self.asked_at > UNNOTICED_AFTER
 
     @property
+    def in_queue(self) -> bool:
+        """Return whether a worker makes other documents first. One query while this one waits."""
+        if self.state != self.State.WAITING:
+            return False
+        alive = timezone.now() - STALLED_AFTER
+        return Document.objects.filter(state=self.State.WORKING, touched_at__gt=alive).exists()
+
+    @property
     def kept_until(self) -> Any:
         """Return when the file is deleted, or None if there is no file."""
         lifetime = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
