@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from accounts.kept_forms import sent_or_kept
 from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from exports.document_requests import ask_for
 from exports.documents import NEEDED, cancel, may_have, sending_of
 from exports.models import Document, documents_storage
 from trials.access import TrialRequest, trial_page
+from trials.models import Trial
 from trials.permissions import Permission as P
 
 SHOWN = 30
@@ -34,21 +36,22 @@ SHOWN = 30
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def documents(request: TrialRequest) -> HttpResponse:
     """Show the documents that this user may request and those requested. A POST requests one."""
-    posted_form = sent_form(request) if request.method == "POST" else None
-    if posted_form is not None and posted_form.is_valid():
+    data, is_post = sent_or_kept(request), request.method == "POST"
+    posted_form = sent_form(request.trial, data) if data is not None else None
+    if is_post and posted_form is not None and posted_form.is_valid():
         row = ask_for(access=request.access, **posted_form.arguments())
         return redirect("documents:asked", request.trial.slug, row.pk)
     return render(
-        request, "exports/documents.html", _page(request, posted_form), status=422 if posted_form else 200
+        request, "exports/documents.html", _page(request, posted_form), status=422 if is_post else 200
     )
 
 
-def sent_form(request: TrialRequest) -> DocumentForm:
+def sent_form(trial: Trial, data: QueryDict) -> DocumentForm:
     """Return the form that was sent. Raises BadRequest for an unknown kind."""
-    kind = request.POST.get("kind", "")
+    kind = data.get("kind", "")
     for form in FORMS:
         if kind in form.kinds:
-            return form(request.POST, trial=request.trial)
+            return form(data, trial=trial)
     raise BadRequest(_("There is no document of this kind."))
 
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.forms import BooleanField, CharField, ChoiceField, Form
+from django.forms import BooleanField, CharField, ChoiceField, Form, TextInput
 from django.utils.translation import gettext_lazy as _
 
 from exports.formats.registry import DEFAULT, FORMATS, refuse_rows
 from exports.selection import EVERYTHING, ChoiceRefused, ChosenRows, Only, chosen
 from trials.models import Trial
 
+SHORT = TextInput(attrs={"class": "w-mid", "autocomplete": "off"})
 CODES = _("Codes with blanks between them; empty for all.")
 
 
@@ -28,6 +29,7 @@ class ExportForm(Form):
         label=_("As of"),
         required=False,
         max_length=40,
+        widget=SHORT,
         help_text=_(
             "The data as they were, such as 01-Mar-2026 (its end) or 01-Mar-2026 14:30; empty for now."
         ),
@@ -40,6 +42,7 @@ class ExportForm(Form):
         label=_("Until"),
         required=False,
         max_length=20,
+        widget=SHORT,
         help_text=_("Leaves out what happened after this day, such as 01-Mar-2026."),
     )
     forms = CharField(label=_("Only these forms"), required=False, max_length=2000, help_text=CODES)

@@ -1,7 +1,7 @@
 """Requested documents: made by a task, kept for some days, downloadable by those who may read them."""
 
 import uuid
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -124,6 +124,18 @@ class Document(models.Model):
         return str(self.choices.get("pack", ""))
 
     @property
+    def as_of(self) -> datetime | None:
+        """Return the moment whose data a report pack or an export holds; None for the time at which it is made."""
+        typed = self.choices.get("as_of") or self.choices.get("selection", {}).get("as_of")
+        return datetime.fromisoformat(typed) if typed else None
+
+    @property
+    def interval(self) -> tuple[date | None, date | None]:
+        """Return the first and the last day that a report pack was asked for; None for a day that nobody chose."""
+        first, last = (self.choices.get(key) for key in ("first", "last"))
+        return date.fromisoformat(first) if first else None, date.fromisoformat(last) if last else None
+
+    @property
     def working(self) -> bool:
         """Return whether the file is still being made."""
         return self.state in {self.State.WAITING, self.State.WORKING} and not self.stalled
@@ -137,6 +149,14 @@ class Document(models.Model):
     def unnoticed(self) -> bool:
         """Return whether no worker has started although one should have."""
         return self.state == self.State.WAITING and timezone.now() - self.asked_at > UNNOTICED_AFTER
+
+    @property
+    def in_queue(self) -> bool:
+        """Return whether a worker makes other documents first. One query while this one waits."""
+        if self.state != self.State.WAITING:
+            return False
+        alive = timezone.now() - STALLED_AFTER
+        return Document.objects.filter(state=self.State.WORKING, touched_at__gt=alive).exists()
 
     @property
     def kept_until(self) -> Any:

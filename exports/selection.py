@@ -1,6 +1,7 @@
 """Which rows an export holds: as of a moment, by state of review, by form, visit, patient and day."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -115,7 +116,8 @@ def moment_of(trial: Trial, typed: str) -> datetime | None:
 
 def _iso_moment(trial: Trial, text: str) -> datetime | None:
     try:
-        if len(text) == len("2026-03-01"):
+        # A day without hyphens too: read as a moment it would be the beginning of the day.
+        with suppress(ValueError):
             return _end_of(date.fromisoformat(text), trial)
         read = datetime.fromisoformat(text)
     except (ValueError, OverflowError):

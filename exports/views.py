@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.kept_forms import sent_or_kept
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -29,7 +30,7 @@ from trials.permissions import Permission as P
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
     """Show the content of an export and the earlier exports. A POST sends the file, or asks the worker for it."""
-    form = ExportForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    form = ExportForm(sent_or_kept(request), trial=request.trial)
     if request.method == "POST" and form.is_valid():
         purpose, code = form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT
         if "background" in request.POST or code not in STREAMED:
@@ -52,7 +53,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
         "may_see_register": request.access.may(P.SEE_TRAIL),
         "masked": request.trial.masked,
     }
-    return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
+    return render(request, "exports/index.html", context, status=422 if request.method == "POST" else 200)
 
 
 # Formats that the web process can write while it sends them; the libraries of the others are the worker's.

@@ -88,6 +88,11 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
     return QueryDict(urlencode([(name, value) for name, value in fields]), encoding="utf-8")
 
 
+def sent_or_kept(request: HttpRequest) -> QueryDict | None:
+    """Return what was sent to a page, or was kept when the session ended; None if the page is only opened."""
+    return request.POST if request.method == "POST" else kept_data(request)
+
+
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the stored fields if the response is a redirect, which means that the refilled form was saved."""
     token = request.POST.get(KEPT_FIELD, "") if request.method == "POST" else ""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -24,11 +25,14 @@ from trials.reader import reader_language, shown_moment
 @trial_page(see=P.SEE_TRIAL, change=P.REPORT_EXPOSURE)
 def reserves(request: TrialRequest) -> HttpResponse:
     """List the reserve envelopes with what became of each; record what was found or done. Names no arm."""
-    posted = request.POST if request.method == "POST" else None
+    posted = request.method == "POST"
     form = ReserveForm(
-        posted, trial=request.trial, by=request.user, sees_people=may_see_people(request.access)
+        sent_or_kept(request),
+        trial=request.trial,
+        by=request.user,
+        sees_people=may_see_people(request.access),
     )
-    if posted is not None and form.is_valid() and form.run(record_reserve, by=request.user, **form.facts()):
+    if posted and form.is_valid() and form.run(record_reserve, by=request.user, **form.facts()):
         messages.success(request, _("It is recorded."))
         return redirect("dosing:reserves", request.trial.slug)
     visible = ReserveEnvelope.objects.visible_to(request.user).filter(trial=request.trial)
@@ -46,7 +50,7 @@ def reserves(request: TrialRequest) -> HttpResponse:
         "form": form if request.access.may(P.REPORT_EXPOSURE) and rows else None,
         "may_print": request.access.may(P.PREPARE_PRODUCT),
     }
-    return render(request, "dosing/reserves.html", context, status=200 if posted is None else 422)
+    return render(request, "dosing/reserves.html", context, status=422 if posted else 200)
 
 
 def _order_words(skipped: tuple[int, ...]) -> str:
@@ -75,11 +79,11 @@ def _checks(row: ReserveEnvelope, zone: str) -> list[tuple[str, str, str, str, s
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)
 def make(request: TrialRequest) -> HttpResponse:
     """Print envelopes of the next slots of each stratum: the answer to this step, shown once."""
-    posted = request.POST if request.method == "POST" else None
-    form = ReserveNumberForm(posted)
+    posted = request.method == "POST"
+    form = ReserveNumberForm(sent_or_kept(request))
     context: dict[str, Any] = {"form": form, "randomises": request.trial.rules.allocation is not None}
     if (
-        posted is not None
+        posted
         and form.is_valid()
         and form.run(make_reserves, trial=request.trial, by=request.user, **form.cleaned_data)
     ):
@@ -89,7 +93,7 @@ def make(request: TrialRequest) -> HttpResponse:
             lines = [(line.number, line.check, titles.get(line.arm, line.arm)) for line in each.sheet.lines]
             context["sheets"].append((each.envelope, reserve_words(each.envelope), lines))
         return render(request, "dosing/reserves_print.html", context)
-    return render(request, "dosing/reserves_print.html", context, status=200 if posted is None else 422)
+    return render(request, "dosing/reserves_print.html", context, status=422 if posted else 200)
 
 
 @trial_page(see=P.PREPARE_PRODUCT, change=P.PREPARE_PRODUCT)

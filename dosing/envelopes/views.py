@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -82,11 +83,14 @@ class FindingForm(VerbForm):
 @trial_page(see=P.SEE_TRIAL, change=P.REPORT_EXPOSURE)
 def envelopes(request: TrialRequest) -> HttpResponse:
     """List the envelopes with what became of each; record what was found. Names no arm."""
-    posted = request.POST if request.method == "POST" else None
+    posted = request.method == "POST"
     form = FindingForm(
-        posted, trial=request.trial, by=request.user, sees_people=may_see_people(request.access)
+        sent_or_kept(request),
+        trial=request.trial,
+        by=request.user,
+        sees_people=may_see_people(request.access),
     )
-    if posted is not None and form.is_valid() and form.run(record_finding, by=request.user, **form.facts()):
+    if posted and form.is_valid() and form.run(record_finding, by=request.user, **form.facts()):
         messages.success(request, _("It is recorded."))
         return redirect("dosing:envelopes", request.trial.slug)
     visible = Envelope.objects.visible_to(request.user).filter(trial=request.trial)
@@ -99,7 +103,7 @@ def envelopes(request: TrialRequest) -> HttpResponse:
         "form": form if request.access.may(P.REPORT_EXPOSURE) and rows else None,
         "may_print": request.access.may(P.PREPARE_PRODUCT) and request.trial.masked,
     }
-    return render(request, "dosing/envelopes.html", context, status=200 if posted is None else 422)
+    return render(request, "dosing/envelopes.html", context, status=422 if posted else 200)
 
 
 def _checks(row: Envelope, zone: str) -> list[tuple[str, str, str, str]]:

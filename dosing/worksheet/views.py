@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -84,7 +85,8 @@ def _forms_of(request: TrialRequest, sheet: BenchSheet) -> Forms:
     made: Forms = {}
 
     def data(name: str) -> Any:
-        return request.POST if request.method == "POST" and request.POST.get("do") == name else None
+        sent = sent_or_kept(request)
+        return sent if sent is not None and sent.get("do") == name else None
 
     made["scan"] = ScanForm(data("scan"), row=row)
     made["read"] = ReadForm(data("read"), row=row)
@@ -109,21 +111,21 @@ def _saved(request: TrialRequest, form: WorksheetForm) -> bool:
 def kit(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Compare the kit at the bedside with patient and order; the second person signs. The same in both arms."""
     row = infusion_of(request, code, number)
-    posted = request.POST if request.method == "POST" else None
-    do = request.POST.get("do", "")
+    posted = sent_or_kept(request)
+    do = posted.get("do", "") if posted is not None else ""
     sees = request.access.may(P.SEE_IDENTITY)
     forms: Forms = {
         "kit": KitForm(posted if do == "kit" else None, row=row, sees_identity=sees),
         "sign-kit": SignKitForm(posted if do == "sign-kit" else None, row=row),
         "sign-late": SignLateForm(posted if do == "sign-late" else None, row=row),
     }
-    sent = forms.get(do) if posted is not None else None
+    sent = forms.get(do) if request.method == "POST" else None
     if sent is not None and _saved(request, sent):
         messages.success(request, _("It is recorded."))
         return redirect(infusion_address(row, "dosing:kit-check"))
     context = {"infusion": row, "patient": row.patient, "sent": sent, **kit_context(request, row)}
     context |= {"kit_form": forms["kit"], "sign_form": forms["sign-kit"], "late_form": forms["sign-late"]}
-    return render(request, "dosing/kit_check.html", context, status=200 if posted is None else 422)
+    return render(request, "dosing/kit_check.html", context, status=422 if request.method == "POST" else 200)
 
 
 def kit_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
@@ -151,9 +153,8 @@ def _signature(kind: str, key: int) -> Signature | None:
 def override(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Override a hard stop that the protocol names, as an investigator who signs. Nothing in a masked trial."""
     row = infusion_of(request, code, number)
-    posted = request.POST if request.method == "POST" else None
-    form = OverrideForm(posted, row=row)
-    if posted is not None and _saved(request, form):
+    form = OverrideForm(sent_or_kept(request), row=row)
+    if request.method == "POST" and _saved(request, form):
         messages.success(request, _("The hard stop is overridden, and the deviation is open."))
         return redirect(infusion_address(row, "dosing:override"))
     rows = StopOverride.objects.visible_to(request.user).filter(infusion=row).select_related("requested_by")
@@ -164,4 +165,4 @@ def override(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "allowed": allowed(row.patient),
         "rows": [(WORDS[each.stop], each) for each in rows.order_by("pk")],
     }
-    return render(request, "dosing/override.html", context, status=200 if posted is None else 422)
+    return render(request, "dosing/override.html", context, status=422 if request.method == "POST" else 200)

@@ -5,6 +5,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from accounts.kept_forms import kept_data
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -121,7 +122,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
         )
 
     if request.method == "GET":
-        form = IdentityForm(initial=initial, trial=request.trial, patient=patient)
+        form = IdentityForm(kept_data(request), initial=initial, trial=request.trial, patient=patient)
         context = {
             "form": form,
             "patient": patient,

@@ -125,11 +125,16 @@ def save_view(
 
 
 @transaction.atomic
-def change_plan(*, view: SavedView, purpose: str, plan: dict[str, Any]) -> SavedView:
-    """Change what to look for in a view and its plan. Raises ValidationError by field."""
+def change_plan(*, view: SavedView, purpose: str, plan: dict[str, Any], seen: str) -> SavedView:
+    """Change what to look for in a view and its plan. seen: the version that the page showed, as it was sent.
+
+    Raises ValidationError by field, and for a view that somebody changed meanwhile or retired.
+    """
     kept = SavedView.objects.select_for_update().get(pk=view.pk)
     if kept.retired_at is not None:
         raise ValidationError(_("This view was retired."))
+    if str(kept.version) != seen:
+        raise ValidationError(_("The view was changed meanwhile. Open it again and repeat your change."))
     kept.purpose = purpose
     kept.version += 1
     _set_plan(kept, plan)

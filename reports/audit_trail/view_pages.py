@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, QueryDict
@@ -27,7 +28,7 @@ from trials.permissions import Permission as P
 def new(request: TrialRequest) -> HttpResponse:
     """Save the filters of the address under a name."""
     page = TrailPage(request)
-    form = ViewForm(request.POST or None, trial=request.trial)
+    form = ViewForm(sent_or_kept(request), trial=request.trial)
     if request.method == "POST" and form.is_valid() and page.valid and _saved(request, page, form):
         return redirect("audit:trail", request.trial.slug)
     refused = not page.valid or (request.method == "POST" and bool(form.errors))
@@ -57,12 +58,13 @@ def _saved(request: TrialRequest, page: TrailPage, form: ViewForm) -> bool:
 def show(request: TrialRequest, key: int) -> HttpResponse:
     """Show a view with its plan and its reviews; change the plan."""
     view = _view(request, key)
-    form = PlanForm(request.POST or None, trial=request.trial, initial=PlanForm.initial_of(view))
-    if request.method == "POST" and form.is_valid() and _planned(view, form):
+    form = PlanForm(sent_or_kept(request), trial=request.trial, initial=PlanForm.initial_of(view))
+    if request.method == "POST" and form.is_valid() and _planned(request, view, form):
         messages.success(request, _("Saved: view “%(name)s”.") % {"name": view.name})
         return redirect("audit:view", request.trial.slug, view.pk)
     page = TrailPage(request, QueryDict(view.query))
     reviews = TrailReview.objects.filter(view_id=view.pk).order_by("-pk")[:50]
+    refused = request.method == "POST" and bool(form.errors)
     context = {
         "view": view,
         "form": form,
@@ -70,7 +72,7 @@ def show(request: TrialRequest, key: int) -> HttpResponse:
         "due_on": due_on(view, request.trial),
         "reviews": [(review, _seen(review, page)) for review in reviews],
     }
-    return render(request, "reports/trail_view.html", context, status=400 if form.errors else 200)
+    return render(request, "reports/trail_view.html", context, status=400 if refused else 200)
 
 
 def _seen(review: TrailReview, page: TrailPage) -> str:
@@ -78,9 +80,10 @@ def _seen(review: TrailReview, page: TrailPage) -> str:
     return seen_words(review.seen) if review.seen and review.see in {"", *page.may} else ""
 
 
-def _planned(view: SavedView, form: PlanForm) -> bool:
+def _planned(request: TrialRequest, view: SavedView, form: PlanForm) -> bool:
+    seen = request.POST.get("version", "")
     try:
-        change_plan(view=view, purpose=form.cleaned_data["purpose"], plan=form.plan)
+        change_plan(view=view, purpose=form.cleaned_data["purpose"], plan=form.plan, seen=seen)
     except ValidationError as refused:
         form.add_error(None, refused.messages)
         return False

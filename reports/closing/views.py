@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
@@ -39,6 +40,7 @@ def show(request: TrialRequest) -> HttpResponse:
         else:
             messages.success(request, _("The trial is locked: nothing changes until it is unlocked."))
             return redirect(request.path)
+    typed = sent_or_kept(request) or QueryDict()
     counted, patients = checklist(request.access)
     shown = [each for each in counted if each.total]
     chosen = [each for each in shown if each.point.code == request.GET.get("point")]
@@ -48,13 +50,13 @@ def show(request: TrialRequest) -> HttpResponse:
         "listed": rows,
         "patient_code": request.GET.get("patient", ""),
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
-        "blocks": [_override_field(request, each, errors) for each in counted if each.blocks],
+        "blocks": [_override_field(typed, each, errors) for each in counted if each.blocks],
         "columns": [each.point.title for each in shown],
         "rows": _rows(shown, patients, request.access),
         "only": shown[0].point.title if chosen else "",
         "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
         "errors": errors,
-        "reason": request.POST.get("reason", ""),
+        "reason": typed.get("reason", ""),
     }
     return render(request, "reports/checklist.html", context, status=422 if errors else 200)
 
@@ -71,13 +73,13 @@ def _lock(request: TrialRequest) -> None:
     )
 
 
-def _override_field(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -> dict[str, Any]:
+def _override_field(typed: QueryDict, each: Counted, errors: dict[str, list[str]]) -> dict[str, Any]:
     name = f"override-{each.point.code}"
     return {
         "name": name,
         "title": each.point.title,
         "count": each.total,
-        "typed": request.POST.get(name, ""),
+        "typed": typed.get(name, ""),
         "error": " ".join(errors.get(name, ())),
     }
 

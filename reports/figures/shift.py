@@ -1,5 +1,6 @@
 """Baseline against worst value, both in multiples of a limit of the laboratory, on logarithmic axes.
 
+Where all values lie near the limit the axes are evenly divided.
 Values and texts are given; this module only computes the drawing. No Django.
 """
 
@@ -19,6 +20,8 @@ from reports.figures.shapes import (
 )
 
 WIDTH, LEFT, RIGHT, HEAD, BOTTOM, AXIS = 640.0, 64.0, 560.0, 28.0, 408.0, 46.0
+NEAR, LEAST_ROOM = 0.25, 0.01
+"""Values that differ less than NEAR from the limit, as a share of it, have evenly divided axes."""
 DOWNWARDS = tuple((x, -y) for x, y in TRIANGLE)
 
 
@@ -51,13 +54,24 @@ class ShiftFigure:
     same_label: str
 
 
+def _room(points: Sequence[ShiftPoint]) -> tuple[list[float], bool]:
+    """Return what the axes enclose, with room on both sides of the limit, and whether all values lie near it.
+
+    A pH is within a few per cent of its limits: on axes from one half to twice the limit all patients are one dot.
+    """
+    values = [each for point in points for each in (point.baseline, point.worst)]
+    farthest = max((max(each, 1 / each) for each in values), default=2.0) - 1
+    if farthest >= NEAR:
+        return [*values, 0.5, 2.0], False
+    room = max(farthest, LEAST_ROOM)
+    return [*values, 1 - room, 1 + room], True
+
+
 def shift(data: ShiftFigure) -> Figure:
     """Return the figure: a mark for each patient, the limit on both axes, and the diagonal of no change."""
-    values = [each for point in data.points for each in (point.baseline, point.worst)]
-    # The lines at the limit are drawn with room on both sides.
-    held = [*values, 0.5, 2.0]
-    across = value_axis(held, LEFT, RIGHT, logarithmic=True)
-    down = value_axis(held, BOTTOM, HEAD, logarithmic=True)
+    held, near = _room(data.points)
+    across = value_axis(held, LEFT, RIGHT, logarithmic=not near)
+    down = value_axis(held, BOTTOM, HEAD, logarithmic=not near)
     shapes: list[Shape] = []
     for tick in across.ticks:
         x, y = across(tick), down(tick)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import django_filters
+from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -119,7 +120,7 @@ def problems(request: TrialRequest) -> HttpResponseBase:
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def problem_new(request: TrialRequest) -> HttpResponse:
     """Report a problem. `page` in the address names the page, without codes of patients."""
-    form = ProblemForm(request.POST or None)
+    form = ProblemForm(sent_or_kept(request))
     name = request.GET.get("page", "")
     actor = current_actor()
     about = {
@@ -146,7 +147,7 @@ def problem(request: TrialRequest, number: int) -> HttpResponse:
     """Show one problem; take it up, or close it with what was done."""
     rows = Incident.objects.select_related("reported_by", "handled_by")
     row = get_object_or_404(rows, trial=request.trial, number=number)
-    form = CloseProblemForm(request.POST or None)
+    form = CloseProblemForm(sent_or_kept(request))
     if request.method == "POST" and form.is_valid():
         steps: dict[bool, Any] = {True: take_up_problem, False: close_problem}
         taking_up = "take_up" in request.POST
@@ -162,7 +163,7 @@ def problem(request: TrialRequest, number: int) -> HttpResponse:
 @trial_page(see=P.HANDLE_PROBLEMS, change=P.HANDLE_PROBLEMS)
 def problem_review(request: TrialRequest) -> HttpResponse:
     """Record the periodic review of the problems."""
-    form = ProblemReviewForm(request.POST or None)
+    form = ProblemReviewForm(sent_or_kept(request))
     told = {"trial": request.trial, "by": request.user}
     if (
         request.method == "POST"

@@ -33,6 +33,15 @@ FIGURES: dict[str, str | Promise] = {
         "with the event at the end of the window: %(value)s %% (%(low)s to %(high)s %%)"
     ),
 }
+LIMITLESS: dict[str, str | Promise] = {
+    "proportion": gettext_lazy("%(value)s %%, without limits"),
+    "rate": gettext_lazy("%(value)s per 100 patient-days, without limits"),
+    "mean": gettext_lazy("mean %(value)s, without limits"),
+    "median": gettext_lazy("median %(value)s, without quartiles"),
+    "median_time": gettext_lazy("median %(value)s days, without limits"),
+    "share": gettext_lazy("without event at the end of the window: %(value)s %%, without limits"),
+    "incidence": gettext_lazy("with the event at the end of the window: %(value)s %%, without limits"),
+}
 NOBODY = gettext_lazy("No patient has a known answer.")
 NOT_OBSERVED = gettext_lazy("Nobody without the event was observed to the end of the window.")
 WITHOUT_VALUE: dict[str, str | Promise] = {
@@ -72,12 +81,13 @@ def population_title(rules: Protocol, code: str) -> str:
 
 
 def figure_words(figure: OutcomeFigure) -> str:
-    """Return a figure with its limits as a sentence part; a limit that the data do not give is a dash."""
+    """Return a figure with its limits as a sentence part; one limit that the data do not give is a dash."""
     estimate, worded = figure.estimate, percent_words if figure.kind in PER_CENT else number_words
     if estimate.value is None:
         return str(WITHOUT_VALUE[figure.kind])
     parts = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "spread": figure.spread}
-    return str(FIGURES[figure.kind]) % {name: worded(value) for name, value in parts.items()}
+    words = LIMITLESS if estimate.low is None and estimate.high is None else FIGURES
+    return str(words[figure.kind]) % {name: worded(value) for name, value in parts.items()}
 
 
 def method_words(method: str) -> str:

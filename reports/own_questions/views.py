@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse
@@ -61,7 +62,7 @@ def new(request: TrialRequest) -> HttpResponse:
             )
         return redirect("reports:own-questions", request.trial.slug)
     form = QuestionForm(
-        request.POST if request.method == "POST" else None,
+        sent_or_kept(request),
         access=request.access,
         asked_form=asked_form,
         initial=_initial(_like(request), asked_form),
@@ -105,7 +106,7 @@ def change(request: TrialRequest, log: str, number: int) -> HttpResponse:
         address = reverse("reports:own-question-new", args=[request.trial.slug])
         return redirect(f"{address}?form={row.form}&like={log}-{number}")
     form = QuestionForm(
-        request.POST if request.method == "POST" else None,
+        sent_or_kept(request),
         access=request.access,
         asked_form=asked_form,
         initial=_initial(row, asked_form),

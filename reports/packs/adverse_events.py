@@ -10,6 +10,7 @@ from safety.labels import CLASS_TITLES, Wording
 from safety.listing.counting import CLASS, SUMMARY, GroupLine, lines_of
 from safety.listing.groups import GRADES
 from safety.models import AdverseEvent
+from trials.reader import shown_moment
 
 
 def adverse_events(view: PackView) -> PackSection:
@@ -130,9 +131,7 @@ def _listed(view: PackView, found: Sequence[AdverseEvent], patients: dict[int, P
     for event in found:
         # Read already: a row of its own for each event would be one query each.
         event.patient = patients[event.patient_id]
-        reported = (
-            event.reported_at.astimezone(zone).date().isoformat() if event.reported_at else _("not yet")
-        )
+        reported = shown_moment(event.reported_at, zone) if event.reported_at else _("not yet")
         rows.append(
             [
                 event.patient.code, str(event.number), event.term, wording.onset(event), str(event.grade),

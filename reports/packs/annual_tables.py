@@ -39,6 +39,8 @@ def annual_tables(view: PackView) -> PackSection:
 
 def _cell(column: Column, line: Any) -> str:
     words = column.text(line) if column.text is not None else column.value(line)
+    if isinstance(words, date):
+        return str(shown_day(words))
     return "" if words is None else str(words)
 
 

@@ -14,7 +14,7 @@ from patients.review import source_verification
 from reports.packs.contents import DASH, PackSection, PackTable, PackView, share
 from reports.packs.missing_data import visit_title
 from safety.models import AdverseEvent
-from trials.reader import shown_day
+from trials.reader import shown_day, shown_moment
 
 AGES = ((0, 7), (8, 30), (31, None))
 
@@ -217,7 +217,7 @@ def open_events(view: PackView) -> PackSection:
         "patient__number", "number"
     )
     unsettled = [
-        [code, str(number), term, str(grade), onset[:10]]
+        [code, str(number), term, str(grade), str(shown_moment(onset, view.trial.time_zone))]
         for code, number, term, grade, onset in ongoing.values_list(
             "patient__code", "number", "term", "grade", "onset"
         )
@@ -246,8 +246,8 @@ def open_events(view: PackView) -> PackSection:
 
 
 def view_moment(view: PackView, at: datetime) -> str:
-    """Return a moment on the clock of the site with its offset, as ISO 8601 to the minute."""
-    return at.astimezone(view.trial.zone).isoformat(" ", "minutes")
+    """Return a moment on the clock of the site, as every page writes it."""
+    return str(shown_moment(at, view.trial.zone))
 
 
 def deviations(view: PackView) -> PackSection:
@@ -260,7 +260,8 @@ def deviations(view: PackView) -> PackSection:
     for row in rows.select_related("patient"):
         counted[row.category][row.classification] += 1
         listed.append(
-            [row.patient.code, str(row), str(row.get_category_display()), row.occurred_on, str(row.description),
+            [row.patient.code, str(row), str(row.get_category_display()),
+             str(shown_moment(row.occurred)), str(row.description),
              str(row.get_classification_display())]
         )  # fmt: skip
     lines = [

@@ -30,7 +30,7 @@ class PastMomentForm(forms.Form):
             "Empty: the data as they are. Else a past day (its end) or moment at the site: "
             "01-Mar-2026 or 01-Mar-2026 14:30"
         ),
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "w-mid"}),
     )
 
     def __init__(self, data: Any, *, trial: Trial) -> None:

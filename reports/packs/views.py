@@ -1,5 +1,6 @@
 """The page of report packs: those that this person may have, each with its button, and those asked for."""
 
+from accounts.kept_forms import sent_or_kept
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -20,10 +21,9 @@ SHOWN = 20
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def packs(request: TrialRequest) -> HttpResponse:
     """Show the packs that this person may have and those asked for. A POST asks for one."""
-    posted = request.POST if request.method == "POST" else None
     code = request.POST.get("pack", "")
-    form = PackForm(posted, trial=request.trial, pack=PACKS.get(code))
-    if posted is not None:
+    form = PackForm(sent_or_kept(request), trial=request.trial, pack=PACKS.get(code))
+    if request.method == "POST":
         if code not in PACKS:
             raise BadRequest(_("There is no such report. There are %(known)s.") % {"known": ", ".join(PACKS)})
         if form.is_valid():
@@ -38,4 +38,4 @@ def packs(request: TrialRequest) -> HttpResponse:
         "rows": list(rows.select_related("trial", "asked_by")[:SHOWN]),
         "masked": masked,
     }
-    return render(request, "reports/packs.html", context, status=422 if form.is_bound else 200)
+    return render(request, "reports/packs.html", context, status=422 if request.method == "POST" else 200)

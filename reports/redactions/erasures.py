@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_filters
+from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -109,8 +110,8 @@ def erasures(request: TrialRequest) -> HttpResponseBase:
 def erasure_new(request: TrialRequest) -> HttpResponse:
     """Record that a patient, or somebody for the patient, asked that data be erased."""
     zone = request.trial.rules.trial.site.time_zone
-    form = ErasureForm(request.POST or None, zone=zone, patients=request.trial.patients.order_by("number"))
-    if form.is_valid() and form.run(record_erasure_request, by=request.user, **form.cleaned_data):
+    form = ErasureForm(sent_or_kept(request), zone=zone, patients=request.trial.patients.order_by("number"))
+    if _is_sent(request, form) and form.run(record_erasure_request, by=request.user, **form.cleaned_data):
         messages.success(request, _("The request is recorded. Nothing was erased by that."))
         return redirect("reports:erasures", request.trial.slug)
     return _form_page(request, form, {})
@@ -121,11 +122,18 @@ def erasure(request: TrialRequest, number: int) -> HttpResponse:
     """Show a request; decide on it."""
     rows = ErasureRequest.objects.select_related("patient", "decided_by", "recorded_by")
     row = get_object_or_404(rows, patient__trial=request.trial, pk=number)
-    form = ErasureDecisionForm(request.POST or None)
-    if form.is_valid() and form.run(decide_erasure, request=row, by=request.user, **form.cleaned_data):
+    form = ErasureDecisionForm(sent_or_kept(request))
+    if _is_sent(request, form) and form.run(
+        decide_erasure, request=row, by=request.user, **form.cleaned_data
+    ):
         messages.success(request, _("The decision is recorded."))
         return redirect("reports:erasures", request.trial.slug)
     return _form_page(request, form, {"erasure": row})
+
+
+def _is_sent(request: TrialRequest, form: VerbForm) -> bool:
+    """Return True for a valid form that was sent; what was kept when a session ended is only shown."""
+    return request.method == "POST" and form.is_valid()
 
 
 def _form_page(request: TrialRequest, form: VerbForm, context: dict[str, Any]) -> HttpResponse:

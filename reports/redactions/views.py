@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import django_filters
+from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -182,10 +183,10 @@ def redaction_ask(request: TrialRequest, table: str, entry: int) -> HttpResponse
     row = get_object_or_404(past, history_id=entry, history_trial=request.trial.pk)
     crf = _form_of(model, row)
     form = AskRedactionForm(
-        request.POST or None, texts=_maskable_texts(model, row, crf, request.access.permissions)
+        sent_or_kept(request), texts=_maskable_texts(model, row, crf, request.access.permissions)
     )
     arguments = {"trial_id": request.trial.pk, "model": model, "row": entry, "by": request.user}
-    if form.is_valid() and form.run(ask_redaction, **arguments, **form.cleaned_data):
+    if request.method == "POST" and form.is_valid() and _asked(form, arguments):
         messages.success(request, _("Another person decides now whether the text is masked."))
         return redirect("reports:redactions", request.trial.slug)
     status = 422 if request.method == "POST" else 200
@@ -198,7 +199,7 @@ def redaction_ask(request: TrialRequest, table: str, entry: int) -> HttpResponse
 def redaction(request: TrialRequest, number: int) -> HttpResponse:
     """Show what is to be masked; the second person masks it or refuses."""
     row = get_object_or_404(visible_redactions(request), pk=number)
-    form = DecideRedactionForm(request.POST or None)
+    form = DecideRedactionForm(sent_or_kept(request))
     if request.method == "POST" and form.is_valid() and _decided(request, row, form):
         return redirect("reports:redactions", request.trial.slug)
     waiting = row.state == Redaction.State.ASKED
@@ -210,6 +211,10 @@ def redaction(request: TrialRequest, number: int) -> HttpResponse:
         "may_decide": waiting and row.asked_by != request.user.pk,
     }
     return render(request, "reports/redaction.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _asked(form: AskRedactionForm, arguments: dict[str, Any]) -> bool:
+    return bool(form.run(ask_redaction, **arguments, **form.cleaned_data))
 
 
 def _about_of(request: TrialRequest, row: Redaction) -> str:

@@ -241,6 +241,9 @@ def _words(each: Estimated) -> str:
         return _("%(events)s in %(days)s days: %(value)s (%(low)s to %(high)s)") % told
     if each.figure.kind == "proportion":
         return _("%(yes)s of %(known)s: %(value)s %% (%(low)s to %(high)s %%)") % told
+    if estimate.low is None and estimate.high is None:
+        # A curve on which nobody had the event has no variance.
+        return _("%(value)s %%, without limits") % told
     return _("%(value)s %% (%(low)s to %(high)s %%)") % told
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -78,12 +79,13 @@ def answers(request: TrialRequest, code: str, number: int) -> HttpResponse:
 def term(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Search MedDRA as its name is typed, and give the case one of its terms."""
     event = _event_of(request, code, number)
-    chosen = request.POST if request.method == "POST" else request.GET
+    typed = sent_or_kept(request)
+    chosen = request.GET if typed is None else typed
     context = _dictionary_context(request)
     search = chosen.get("search", event.term if request.GET.get("use") == CaseTerm.Use.EVENT else "")
-    terms = _terms(context["dictionary"], search, request.POST.get("code", ""))
+    terms = _terms(context["dictionary"], search, typed.get("code", "") if typed is not None else "")
     form = CaseTermForm(
-        request.POST if request.method == "POST" else None,
+        typed,
         trial=request.trial, patient=event.patient, terms=terms, use=chosen.get("use", ""),
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -88,11 +89,12 @@ def code(request: TrialRequest, code: str, number: int) -> HttpResponse:
     event = event_of(request, patient, number)
     dictionary = dictionary_of(request.trial.rules)
     (coded,) = coded_events([event], dictionary)
-    sent = request.POST if request.method == "POST" else request.GET
+    typed = sent_or_kept(request)
+    sent = request.GET if typed is None else typed
     search = sent.get("search", "" if coded.coding else event.term)
-    terms = _terms(dictionary, search, request.POST.get("code", ""))
+    terms = _terms(dictionary, search, typed.get("code", "") if typed is not None else "")
     form = CodingForm(
-        request.POST if request.method == "POST" else None,
+        typed,
         trial=request.trial, patient=patient, terms=terms, words=event.term, recoding=coded.coding is not None,
     )  # fmt: skip
     if request.method == "POST" and form.is_valid() and _coded(request, form, event):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
@@ -107,7 +108,7 @@ def decide(request: TrialRequest) -> HttpResponse:
     now = {each.pk: each for each in candidates_of(request.trial, patients).candidates}
     shown = [now[key] for key in keys if key in now]
     form = ResultDecisionForm(
-        request.POST if request.method == "POST" else None,
+        sent_or_kept(request),
         trial=request.trial,
         candidates=shown,
         events=_events(patients),
@@ -131,7 +132,8 @@ def counted(number: int) -> str:
 
 def _keys(request: TrialRequest) -> list[str]:
     """Return the keys of the results that were chosen. Raises BadRequest for any other text."""
-    sent = request.POST if request.method == "POST" else request.GET
+    typed = sent_or_kept(request)
+    sent = request.GET if typed is None else typed
     keys = list(dict.fromkeys(sent.getlist("result")))
     if not all(KEY.fullmatch(key) for key in keys):
         raise BadRequest(_("These rows were not chosen in the listing. Choose them there."))

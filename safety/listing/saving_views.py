@@ -1,5 +1,6 @@
 """Save the filters and columns of the adverse event listing under a name, and offer a saved view no longer (SAF-14)."""
 
+from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -31,7 +32,7 @@ def save_view(request: TrialRequest) -> HttpResponse:
     """Save the filters of the address under a name that all members of the trial see."""
     filters = AdverseEventFilter(request.GET, queryset=AdverseEvent.objects.none(), trial=request.trial)
     posted = request.method == "POST"
-    form = ListingViewForm(request.POST if posted else None, trial=request.trial)
+    form = ListingViewForm(sent_or_kept(request), trial=request.trial)
     query = query_of(request.GET)
     valid = filters.is_valid()
     if posted and form.is_valid() and valid:

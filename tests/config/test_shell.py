@@ -199,6 +199,16 @@ def test_no_template_holds_inline_style_or_script(path):
     assert parser.refused == []
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_two_landmarks_of_a_template_have_one_name(path):
+    """WCAG 2.4.1: who jumps from landmark to landmark hears where each leads; a patient has one breadcrumb."""
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r'(?:<section(?![^>]* role=)|<nav|role="region")[^>]* aria-labelledby="([^"]+)"', text)
+    assert {name for name in named if named.count(name) > 1} == set()
+    if '{% extends "patient_base.html" %}' in text:
+        assert '{% translate "Breadcrumb" %}' not in text
+
+
 def test_every_icon_a_template_names_exists():
     """A missing icon would be a 500 on a page that is rarely opened."""
     with zipfile.ZipFile(Path(lucide.__file__).parent / "lucide.zip") as icons:

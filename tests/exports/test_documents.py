@@ -208,6 +208,21 @@ class TestProgress:
         assert "hx-trigger" not in done
         assert reverse("documents:file", args=[trial.slug, row.pk]) in done
 
+    def test_a_document_behind_another_one_is_not_called_forgotten(self, trial, patient):
+        """OUT-13: the worker makes one after the other; the administrator is called if none is at work."""
+        person = build.user("monitor", trial=trial)
+        row = ask(person, trial, kind="casebook", patient=patient.code)
+        address = reverse("documents:asked", args=[trial.slug, row.pk])
+        facts = {"state": "waiting", "file": "", "sha256": "", "finished_at": None}
+        Document.objects.filter(pk=row.pk).update(**facts, asked_at=timezone.now() - timedelta(minutes=2))
+        assert "No worker has started it yet" in build.client(person).get(address).content.decode()
+        first = ask(person, trial, kind="casebook", patient=patient.code)
+        facts["state"] = "working"
+        Document.objects.filter(pk=first.pk).update(**facts)
+        page = build.client(person).get(address).content.decode()
+        assert "Another document is made first" in page
+        assert "No worker has started it yet" not in page
+
     def test_watching_does_not_keep_a_session_alive(self, trial, patient, settings):
         """ACC-05: the page polls by itself; an idle user is signed out all the same."""
         person = build.user("monitor", trial=trial)

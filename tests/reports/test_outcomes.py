@@ -11,7 +11,7 @@ from django.urls import reverse
 from audit.context import acting
 from audit.models import AccessEvent
 from outcomes.computing import OutcomeReport, computed, report_of, results_of, shows_arms
-from outcomes.lines import OutcomeComparison
+from outcomes.lines import OutcomeComparison, OutcomeFigure
 from outcomes.statistics.contingency import COMMON_ODDS_RATIO, mantel_haenszel
 from outcomes.statistics.estimates import Estimate
 from outcomes.statistics.welch import WELCH, WELCH_LIMITS
@@ -19,7 +19,7 @@ from patients.models import Patient, Record
 from protocol.expressions.outcomes import outcomes_of
 from reports.outcomes.csv_rows import line_rows
 from reports.outcomes.page import OutcomePage
-from reports.outcomes.words import percent_words
+from reports.outcomes.words import FIGURES, figure_words, percent_words
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.pages import blinding
@@ -331,3 +331,17 @@ def test_the_lists_of_the_statistician_do_differ_when_the_arms_are_exchanged(mas
 def test_a_share_and_its_limits_are_told_with_one_decimal_whatever_their_size(share, words):
     """Seen: 20.0 % (0.505 to 71.6 %)."""
     assert percent_words(share).replace("−", "-") == words
+
+
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+def test_a_figure_without_limits_says_so_in_words(kind):
+    """OUT-03: a curve on which nobody had the event, or a mean of one patient; seen: 100.0 % (– to – %)."""
+    words = figure_words(OutcomeFigure(kind, Estimate(1.0, None, None, "")))
+    assert "without" in words
+    assert "–" not in words
+
+
+def test_a_limit_that_is_not_reached_is_a_dash():
+    """OUT-03: the upper limit of a median time."""
+    words = figure_words(OutcomeFigure("median_time", Estimate(12.0, 7.0, None, "")))
+    assert words == "median 12.0 days (7.0 to –)"

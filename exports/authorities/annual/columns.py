@@ -15,6 +15,7 @@ from safety.labels import Wording
 from safety.models import AdverseEvent
 from safety.models.opinions import Expectedness
 from trials.listing import Column
+from trials.reader import shown_day
 
 CUMULATIVE, REACTIONS, EXPOSURE = "cumulative", "reactions", "exposure"
 TABLE_TITLES: dict[str, str | Promise] = {
@@ -104,7 +105,8 @@ def reaction_columns(
         field("age", gettext_lazy("Age"), lambda line: patients[line.patient].age, css="num"),
         field("group", gettext_lazy("Treatment group"), lambda line: found.group_of(line.patient)),
         field("infusions", gettext_lazy("Days of the infusions"), lambda line: " ".join(
-            day.isoformat() for day in patients[line.patient].infusions)),
+            day.isoformat() for day in patients[line.patient].infusions),
+              text=lambda line: ", ".join(shown_day(day) for day in patients[line.patient].infusions)),
         field("onset", gettext_lazy("Onset"), lambda line: row(line).onset, css="nowrap",
               text=lambda line: wording.onset(row(line))),
         field("since_last_infusion", gettext_lazy("Days from the last infusion before"),

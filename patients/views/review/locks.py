@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import django_filters
+from accounts.kept_forms import sent_or_kept
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -120,16 +121,19 @@ def _on(row: UnlockRequest, verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callable[..., Any]]) -> HttpResponse:
+    typed = sent_or_kept(request) or QueryDict()
+    action = typed.get("action", "")
     if request.method != "POST":
-        return _page(request, target)
-    action = request.POST.get("action", "")
+        return _page(request, target, action=action, typed=typed)
     if action not in verbs:
         raise BadRequest(_("This page offers no such step. Open the page again."))
     try:
         verbs[action](target=target, reason=request.POST.get("reason", "")[:LONGEST], by=request.user)
     except ValidationError as refused:
         ways = _obstacle_ways(request, target) if action == "lock" else []
-        return _page(request, target, action=action, refusal=" ".join(refused.messages), ways=ways)
+        return _page(
+            request, target, action=action, typed=typed, refusal=" ".join(refused.messages), ways=ways
+        )
     say(request, str(DONE[action]) % {"what": title_of(target)}, *_ways(request, target, action))
     return redirect(lock_address(target, request.trial.slug))
 
@@ -171,7 +175,8 @@ def _page(
     request: TrialRequest,
     target: Any,
     *,
-    action: str = "",
+    action: str,
+    typed: QueryDict,
     refusal: str = "",
     ways: Sequence[tuple[str, str]] = (),
 ) -> HttpResponse:
@@ -200,7 +205,7 @@ def _page(
         "may_ask": request.access.may(P.REQUEST_UNLOCK),
         "action": action,
         "refusal": refusal,
-        "typed": request.POST.get("reason", ""),
+        "typed": typed.get("reason", ""),
     }
     base = "patients/lock_trial.html" if context["patient"] is None else "patients/lock.html"
     return render(request, base, context, status=422 if refusal else 200)

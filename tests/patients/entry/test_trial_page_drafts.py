@@ -84,13 +84,35 @@ def test_the_conclusion_of_a_review_of_the_trail_is_kept_for_its_filter(trial, p
     assert (TrailReview.objects.count(), Draft.objects.count()) == (1, 0)
 
 
-def test_the_review_of_a_sample_is_kept_with_the_sample_that_was_drawn(trial, patient, manager):
-    """REL-13, AUD-11: the conclusion is about these entries, so the same ones are shown again."""
+def view_with_plan(trial) -> SavedView:
     with acting(system="test"):
-        view = SavedView.objects.create(
+        return SavedView.objects.create(
             trial_id=trial.pk, name="Visits", query="form=patients.visit", sample=2, made_by=1, made_by_name="D",
             made_at=timezone.now(), every_days=30, person_id=1, person_name="D", starts_on=timezone.now().date(),
         )  # fmt: skip
+
+
+def test_the_plan_of_a_view_that_was_changed_meanwhile_is_not_undone(trial, manager):
+    """AUD-11, REL-13: two open pages; the second save is refused in a sentence and keeps what was typed."""
+    view = view_with_plan(trial)
+    address = reverse("audit:view", args=[trial.slug, view.pk])
+    version = f'name="version" value="{view.version}"'
+    assert version in manager.get(address).content.decode()
+    assert manager.post(address, {"purpose": "Late entries", "version": view.version}).status_code == 302
+    refused = manager.post(address, {"purpose": "Nights", "version": view.version})
+    assert refused.status_code == 400
+    text = refused.content.decode()
+    assert "The view was changed meanwhile" in text
+    assert "Nights</textarea>" in text
+    # It is refused again until the page is opened again.
+    assert version in text
+    view.refresh_from_db()
+    assert (view.purpose, view.every_days) == ("Late entries", None)
+
+
+def test_the_review_of_a_sample_is_kept_with_the_sample_that_was_drawn(trial, patient, manager):
+    """REL-13, AUD-11: the conclusion is about these entries, so the same ones are shown again."""
+    view = view_with_plan(trial)
     address = reverse("audit:view-sample", args=[trial.slug, view.pk])
     first = manager.get(address).context
     kept(manager, address, {"drawn": first["token"], "conclusion": "Two entries read", "finding": "nothing"})

@@ -30,6 +30,7 @@ from tests.support.study.packs import chapters
 from tests.support.trail_clock import trail_now
 from trials.access import access_to
 from trials.permissions import Permission
+from trials.reader import shown_moment
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +70,17 @@ def test_the_page_costs_the_same_whatever_was_asked_for(trial, person, number):
     assert answer.status_code == 200
     assert len(answer.context["rows"]) == number
     assert len(queries) <= 12, [query["sql"][:90] for query in queries]
+
+
+def test_a_report_of_a_past_moment_says_it_as_every_page_does(trial, person):
+    """OUT-21: in the list and on the page of the report; nobody reads 23:59:59.999999+01:00."""
+    client, moment = build.client(person), trail_now()
+    sent = client.post(page(trial), {"pack": "status", "as_of": moment.isoformat()})
+    words = shown_moment(moment, trial.zone)
+    for address in (page(trial), sent["Location"]):
+        text = client.get(address).content.decode()
+        assert words in text
+        assert moment.isoformat() not in text
 
 
 def test_the_list_begins_with_the_pack_asked_for_last(trial, person):
@@ -243,6 +255,7 @@ class TestOutcomesOfAMoment:
             ("10-Mar-2021", "2021-03-10T23:59:59.999999+01:00"),
             ("10/03/2021", "2021-03-10T23:59:59.999999+01:00"),
             ("2021-03-10", "2021-03-10T23:59:59.999999+01:00"),
+            ("20210310", "2021-03-10T23:59:59.999999+01:00"),
             ("10 mar 2021 14h30", "2021-03-10T14:30:00+01:00"),
             ("10-Jul-2021 14:30", "2021-07-10T14:30:00+02:00"),
             ("2021-03-10T14:30+00:00", "2021-03-10T14:30:00+00:00"),

@@ -1,5 +1,6 @@
 """The numbers of the report packs, worked out by hand (OUT-21)."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,10 +13,12 @@ from patients.queries.threads import raise_query
 from reports.home.recruitment import plan_of
 from reports.packs.registry import PACKS
 from tests.support import build
+from tests.support.pages.every_page import patient_with_pages
 from tests.support.study import cohort
 from tests.support.study.packs import chapters, rows, tables
 
 pytestmark = pytest.mark.django_db
+ISO, WRITTEN = re.compile(r"\b\d{4}-\d\d-\d\d"), re.compile(r"\b\d\d-[A-Z][a-z]{2}-\d{4}\b")
 
 
 @pytest.fixture
@@ -249,6 +252,21 @@ def test_the_monitoring_pack_lists_what_to_do(trial, person):
     (verified,) = found["Source data verification"]["rows"]
     assert verified[0] == patient.code
     assert int(verified[3]) == len(verified[4].split("; "))
+
+
+def test_days_and_moments_are_written_as_on_every_page():
+    """OUT-21: a serious event that was reported, deviations, consents, queries; nobody reads 2026-08-15 09:20+02:00."""
+    patient = patient_with_pages()
+    person = build.user("statistician", trial=patient.trial)
+    cells = [
+        f"{code} {title}: {cell}"
+        for code in PACKS
+        for title, table in tables(patient.trial, person, code).items()
+        for line in table["rows"]
+        for cell in line
+    ]
+    assert sum(bool(WRITTEN.search(cell)) for cell in cells) > 5
+    assert not any(ISO.search(cell) for cell in cells), [cell for cell in cells if ISO.search(cell)]
 
 
 def test_the_closed_report_has_a_column_for_each_arm():

@@ -8,7 +8,7 @@ from reports.figures.axes import is_wide, power_ticks, value_axis
 from reports.figures.dots import Dot, DotRow, dots, kept_dots
 from reports.figures.forest import ForestRow, forest
 from reports.figures.grid import GridCell, GridRow, grid
-from reports.figures.shapes import Circle, Figure, Path, Rect, Words
+from reports.figures.shapes import Circle, Figure, Line, Path, Rect, Words
 from reports.figures.shift import ShiftFigure, ShiftPoint, shift
 from reports.figures.stack import StackColumn, StackPart, stacked
 from reports.figures.trajectories import (
@@ -228,6 +228,21 @@ def test_what_did_not_change_lies_on_the_diagonal_and_what_rose_above_it():
     assert triangle.box.bottom < dot.y
     limits = [shape for shape in figure.shapes if getattr(shape, "css", "") == "target"]
     assert [(line.x1, line.y1) for line in limits] == [(dot.x, 28), (64, dot.y)]
+
+
+def test_values_near_their_limit_are_told_apart():
+    """OUT-06: a pH of 7.36 and one of 7.44 differ by one per cent of the limit."""
+    points = [ShiftPoint(1.001, 0.995, True, "VAL-001"), ShiftPoint(1.011, 1.004, False, "VAL-002")]
+    figure = shifted(points, upward=False)
+    (circle,) = (each for each in figure.shapes if isinstance(each, Circle))
+    limit = next(each.x1 for each in figure.shapes if isinstance(each, Line) and each.css == "target")
+    assert circle.x - limit > 100
+    ticks = {each.text for each in figure.shapes if isinstance(each, Words)}
+    assert {"0.99", "1", "1.01"} <= ticks
+
+
+def test_without_a_patient_the_axes_have_room_on_both_sides_of_the_limit():
+    assert {"0.5", "1", "2"} <= {each.text for each in shifted([]).shapes if isinstance(each, Words)}
 
 
 def test_two_hundred_shifts_stay_small():

@@ -5,15 +5,20 @@ from html.parser import HTMLParser
 
 Fields = dict[str, list[str]]
 UNSENT = {"submit", "button", "reset", "file", "image"}
+TYPED = {"text", "email", "search", "tel", "url"}
 
 
 @dataclass
 class PageForm:
-    """One form: where it is sent, its inputs as they stand, and its buttons as (name, value, attributes)."""
+    """One form: where it is sent, its inputs as they stand, and its buttons as (name, value, attributes).
+
+    texts: names of the inputs into which a person types.
+    """
 
     attributes: dict[str, str]
     fields: Fields = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
     choices: dict[str, list[str]] = field(default_factory=dict)
     buttons: list[dict[str, str]] = field(default_factory=list)
 
@@ -65,6 +70,10 @@ class _Reader(HTMLParser):
         if not name or tag not in {"input", "select", "textarea"}:
             return
         form.names.add(name)
+        if (tag == "textarea" or (tag == "input" and result.get("type", "text") in TYPED)) and not (
+            "readonly" in result or "disabled" in result
+        ):
+            form.texts.add(name)
         if tag == "select":
             self._select = (name, "multiple" in result)
         elif tag == "textarea":
