@@ -71,7 +71,7 @@ def find(
     sparse = is_sparse(trail_filter, may=may) if sparse is None else sparse
     if (found := _conditions(trail_filter, may, in_order=not sparse)) is None:
         return []
-    table, number = _read_from(trail_filter)
+    table, number = _read_from(trail_filter, in_order=not sparse)
     # An expression in the order keeps the database from reading all entries in order.
     order = f"{number} + 0" if sparse else number
     selects, params = list[str](), list[Any]()
@@ -115,10 +115,10 @@ def count_by_patient(trail_filter: Filter, patients: Collection[int]) -> dict[in
     if trail_filter.watched:
         own.parts.append(f"({' OR '.join(_watched(own, *each) for each in trail_filter.watched)})")
     own.add(f"e.patient_id IN ({', '.join(['%s'] * len(patients))})", *patients)
+    table, _number = _read_from(trail_filter, in_order=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT e.patient_id, count(*) FROM {_read_from(trail_filter)[0]} WHERE {own.sql} GROUP BY e.patient_id",
-            own.params,
+            f"SELECT e.patient_id, count(*) FROM {table} WHERE {own.sql} GROUP BY e.patient_id", own.params
         )
         return dict(cursor.fetchall())
 
@@ -208,10 +208,12 @@ def _by_words(trail_filter: Filter) -> bool:
     return bool(trail_filter.search) and connection.vendor == "sqlite"
 
 
-def _read_from(trail_filter: Filter) -> tuple[str, str]:
+def _read_from(trail_filter: Filter, *, in_order: bool = False) -> tuple[str, str]:
     """Return the tables to read, in their order, and the number of an entry in the first of them."""
     if not _by_words(trail_filter):
-        return f"{TABLE} e", "e.id"
+        # Of several indexes SQLite takes the one that looks narrower in the mean of all values.
+        of_time = connection.vendor == "sqlite" and not in_order and times.are_narrow(trail_filter)
+        return f"{TABLE} e{' INDEXED BY trail_by_minute' if of_time else ''}", "e.id"
     # SQLite keeps the order of tables with these words only.
     return f"{words.TABLE} CROSS JOIN {TABLE} e ON e.id = {words.TABLE}.rowid", f"{words.TABLE}.rowid"
 
