@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from accounts.kept_forms import sent_or_kept
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import FileResponse, Http404, HttpResponse, QueryDict
@@ -11,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.export_register import SendingStage, last_scheduled, sent
 from exports.document_forms import (
     FORMS,

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.kept_forms import sent_or_kept
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit import events
 from audit.events import AccessKind
 from audit.models import AccessEvent

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -10,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from dosing.envelopes.making import reconciled
 from dosing.envelopes.reserve_forms import ReserveForm, ReserveNumberForm, reserve_words
 from dosing.envelopes.reserve_order import passed_over

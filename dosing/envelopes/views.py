@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from accounts.sessions.kept_forms import sent_or_kept
 from dosing.envelopes.blank import bedside_sheet, preparation_sheet
 from dosing.envelopes.making import make_envelopes, print_codes, reconciled, record_finding
 from dosing.models import Envelope, EnvelopeCheck

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.models import Signature
 from dosing.infusions.bedside_views import infusion_address, infusion_of
 from dosing.models import Infusion, KitCheck, LateInfusion, StopOverride

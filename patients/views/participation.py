@@ -5,7 +5,6 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from accounts.kept_forms import kept_data
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -14,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.sessions.kept_forms import kept_data
 from patients.entry.files.consent_scans import receive_scan, scan_of
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from patients.models import Identity, Patient, Query

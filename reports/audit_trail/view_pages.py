@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, QueryDict
@@ -11,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.models import SavedView, TrailReview
 from patients.entry.form_page.page_drafts import PageDraft, finished
 from reports.audit_trail import sampling

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, QueryDict
@@ -11,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.addresses import address_below
+from accounts.sessions.kept_forms import sent_or_kept
 from reports.closing.checklist import CASEBOOK, Counted, checklist, lock_trial
 from reports.closing.counts import PatientRow, TrialRows
 from reports.closing.open_rows import open_rows

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import django_filters
-from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -14,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.context import current_actor
 from patients.queries.filters import ANY
 from trials.access import TrialRequest, trial_page

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse
@@ -11,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.queries.bulk import AT_ONCE
 from patients.views.bulk import AskedInBulk, ask_page, ticked_rows
 from protocol.document.items import Form

@@ -1,11 +1,11 @@
 """The page of report packs: those that this person may have, each with its button, and those asked for."""
 
-from accounts.kept_forms import sent_or_kept
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from exports.document_requests import ask_for
 from exports.models import Document
 from reports.packs.forms import PackForm

@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_filters
-from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -13,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.models import ErasureRequest
 from patients.participation.identities.erasure import decide_erasure, record_erasure_request
 from patients.queries.filters import ANY

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import django_filters
-from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -16,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.models import Redaction
 from audit.redactions.redaction import (
     FreeText,

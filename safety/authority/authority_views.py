@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.models import Patient
 from patients.views.participation import patient_of, step
 from safety.authority.answering import record_answer

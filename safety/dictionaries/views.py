@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -12,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.views.participation import patient_of
 from safety import labels
 from safety.dictionaries.coding import CodedEvent, code_event, coded_events

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from accounts.kept_forms import sent_or_kept
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.addresses import address
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.casebook.navigation import form_address
 from patients.models import Patient
 from patients.views.participation import patient_of

@@ -1,6 +1,5 @@
 """Save the filters and columns of the adverse event listing under a name, and offer a saved view no longer (SAF-14)."""
 
-from accounts.kept_forms import sent_or_kept
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from audit.models import SavedView
 from patients.participation.forms import StepForm
 from safety.listing.filters import AdverseEventFilter

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import django_filters
-from accounts.kept_forms import sent_or_kept
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -13,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.casebook.navigation import form_address
 from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
 from patients.models.visit_forms import visit_title
