@@ -13,8 +13,8 @@ from reports.study_figures.paper import INK, PAPER, Attributes
 from trials.listing.lines import csv_text
 
 SCREEN_FONT = 'Arial, "Liberation Sans", Helvetica, sans-serif'
-# A font like that of the SVG. It lies beside the code, so that the same figure gives the same bytes on every machine.
-PNG_FONT, FONTS = "Roboto", Path(__file__).parent / "fonts"
+# A font like that of the SVG, of an installed package, so that the same figure gives the same bytes on every machine.
+PNG_FONT = "Roboto"
 # The typesetter brings this font: the drawings of a report pack have the font of its text.
 PRINT_FONT = "Libertinus Serif"
 DOTS_PER_INCH = 300
@@ -77,13 +77,15 @@ def png_is_made_here() -> bool:
 def png_file(figure: Figure, *, title: str, stamp: str = "") -> bytes:
     """Return a figure as PNG with 300 dots per inch, at the size of the SVG file."""
     # Imported here: 81 MB that a web process needs only for this.
+    import font_roboto
     import typst
 
     svg = svg_file(figure, title=title, stamp=stamp, font=PNG_FONT)
+    fonts = Path(font_roboto.Roboto).parent
     width = figure.width * POINTS_PER_INCH / PIXELS_PER_INCH
     made: bytes = typst.compile(
         PAGE.format(width=f"{width:g}").encode(),
-        font_paths=typst.Fonts(include_system_fonts=False, font_paths=[FONTS]),
+        font_paths=typst.Fonts(include_system_fonts=False, font_paths=[fonts]),
         sys_inputs={"svg": json.dumps(svg)},
         format="png",
         ppi=DOTS_PER_INCH,
