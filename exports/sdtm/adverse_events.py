@@ -6,6 +6,7 @@ from typing import Any, Final
 from exports.sdtm.observations import Observation, Relation, Supplement
 from exports.sdtm.subject import Subject
 from protocol.values.moment_parts import moment_parts
+from safety.dictionaries.models import Dictionary, EventCoding
 from safety.models import AdverseEvent
 
 OUTCOMES: Final = {
@@ -57,6 +58,17 @@ def adverse_events(
             yield Relation((rows[link.event_id], *linked))
 
 
+def _coded(coding: EventCoding) -> dict[str, Any]:
+    """Return the terms of MedDRA: lowest level, preferred, and the primary organ class, also as body system."""
+    return {
+        "AELLT": coding.name,
+        "AELLTCD": coding.code,
+        "AEDECOD": coding.preferred or None,
+        "AEBODSYS": coding.organ_class or None,
+        "AESOC": coding.organ_class or None,
+    }
+
+
 def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str], until: str) -> Observation:
     began, ended = moment_parts(event.onset).local, moment_parts(event.end).local
     values: dict[str, Any] = {
@@ -73,6 +85,8 @@ def _event(event: AdverseEvent, scale: dict[str, str], interests: dict[str, str]
         "AESTDTC": began,
         "AEENDTC": ended or None,
     }
+    if (coding := getattr(event, "coding", None)) and coding.dictionary.kind == Dictionary.Kind.MEDDRA:
+        values |= _coded(coding)
     if event.ongoing == AdverseEvent.Ongoing.YES:
         values |= {"AEENRTPT": "ONGOING", "AEENTPT": until}
     row = Observation("AE", values, moment=began, source="adverse_events.term")

@@ -26,6 +26,8 @@ FORMS_FILE, NOTE_FILE, DEFINE_FILE = "acrf.csv", "reviewers_note.md", "define.xm
 NO_DATA: Final = "COM.NODATA"
 NO_DATA_COMMENT: Final = "The guide expects this variable; the study has no data for it."
 DAY_LENGTH: Final = 10
+# Variables that hold terms of MedDRA; a number is the code of one.
+MEDDRA: Final = frozenset({"AELLT", "AELLTCD", "AEDECOD", "AEBODSYS", "AESOC"})
 SOURCES: Final = {
     "Collected": "Investigator",
     "Derived": "Sponsor",
@@ -167,6 +169,8 @@ class _Document:
         self.words(item, "Description", variable.label)
         if made.terms.get(variable.name):
             self.add(item, "CodeListRef", CodeListOID=f"CL.{made.name}.{variable.name}")
+        if self._is_of_meddra(made, variable):
+            self.add(item, "CodeListRef", CodeListOID=f"CL.MEDDRA.{_meddra_type(variable)}")
         # The values of a qualifier have origins of their own.
         if made.has(variable) and not (made.is_supplement and variable.name == valued(made)):
             self._origin(item, variable.origin)
@@ -196,6 +200,20 @@ class _Document:
             for variable in made.variables:
                 if terms := made.terms.get(variable.name):
                     self._code_list(data, made, variable, sorted(terms))
+        used = {
+            _meddra_type(variable)
+            for made in self.sets
+            for variable in made.variables
+            if self._is_of_meddra(made, variable)
+        }
+        for kind in sorted(used):
+            found = self.add(
+                data, "CodeList", OID=f"CL.MEDDRA.{kind}", Name=f"MedDRA ({kind})", DataType=kind
+            )
+            self.add(found, "ExternalCodeList", Dictionary="MedDRA", Version=self.study.meddra)
+
+    def _is_of_meddra(self, made: DomainData, variable: DomainVariable) -> bool:
+        return variable.name in MEDDRA and made.has(variable)
 
     def _code_list(self, data: Any, made: DomainData, variable: DomainVariable, terms: Sequence[str]) -> None:
         known = code_lists().get(variable.codelist)
@@ -229,6 +247,10 @@ class _Document:
             title, text = methods()[name]
             method = self.add(data, "MethodDef", OID=f"MT.{name}", Name=title, Type="Computation")
             self.words(method, "Description", text)
+
+
+def _meddra_type(variable: DomainVariable) -> str:
+    return "integer" if variable.is_number else "text"
 
 
 def _qualified(name: str, *, element: bool = False) -> str:
@@ -274,8 +296,9 @@ def _kind_of_moments(shortest: int | None, longest: int | None) -> str:
 
 
 def is_integer(variable: DomainVariable) -> bool:
-    """Return whether a number is always whole: sequence numbers, days, orders, age."""
-    return variable.name.endswith(("SEQ", "DY", "TPTNUM", "TAETORD")) or variable.name in ("AGE", "LEVEL")
+    """Return whether a number is always whole: sequence numbers, days, orders, age, codes of MedDRA."""
+    whole = ("SEQ", "DY", "TPTNUM", "TAETORD", "LLTCD", "PTCD", "HLTCD", "HLGTCD", "BDSYCD", "SOCCD")
+    return variable.name.endswith(whole) or variable.name in ("AGE", "LEVEL")
 
 
 def kind_of_value(use: ValueUse) -> tuple[str, str]:

@@ -20,7 +20,8 @@ Dates and times are local at the site, ISO 8601 as precise as they are known.
 Forms that are still drafts are in the data sets; forms entered in error are not.
 Records of a draft have the supplemental qualifier FORMSTAT with the value DRAFT.
 An unscheduled visit has the number of the planned visit held before it and two decimals.
-No dictionary is applied: terms of adverse events, medicines and histories are as reported, and AEDECOD is blank.
+Adverse events that were coded in MedDRA have its terms; AEDECOD of the others is blank.
+No dictionary is applied to medicines and histories: their terms are as reported.
 RACE and ETHNIC are not collected.
 Texts of more than 200 characters go on in supplemental qualifiers or comments.
 Transport files hold ASCII: accents and signs are spelled out there. The Dataset-JSON files have the exact texts.

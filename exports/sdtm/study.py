@@ -51,6 +51,11 @@ class Study:
         return self.rules.trial.id
 
     @property
+    def meddra(self) -> str:
+        """Return the release of MedDRA in which the trial codes its events, empty for none."""
+        return str(self.rules.safety.meddra or "")
+
+    @property
     def name(self) -> str:
         """Return the short title."""
         return self.rules.trial.short_title

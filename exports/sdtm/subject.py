@@ -146,7 +146,12 @@ def _chunk(study: Study, patients: Sequence[Patient]) -> Iterator[Subject]:
         "infusions": _by(Infusion.objects.filter(**of_patient).order_by("number")),
         "observed": _by(_standing(BedsideObservation.objects.filter(**of_infusion)), "infusion.patient_id"),
         "checklists": _by(_standing(InfusionEventCheck.objects.filter(**of_infusion)), "infusion.patient_id"),
-        "events": _by(AdverseEvent.objects.filter(**of_patient).not_in_error().order_by("number")),
+        "events": _by(
+            AdverseEvent.objects.filter(**of_patient)
+            .not_in_error()
+            .select_related("coding__dictionary")
+            .order_by("number")
+        ),
         "grades": _by(
             EventGrade.objects.filter(**of_patient, in_error_reason="").order_by("event", "number")
         ),

@@ -17,7 +17,7 @@ from tests.support.study.bedside import INCLUDED, NOW
 from tests.support.study.tabulated import Package
 
 pytestmark = pytest.mark.django_db
-# No dictionary is applied, so an event has no preferred term (docs/sdtm_findings.csv).
+# No event of these packages was coded in MedDRA (docs/sdtm_findings.csv).
 BLANK_THOUGH_REQUIRED = {("AE", "AEDECOD")}
 SPACES = {"odm": ODM, "def": DEF}
 
