@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exports.formats.registry import DEFAULT, FORMATS, refuse_rows
 from exports.selection import EVERYTHING, ChoiceRefused, ChosenRows, Only, chosen
+from trials.date_fields import with_day
 from trials.models import Trial
 
 SHORT = TextInput(attrs={"class": "w-mid", "autocomplete": "off"})
@@ -30,8 +31,8 @@ class ExportForm(Form):
         required=False,
         max_length=40,
         widget=SHORT,
-        help_text=_(
-            "The data as they were, such as 01-Mar-2026 (its end) or 01-Mar-2026 14:30; empty for now."
+        help_text=with_day(
+            _("The data as they were, such as %(day)s (its end) or %(day)s 14:30; empty for now.")
         ),
     )
     only = ChoiceField(
@@ -43,7 +44,7 @@ class ExportForm(Form):
         required=False,
         max_length=20,
         widget=SHORT,
-        help_text=_("Leaves out what happened after this day, such as 01-Mar-2026."),
+        help_text=with_day(_("Leaves out what happened after this day, such as %(day)s.")),
     )
     forms = CharField(label=_("Only these forms"), required=False, max_length=2000, help_text=CODES)
     visits = CharField(label=_("Only these visits"), required=False, max_length=2000, help_text=CODES)

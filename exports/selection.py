@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from exports.tables.past import begin_of, trail_clock
 from patients.participation.visits import UNSCHEDULED
-from protocol.values.moments import parse_day, parse_moment
+from protocol.values.moments import EXAMPLE, parse_day, parse_moment
 from protocol.values.writing import second_text
 from trials.models import Trial
+from trials.reader import shown_day
 
 
 class Only(models.TextChoices):
@@ -102,8 +103,8 @@ def moment_of(trial: Trial, typed: str) -> datetime | None:
         return None
     moment = _iso_moment(trial, text) or _typed_moment(trial, text)
     if moment is None:
-        says = _("“%(typed)s” is no moment. Write 01-Mar-2026, 01-Mar-2026 14:30 or 2026-03-01T14:30+01:00.")
-        raise ChoiceRefused("as_of", says % {"typed": text[:60]})
+        says = _("“%(typed)s” is no moment. Write %(day)s, %(day)s 14:30 or 2026-03-01T14:30+01:00.")
+        raise ChoiceRefused("as_of", says % {"typed": text[:60], "day": shown_day(EXAMPLE)})
     if moment > trail_clock():
         raise ChoiceRefused("as_of", _("This moment has not come yet: choose one that has passed."))
     first = begin_of(trial)
@@ -152,7 +153,8 @@ def day_of(trial: Trial, typed: str) -> date | None:
         return parse_day(text, trial.rules.trial.site.time_zone).date
     except ValueError:
         raise ChoiceRefused(
-            "until", _("“%(typed)s” is no day. Write it as 01-Mar-2026.") % {"typed": text}
+            "until",
+            _("“%(typed)s” is no day. Write it as %(day)s.") % {"typed": text, "day": shown_day(EXAMPLE)},
         ) from None
 
 

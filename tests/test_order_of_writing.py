@@ -53,6 +53,8 @@ NOT_STAMPED = {
         ),
         "a deadline, which is computed from what a person entered",
     ),
+    ("audit/trail_index/building.py", "at"): "minutes in which one person changed much: a figure",
+    ("exports/models.py", "asked_at"): "a list of files; the key of a document is drawn by chance",
     ("patients/views/protocol.py", "withdrawn_at"): "a list beside the versions in force",
     ("reports/home/work_counts.py", "completed_at"): "the median of the latest forms: a figure",
     ("trials/people/views.py", "starts_on"): "a day that a person enters",

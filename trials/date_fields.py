@@ -10,7 +10,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
-from django.utils.functional import lazy
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -32,6 +32,14 @@ def _day_help() -> str:
 
 
 day_help = lazy(_day_help, str)
+
+
+def _with_day(text: str | Promise) -> str:
+    return str(text) % {"day": shown_day(EXAMPLE)}
+
+
+with_day = lazy(_with_day, str)
+"""Returns a text with an example of a day (`%(day)s`) as the reader types it."""
 
 
 class SiteClockField(forms.CharField):

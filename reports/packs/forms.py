@@ -12,7 +12,7 @@ from exports.selection import ChoiceRefused
 from exports.tables.past import rows_of_past
 from reports.packs.past_moments import moment_on_page
 from reports.packs.registry import Pack
-from trials.date_fields import DayField, on_clock_of
+from trials.date_fields import DayField, on_clock_of, with_day
 from trials.models import Trial
 
 MOST_ROWS_OF_PAGE = 400_000
@@ -26,9 +26,11 @@ class PastMomentForm(forms.Form):
         label=_("Data as of"),
         required=False,
         max_length=60,
-        help_text=_(
-            "Empty: the data as they are. Else a past day (its end) or moment at the site: "
-            "01-Mar-2026 or 01-Mar-2026 14:30"
+        help_text=with_day(
+            _(
+                "Empty: the data as they are. Else a past day (its end) or moment at the site: "
+                "%(day)s or %(day)s 14:30"
+            )
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "w-mid"}),
     )

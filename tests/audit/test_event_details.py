@@ -85,7 +85,22 @@ def keys_in(given: ast.expr, function: ast.FunctionDef, module: ast.Module) -> s
     keys = [key for node in parts if isinstance(node, ast.Dict) for key in node.keys]
     names = {node.id for node in parts if isinstance(node, ast.Name)}
     held = (keys_held_by(name, function, module) for name in names)
-    return {str(key.value) for key in keys if isinstance(key, ast.Constant)}.union(*held)
+    told = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    return told.union(
+        *held, *(keys_returned_by(called(part), module) for part in parts if isinstance(part, ast.Call))
+    )
+
+
+def keys_returned_by(name: str, module: ast.Module) -> set[str]:
+    """Return the keys of the dicts that a function of the module returns."""
+    return {
+        key
+        for function in functions(module)
+        if function.name == name
+        for node in nodes(function)
+        if isinstance(node, ast.Return) and node.value is not None
+        for key in keys_in(node.value, function, module)
+    }
 
 
 def keys_held_by(name: str, function: ast.FunctionDef, module: ast.Module) -> set[str]:
@@ -168,6 +183,6 @@ def test_every_way_of_giving_details_is_read():
         "format", "files", "selection", "document", "sha256", "size", "rows", "damaged", "started_as",
     }  # fmt: skip
     assert found["exports/documents.py"] == {
-        "format", "pack", "as_of", "sha256", "size", "data_sha256", "cancelled_by",
+        "format", "pack", "as_of", "interval", "sha256", "size", "data_sha256", "cancelled_by",
     }  # fmt: skip
     assert found["reports/audit_trail/views.py"] >= {"listing", "filters", "entries"}

@@ -47,7 +47,7 @@ def test_a_protocol_file_gives_names_types_and_definitions(capsys):
         (["rr >= 30.0", "rr"], "name=value"),
         (["rr >= 30.0", "rr=many"], "is no value"),
         (["rr >= 30.0", "spo2=92"], "no name 'spo2'"),
-        (["rr >= 30", "rr=1"], "write 30.0"),
+        (["rr >= 60 / 2", "rr=1"], "whole numbers are not divided"),
         (["rr > 'a'", "rr=1"], "cannot compare"),
         ([r"name == '\x'", "name='a'"], "has no meaning in a text"),
     ],

@@ -42,13 +42,16 @@ def test_a_protocol_without_mistakes_is_summed_up_in_a_line(
 def test_every_mistake_is_printed_with_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(
-        SMALL.replace('unit = "cm"', 'unit = "ell"').replace("> 100.0", "> 100"), encoding="utf-8"
+        SMALL.replace('unit = "cm"', 'unit = "ell"').replace("> 100.0", "> 200 / 2"), encoding="utf-8"
     )
     with pytest.raises(SystemExit) as ended:
         call_command("check_protocol", file)
     assert ended.value.code == 1
     assert capsys.readouterr().out.splitlines() == [
-        "definitions.heavy: column 15: 100 is a whole number and values are decimals: write 100.0",
+        (
+            "definitions.heavy: column 19: whole numbers are not divided, as CEL would drop the rest: "
+            "write one of them with .0"
+        ),
         "forms.body.height.unit: unknown unit 'ell'",
     ]
 

@@ -59,9 +59,9 @@ class Command(PaperCommand):
             whole_file(arguments.out) as place,
         ):
             write = _message if is_message else _form
-            told = write(place, arguments, event, options)
-            _register(place, arguments, event, {"format": options["format"], **told})
-        self.stdout.write(f"{arguments.out}: {arguments.out.stat().st_size} bytes, {told['report']}")
+            report = write(place, arguments, event, options)
+            _register(place, arguments, event, {"format": options["format"], "report": report})
+        self.stdout.write(f"{arguments.out}: {arguments.out.stat().st_size} bytes, {report}")
 
 
 def _refuse_without_right(arguments: CommandArguments) -> None:
@@ -82,15 +82,16 @@ def _event(arguments: CommandArguments, code: str, number: int) -> AdverseEvent:
     return event
 
 
-def _message(
-    place: Path, arguments: CommandArguments, event: AdverseEvent, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Write the message to the authority: the bytes that were sent, else the case as it stands. Raises CommandError."""
+def _message(place: Path, arguments: CommandArguments, event: AdverseEvent, options: dict[str, Any]) -> str:
+    """Write the message to the authority, as it was sent, else the case as it stands. Return what it is.
+
+    Raises CommandError.
+    """
     sent = list(event.authority_reports.order_by("number"))
     if sent:
         report: AuthorityReport = _until(sent, options["report"])[-1]
         place.write_text(report.message, encoding="utf-8", newline="")
-        return {"report": str(report)}
+        return str(report)
     reports = _reports_until(event, options["report"])
     given = {name: options[name] for name in ("sender", "receiver") if options[name]}
     supplement = replace(supplement_of(event, ()), label=label_of(reports[-1].number), **given)
@@ -98,13 +99,14 @@ def _message(
     if checked.findings:
         raise CommandError("The file cannot be made yet:\n" + "\n".join(checked.sentences))
     place.write_bytes(xml_of(checked.case))
-    return {"report": "draft"}
+    return "draft"
 
 
-def _form(
-    place: Path, arguments: CommandArguments, event: AdverseEvent, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Write form CIOMS I of a report of the site, with the data as they were when it was sent. Raises CommandError."""
+def _form(place: Path, arguments: CommandArguments, event: AdverseEvent, options: dict[str, Any]) -> str:
+    """Write form CIOMS I of a report of the site, with the data as they were when it was sent. Return its label.
+
+    Raises CommandError.
+    """
     reports = _reports_until(event, options["report"])
     at = timezone.now()
     making = Making(at=at, at_words=arguments.audience.instant(at), by=arguments.by)
@@ -115,7 +117,7 @@ def _form(
         )
     except NotPrinted as refused:
         raise CommandError(str(refused)) from refused
-    return {"report": label_of(reports[-1].number)}
+    return label_of(reports[-1].number)
 
 
 def _as_sent(arguments: CommandArguments, event: AdverseEvent, reports: list[SaeReport]) -> IndividualCase:

@@ -128,7 +128,7 @@ def test_the_page_makes_the_pack_of_the_interval_that_was_typed(trial, treated):
     text = joined(Paper(whole).text)
     assert joined("Interval: 01-Jan-2021 to 31-Mar-2021.") in text
     assert joined("2021-01-01") in text
-    assert "Interval: 2021-01-01 to 2021-03-31" in text_of(
+    assert "Interval: 01-Jan-2021 to 31-Mar-2021" in text_of(
         client.get(reverse("reports:packs", args=[trial.slug]))
     )
     event = AccessEvent.objects.filter(kind="exported", detail__stage="finished").latest("pk")
