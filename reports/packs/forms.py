@@ -66,10 +66,13 @@ class ShownMomentForm(PastMomentForm):
 class PackForm(PastMomentForm):
     """The moment of a pack, and the interval of one that has an interval."""
 
-    first = DayField(label=_("First day of the interval"), required=False)
+    first = DayField(
+        label=_("First day of the interval"), required=False, widget=forms.TextInput(attrs={"class": "w-mid"})
+    )
     last = DayField(
         label=_("Data lock point"),
         required=False,
+        widget=forms.TextInput(attrs={"class": "w-mid"}),
         help_text=_(
             "Last day of the interval. Only the tables of the annual safety report have one. Empty: the year up to the "
             "moment, or up to the last event or infusion if that is longer ago."
