@@ -97,7 +97,7 @@ def count(trail_filter: Filter, *, may: Collection[str], most: int = COUNTED) ->
     limited = [f"SELECT * FROM ({select} LIMIT {most + 1}) s" for select in selects]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM ({' UNION ALL '.join(limited)}) t",
+            f"SELECT count(*) FROM (SELECT * FROM ({' UNION ALL '.join(limited)}) u LIMIT {most + 1}) t",
             [p for each in found for p in each.params],
         )
         return min(int(cursor.fetchone()[0]), most + 1)
