@@ -200,10 +200,11 @@ def _conditions(
 
 
 def _by_words(trail_filter: Filter) -> bool:
-    """Return whether entries are found by their words: on SQLite, whose search begins anew in each statement.
+    """Return whether a statement reads the words first and looks up the entry of each: a search on SQLite does.
 
-    The beginning of a frequent word takes it a quarter of a second a million entries, a list of the numbers of these
-    twice as long. So the words are read once, in the order of the trail, and each entry beside its words.
+    Each statement of SQLite begins its search anew. With a word that a million entries have, that takes a quarter of a
+    second, and a list of their numbers (`e.id IN …`) half a second more. So all parts of the trail are one statement,
+    which reads the words in the order of the trail and stops at the end of the page.
     """
     return bool(trail_filter.search) and connection.vendor == "sqlite"
 
@@ -211,7 +212,7 @@ def _by_words(trail_filter: Filter) -> bool:
 def _read_from(trail_filter: Filter, *, in_order: bool = False) -> tuple[str, str]:
     """Return the tables to read, in their order, and the number of an entry in the first of them."""
     if not _by_words(trail_filter):
-        # Of several indexes SQLite takes the one that looks narrower in the mean of all values.
+        # SQLite would take the index of the form or person: it knows their mean, not that these minutes are few.
         of_time = connection.vendor == "sqlite" and not in_order and times.are_narrow(trail_filter)
         return f"{TABLE} e{' INDEXED BY trail_by_minute' if of_time else ''}", "e.id"
     # SQLite keeps the order of tables with these words only.
@@ -320,15 +321,17 @@ def _add_actor(condition: EntryCondition, trail_filter: Filter) -> None:
 def _add_time(condition: EntryCondition, trail_filter: Filter) -> None:
     # Numbers follow the time, so that a range of them is read in order: they are never behind it, and ahead of it by
     # the lead at most.
-    place = _read_from(trail_filter)[1]
+    column = _read_from(trail_filter)[1]
     lead = f"(SELECT coalesce(max(m.last), 0) FROM {MARKS} m WHERE m.source = '{LEAD}')"
     if at := trail_filter.exactly:
         number = number_at(at)
-        condition.add(f"{place} >= %s AND {place} <= %s + {lead} AND e.at = %s", number, number, _stored(at))
+        condition.add(
+            f"{column} >= %s AND {column} <= %s + {lead} AND e.at = %s", number, number, _stored(at)
+        )
     if since := trail_filter.since:
-        condition.add(f"{place} >= %s AND e.at >= %s", number_at(since), _stored(since))
+        condition.add(f"{column} >= %s AND e.at >= %s", number_at(since), _stored(since))
     if until := trail_filter.until:
-        condition.add(f"{place} < %s + {lead} AND e.at < %s", number_at(until), _stored(until))
+        condition.add(f"{column} < %s + {lead} AND e.at < %s", number_at(until), _stored(until))
 
 
 def _add_hours(condition: EntryCondition, trail_filter: Filter) -> None:

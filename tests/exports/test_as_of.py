@@ -102,7 +102,7 @@ def test_what_was_exported_before_a_change_is_exported_again_after_it(trial, tmp
 
 
 def test_the_sdtm_data_sets_of_a_past_moment_are_those_of_that_moment(trial, tmp_path):
-    """P11-02, issue 15: data sets, Define-XML and annotated forms, byte for byte."""
+    """P11-02: data sets, Define-XML and annotated forms, byte for byte."""
     first = exported(trial, tmp_path / "first.zip", "--format", "sdtm")
     moment = json.loads(first["manifest.json"])["data_as_of"]
     afternoon(trial)

@@ -1,4 +1,4 @@
-"""Analysis data sets: subjects, adverse events and laboratory, each value with its derivation (issue 16)."""
+"""Analysis data sets: subjects, adverse events and laboratory, each value with its derivation ()."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -140,7 +140,7 @@ def test_each_reading_of_an_outcome_has_a_code_of_its_own(slug):
 
 
 def test_an_undetermined_answer_says_which_value_is_missing(liege):
-    """OUT-02, issue 16: no vital status was entered."""
+    """OUT-02: no vital status was entered."""
     analysis, _sdtm = liege
     row = analysis.one("adout", PARCAT1="L-P3", PARCAT2="dead")
     assert (row["UNDFL"], row["AVAL"], row["AVALC"]) == ("Y", "", "")

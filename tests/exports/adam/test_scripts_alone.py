@@ -1,4 +1,4 @@
-"""The scripts of the archive on hand-made data sets: published tables, strata, competing events (issue 16)."""
+"""The scripts of the archive on hand-made data sets: published tables, strata, competing events ()."""
 
 import csv
 import shutil
@@ -157,7 +157,7 @@ def written(path: Path, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
 
 @pytest.mark.parametrize("program", ["python", "Rscript"])
 def test_a_script_agrees_on_published_tables_strata_and_competing_events(archive, program):
-    """OUT-03, issue 16: each method once, by code that shares nothing with Stroma's."""
+    """OUT-03: each method once, by code that shares nothing with Stroma's."""
     if program == "python":
         command = [sys.executable, "-I", "-S", "outcomes.py"]
     elif (found := shutil.which(program)) is not None:

@@ -1,4 +1,4 @@
-"""The annotated forms and Define-XML say the same of the same data (P11-02, issue 15)."""
+"""The annotated forms and Define-XML say the same of the same data (P11-02)."""
 
 import re
 from collections.abc import Iterator
