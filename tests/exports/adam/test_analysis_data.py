@@ -1,4 +1,4 @@
-"""Analysis data sets: subjects, adverse events and laboratory, each value with its derivation ()."""
+"""Analysis data sets: subjects, adverse events and laboratory, each value with its derivation."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""The scripts of the archive on hand-made data sets: published tables, strata, competing events ()."""
+"""The scripts of the archive on hand-made data sets: published tables, strata, competing events."""
 
 import csv
 import shutil
