@@ -35,12 +35,16 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 BROWSERS ?= 2
 PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
 TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
-test-postgres: ONLY := --database-only
+# What each test does with the database is noted on SQLite; then PostgreSQL runs those that together do all of it.
+NOTES := .statements
+test: ONLY := --note-statements $(NOTES)
+test-postgres: ONLY := --database-only --noted $(NOTES)
 
 test: $(VENV)/test browser proxy tracer ## Run every test on SQLite
+	@rm -rf $(NOTES)
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it
+test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it; NOTES= for every one with a database
 	tools/with-postgres $(TESTS)
 
 browser:

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
 from tests.support import build
-from tests.support.database import migrated, tracked_rows
+from tests.support.database import migrated, noting, tracked_rows
 from tests.support.database.selection import LeaveOut, NoSurprise
 from tests.support.study import amended_protocol
 from tests.support.study.bedside import NOW
@@ -50,6 +51,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--database-only", action="store_true", help="leave out the tests that no database changes"
     )
     parser.addoption(
+        "--note-statements",
+        metavar="FOLDER",
+        type=Path,
+        help="note there what each test does with the database",
+    )
+    parser.addoption(
+        "--noted", metavar="FOLDER", type=Path,
+        help="with --database-only: leave out the tests too of which others run every statement that is noted there",
+    )  # fmt: skip
+    parser.addoption(
         "--pretend", metavar="INSTANT", type=instant, default=KNOWN_DAY,
         help="when the tests without a browser begin, such as 2028-02-29T23:30 (UTC)",
     )  # fmt: skip
@@ -59,7 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Leave tests out only when asked to; always make sure that none is left out by mistake."""
     config.pluginmanager.register(NoSurprise())
     if config.getoption("--database-only"):
-        config.pluginmanager.register(LeaveOut())
+        folder = config.getoption("--noted")
+        config.pluginmanager.register(LeaveOut(noting.read(folder) if folder else {}))
+    if folder := config.getoption("--note-statements"):
+        config.pluginmanager.register(noting.Notebook(folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,14 @@
-"""Which tests an engine could make fail, judged from their fixtures and markers: the others run on one engine only."""
+"""Which tests an engine could make fail: the others run on one engine only.
 
-from collections.abc import Iterable
+Fixtures and markers tell which need a database; notes of a run on another engine tell which of them add a statement.
+"""
+
+from collections.abc import Iterable, Mapping
 
 import pytest
 from django.test import SimpleTestCase
+
+from tests.support.database.statements import TIMES, Noted, covering
 
 GIVES_DATABASE = frozenset(
     {
@@ -34,36 +39,52 @@ def _taken(item: pytest.Function) -> set[str]:
     return {*info.argnames, *(name for each in ours for name in each.argnames)}
 
 
+def on_each_engine(item: pytest.Item) -> bool:
+    """Return whether a test has a database and does not say that one engine is enough."""
+    return needs_database(item) and item.get_closest_marker("one_engine") is None
+
+
 def parted(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return the tests for each engine, and those that need no database or say that no database changes them."""
     found: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
     for item in items:
-        found[not needs_database(item) or item.get_closest_marker("one_engine") is not None].append(item)
+        found[not on_each_engine(item)].append(item)
     return found
 
 
 class LeaveOut:
-    """A plugin that leaves out the tests that no engine changes and says how many (option --database-only)."""
+    """A plugin that leaves out the tests that no engine changes and says how many (option --database-only).
 
-    def __init__(self) -> None:
-        self.left_out = 0
+    noted: what the tests of this very tree did on another engine (option --noted). Then those tests are left out too
+    whose statements are all run by others. A test without a note runs.
+    """
+
+    def __init__(self, noted: Mapping[str, Noted]) -> None:
+        self._noted, self._chosen = noted, covering(noted)
+        self.left_out = self.covered = 0
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave them out, after -m and -k have chosen."""
-        items[:], without = parted(items)
-        self.left_out = len(without)
-        config.hook.pytest_deselected(items=without)
+        each_engine, without = parted(items)
+        items[:] = [
+            item for item in each_engine if item.nodeid not in self._noted or item.nodeid in self._chosen
+        ]
+        kept = set(items)
+        covered = [item for item in each_engine if item not in kept]
+        self.left_out, self.covered = len(without), len(covered)
+        config.hook.pytest_deselected(items=[*without, *covered])
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Each worker of xdist collects every test; one tells the others' number to the process that prints."""
+        """Each worker of xdist collects every test; one tells the numbers to the process that prints."""
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["left_out"] = self.left_out
+            session.config.workeroutput["left_out"] = (self.left_out, self.covered)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        """Hear it from a worker."""
-        self.left_out = max(self.left_out, getattr(node, "workeroutput", {}).get("left_out", 0))
+        """Hear them from a worker."""
+        told = getattr(node, "workeroutput", {}).get("left_out", (0, 0))
+        self.left_out, self.covered = max(self.left_out, told[0]), max(self.covered, told[1])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how many were left out and why."""
@@ -71,6 +92,11 @@ class LeaveOut:
             f"{self.left_out} tests left out: no fixture or marker of theirs gives them a database, "
             "or their marker one_engine says that it cannot change what they find"
         )
+        if self.covered:
+            terminalreporter.write_line(
+                f"{self.covered} tests left out: each of their statements, with values of the same kinds, is run by "
+                f"{TIMES} others"
+            )
 
 
 class NoSurprise:
