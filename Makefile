@@ -38,7 +38,7 @@ TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSE
 # What each test does with the database is noted on SQLite; then PostgreSQL runs those that together do all of it.
 NOTES := .statements
 test: ONLY := --note-statements $(NOTES)
-test-postgres: ONLY := --database-only --noted $(NOTES)
+test-postgres: ONLY = --database-only $(if $(NOTES),--noted $(NOTES))
 
 test: $(VENV)/test browser proxy tracer ## Run every test on SQLite
 	@rm -rf $(NOTES)
