@@ -103,7 +103,7 @@ def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, Si
         yield signature, _state(signature, rows.get(signature.target_type, {}).get(signature.target_id))
 
 
-def standing(signature: Signature) -> SignatureState:
+def recorded_state(signature: Signature) -> SignatureState:
     """Return the state of a signature without reading what was signed: valid, invalidated or forged. No query."""
     if manifest_hash(signature) != signature.manifest_hash:
         return SignatureState.FORGED
@@ -111,7 +111,7 @@ def standing(signature: Signature) -> SignatureState:
 
 
 def _state(signature: Signature, target: Any) -> SignatureState:
-    if (state := standing(signature)) != SignatureState.VALID:
+    if (state := recorded_state(signature)) != SignatureState.VALID:
         return state
     if target is None:
         return SignatureState.GONE

@@ -153,17 +153,17 @@ def checked_course(patient: Patient, steps: Iterable[CourseStep]) -> InfusionCou
         return course_of(steps)
     except ImpossibleStep as impossible:
         at = shown_moment(impossible.step.at, patient.trial.zone)
-        raise ValidationError(_order_words(impossible.step.name, impossible.standing) % {"at": at}) from None
+        raise ValidationError(_order_words(impossible.step.name, impossible.state) % {"at": at}) from None
 
 
-def _order_words(step: StepName, standing: Running) -> str:
+def _order_words(step: StepName, state: Running) -> str:
     if step is StepName.STARTED:
         return _("The infusion was already started before %(at)s.")
-    if step is StepName.STOPPED and standing in (Running.RUNNING, Running.PAUSED):
+    if step is StepName.STOPPED and state in (Running.RUNNING, Running.PAUSED):
         return _("The infusion cannot stop at the moment of its start (%(at)s).")
     return {
         Running.NOT_STARTED: _("At %(at)s the infusion was not started yet."),
         Running.RUNNING: _("At %(at)s the infusion was running: it cannot go on."),
         Running.PAUSED: _("At %(at)s the infusion was paused already."),
         Running.STOPPED: _("At %(at)s the infusion was stopped already."),
-    }[standing]
+    }[state]

@@ -61,7 +61,7 @@ class Bedside(TypedDict):
     late_reason: NotRequired[str]
 
 
-def infusion_obstacle(infusion: Infusion, started: datetime | None = None) -> str:
+def infusion_refusal(infusion: Infusion, started: datetime | None = None) -> str:
     """Return the message why no infusion can be given now, empty if it can. Reads infusion.patient.
 
     started: of an infusion that began then, the message why it cannot be recorded.

@@ -301,8 +301,8 @@ def _undo(sheet: BenchSheet, step: BenchStep, reason: str, by: User) -> None:
     if step == BenchStep.THAW_BEGUN:
         kinds = {MovementKind.THAW, MovementKind.TAKING}
     for held in hold(sheet.bags):
-        standing = ledger.reversible(held.movements)
-        if standing is None or standing.kind not in kinds or standing.infusion != sheet.infusion.pk:
+        last = ledger.reversible(held.movements)
+        if last is None or last.kind not in kinds or last.infusion != sheet.infusion.pk:
             raise ValidationError(
                 _("Bag %(bag)s was moved since: correct it in the stock first.") % {"bag": held.bag.number}
             )

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exports.formats.data_files import DataFile, DataFiles, Exported
-from exports.formats.fitting import FileLimits, fitted_label, fitted_names
+from exports.formats.file_limits import FileLimits, fitted_label, fitted_names
 from exports.formats.holding import Holding, TextRule, Whole, holding_of_doubles
 from exports.formats.numbers import MISSING_LETTERS, double_holds
 from exports.formats.readers import general_readers, script

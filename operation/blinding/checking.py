@@ -59,7 +59,7 @@ def check_trial(trial: Trial, *, patients: int, roles: tuple[str, ...] = BLINDED
 
     patients: so many of each arm, and of those not allocated, have all their pages read; links lead to all others too.
     """
-    with _standing_still(), override_settings(**_OPEN):
+    with _stopped_clock(), override_settings(**_OPEN):
         codes = _some_of_each_arm(trial, patients)
         addresses = sorted(addresses_of(trial, codes=codes))
         people = {role: _reader(trial, role) for role in roles}
@@ -83,7 +83,7 @@ _OPEN: dict[str, Any] = {
 
 
 @contextmanager
-def _standing_still() -> Iterator[None]:
+def _stopped_clock() -> Iterator[None]:
     """Let the clock stand still: pages tell when they were loaded, and rows when they were written.
 
     No progress is stored: it is once a second, so that a busy machine sends more statements.

@@ -54,7 +54,7 @@ class CheckedAnswers:
     missing_inputs: Mapping[str, Labels]
 
     @property
-    def obstacles(self) -> tuple[CheckFinding, ...]:
+    def blocking_findings(self) -> tuple[CheckFinding, ...]:
         """Return the findings that block completion of the form; they do not block a draft."""
         return (*self.unanswered, *(finding for finding in self.findings if finding.severity == "hard"))
 

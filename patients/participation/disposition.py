@@ -23,7 +23,7 @@ from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.logs.contacts import question_before_loss
 from patients.participation.questions import Question, ask
 from patients.participation.reasons import required_reason
-from patients.participation.visits import hold_visit_of, miss_visit, replan, unsettled
+from patients.participation.visits import hold_visit_of, miss_visit, replan, visits_due
 from protocol.values.moments import Moment
 
 
@@ -142,7 +142,7 @@ def reopen_study(*, patient: Patient, reason: Text, by: User) -> Patient:
 def _settle(patient: Patient, on: date, settled: Settlements, by: User) -> None:
     """Hold or miss the visits as chosen. Raises ValidationError by visit, with all refusals."""
     refused: dict[str, Any] = {}
-    for visit in unsettled(patient, on):
+    for visit in visits_due(patient, on):
         chosen = settled.get(visit.key, {"choice": ""})
         try:
             _settle_visit(visit, chosen, on, by)

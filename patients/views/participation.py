@@ -283,7 +283,7 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        obstacles=enrolment.enrolment_obstacles(patient),
+        refusals=enrolment.enrolment_refusals(patient),
         may_enrol=request.access.may(P.ENROL),
     )
 

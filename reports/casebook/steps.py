@@ -69,7 +69,7 @@ def _eligibility(dossier: PatientData, base: str) -> Step:
         return Step(title, NOT_APPLICABLE, _("not decided"), url)
     if decision is not None:
         return Step(title, NOT_STARTED, _("the signature is no longer valid"), url, ("due",))
-    waiting = len(eligibility.evaluate(dossier.patient).obstacles)
+    waiting = len(eligibility.evaluate(dossier.patient).blocking_criteria)
     note = (
         ngettext(
             "%(waiting)s criterion does not allow it yet", "%(waiting)s criteria do not allow it yet", waiting

@@ -45,7 +45,7 @@ def changes_since(
 ) -> tuple[TrailSeen, set[int]]:
     """Return what is seen now, and the patients in rows that were not seen before. A query for each table that grew.
 
-    Without a known state all latest rows count as seen: whoever asks then judges every patient.
+    Without a known state all latest rows count as seen: whoever asks then evaluates every patient.
     """
     latest: dict[str, frozenset[int]] = {}
     changed: set[int] = set()

@@ -54,10 +54,10 @@ def coded_events(events: Sequence[AdverseEvent], dictionary: Dictionary | None) 
     same = Q(code__in=[row.code for row in codings.values()]) | (Q(name__in=own) if own else Q())
     known = DictionaryTerm.objects.filter(same, dictionary=dictionary, is_current=True)
     current = frozenset(known.values_list("code", "name")) if dictionary is not None else frozenset()
-    return [_standing(each, codings.get(each.pk), dictionary, current) for each in events]
+    return [_coded(each, codings.get(each.pk), dictionary, current) for each in events]
 
 
-def _standing(
+def _coded(
     event: AdverseEvent,
     coding: EventCoding | None,
     dictionary: Dictionary | None,

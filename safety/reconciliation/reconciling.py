@@ -14,7 +14,7 @@ from safety.reconciliation.site_rows import SiteRows
 from trials.models import Trial
 
 
-class FindingStanding(StrEnum):
+class FindingStatus(StrEnum):
     """What was done about a finding."""
 
     OPEN = "open"
@@ -41,11 +41,11 @@ class ReconciledFinding:
         return self.finding.patient.code if self.finding.patient else ""
 
     @property
-    def standing(self) -> FindingStanding:
+    def status(self) -> FindingStatus:
         """Return what was done."""
         if self.settlement is not None:
-            return FindingStanding.SETTLED
-        return FindingStanding.ASKED if self.is_asked else FindingStanding.OPEN
+            return FindingStatus.SETTLED
+        return FindingStatus.ASKED if self.is_asked else FindingStatus.OPEN
 
 
 def lines_of(trial: Trial) -> list[ReconciledFinding]:

@@ -48,7 +48,7 @@ def test_the_collection_finds_every_marked_text(settings, tmp_path, monkeypatch)
 LOOKED_UP = {
     ("audit/trail_reading/change_labels.py", "concealed.words"),
     ("audit/trail_reading/plain_words.py", "MISSING_WORDS[value['missing']]"),
-    ("exports/management/commands/registry_results.py", "SENTENCES[each.obstacle]"),
+    ("exports/management/commands/registry_results.py", "SENTENCES[each.fault]"),
     ("exports/odm/study_definitions.py", "words"),
     ("exports/paper/cioms.py", "ABSENT[value]"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),

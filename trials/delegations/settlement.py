@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import events, signatures
 from audit.context import acting
-from audit.integrity import settling
+from audit.integrity import discrepancies
 from audit.integrity.replay import Unexplained
 from trials.delegations.delegation import MANAGING
 from trials.models import Delegation
@@ -19,7 +19,7 @@ from trials.models import Delegation
 def settle_trail(
     *, rows: Sequence[Unexplained], reason: str, by: User, password: str, second: User, second_password: str
 ) -> int:
-    """Settle the rows (`audit.integrity.settling.settle`); return how many signatures became invalid.
+    """Settle the rows (`audit.integrity.discrepancies.settle`); return how many signatures became invalid.
 
     Raises ValidationError without a reason, for one person instead of two, for two administrators, for a person
     without a role in a trial concerned, and for a wrong password, which is recorded.
@@ -34,7 +34,7 @@ def settle_trail(
         raise ValidationError(_("One of the two must not be an administrator."))
     for person, typed in ((by, password), (second, second_password)):
         _require_password(person, typed)
-    return settling.settle(rows=rows, reason=reason.strip(), by=by, second=second)
+    return discrepancies.settle(rows=rows, reason=reason.strip(), by=by, second=second)
 
 
 def _require_role(person: User, trials: set[int | None]) -> None:

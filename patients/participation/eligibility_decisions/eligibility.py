@@ -107,7 +107,7 @@ class Evaluation:
     assessed: Moment | None
 
     @property
-    def obstacles(self) -> list[CriterionFinding]:
+    def blocking_criteria(self) -> list[CriterionFinding]:
         """Return the criteria that prevent inclusion."""
         return [finding for finding in self.findings if finding.forbids]
 
@@ -298,14 +298,14 @@ def _same_in_force(decided: EligibilityDecision) -> EligibilityDecision | None:
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
     if current_consent(patient) is None:
         raise ValidationError(_("There is no consent yet: record it before assessing eligibility."))
-    if evaluation.obstacles:
-        ids = ", ".join(finding.id for finding in evaluation.obstacles)
+    if evaluation.blocking_criteria:
+        ids = ", ".join(finding.id for finding in evaluation.blocking_criteria)
         raise ValidationError(
             {
                 "conclusion": ngettext(
                     "This criterion does not allow inclusion: %(ids)s.",
                     "These criteria do not allow inclusion: %(ids)s.",
-                    len(evaluation.obstacles),
+                    len(evaluation.blocking_criteria),
                 )
                 % {"ids": ids}
             }

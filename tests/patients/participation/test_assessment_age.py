@@ -10,7 +10,7 @@ from audit.context import acting
 from patients.models import EligibilityDecision, Patient
 from patients.participation.eligibility_decisions.assessment_age import newer_than_decision
 from patients.participation.eligibility_decisions.eligibility import evaluate
-from patients.participation.enrolment import enrol, enrolment_obstacles
+from patients.participation.enrolment import enrol, enrolment_refusals
 from tests.support import build
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +104,7 @@ def test_a_trial_that_does_not_limit_it_judges_again_what_counts_days_from_inclu
     trial = build.version(text.replace(limit, "")).trial
     doctor = build.user("investigator", trial=trial)
     patient = build.eligible(trial=trial, investigator=doctor)
-    told = enrolment_obstacles(patient, patient.screened_on + timedelta(days=30))
+    told = enrolment_refusals(patient, patient.screened_on + timedelta(days=30))
     assert not any(TOO_OLD in each for each in told)
     found = {each.id: each.judged_at for each in evaluate(patient).findings}
     assert any("judged for inclusion on" in words for words in found.values())

@@ -37,7 +37,7 @@ class ValueMark:
 
 
 @dataclass(frozen=True)
-class FormStanding:
+class FormSummary:
     """History, signatures and changed values of one record. zone: IANA time zone of the site."""
 
     casebook: Casebook

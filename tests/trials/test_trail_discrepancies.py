@@ -11,7 +11,7 @@ from django.db import connection
 from accounts.models import User
 from audit import triggers
 from audit.context import acting
-from audit.integrity import replay, settling
+from audit.integrity import discrepancies, replay
 from audit.models import AccessEvent
 from audit.sealing.verification import Tally, findings
 from audit.signatures import SignatureState, sign, verify
@@ -41,12 +41,12 @@ def alter(record: Record, **values: str) -> None:
 
 
 def differing() -> list[str]:
-    return [f"{row.place} {row.problem}" for row in settling.unexplained()]
+    return [f"{row.place} {row.problem}" for row in discrepancies.unexplained()]
 
 
 def settle(by: User, second: User, **changed: object) -> int:
     given = {
-        "rows": list(settling.unexplained()), "reason": "a restore left it so",
+        "rows": list(discrepancies.unexplained()), "reason": "a restore left it so",
         "by": by, "password": build.PASSWORD, "second": second, "second_password": build.PASSWORD,
     }  # fmt: skip
     return settle_trail(**{**given, **changed})
@@ -68,7 +68,7 @@ def test_what_was_found_is_told_and_nothing_clinical_is_changed(record, manager,
     }
     assert set(differing()) == expected
 
-    only_mine = [row for row in settling.unexplained() if row.table.name == "patients_record"]
+    only_mine = [row for row in discrepancies.unexplained() if row.table.name == "patients_record"]
     settle(manager, administrator, rows=only_mine)
     assert set(differing()) == expected - {f"patients_record:{record.pk} {replay.DIFFERENT}"}
     assert Record.objects.values().get(pk=record.pk) == stored
@@ -213,11 +213,11 @@ def test_after_five_wrong_passwords_no_further_one_is_tried(record, manager, adm
 
 def test_a_row_that_changed_since_it_was_shown_is_not_settled(record, manager, administrator):
     alter(record, height="181")
-    shown = list(settling.unexplained())
+    shown = list(discrepancies.unexplained())
     alter(record, height="182")
 
     with pytest.raises(
-        settling.ChangedMeanwhile, match=f"patients_record:{record.pk} is not as it was shown"
+        discrepancies.ChangedMeanwhile, match=f"patients_record:{record.pk} is not as it was shown"
     ):
         settle(manager, administrator, rows=shown)
     assert len(differing()) == 1
