@@ -13,6 +13,7 @@ from accounts.addresses import address
 from accounts.models import User
 from accounts.sessions import kept_forms, session_limits
 from accounts.sign_in import known_browsers
+from audit.stored_text import reader_language
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WORDED = ("text/html", "application/json", "text/csv")
@@ -33,7 +34,7 @@ class LanguageMiddleware:
         with translation.override(translation.get_language_from_request(request)):
             response = self.get_response(request)
             if response.headers.get("Content-Type", "").startswith(WORDED):
-                response.headers.setdefault("Content-Language", translation.get_language() or "en")
+                response.headers.setdefault("Content-Language", reader_language())
             return response
 
 

@@ -12,14 +12,15 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import events
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
 from audit.sealing import seals
+from audit.stored_text import reader_language
 from audit.system_texts import role_title
 from audit.trail import history_model, model_labelled, trail_of
 from protocol.values.site_clock import minutes_east
@@ -220,7 +221,7 @@ def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
         signed_at=timezone.now(),
         zone=zone,
         content_hash=content_hash(target),
-        language=get_language() or "en",
+        language=reader_language(),
     )
     signature.statement = _statement(signature)
     signature.manifest_hash = manifest_hash(signature)

@@ -7,15 +7,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import models
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from exports.tables.past import begin_of, trail_clock
 from patients.participation.visits import UNSCHEDULED
 from protocol.values.moments import EXAMPLE, parse_day, parse_moment
 from protocol.values.writing import second_text
 from trials.models import Trial
-from trials.reader import shown_day
+from trials.reader import reader_language, shown_day
 
 
 class Only(models.TextChoices):
@@ -110,7 +110,7 @@ def moment_of(trial: Trial, typed: str) -> datetime | None:
     first = begin_of(trial)
     if moment < first:
         says = _("The trial did not exist then. Its data begin at %(moment)s.")
-        at_site = second_text(first.astimezone(trial.zone), get_language() or "en")
+        at_site = second_text(first.astimezone(trial.zone), reader_language())
         raise ChoiceRefused("as_of", says % {"moment": at_site})
     return moment
 

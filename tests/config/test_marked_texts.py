@@ -164,6 +164,29 @@ def _is_text(node: ast.AST) -> bool:
     return bool(name_of(node))
 
 
+def test_no_hidden_text_completes_a_translated_one():
+    """A button that shows “Remove” is called by `aria-label` in one text: “Remove the authenticator app”."""
+    joined = re.compile(
+        r'translate[^%]*%\}(\{% endif %\})?<span class="visually-hidden"> \{% (block)?translate'
+    )
+    torn = [
+        str(path) for path in (ROOT / "templates").rglob("*.html") if joined.search(path.read_text("utf-8"))
+    ]
+    assert torn == []
+
+
+def test_the_language_of_the_reader_is_asked_for_in_one_place():
+    """What to write where no language is active is said once: `audit.stored_text.reader_language`."""
+
+    def asked(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and "get_language" in {
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        }
+
+    assert [place.split(":")[0] for place in found_by(asked)] == ["audit/stored_text.py"]
+
+
 def test_no_translated_word_is_put_into_a_translated_sentence_as_its_verb():
     """A parameter is a name or a number. Words with grammar belong to the sentence: one text for each."""
 

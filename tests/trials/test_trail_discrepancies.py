@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, date, datetime
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -23,7 +24,7 @@ from patients.review.undone_marks import undone_fact_words
 from tests.support import build
 from tests.support.study.entered_forms import BLOOD_PRESSURE, DEMOGRAPHY, at, draft
 from trials.delegations.settlement import settle_trail
-from trials.models import Trial
+from trials.models import Delegation, Trial
 
 pytestmark = pytest.mark.django_db
 FOUND_SO = "Found so, without a trace in the trail; settled by {} and {}: a restore left it so"
@@ -190,6 +191,19 @@ def test_two_persons_settle_one_of_them_no_administrator(record, manager, admini
     with refused("Give the reason"):
         settle(manager, administrator, reason="  ")
     assert len(differing()) == 1
+
+
+@pytest.mark.at(datetime(2026, 9, 15, 3, 0, tzinfo=UTC))
+def test_an_administrator_is_one_until_the_last_day_at_the_site_ends(record, administrator, trial):
+    """AUD-14: in Los Angeles it is still the 14th, the last day of both roles."""
+    second_administrator = build.user("administrator", trial=trial)
+    with acting(system="test"):
+        Trial.objects.filter(pk=trial.pk).update(time_zone="America/Los_Angeles")
+        Delegation.objects.filter(role="administrator").update(ends_on=date(2026, 9, 14))
+    alter(record, height="181")
+
+    with refused("must not be an administrator"):
+        settle(administrator, second_administrator)
 
 
 def test_a_wrong_password_is_recorded_and_settles_nothing(record, manager, administrator):

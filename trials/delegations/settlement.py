@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -47,8 +45,7 @@ def _require_role(person: User, trials: set[int | None]) -> None:
 
 def _is_administrator(person: User) -> bool:
     """Return whether the person manages people in any trial, today or from a later day."""
-    here = Delegation.objects.filter(user=person, role__in=MANAGING)
-    return here.filter(Q(ends_on=None) | Q(ends_on__gte=timezone.now().date())).exists()
+    return Delegation.objects.filter(user=person, role__in=MANAGING).not_ended().exists()
 
 
 def _require_password(person: User, typed: str) -> None:

@@ -18,6 +18,11 @@ from trials.site_day import SiteDay
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     """The delegation log."""
 
+    def not_ended(self) -> "DelegationQuerySet":
+        """Keep delegations whose last day, by the day at the site, is today, later, or not set."""
+        day = SiteDay(models.Value(timezone.now(), models.DateTimeField()), F("trial__time_zone"))
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day))
+
     def active(self, at: datetime | None = None) -> "DelegationQuerySet":
         """Keep delegations of active users in force at a moment (default: now), by the day at the site.
 
