@@ -17,6 +17,7 @@ from tests.support.translation.marked_texts import (
     python_files,
     templates,
 )
+from tools.placeholder_comments import MEANINGS, PLACEHOLDER, commented
 
 _ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural) ((?:"(?:\\.|[^"\\])*"\n?)+)', re.MULTILINE)
 
@@ -196,6 +197,21 @@ def test_no_translated_word_is_put_into_a_translated_sentence_as_its_verb():
         return any(name_of(part) for part in ast.walk(node.right))
 
     assert found_by(inserted) == []
+
+
+def test_translators_read_what_each_placeholder_stands_for():
+    """`make messages` writes its meaning above each text that has it, and no meaning is left of one that is gone."""
+    texts = [text for each in marked() for text in (each.text, each.plural)]
+    assert {name for text in texts for name in PLACEHOLDER.findall(text)} == set(MEANINGS)
+
+    entry = '#. Written by hand.\n#: a.py\n#, python-format\nmsgid "%(patient)s: %(count)d form"\n'
+    plural = 'msgid_plural "%(patient)s: %(count)d forms"\nmsgstr[0] ""\n'
+    assert commented(f'msgid "Save"\nmsgstr ""\n\n{entry}{plural}') == (
+        'msgid "Save"\nmsgstr ""\n\n#. Written by hand.\n'
+        f"#. %(patient)s: {MEANINGS['patient']}\n#. %(count)s: {MEANINGS['count']}\n"
+        + entry.partition("\n")[2]
+        + plural
+    )
 
 
 def test_each_text_is_whole():
