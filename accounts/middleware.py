@@ -21,7 +21,7 @@ Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class LanguageMiddleware:
-    """Answer in the language of the cookie or the browser, and end with the request what it chose.
+    """Answer in the language of the cookie or the browser, and drop that language at the end of the request.
 
     It is outside everything that refuses a request: the page that refuses is in the reader's language too.
     A thread serves one reader after another, so a language left behind would greet the next one.

@@ -80,7 +80,7 @@ LISTINGS = {
     "stock": _("Stock"),
     "to-sign": _("To sign"),
     "treatment-known": _("Who knew the treatment"),
-    "undone-marks": _("Marks undone"),
+    "undone-marks": _("Undone verification and review"),
     "verification": _("Source verification"),
 }
 

@@ -28,7 +28,7 @@ class Only(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class ChosenRows:
-    """What was chosen. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
+    """The selection of an export. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
 
     until: rows of a later day are left out. drafts: whether forms that nobody completed are included. shared: the data
     are de-identified (`exports.tables.sharing`); free_text: with texts that people typed all the same.

@@ -1,4 +1,4 @@
-"""What each role must have read before it enters or signs: named in the protocol file and for the installation.
+"""Documents that each role must read before it enters or signs: named in the protocol file and for the installation.
 
 A person confirms each document with the password; a new version asks again. Required with `TRAINING_REQUIRED`, in
 production; elsewhere the page shows what would be asked.

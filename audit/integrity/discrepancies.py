@@ -106,7 +106,7 @@ def _signed_targets(row: Unexplained) -> Iterator[tuple[str, int]]:
 
 
 def _spared(table: TrackedTable, side: dict[str, str | None]) -> bool:
-    """Return whether the row belongs to no signature above, as a serious event reported after the lock."""
+    """Return whether no signature above covers the row, as for a serious event reported after the lock."""
     return bool(table.locks and table.locks.unless and side.get(table.locks.unless))
 
 

@@ -58,14 +58,14 @@ def _checklists(ledger: Ledger, now: datetime) -> Iterable[Gap]:
 
 
 def checklist_words(hours: int) -> str:
-    """Return what a checklist is called."""
+    """Return the name of a checklist."""
     return ngettext("Checklist after %(hours)d hour", "Checklist after %(hours)d hours", hours) % {
         "hours": hours
     }
 
 
 def point_words(after: str, minutes: int) -> str:
-    """Return what a planned time is called: `15 minutes after the start`."""
+    """Return the name of a planned time: `15 minutes after the start`."""
     if minutes == 0:
         return _("At the start") if after == "start" else _("At the end")
     number, is_hours = abs(minutes), minutes % HOUR == 0

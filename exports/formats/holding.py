@@ -1,4 +1,4 @@
-"""What a file format holds: which texts, numbers, days and moments, and what it stores for them. No Django."""
+"""The range of a file format: which texts, numbers, days and moments, and what it stores for them. No Django."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

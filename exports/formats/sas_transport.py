@@ -107,7 +107,7 @@ def _pieces(
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What the head of a file says of its data set. numbered: it has a variable with the number of the row."""
+    """The data set in the head of a file. numbered: it has a variable with the number of the row."""
 
     name: str
     title: str

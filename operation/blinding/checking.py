@@ -45,7 +45,7 @@ SEALED_SO_FAR = re.compile(r'(s\."(?:history_)?id" [=>]) \d+')
 
 @dataclass
 class BlindResult:
-    """What one role was shown: pages and bytes compared, and the first difference of each page that differs."""
+    """The comparison for one role: pages and bytes compared, and the first difference of each page that differs."""
 
     role: str
     pages: int = 0

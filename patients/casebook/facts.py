@@ -214,12 +214,12 @@ class Fact:
 
     @property
     def title(self) -> str:
-        """Return what the row is called."""
+        """Return the name of the row."""
         return self.kind.title(self.row)
 
     @property
     def words(self) -> str:
-        """Return what the row is called and the label of the fact; for the whole row its name."""
+        """Return the name of the row and the label of the fact; for the whole row its name."""
         return f"{self.title} – {self.label}" if self.item else self.title
 
     @property

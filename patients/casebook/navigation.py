@@ -155,7 +155,7 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What the forms of one visit have in common."""
+    """The facts that the forms of one visit share."""
 
     titles: Titles
     visit: Visit

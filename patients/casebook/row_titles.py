@@ -90,7 +90,7 @@ def _fact(row: Any, reader: Reader) -> str:
 
 
 def fact_label(model: type[models.Model], item: str) -> str:
-    """Return what a fact of a row outside the forms is called."""
+    """Return the name of a fact of a row outside the forms."""
     if item == "seriousness":
         return _("Seriousness")
     try:

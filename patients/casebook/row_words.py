@@ -1,4 +1,4 @@
-"""What the rows of tables are called: by their number now, and by what they hold."""
+"""The names of rows of tables: their current number, and their content."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""What was done after the day from which the patient no longer takes part: visits held, infusions given, samples taken.
+"""Acts after the day from which the patient no longer takes part: visits held, infusions given, samples taken.
 
 A step that stores such a day asks about each: either the day or the other record is wrong.
 """

@@ -28,7 +28,7 @@ from protocol.values.moments import Moment
 
 
 class Settlement(TypedDict):
-    """What becomes of one unsettled visit at the end of study.
+    """The decision about one visit that is still planned at the end of study.
 
     choice: `held` with its day, `missed` with its reason, or `later`: it stays open for those who settle it afterwards.
     """
@@ -181,7 +181,7 @@ def _check_day(patient: Patient, on: date) -> None:
 
 
 def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
-    """Return what the end contradicts: the captured date of death, and what is recorded after the end or the death."""
+    """Return the contradictions of the end of study: the date of death, and data recorded after the end or the death."""
     is_death = reason == Patient.EndReason.DEATH
     questions = []
     captured = death_of(patient)

@@ -21,7 +21,7 @@ class Patients(StrEnum):
 
 
 class ConsentStands(StrEnum):
-    """What is known of the consent: none, in force, or to be given again."""
+    """The state of the consent: none, in force, or to be given again."""
 
     MISSING = "missing"
     IN_FORCE = "in_force"
@@ -29,7 +29,7 @@ class ConsentStands(StrEnum):
 
 
 class DecisionStands(StrEnum):
-    """What is known of the latest decision on eligibility. `OUTDATED`: it has to be made and signed again."""
+    """The state of the latest decision on eligibility. `OUTDATED`: it has to be made and signed again."""
 
     MISSING = "missing"
     ELIGIBLE = "eligible"
@@ -38,7 +38,7 @@ class DecisionStands(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What there is to do."""
+    """The kind of the next step."""
 
     CONSENT = "consent"
     CONSENT_AGAIN = "consent_again"
@@ -106,7 +106,7 @@ class InfusionFacts:
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """What the next step depends on. Visits stand in the order in which they take place; infusions by number.
+    """The facts on which the next step depends. Visits are in the order in which they take place; infusions by number.
 
     treated: no consent to the treatment is withdrawn. died: a form states the day of death. today: the day at the site.
     """
@@ -124,7 +124,7 @@ class PatientFacts:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What is to be done next. `first` and `last` are its window; before `first` it lies in the future."""
+    """The next step of a patient. `first` and `last` are its window; before `first` it lies in the future."""
 
     kind: StepKind
     visit: str = ""

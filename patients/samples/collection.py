@@ -24,7 +24,7 @@ from trials.reader import shown_day, shown_moment
 
 
 class CollectionFacts(TypedDict):
-    """What a person enters of a collection: when, by whom, and a note."""
+    """The facts of a collection that a person enters: when, by whom, and a note."""
 
     collected: Moment
     collected_by: str

@@ -41,7 +41,7 @@ class FactLine:
 
     @property
     def form(self) -> str:
-        """Return what the row is called."""
+        """Return the name of the row."""
         return self.fact.title
 
     @property

@@ -26,7 +26,7 @@ from trials.permissions import Permission as P
 
 @dataclass(frozen=True, slots=True)
 class FactPanel:
-    """What the page of a fact offers to this person. The cards of the queries read it, as they read that of a form."""
+    """The actions that the page of a fact offers to this person; read by the cards of the queries, as on a form."""
 
     may_close: bool
     may_answer: bool

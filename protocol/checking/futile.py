@@ -25,7 +25,7 @@ OUTSIDE_LIMITS = "can never be true for answers inside the limits and codes of t
 
 @dataclass(slots=True)
 class Futile:
-    """What was found: mistakes, and doubts that a person may confirm."""
+    """The findings in a file: mistakes, and doubts that a person may confirm."""
 
     mistakes: list[Problem] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)

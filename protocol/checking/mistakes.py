@@ -29,7 +29,7 @@ __all__ = ["Examined", "Problem", "ProtocolMistakes", "examined", "problems", "r
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a protocol file holds.
+    """The content of a protocol file.
 
     ``protocol`` is None unless the file has the right shape; ``doubts`` are the rules that come to nothing and that
     nobody confirmed. They are looked for in a file without mistakes.

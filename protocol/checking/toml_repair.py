@@ -54,7 +54,7 @@ class _TomlStatement:
 
 
 def repaired(text: str) -> Repaired:
-    """Return what can be read of broken TOML ``text``, with every mistake of syntax."""
+    """Return the readable part of broken TOML ``text``, with every mistake of syntax."""
     marked = [Problem("line 1, column 1", WITH_MARK)] if text.startswith("\ufeff") else []
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     statements = [_sound(each) for each in _statements(text)]

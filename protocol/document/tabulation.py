@@ -38,7 +38,7 @@ QUALIFIERS: Final = frozenset(
 
 
 class TargetKind(StrEnum):
-    """What the answer of an item becomes."""
+    """The part of SDTM that the answer of an item becomes."""
 
     SUBJECT = "subject"
     FINDING = "finding"

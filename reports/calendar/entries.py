@@ -53,7 +53,7 @@ class CalendarEntry:
 def entries_of(
     trial: Trial, user: User, *, first: date, last: date, patient: str = "", own: Patient | None = None
 ) -> list[CalendarEntry]:
-    """Return what lies between two days, in their order. Two queries.
+    """Return the entries between two days, in their order. Two queries.
 
     patient: a part of the subject code. own: only this patient.
     """

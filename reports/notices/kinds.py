@@ -1,4 +1,4 @@
-"""What concerns a person in a trial, computed from the stored data by the role: one query for each kind.
+"""The notices of a person in a trial, computed from the stored data by the role: one query for each kind.
 
 A notice says its kind and the subject code, and nothing else: no name, no arm, no clinical value. Blinded readers get
 no kind that depends on product data.

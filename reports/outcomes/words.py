@@ -75,7 +75,7 @@ OF_SUBJECT: dict[str, str | Promise] = {
 
 
 def population_title(rules: Protocol, code: str) -> str:
-    """Return what a population is called."""
+    """Return the name of a population."""
     known = rules.populations.get(code)
     return known.title.in_language(reader_language()) if known else str(POPULATIONS[code])
 

@@ -62,7 +62,7 @@ class EvaluatedRecords:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswers:
-    """What the cache holds: the trail that was seen, the answers per patient evaluated since, and how many wait."""
+    """The content of the cache: the trail that was seen, the answers per patient evaluated since, and how many wait."""
 
     seen: TrailSeen
     by_patient: dict[int, Answers]

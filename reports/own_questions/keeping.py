@@ -21,7 +21,7 @@ from trials.models import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionFacts:
-    """What a person chooses about a question, as `QuestionRow` stores it. restricted: it reads masked results."""
+    """The choices of a person for a question, as `QuestionRow` stores it. restricted: it reads masked results."""
 
     name: str
     form: str

@@ -1,4 +1,4 @@
-"""What the trail says about whether answers are still those of now, and which patients were changed since."""
+"""The state of the trail: whether kept answers are still current, and which patients were changed since."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

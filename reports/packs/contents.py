@@ -1,4 +1,4 @@
-"""What a pack holds: tables with their derivation in words, and the view of the trial that they are made for."""
+"""The content of a pack: tables with their derivation in words, and the view of the trial that they are made for."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

@@ -57,7 +57,7 @@ class SwimmerWords:
         self.log, self.language = log, language
 
     def support(self, kind: str) -> str | Promise:
-        """Return what a kind of support is called."""
+        """Return the name of a kind of support."""
         return self.log.title_of(kind, self.language) if self.log else kind
 
     def level(self, kind: str) -> int:

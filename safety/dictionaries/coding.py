@@ -31,7 +31,7 @@ class CodingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodedEvent:
-    """An event with its code, and how it stands in the dictionary of the trial."""
+    """An event with its code, and the state of that code in the dictionary of the trial."""
 
     event: AdverseEvent
     coding: EventCoding | None
@@ -63,7 +63,7 @@ def _coded(
     dictionary: Dictionary | None,
     current: frozenset[tuple[str, str]],
 ) -> CodedEvent:
-    """Return how a code stands. current: code and name of the terms of the dictionary that may be the same."""
+    """Return the event with the state of its code. current: (code, name) of terms that may be the same."""
     if coding is None:
         return CodedEvent(event, None, CodingState.UNCODED)
     state = CodingState.CODED

@@ -107,7 +107,7 @@ def _with_cells(rules: Protocol) -> set[str]:
 
 
 def sentence_of(finding: CaseFinding) -> str:
-    """Return what is wrong with an element, in words."""
+    """Return the mistake in an element, in words."""
     words = finding.words
     named = str(words["name"])
     name = _(named) if named else ""

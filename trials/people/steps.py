@@ -19,7 +19,7 @@ def person_of(request: TrialRequest, pk: int) -> User:
 
 
 def posted(request: TrialRequest) -> Any:
-    """Return what was sent, or what was kept when a session ended."""
+    """Return the sent input, or the input that was kept when a session ended."""
     return request.POST if request.method == "POST" else kept_data(request)
 
 

@@ -40,7 +40,7 @@ Key = tuple[str, str, str, str]
 
 @dataclass
 class QueryChanges:
-    """What a save changes in the queries of checks; written together at its end.
+    """The changes of a save in the queries of checks; written together at its end.
 
     record: the saved form, or one of those checked. confirmed: closed because a person said why the value is right.
     settled: closed by the system.

@@ -226,7 +226,7 @@ def check_dependents(found: Dependents, casebook: Casebook, changes: QueryChange
 
 
 class _Scopes:
-    """What the rules of each form see, made once for those that see the same besides their own values.
+    """The scope of the rules of each form, made once for forms that share it but for their own values.
 
     The forms of one visit do, and the rows of all logs. Making a scope goes through every record, so it gets only
     those of the forms that are read.

@@ -139,7 +139,7 @@ def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callabl
 
 
 def _ways(request: TrialRequest, target: Any, action: str) -> list[tuple[str, str]]:
-    """Return what there is to do after a step: (text, address)."""
+    """Return links to the next steps: (text, address)."""
     slug = request.trial.slug
     place = (_("Open it"), address_of_target(target, slug))
     if action == "lock":
