@@ -1,4 +1,4 @@
-"""What is asked before an adverse event is stored: each contradiction as a question, with the record to correct."""
+"""Questions before an adverse event is stored: one for each contradiction, with the record to correct."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ def dates_in(answers: EventAnswers) -> EventDates:
 
 
 class KnownEvent(NamedTuple):
-    """What a new event of the patient is compared with."""
+    """An earlier event with which a new one of the patient is compared."""
 
     pk: int
     number: int

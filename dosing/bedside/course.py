@@ -13,7 +13,7 @@ SECONDS_PER_HOUR = 3600
 
 
 class StepName(StrEnum):
-    """What was done at the pump or the clamp."""
+    """The name of a step at the pump or the clamp."""
 
     STARTED = "started"
     PAUSED = "paused"

@@ -1,4 +1,4 @@
-"""What persons decide at the bedside: on a proposed stop, on what is missing; and until when a kit is given."""
+"""Decisions at the bedside: on a proposed stop, on missing records, and until when a kit is given."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction

@@ -1,4 +1,4 @@
-"""What is missing at the bedside: planned observations that were missed, and checklists that were not done."""
+"""Gaps at the bedside: planned observations that were missed, and checklists that were not done."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What is recorded of an infusion at the bedside, read once: steps, observations, checklists, decisions."""
+"""The bedside record of an infusion, read once: steps, observations, checklists, decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

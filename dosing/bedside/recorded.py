@@ -1,4 +1,4 @@
-"""What was recorded at the bedside of an infusion, as tables to sign and to print. Both arms share it.
+"""The bedside record of an infusion, as tables to sign and to print. Both arms share it.
 
 The casebook signature covers these rows, so the signer reads them: steps, observations with late and missed ones,
 checklists, decisions. What was struck out is told last, with its reason.

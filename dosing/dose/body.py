@@ -17,7 +17,7 @@ PREDICTED_PER_CM = Decimal("0.91")
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a dose reads of a patient: actual weight in kg, height in cm, sex `M` or `F`; None or empty if unknown."""
+    """Measures of a patient that a dose reads: weight in kg, height in cm, sex `M` or `F`; None or empty if unknown."""
 
     weight_kg: Decimal | None = None
     height_cm: Decimal | None = None

@@ -1,4 +1,4 @@
-"""What a casebook signature covers of infusions: the facts at the bedside, and all that was recorded there.
+"""The infusions in a casebook signature: the facts and the record at the bedside.
 
 Both arms share them.
 """

@@ -24,7 +24,7 @@ class Account(StrEnum):
 
 
 class MovementKind(StrEnum):
-    """What happened to a bag."""
+    """The kind of a movement of a bag."""
 
     RECEIPT = "receipt"
     TRANSFER = "transfer"

@@ -181,7 +181,7 @@ def _check_day(patient: Patient, on: date) -> None:
 
 
 def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
-    """Return the contradictions of the end of study: the date of death, and data recorded after the end or the death."""
+    """Return the contradictions of the end of study: the date of death, and data after the end or the death."""
     is_death = reason == Patient.EndReason.DEATH
     questions = []
     captured = death_of(patient)

@@ -19,7 +19,7 @@ from trials.models import Trial
 
 
 class CandidateStatus(StrEnum):
-    """What is to be done about a candidate."""
+    """The status of a candidate: what is to be done about it."""
 
     OPEN = "open"
     REOPENED = "reopened"

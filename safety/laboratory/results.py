@@ -110,7 +110,7 @@ def _rows(trial: Trial, forms: Iterable[str], patients: list[int]) -> Iterable[d
 
 @dataclass(frozen=True)
 class _Known:
-    """What the reading of a record needs: the rules of its version, the ranges, the sex and ages of the patients."""
+    """The facts with which a record is read: the rules of its version, the ranges, the sex and ages of the patients."""
 
     rules: Mapping[int, Protocol]
     # By version and form each item with its path.

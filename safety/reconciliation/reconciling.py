@@ -15,7 +15,7 @@ from trials.models import Trial
 
 
 class FindingStatus(StrEnum):
-    """What was done about a finding."""
+    """The status of a finding."""
 
     OPEN = "open"
     ASKED = "asked"

@@ -1,4 +1,4 @@
-"""What a register refuses, found before the file is made."""
+"""Faults that a register would refuse, found before the file is made."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is missing in a report of a serious event: sentences in the reader's language, by element of E2B(R3)."""
+"""Gaps in a report of a serious event: sentences in the reader's language, by element of E2B(R3)."""
 
 from dataclasses import dataclass
 from datetime import datetime

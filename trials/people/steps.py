@@ -1,4 +1,4 @@
-"""What the steps of an administrator share: the person, the form on one page, where to go afterwards."""
+"""Common parts of the steps of an administrator: the person, the form on one page, where to go afterwards."""
 
 from typing import Any
 

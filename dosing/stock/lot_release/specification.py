@@ -18,7 +18,7 @@ class ResultRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the results of a lot allow. Codes of tests, in the order of the specification.
+    """The verdict that the results of a lot allow. Codes of tests, in the order of the specification.
 
     missing: no result and not reported as pending, or pending although the lot may not be released before it.
     """
