@@ -1,4 +1,4 @@
-"""Contradictions of an adverse event: with itself, the death, the consent, another event. Pure functions on plain values.
+"""Contradictions of an adverse event: with itself, the death, the consent, another event. Pure functions of values.
 
 Nothing here is refused: an event is stored once its reporter has confirmed it, and stays listed as contradictory.
 A partial date contradicts only if none of its possible days is possible (DAT-08).
