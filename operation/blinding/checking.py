@@ -21,6 +21,7 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import override_settings
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -112,7 +113,7 @@ def everything(trial: Trial, person: User, addresses: list[str], moment: datetim
 
     moment: of the data of the reports.
     """
-    client, home = Client(), f"/trials/{trial.slug}/"
+    client, home = Client(), reverse("reports:home", args=[trial.slug])
     with acting(system="blind_check"):
         client.force_login(person, backend="accounts.backends.PersonBackend")
     # Before the walk: a casebook prints who took a file of the patient, with a session that is drawn anew each time.
