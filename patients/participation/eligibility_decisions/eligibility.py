@@ -46,7 +46,7 @@ class CriterionFinding:
     inputs: list[dict[str, str]]
     needs: list[str]
     deferred_until: date | None
-    judged_at: str
+    assessed_at_words: str
 
     @property
     def id(self) -> str:
@@ -176,7 +176,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
         deferred_until=day + timedelta(days=criterion.deferred_days)
         if criterion.deferred_days and result.allows is not True
         else None,
-        judged_at=assessment_age.judged_at(rules, inputs, day),
+        assessed_at_words=assessment_age.assessed_at_words(rules, inputs, day),
     )
 
 
