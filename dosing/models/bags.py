@@ -131,7 +131,7 @@ class BagMovement(ChainRow):
     )
     judged = models.CharField(_("Assessment"), max_length=10, choices=Judgement, null=True)  # noqa: DJ001  filled once
     judged_reason = models.TextField(_("Reason of the assessment"), null=True)  # noqa: DJ001  filled once
-    assessed_at_words = models.DateTimeField(_("Assessed at"), null=True)
+    judged_at = models.DateTimeField(_("Assessed at"), null=True)
     judged_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Assessed by")
     )
@@ -178,7 +178,7 @@ class BagMovement(ChainRow):
                 name="use_of_a_bag_has_an_infusion",
             ),
             models.CheckConstraint(
-                condition=Q(judged=None, assessed_at_words=None, judged_by=None)
+                condition=Q(judged=None, judged_at=None, judged_by=None)
                 | Q(kind="excursion", judged__isnull=False, judged_at__isnull=False, judged_by__isnull=False),
                 name="excursion_judged_by_a_person",
             ),

@@ -206,13 +206,13 @@ def judge_excursion(*, movement: BagMovement, judgement: str, reason: str, by: U
         raise ValidationError(_("Bag %(bag)s has no such excursion.") % {"bag": held.bag.number})
     if row.judged is not None:
         raise ValidationError(_("Bag %(bag)s: this excursion is decided already.") % {"bag": held.bag.number})
-    row.judged, row.judged_reason, row.assessed_at_words, row.judged_by = (
+    row.judged, row.judged_reason, row.judged_at, row.judged_by = (
         judgement,
         reason.strip(),
         timezone.now(),
         by,
     )
-    row.save(update_fields=["judged", "judged_reason", "assessed_at_words", "judged_by"])
+    row.save(update_fields=["judged", "judged_reason", "judged_at", "judged_by"])
     return row
 
 

@@ -195,7 +195,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         col("judged", "Assessment of the excursion"),
         col("judged_reason", "Reason of the assessment", free_text=True),
         col("judged_by", "Assessed by", "judged_by__full_name", free_text=True),
-        col("assessed_at_words", "Assessed at (UTC)"),
+        col("judged_at", "Assessed at (UTC)"),
         *RECORDED,
     ),
     "worksheet_steps": (
