@@ -1545,7 +1545,7 @@ class Migration(migrations.Migration):
                 ('stops', models.JSONField(default=list, verbose_name='Accepted in spite of')),
                 ('judged', models.CharField(choices=[('usable', 'May be used'), ('unusable', 'May not be used')], max_length=10, null=True, verbose_name='Assessment')),
                 ('judged_reason', models.TextField(null=True, verbose_name='Reason of the assessment')),
-                ('assessed_at_words', models.DateTimeField(null=True, verbose_name='Assessed at')),
+                ('judged_at', models.DateTimeField(null=True, verbose_name='Assessed at')),
                 ('bag', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='dosing.bag', verbose_name='Bag')),
                 ('judged_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Assessed by')),
                 ('patient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bag_movements', to='patients.patient', verbose_name='Patient')),
@@ -1968,7 +1968,7 @@ class Migration(migrations.Migration):
                 ('stops', models.JSONField(default=list, verbose_name='Accepted in spite of')),
                 ('judged', models.CharField(choices=[('usable', 'May be used'), ('unusable', 'May not be used')], max_length=10, null=True, verbose_name='Assessment')),
                 ('judged_reason', models.TextField(null=True, verbose_name='Reason of the assessment')),
-                ('assessed_at_words', models.DateTimeField(null=True, verbose_name='Assessed at')),
+                ('judged_at', models.DateTimeField(null=True, verbose_name='Assessed at')),
                 ('history_user_id', models.BigIntegerField(null=True)),
                 ('history_change_reason', models.TextField(null=True)),
                 ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
@@ -2576,7 +2576,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='bagmovement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('judged', None), ('assessed_at_words', None), ('judged_by', None)), models.Q(('judged__isnull', False), ('judged_at__isnull', False), ('judged_by__isnull', False), ('kind', 'excursion')), _connector='OR'), name='excursion_judged_by_a_person'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('judged', None), ('judged_at', None), ('judged_by', None)), models.Q(('judged__isnull', False), ('judged_at__isnull', False), ('judged_by__isnull', False), ('kind', 'excursion')), _connector='OR'), name='excursion_judged_by_a_person'),
         ),
         migrations.AddConstraint(
             model_name='bag',

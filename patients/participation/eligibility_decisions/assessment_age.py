@@ -1,6 +1,7 @@
 """The moment to which the eligibility criteria refer, and how long an assessment holds before the inclusion.
 
-A criterion such as “admitted in the last 48 hours” holds for the time of the assessment. Months later it would still be met.
+A criterion such as “admitted in the last 48 hours” holds for the time of the assessment: months
+later the same answers would still meet it.
 """
 
 from collections.abc import Mapping
