@@ -173,7 +173,7 @@ def take_again(
 
 
 def _day(held: HeldBag, at: datetime) -> date:
-    return at.astimezone(held.bag.trial.zone).date()
+    return held.bag.trial.day_of(at)
 
 
 def refuse_stopped(

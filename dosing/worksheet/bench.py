@@ -140,7 +140,7 @@ def found_stops(
     """Return the stops of bags, patient and preparation at a step that no investigator has overridden."""
     row, accepted = sheet.infusion, overridden(sheet.infusion)
     donor = other_donor_of(row)
-    day = at.astimezone(row.patient.trial.zone).date()
+    day = row.patient.trial.day_of(at)
     found: list[FoundStop] = []
     if held:
         found = treatment_stops(

@@ -103,5 +103,5 @@ def _check_day(patient: Patient, on: date) -> None:
     if on < patient.screened_on:
         raise ValidationError({"on": _("The inclusion cannot be before the screening.")})
     consent = current_consent(patient)
-    if consent is not None and on < consent.given_at.astimezone(patient.trial.zone).date():
+    if consent is not None and on < patient.trial.day_of(consent.given_at):
         raise ValidationError({"on": _("The inclusion cannot be before the consent.")})

@@ -218,7 +218,7 @@ def _questions(patient: Patient, visit: Visit, moment: Moment) -> list[Question]
 
 
 def _day(patient: Patient, moment: Moment) -> Any:
-    return moment.earliest.astimezone(patient.trial.zone).date()
+    return patient.trial.day_of(moment.earliest)
 
 
 def _added(

@@ -131,7 +131,7 @@ class PackView:
     @property
     def today(self) -> date:
         """Return the day at the site."""
-        return self.moment.astimezone(self.trial.zone).date()
+        return self.trial.day_of(self.moment)
 
     @property
     def shows_product(self) -> bool:

@@ -94,7 +94,7 @@ class PackForm(PastMomentForm):
 
     def _newest(self, cleaned: dict[str, Any]) -> date:
         moment: datetime | None = cleaned.get("as_of")
-        return moment.astimezone(self.trial.zone).date() if moment else self.trial.today
+        return self.trial.day_of(moment) if moment else self.trial.today
 
     @property
     def interval(self) -> ReportInterval:

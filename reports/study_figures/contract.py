@@ -46,7 +46,7 @@ class FigureView:
     @property
     def today(self) -> date:
         """Return the day at the site."""
-        return self.moment.astimezone(self.trial.zone).date()
+        return self.trial.day_of(self.moment)
 
     @cached_property
     def by_arm(self) -> bool:
