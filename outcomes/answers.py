@@ -319,7 +319,7 @@ def _named(answers: Mapping[str, OutcomeAnswer], day_zero: str) -> Mapping[str, 
 
 
 def _missing(answer: Undetermined, visit: str = "") -> tuple[MissingValue, ...]:
-    """Return what an undetermined answer lacks; a name of the whole patient is missing at no visit."""
+    """Return the gaps of an undetermined answer; a name of the whole patient is missing at no visit."""
     return tuple(
         MissingValue(name, "" if name.startswith(("subject.", "event.", "visits.", "logs.")) else visit)
         for name in answer.needs

@@ -55,7 +55,7 @@ class Background:
 
 
 def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:
-    """Return what the answers contradict: each other first, then the death, the consent and other events."""
+    """Return the contradictions of the answers: with each other first, then the death, the consent and other events."""
     own = [each for each in findings(event.assessment) if each in OF_ANSWERS]
     return [*own, *_of_death(event, known), *_of_consent(event, known), *_twins(known)]
 

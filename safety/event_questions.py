@@ -99,7 +99,7 @@ def background_of(
     number: int = 0,
     events: Sequence[KnownEvent] | None = None,
 ) -> PatientBackground:
-    """Return what other records say about one event. number: its own number, 0 for a new one.
+    """Return the facts about one event in other records. number: its own number, 0 for a new one.
 
     events: those of the patient, if they are read already. Three queries, two with them.
     """

@@ -55,7 +55,7 @@ class TrainingLine:
 
 
 def documents_for(trial: Trial, role: type[Role]) -> list[TrainingDocument]:
-    """Return what a role must have read: first of the protocol in force, then of the installation."""
+    """Return the documents that a role must read: first of the protocol in force, then of the installation."""
     return [each for each in documents_of(trial) if role.code in each.roles]
 
 

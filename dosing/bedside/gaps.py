@@ -31,7 +31,7 @@ class Gap:
 
 
 def gaps_of(ledger: Ledger, now: datetime) -> list[Gap]:
-    """Return what is missing of an infusion and not decided on yet, in the order in which it was due.
+    """Return the gaps of an infusion that nobody decided on yet, in the order in which it was due.
 
     Only of an infusion whose steps were recorded at the bedside: what was documented late has its series in a form.
     """

@@ -66,7 +66,7 @@ class Ledger:
 
 
 def ledger_of(row: Infusion) -> Ledger:
-    """Return what is recorded of an infusion. Reads row.patient. Four queries, and at most one for a death."""
+    """Return the record of an infusion. Reads row.patient. Four queries, and at most one for a death."""
     steps = _rows(InfusionStep, row)
     gaps = BedsideGap.objects.in_force().filter(infusion=row)
     death = death_of(row.patient)

@@ -105,7 +105,7 @@ def _course(request: TrialRequest, ledger: Ledger, now: datetime) -> dict[str, A
 
 
 def _missing(row: Infusion, ledger: Ledger) -> list[tuple[str, str]]:
-    """Return what the record of a stopped infusion lacks, each with the address of its field."""
+    """Return the gaps of the record of a stopped infusion, each with the address of its field."""
     stopped = ledger.course.state is Running.STOPPED and row.state == Infusion.State.PLANNED
     record = reverse("dosing:infusion", args=[row.patient.trial.slug, row.patient.code, row.number])
     found = record_gaps(row) if stopped else []

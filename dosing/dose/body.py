@@ -24,7 +24,7 @@ class Body:
     sex: str = ""
 
     def measure(self, basis: Basis) -> Decimal | None:
-        """Return what a dose is multiplied by: kg, m², or 1 for a fixed dose; None while something is not known.
+        """Return the factor of a dose: kg, m², or 1 for a fixed dose; None while something is not known.
 
         Raises DoseRefused for an impossible weight or height.
         """

@@ -102,5 +102,5 @@ class ReserveForm(VerbForm):
 
 
 def reserve_words(row: ReserveEnvelope) -> str:
-    """Return what is written on an envelope: its number, and its stratum if the trial has strata."""
+    """Return the texts on an envelope: its number, and its stratum if the trial has strata."""
     return f"{row} · {row.stratum}" if row.stratum else str(row)

@@ -44,7 +44,7 @@ def blocks(patient: Patient) -> list[RowToMark]:
 
 
 def seen_in(sent: list[str], rows: list[RowToMark]) -> dict[Place, str]:
-    """Return what the ticked boxes of the page stand for. Raises BadRequest for anything else."""
+    """Return the facts of the ticked boxes of the page, with the digest of each as shown. Raises BadRequest for anything else."""
     return fact_marks.seen_in(sent, rows, KINDS)
 
 

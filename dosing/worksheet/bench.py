@@ -126,7 +126,7 @@ def confirm_reading(*, infusion: Infusion, key: int, by: User) -> WorksheetStep:
 
 
 def stops_now(sheet: BenchSheet, *, at: datetime | None = None) -> list[FoundStop]:
-    """Return what blocks the next use of the chosen bags: the thaw, the dispensing, the bedside. Locks nothing.
+    """Return the stops of the next use of the chosen bags: the thaw, the dispensing, the bedside. Locks nothing.
 
     Stops that an investigator has overridden are left out. Ten queries and two for each bag at most.
     """

@@ -116,7 +116,7 @@ class SubjectLevel:
 
 
 def shared(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every data set repeats of a subject."""
+    """Return the variables of a subject that every data set repeats."""
     return {name: row[name] for name in SHARED}
 
 

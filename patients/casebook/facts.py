@@ -80,7 +80,7 @@ class FactKind:
 
     @property
     def name(self) -> str | Promise:
-        """Return what such rows are called."""
+        """Return the name of such rows."""
         about: Any = self.queries._meta.get_field("target")  # type: ignore[misc]
         return dict(about.flatchoices)[self.target]
 
@@ -208,7 +208,7 @@ class Fact:
 
     @property
     def compared(self) -> str:
-        """Return what is stored of the fact, as text that differs if the fact differs."""
+        """Return the stored value of the fact, as text that differs if the fact differs."""
         found = self.kind.raw(self.row, self.item) if self.exists else None
         return "" if found is None else str(found)
 

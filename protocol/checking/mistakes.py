@@ -87,7 +87,7 @@ def _examined(written: Mapping[str, Any]) -> Examined:
 
 
 def _once_for_each_visit(found: Examined, written: Mapping[str, Any]) -> Examined:
-    """Return what was found with one mistake of a repeated visit at its own code, not one for each time."""
+    """Return the findings with one mistake of a repeated visit at its own code, not one for each time."""
     visits = written.get("visits")
     repeated = {
         f"visits.{visit['code']}": visit["times"]

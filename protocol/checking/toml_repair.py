@@ -123,7 +123,7 @@ def _end_of(lines: list[str], first: int) -> int:
 
 @dataclass(slots=True)
 class _Scan:
-    """What is open at the end of the lines read so far: brackets, and the quotes of a text over several lines."""
+    """The state at the end of the lines read so far: open brackets, and the quotes of a text over several lines."""
 
     brackets: list[str] = field(default_factory=list)
     quote: str = ""

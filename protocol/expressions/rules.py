@@ -177,7 +177,7 @@ class FormRules(ItemRules):
         return ": ".join(label.in_language(language) for label in labels)
 
     def labels(self, paths: Iterable[str]) -> "Labels":
-        """What the items are called, in whatever language is asked for later."""
+        """The labels of the items, in the language that is asked for later."""
         return Labels(self, tuple(paths))
 
     @property

@@ -32,7 +32,7 @@ def step_of(dossier: PatientData, visits: Sequence[VisitLink]) -> NextStep | NoS
 
 
 def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
-    """Return what the next step depends on. Reads infusions and the latest decision, at most one query each."""
+    """Return the facts on which the next step depends. Infusions and the latest decision: at most one query each."""
     patient = dossier.patient
     rows = {visit.key: visit for visit in dossier.casebook.visits}
     last_days = last_day_of(patient), last_day_of_life(patient, dossier.stated_death)
@@ -81,7 +81,7 @@ def visit_facts(
 
 
 def consent_state(patient: Patient, consent: Consent | None) -> ConsentState:
-    """Return what is known of the consent in force."""
+    """Return the state of the consent in force."""
     if consent is None:
         return ConsentState.MISSING
     own = consent.type != Consent.Type.PATIENT and consent.capacity_regained_on is not None
@@ -90,7 +90,7 @@ def consent_state(patient: Patient, consent: Consent | None) -> ConsentState:
 
 
 def decision_state(patient: Patient, decision: Any) -> DecisionState:
-    """Return what is known of the latest decision; it has the annotations `holds` and `rests_on_changes`."""
+    """Return the state of the latest decision; it has the annotations `holds` and `rests_on_changes`."""
     if decision is None:
         return DecisionState.MISSING
     void = not decision.holds or decision.protocol_id != patient.protocol_id

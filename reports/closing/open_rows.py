@@ -30,7 +30,7 @@ class OpenRow(NamedTuple):
 
 
 def open_rows(point: str, trial_rows: TrialRows, patient: str = "") -> list[OpenRow] | None:
-    """Return what a point counts, of one patient or all; None for a point with a listing of its own.
+    """Return the rows that a point counts, of one patient or all; None for a point with a listing of its own.
 
     patient: a part of the subject code. One to three queries.
     """

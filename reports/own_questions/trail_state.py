@@ -43,7 +43,7 @@ def state_of(tables: Iterable[type[models.Model]]) -> TrailState:
 def changes_since(
     known: TrailSeen | None, now: TrailState, tables: Iterable[type[models.Model]]
 ) -> tuple[TrailSeen, set[int]]:
-    """Return what is seen now, and the patients in rows that were not seen before. A query for each table that grew.
+    """Return the rows seen now, and the patients in rows that were not seen before. A query for each table that grew.
 
     Without a known state all latest rows count as seen: whoever asks then evaluates every patient.
     """

@@ -85,7 +85,7 @@ class PackForm(PastMomentForm):
         on_clock_of(self, trial.rules.trial.site.time_zone)
 
     def clean(self) -> dict[str, Any]:
-        """Return what was typed. Adds an error beside the day that cannot be."""
+        """Return the typed values. Adds an error beside the day that cannot be."""
         cleaned: dict[str, Any] = super().clean() or {}
         why = refused_interval(self.pack, self.interval, self._newest(cleaned))
         if why:

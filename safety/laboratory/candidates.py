@@ -50,7 +50,7 @@ class Candidate:
 
     @cached_property
     def facts(self) -> tuple[object, ...]:
-        """Return what a decision now would rest on."""
+        """Return the basis of a decision now."""
         return self.result.facts(None if self.grade is None else int(self.grade))
 
     @property
@@ -74,7 +74,7 @@ class Candidate:
 
     @property
     def status(self) -> CandidateStatus:
-        """Return what is to be done."""
+        """Return the status: what is to be done."""
         if self.decision is None:
             return CandidateStatus.OPEN
         if self.decision.facts != self.facts:

@@ -79,7 +79,7 @@ class LabResult:
         )
 
     def facts(self, found: int | None) -> tuple[Any, ...]:
-        """Return what a decision on the result rests on, as `LaboratoryDecision` stores it."""
+        """Return the basis of a decision on the result, as `LaboratoryDecision` stores it."""
         bounds_and_baseline = (self.low, self.high, self.baseline)
         texts = ("" if each is None else printed(each) for each in bounds_and_baseline)
         return printed(self.lies), self.item.unit or "", *texts, self.ctcae, found

@@ -121,7 +121,7 @@ def swatch(grade: int) -> SafeString:
 
 
 def status_tag(candidate: Candidate) -> SafeString:
-    """Return what is to be done, and what was decided."""
+    """Return the status and the decision."""
     status = candidate.status
     if status == CandidateStatus.DECIDED and candidate.decision is not None:
         return tag(TONES[status], decision_words(candidate.decision))
@@ -129,13 +129,13 @@ def status_tag(candidate: Candidate) -> SafeString:
 
 
 def decision_words(decision: LaboratoryDecision) -> str:
-    """Return what was decided, with the adverse event: `Clinically significant: AE 3`."""
+    """Return the decision, with the adverse event: `Clinically significant: AE 3`."""
     words = str(decision.get_significance_display())
     return f"{words}: {decision.event}" if decision.event_id else words
 
 
 def decided_words(decision: LaboratoryDecision, zone: str) -> str:
-    """Return what was decided, on which result, and when."""
+    """Return the decision with its result and time."""
     told = {
         "decision": decision_words(decision),
         "value": with_unit(decision.value, decision.unit, _),

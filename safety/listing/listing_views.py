@@ -91,7 +91,7 @@ def attach_related(events: Sequence[AdverseEvent]) -> None:
 
 
 def chosen_selection(request: TrialRequest, signing: Selection, asking: Selection) -> Selection | None:
-    """Return what the reader may do with ticked events: sign them, or raise queries on them."""
+    """Return the actions of the reader on ticked events: sign them, or raise queries on them."""
     if request.access.may(P.SIGN):
         return signing
     return asking if request.access.may(P.RAISE_QUERY) else None

@@ -68,7 +68,7 @@ def lines_of(trial: Trial) -> list[ReconciledFinding]:
 
 
 def findings_of(trial: Trial) -> list[Finding]:
-    """Return what disagrees at the site, then what the newest list of the sponsor says differently."""
+    """Return the disagreements at the site, then those with the newest list of the sponsor."""
     rows = SiteRows(trial)
     newest = newest_list(trial)
     listed = list_findings(rows, stored(newest.content, rows.zone)) if newest else []

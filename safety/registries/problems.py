@@ -50,7 +50,7 @@ class RegisterProblem:
 
 
 def problems(table: EventTable, facts: RegisterFacts) -> tuple[RegisterProblem, ...]:
-    """Return what the registers refuse, in the order of the file."""
+    """Return the faults that the registers refuse, in the order of the file."""
     return (*_about_facts(facts), *_about_arms(table), *_about_terms((*table.serious, *table.non_serious)))
 
 

@@ -124,7 +124,7 @@ class Delegation(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the principal investigator approves."""
+        """Return the content that the principal investigator approves."""
         return {
             "user": self.user_id, "trial": self.trial_id, "role": self.role,
             "starts_on": self.starts_on, "tasks": self.tasks,

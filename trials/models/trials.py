@@ -205,7 +205,7 @@ class ProtocolVersion(models.Model):
         return self.version
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the principal investigator approves: this very text, from this day."""
+        """Return the content that the principal investigator approves: this very text, from this day."""
         return {
             "trial": self.trial_id, "version": self.version, "sha256": self.sha256,
             "effective_from": self.effective_from,

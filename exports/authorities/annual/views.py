@@ -39,7 +39,7 @@ class IntervalForm(forms.Form):
     """Refuses an interval that ends before it begins."""
 
     def clean(self) -> dict[str, Any]:
-        """Return what was typed. Adds the error beside the last day."""
+        """Return the typed values. Adds the error beside the last day."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not ReportInterval(cleaned.get("first"), cleaned.get("last")).is_possible:
             self.add_error("last", _("The interval ends before it begins."))

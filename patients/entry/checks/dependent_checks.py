@@ -159,7 +159,7 @@ def _own(place: FormPlace, readers: Mapping[str, Readers], reads: Collection[str
 
 
 def _once(readers: Mapping[str, Readers]) -> dict[str, Readers]:
-    """Return what reads each name, in the order of the names, without what an earlier name checks already."""
+    """Return the readers of each name, in the order of the names, without those that an earlier name checks already."""
     checks, items = set[str](), set[str]()
     found = {}
     for name in sorted(readers):
