@@ -85,7 +85,8 @@ def _checked(
 def treatment_words(trial: Trial) -> set[str]:
     """Return the words that name an arm or a product of a masked trial, in every language; none in an open one.
 
-    One query. Titles and codes of arms and products with cells, the words for arms, and the codes of lots, bags, donors and kits.
+    Titles and codes of arms and products with cells, the words for arms, and the codes of lots, bags, donors and kits.
+    One query.
     They are the same for every patient, so that a refusal tells nothing about this one.
     """
     if not trial.masked:
