@@ -30,7 +30,7 @@ class Number:
 
 
 def address(name: str, *parts: str | int) -> str:
-    """Return what `reverse(name, args=parts)` returns, for parts that satisfy the route.
+    """Return the same as `reverse(name, args=parts)`, for parts that satisfy the route.
 
     A page with a thousand cells needs the same few routes: each is reversed once per process, and its parts are filled
     in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that cannot be a number (a UUID).

@@ -14,7 +14,8 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+
+from audit.stored_text import reader_language
 
 # Random in each process, so that no text of a protocol file or of a translation can be taken for a slot.
 _MARK = f"slot-{secrets.token_hex(8)}"
@@ -62,7 +63,7 @@ def rendered(template: str, context: Mapping[str, Any]) -> Markup:
 
 def markup(template: str, **context: str) -> Markup:
     """Return the markup of a template in the active language; rendered once per process for the same context."""
-    return _markup(template, get_language(), tuple(context.items()))
+    return _markup(template, reader_language(), tuple(context.items()))
 
 
 @lru_cache(maxsize=2048)

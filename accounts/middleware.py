@@ -13,6 +13,7 @@ from accounts.addresses import address
 from accounts.models import User
 from accounts.sessions import kept_forms, session_limits
 from accounts.sign_in import known_browsers
+from audit.stored_text import reader_language
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WORDED = ("text/html", "application/json", "text/csv")
@@ -20,7 +21,7 @@ Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class LanguageMiddleware:
-    """Answer in the language of the cookie or the browser, and end with the request what it chose.
+    """Answer in the language of the cookie or the browser, and drop that language at the end of the request.
 
     It is outside everything that refuses a request: the page that refuses is in the reader's language too.
     A thread serves one reader after another, so a language left behind would greet the next one.
@@ -33,7 +34,7 @@ class LanguageMiddleware:
         with translation.override(translation.get_language_from_request(request)):
             response = self.get_response(request)
             if response.headers.get("Content-Type", "").startswith(WORDED):
-                response.headers.setdefault("Content-Language", translation.get_language() or "en")
+                response.headers.setdefault("Content-Language", reader_language())
             return response
 
 

@@ -55,18 +55,18 @@ def suspend_signing(*, user: User, cause: str, asked_by: User | None) -> Signing
 
 
 def open_suspensions(user: User) -> QuerySet[SigningSuspension]:
-    """Return what has to be confirmed before the person signs again."""
+    """Return the suspensions to confirm before the person signs again."""
     return SigningSuspension.objects.filter(user=user, ended_at=None).order_by("pk")
 
 
 def sentences_for(user: User) -> list[str]:
-    """Return what the person is told at each sign-in while signing is suspended. One query."""
+    """Return the sentences shown at each sign-in while signing is suspended. One query."""
     rows = open_suspensions(user).select_related("asked_by")
     return [sentence_of(row) for row in rows]
 
 
 def sentence_of(row: SigningSuspension) -> str:
-    """Return what happened to the account, and what to do, in the active language."""
+    """Return a sentence about the change of the account and the next step, in the active language."""
     who = row.asked_by or _("the operator of the installation")
     return str(SENTENCES[Cause(row.cause)]) % {"person": who}
 

@@ -26,7 +26,7 @@ PAGE = 10_000
 
 @dataclass
 class _Table:
-    """What the rows of a table tell since the last look: since its last sealed row, or since the last turn.
+    """The times in the rows of a table since the last look: since its last sealed row, or since the last turn.
 
     last: key of the last row read. reached: a time after which all these rows were written. latest: the latest of
     their times. turn: last key before a turn, latest time before, first time after.

@@ -216,7 +216,7 @@ class _Statement:
     def __init__(self, queryset: Any, values: _Values, connection: Any, *, joined_once: bool) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
         self.sql, self.joined_once = _Sql(compiler, values, connection), joined_once
-        self.part = _Part(compiler.klass_info, compiler, connection)
+        self.part = _QueryPart(compiler.klass_info, compiler, connection)
         places = (compiler.annotation_col_map or {}).items()
         self.annotations = [(name, place, _converters(compiler, connection, place)) for name, place in places]
 
@@ -231,7 +231,7 @@ class _Statement:
         return objects
 
 
-class _Part:
+class _QueryPart:
     """The columns of a row that make one object, and the objects joined to it.
 
     The object is filled as Django fills a model from a row, without pre_init and post_init if nobody listens to them.
@@ -256,7 +256,12 @@ class _Part:
             and self.model.from_db.__func__ is models.Model.from_db.__func__  # type: ignore[attr-defined]
         )
         self.joined = [
-            (_Part(each, compiler, connection), each["local_setter"], each["remote_setter"], each["field"])
+            (
+                _QueryPart(each, compiler, connection),
+                each["local_setter"],
+                each["remote_setter"],
+                each["field"],
+            )
             for each in info.get("related_klass_infos", [])
         ]
 

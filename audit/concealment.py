@@ -41,7 +41,7 @@ def _filled(model: type[models.Model], until: str, keys: Collection[Any] | None)
 def concealed_from_reader(
     model: type[models.Model], key: Any, *, may: Collection[str], revealed: Collection[Any]
 ) -> Concealed:
-    """Return what of a row is concealed from this reader. `revealed`: the keys of rows that no longer conceal
+    """Return the part of a row that is concealed from this reader. `revealed`: the keys of rows that no longer conceal
     anything."""
     concealed = trail_of(model).concealed
     if concealed is None or (concealed.may and concealed.may in may):

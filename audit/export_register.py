@@ -40,7 +40,7 @@ class Channel(models.TextChoices):
 
 
 class SendingStage(models.TextChoices):
-    """How far a sending got."""
+    """The last step that a sending reached."""
 
     STARTED = "started", _("Not finished")
     TAKEN = "taken", _("Downloaded")
@@ -56,7 +56,7 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 @dataclass(frozen=True, kw_only=True)
 class Sending:
-    """What is sent: by which channel, what it is for, whether it holds what a masked trial hides, and more.
+    """One sending: by which channel, what it is for, whether it holds what a masked trial hides, and more.
 
     person: who asked, if it is not the actor. treatment: whether the reader knows the treatment. told: kind, filter and
     counts. see: permission that is needed to know of this sending at all. stage: of the first event of a stream.

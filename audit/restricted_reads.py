@@ -15,7 +15,7 @@ from django.db import models
 
 @dataclass
 class RestrictedReads:
-    """What was fetched so far: patients by right (None: a row that belongs to no patient).
+    """The rows fetched so far: patients by right (None: a row that belongs to no patient).
 
     registered: the rights whose reading an export has recorded as a whole.
     """

@@ -12,14 +12,15 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import events
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
 from audit.sealing import seals
+from audit.stored_text import reader_language
 from audit.system_texts import role_title
 from audit.trail import history_model, model_labelled, trail_of
 from protocol.values.site_clock import minutes_east
@@ -103,7 +104,7 @@ def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, Si
         yield signature, _state(signature, rows.get(signature.target_type, {}).get(signature.target_id))
 
 
-def standing(signature: Signature) -> SignatureState:
+def recorded_state(signature: Signature) -> SignatureState:
     """Return the state of a signature without reading what was signed: valid, invalidated or forged. No query."""
     if manifest_hash(signature) != signature.manifest_hash:
         return SignatureState.FORGED
@@ -111,7 +112,7 @@ def standing(signature: Signature) -> SignatureState:
 
 
 def _state(signature: Signature, target: Any) -> SignatureState:
-    if (state := standing(signature)) != SignatureState.VALID:
+    if (state := recorded_state(signature)) != SignatureState.VALID:
         return state
     if target is None:
         return SignatureState.GONE
@@ -220,7 +221,7 @@ def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
         signed_at=timezone.now(),
         zone=zone,
         content_hash=content_hash(target),
-        language=get_language() or "en",
+        language=reader_language(),
     )
     signature.statement = _statement(signature)
     signature.manifest_hash = manifest_hash(signature)

@@ -34,6 +34,11 @@ else:
     _TextField = models.TextField
 
 
+def reader_language() -> str:
+    """Return the language code of the current request; English without one."""
+    return get_language() or ENGLISH
+
+
 @dataclass(frozen=True)
 class StoredText:
     """A sentence of the system, with the text that a person added (`typed`).
@@ -49,7 +54,7 @@ class StoredText:
     typed: str = ""
 
     def __str__(self) -> str:
-        return self.in_language(get_language() or ENGLISH)
+        return self.in_language(reader_language())
 
     def __hash__(self) -> int:
         return hash(self.stored)

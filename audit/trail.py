@@ -283,12 +283,12 @@ def trail_of(model: type[models.Model]) -> Trail:
 
 
 def title_of(model: type[models.Model]) -> str:
-    """Return what an audited model is called, in the active language."""
+    """Return the name of an audited model, in the active language."""
     return str(trail_of(model).names.get("", model._meta.verbose_name))
 
 
 def label_of(model: type[models.Model], field: Any) -> str:
-    """Return what a field of an audited model is called, in the active language."""
+    """Return the name of a field of an audited model, in the active language."""
     return str(trail_of(model).names.get(field.name, field.verbose_name))
 
 

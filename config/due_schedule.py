@@ -1,4 +1,4 @@
-"""What `manage.py due` starts and when (operation/due.py). A new part of the system adds a line here."""
+"""The work that `manage.py due` starts, and when (operation/due.py). A new part of the system adds a line here."""
 
 from datetime import timedelta
 

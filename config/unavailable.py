@@ -114,7 +114,7 @@ def _context(request: HttpRequest, exception: BaseException) -> dict[str, Any]:
 
 
 def _told(exception: BaseException, uncertain: bool) -> str:
-    """Return what happened and what to do."""
+    """Return a sentence about the failure and the next step."""
     if uncertain:
         return _(
             "The server broke off while this was being stored. Look whether it is there, or send it again: "

@@ -1,4 +1,4 @@
-"""What the first page would have to load, loaded before a process says that it is ready."""
+"""Loads before a process is ready the modules and templates that its first page needs."""
 
 from importlib import import_module
 

@@ -141,7 +141,7 @@ def _counted(held: Sequence[HeldBag], cells: Decimal, rng: Random) -> dict[Bench
 
 
 def _filled() -> dict[BenchStep, Values]:
-    """Return what is written of a preparation without cells."""
+    """Return the record of a preparation without cells."""
     return {
         BenchStep.DILUTION: {"diluent": "Saline 0.9 %", "suspension_ml": "100"},
         BenchStep.DRAWN: {"final_ml": "100"},

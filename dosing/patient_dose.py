@@ -39,7 +39,7 @@ def level_code(patient: Patient) -> str:
 
 
 def body_of(infusion: Infusion) -> Body:
-    """Return what a dose reads of the patient: the weight of the day, and height and sex as captured.
+    """Return the measures of the patient that a dose reads: the weight of the day, and height and sex as captured.
 
     Of several heights the latest counts. No query, or one if the protocol's dose reads height or sex.
     """

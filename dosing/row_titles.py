@@ -48,7 +48,7 @@ def _worksheet_step(row: Any, reader: Reader) -> str:
 
 
 def _fact(row: Any, reader: Reader) -> str:
-    """Return what a query or a mark on the product is about: the fact, and the row that it is of."""
+    """Return the subject of a query or a mark on the product: the fact, and the row that it is of."""
     kind = KINDS[row.target]
     found = reader.find(kind.model, row.target_id)
     named = title(kind.model, found, reader) if found is not None else str(kind.name)

@@ -83,7 +83,7 @@ def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, 
 
 
 def _scheduled(request: TrialRequest) -> dict[str, Any]:
-    """Return what those who may take the copy are told of copies by schedule. At most one query."""
+    """Return the notice about copies by schedule for those who may take the copy. At most one query."""
     if not request.access.may(P.TAKE_COPY):
         return {}
     last = last_scheduled(request.trial.pk)

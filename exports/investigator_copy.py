@@ -65,7 +65,7 @@ LEFT_OUT = (
 
 
 @dataclass
-class _Writer:
+class _CopyWriter:
     """The archive while it is written, and what the manifest says of each file."""
 
     archive: zipfile.ZipFile
@@ -107,7 +107,7 @@ def write_investigator_copy(
     """Write the archive. Return the SHA-256 of its manifest. Memory does not grow with the number of patients."""
     with zipfile.ZipFile(out, "w") as archive:
         archive.comment = (LINE if audience.holds_treatment else "").encode()
-        writer = _Writer(archive, making.at.astimezone(UTC).timetuple()[:6])
+        writer = _CopyWriter(archive, making.at.astimezone(UTC).timetuple()[:6])
         _casebooks(writer, audience, codes, making, progress)
         damaged = list[DamagedFile]()
         # One snapshot: rows of one table never refer to rows that another lacks.
@@ -128,7 +128,7 @@ def write_investigator_copy(
 
 
 def _casebooks(
-    writer: _Writer, audience: Audience, codes: list[str], making: Making, progress: Progress
+    writer: _CopyWriter, audience: Audience, codes: list[str], making: Making, progress: Progress
 ) -> None:
     with TemporaryDirectory() as folder:
         for number, code in enumerate(codes):
@@ -139,7 +139,7 @@ def _casebooks(
             progress(90 * (number + 1) // len(codes))
 
 
-def _tables(writer: _Writer, audience: Audience) -> None:
+def _tables(writer: _CopyWriter, audience: Audience) -> None:
     tables = list(
         tables_of(audience.trial, sees_treatment=audience.sees_treatment, sees_files=audience.sees_files)
     )
@@ -156,7 +156,7 @@ def _tables(writer: _Writer, audience: Audience) -> None:
                 writer.add(name, [content])
 
 
-def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
+def _odm(writer: _CopyWriter, audience: Audience, making: Making) -> None:
     """Write every change with its audit record; the number of rows is that of the transactions."""
     reader = ReaderRights(audience.sees_treatment, audience.sees_files)
     exported = Exported(audience.trial.slug, making.at, settings.VERSION)
@@ -166,7 +166,7 @@ def _odm(writer: _Writer, audience: Audience, making: Making) -> None:
     facts["rows"] = made.count[0]
 
 
-def _protocols(writer: _Writer, audience: Audience) -> list[dict[str, str]]:
+def _protocols(writer: _CopyWriter, audience: Audience) -> list[dict[str, str]]:
     """Write the text of each version of the protocol for who may read it; return the facts of all, oldest first."""
     may_read = audience.sees_treatment or not audience.trial.masked
     found = []
@@ -185,7 +185,7 @@ def _protocols(writer: _Writer, audience: Audience) -> list[dict[str, str]]:
     return found
 
 
-def _seals(writer: _Writer, audience: Audience) -> str:
+def _seals(writer: _CopyWriter, audience: Audience) -> str:
     """Write the seals; return the last head. A blinded reader of a masked trial gets the heads alone."""
     seals = list(Seal.objects.order_by("number"))
     lines = "".join(f"{file_line(one)}\n" for one in seals)
@@ -210,7 +210,7 @@ def _manifest(
     audience: Audience,
     codes: list[str],
     making: Making,
-    writer: _Writer,
+    writer: _CopyWriter,
     last_seal: str,
     damaged: list[DamagedFile],
     tied: SealedCopy,

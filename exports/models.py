@@ -196,7 +196,7 @@ class Document(models.Model):
 
 
 def title_of(kind: str, about: str = "", pack: str = "") -> StoredText:
-    """Return what a document of this kind is called, with the patient, protocol version or report pack it is."""
+    """Return the name of a document of this kind, with the patient, protocol version or report pack it is."""
     if pack:
         return system_text(f"pack.{pack}")
     if kind == Document.Kind.CASEBOOK and not about:

@@ -80,7 +80,7 @@ LISTINGS = {
     "stock": _("Stock"),
     "to-sign": _("To sign"),
     "treatment-known": _("Who knew the treatment"),
-    "undone-marks": _("Marks undone"),
+    "undone-marks": _("Undone verification and review"),
     "verification": _("Source verification"),
 }
 
@@ -183,7 +183,7 @@ def _what(row: Any) -> str:
 
 
 def _what_text(row: Any) -> SafeString:
-    """Return what was sent in words, and below it the filters, without the parameter that asks for the file."""
+    """Return the content of a sending in words, and below it the filters, without the one that asks for the file."""
     detail = told(row)
     listing = LISTINGS.get(detail.get("listing", ""), detail.get("listing"))
     purpose = detail.get("purpose")

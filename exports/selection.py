@@ -7,15 +7,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import models
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from exports.tables.past import begin_of, trail_clock
 from patients.participation.visits import UNSCHEDULED
 from protocol.values.moments import EXAMPLE, parse_day, parse_moment
 from protocol.values.writing import second_text
 from trials.models import Trial
-from trials.reader import shown_day
+from trials.reader import reader_language, shown_day
 
 
 class Only(models.TextChoices):
@@ -28,7 +28,7 @@ class Only(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class ChosenRows:
-    """What was chosen. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
+    """The selection of an export. as_of: an aware moment, None for now. forms, visits, patients: codes; empty for all.
 
     until: rows of a later day are left out. drafts: whether forms that nobody completed are included. shared: the data
     are de-identified (`exports.tables.sharing`); free_text: with texts that people typed all the same.
@@ -110,7 +110,7 @@ def moment_of(trial: Trial, typed: str) -> datetime | None:
     first = begin_of(trial)
     if moment < first:
         says = _("The trial did not exist then. Its data begin at %(moment)s.")
-        at_site = second_text(first.astimezone(trial.zone), get_language() or "en")
+        at_site = second_text(first.astimezone(trial.zone), reader_language())
         raise ChoiceRefused("as_of", says % {"moment": at_site})
     return moment
 

@@ -1,4 +1,4 @@
-"""What is due is started: `manage.py due`, called each minute by cron or a timer, on any number of machines.
+"""`manage.py due` starts the work that is due; called each minute by cron or a timer, on any number of machines.
 
 Each piece of work is a line of the setting DUE: a name, a period, an offset, and a function. It is due when a period
 has begun since it was last started; a period that was missed, because the machines were off, is caught up once. A lock
@@ -51,7 +51,7 @@ class Work:
 
 @dataclass(frozen=True)
 class DueOutcome:
-    """What became of one piece of work: `said` is what it reports, or why it failed."""
+    """The outcome of one piece of work: `said` is what it reports, or why it failed."""
 
     name: str
     said: str

@@ -1,4 +1,4 @@
-"""What `manage.py doctor` looks at beside the parts of the health check: settings, key, folders, server, clock."""
+"""Parts that `manage.py doctor` examines besides the health check: settings, key, folders, server, clock."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def examined() -> Iterator[Condition]:
 
 
 def purpose() -> Condition:
-    """Return what this installation is for."""
+    """Return the purpose of this installation."""
     if settings.PRODUCTION:
         return Condition("purpose", OK, "production")
     return Condition(

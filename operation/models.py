@@ -1,4 +1,4 @@
-"""What was due and when it ran. Technical rows, no study data: they are not audited."""
+"""Runs of due work. Technical rows, no study data: they are not audited."""
 
 from django.db import models
 

@@ -41,7 +41,7 @@ def retention_dates(trial: Trial) -> RetentionDates:
     open_ones = patients.exclude(state__in=NOT_IN_STUDY).exists()
     ended = None if open_ones else patients.aggregate(last=Max("ended_on"))["last"]
     started = Infusion.objects.filter(patient__trial=trial).aggregate(last=Max("started_at"))["last"]
-    return RetentionDates(ended, started.astimezone(trial.zone).date() if started else None)
+    return RetentionDates(ended, trial.day_of(started) if started else None)
 
 
 def years_after(day: date, years: int) -> date:

@@ -1,4 +1,4 @@
-"""What the page System tells of this installation, read from events, runs and files; nothing depends on an arm."""
+"""The facts on the page System, read from events, runs and files; nothing depends on an arm."""
 
 from collections import Counter
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What the clock of this machine follows, and how far it may be off; kept as an event of the trail (EMA 6.2)."""
+"""The time source of this machine's clock, and how far it may be off; kept as an event of the trail (EMA 6.2)."""
 
 import ctypes
 import os
@@ -31,7 +31,7 @@ class _Timex(ctypes.Structure):
 
 @dataclass(frozen=True)
 class MachineClock:
-    """What the system says of its clock: None where it does not say.
+    """The clock as the operating system describes it; None for a part that it does not state.
 
     drift_ms: the correction that is still to be made; largest_error_ms: how far the clock may be off at most;
     database_ms: how far the clock of the database is from this machine's (PostgreSQL).

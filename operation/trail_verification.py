@@ -78,7 +78,7 @@ def verify(asked: AccessEvent | None) -> AccessEvent:
 
 
 def kept_findings(found: Sequence[TrailFinding]) -> dict[str, Any]:
-    """Return what is kept of findings: the first.
+    """Return the findings that are kept: the first ones.
 
     The first place may be a table that some readers must not know of: they are told the first of the other tables.
     """

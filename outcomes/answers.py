@@ -1,4 +1,4 @@
-"""What each reading says of each patient: yes, no, a number, a time, or undetermined and what is missing. No Django."""
+"""Answers of readings for patients: yes, no, a number, a time, or undetermined with what is missing. No Django."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ CENSORED, EVENT, COMPETING = 0, 1, 2
 
 
 class OutcomeVerdict(StrEnum):
-    """What is known of a patient. A number counts as known, whatever it is."""
+    """The verdict of a reading on a patient. Any number counts as known."""
 
     YES = "yes"
     NO = "no"
@@ -35,7 +35,7 @@ class MissingValue:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeAnswer:
-    """What a reading says of a patient, at one visit if it has visits.
+    """The answer of a reading for a patient, at one visit if it has visits.
 
     value: of a number, or the day of a time. observed: of a time to an event. missing: what an open answer lacks.
     """
@@ -319,7 +319,7 @@ def _named(answers: Mapping[str, OutcomeAnswer], day_zero: str) -> Mapping[str, 
 
 
 def _missing(answer: Undetermined, visit: str = "") -> tuple[MissingValue, ...]:
-    """Return what an undetermined answer lacks; a name of the whole patient is missing at no visit."""
+    """Return the gaps of an undetermined answer; a name of the whole patient is missing at no visit."""
     return tuple(
         MissingValue(name, "" if name.startswith(("subject.", "event.", "visits.", "logs.")) else visit)
         for name in answer.needs

@@ -58,7 +58,7 @@ def _allocated(trial: int, rules: Protocol) -> Mapping[int, tuple[str, str]]:
 
 
 def _captured(trial: int, outcomes: OutcomeRules) -> Captured:
-    """Return what is captured. Visits without a complete form are kept: they say to when a patient was seen."""
+    """Return the captured values. Visits without a complete form are kept: they say to when a patient was seen."""
     places: dict[int, tuple[int, dict[str, Answers]]] = {}
     by_patient: dict[int, list[tuple[dt.date, int, int, OutcomeVisit]]] = defaultdict(list)
     latest: dict[int, dt.date] = {}

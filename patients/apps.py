@@ -27,7 +27,7 @@ class PatientsConfig(AppConfig):
         row_titles.register(titles.TITLES, titles.NEEDS)
         facts.register(*fact_kinds.KINDS)
         signed_parts.providers.append(signed.signed_samples)
-        signals.facts_changed.connect(dependent_checks.judge_announced, dispatch_uid="dependent_checks")
+        signals.facts_changed.connect(dependent_checks.check_announced, dispatch_uid="dependent_checks")
         verification.register(held_files.findings)
         text_copies.register(
             {

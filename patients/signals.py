@@ -27,7 +27,7 @@ visit_struck_out_asked = Signal()
 # patient, by
 study_ended = Signal()
 # patient, names (`subject.inclusion_on`, `visit.on` …: what changed under its name in expressions), visit (whose day
-# changed, else None), by; the forms whose rules read a name are judged again
+# changed, else None), by; the forms whose rules read a name are checked again
 facts_changed = Signal()
 # The name of the date of birth among announced facts; no expression may read it.
 BORN_ON = "identity.birth_date"

@@ -31,7 +31,7 @@ def seriousness() -> Choices:
 
 
 def causes() -> dict[str, str]:
-    """Return what else an event may be due to, by column."""
+    """Return the other possible causes of an event, by column."""
     return {
         "causality_infusion": _("Due to the infusion procedure"),
         "causality_premedication": _("Due to the premedication"),

@@ -1,4 +1,4 @@
-"""What one adverse event contradicts: itself, the death, the consent, another event. Pure functions on plain values.
+"""Contradictions of an adverse event: with itself, the death, the consent, another event. Pure functions of values.
 
 Nothing here is refused: an event is stored once its reporter has confirmed it, and stays listed as contradictory.
 A partial date contradicts only if none of its possible days is possible (DAT-08).
@@ -19,7 +19,7 @@ OF_ANSWERS = {
 
 
 class Contradiction(StrEnum):
-    """What an event contradicts besides its own answers."""
+    """A contradiction of an event besides its own answers."""
 
     BEGINS_AFTER_DEATH = auto()
     ENDS_AFTER_DEATH = auto()
@@ -42,7 +42,7 @@ class EventDates:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What other records say about the patient.
+    """The facts of the patient in other records.
 
     death: the death, with its date. ended_alive: the study ended otherwise than by death. consent: the first consent.
     twins: numbers of the patient's other events with the same term and onset.
@@ -55,7 +55,7 @@ class Background:
 
 
 def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:
-    """Return what the answers contradict: each other first, then the death, the consent and other events."""
+    """Return the contradictions of the answers: with each other first, then the death, the consent and other events."""
     own = [each for each in findings(event.assessment) if each in OF_ANSWERS]
     return [*own, *_of_death(event, known), *_of_consent(event, known), *_twins(known)]
 

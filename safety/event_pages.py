@@ -1,4 +1,4 @@
-"""What every page of one adverse event needs: the event that the person may see, and the addresses of its pages."""
+"""Common parts of the pages of one adverse event: the event that the person may see, and the addresses of its pages."""
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""What is asked before an adverse event is stored: each contradiction as a question, with the record to correct."""
+"""Questions before an adverse event is stored: one for each contradiction, with the record to correct."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ def dates_in(answers: EventAnswers) -> EventDates:
 
 
 class KnownEvent(NamedTuple):
-    """What a new event of the patient is compared with."""
+    """An earlier event with which a new one of the patient is compared."""
 
     pk: int
     number: int
@@ -99,7 +99,7 @@ def background_of(
     number: int = 0,
     events: Sequence[KnownEvent] | None = None,
 ) -> PatientBackground:
-    """Return what other records say about one event. number: its own number, 0 for a new one.
+    """Return the facts about one event in other records. number: its own number, 0 for a new one.
 
     events: those of the patient, if they are read already. Three queries, two with them.
     """

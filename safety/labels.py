@@ -263,7 +263,7 @@ def draft_clock_tag(draft: EventDraft) -> SafeString:
 
 
 def finding_words(event: AdverseEvent, known: PatientBackground) -> list[str]:
-    """Return what is missing and what contradicts, as sentences; empty for an event entered in error."""
+    """Return gaps and contradictions as sentences; empty for an event entered in error."""
     if event.in_error:
         return []
     missing = [str(FINDINGS[finding]) for finding in event.findings if finding not in OF_ANSWERS]

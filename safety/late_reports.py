@@ -23,7 +23,7 @@ def note_late_report(event: AdverseEvent, by: User | None) -> AdverseEvent:
     """
     key, found, text = str(event.number), {}, _late(event)
     if text and event.due_at:
-        on = event.due_at.astimezone(event.patient.trial.zone).date()
+        on = event.patient.trial.day_of(event.due_at)
         found[CATEGORY, key] = FoundDeviation(on, text)
     reconcile(
         patient=event.patient,

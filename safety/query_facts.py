@@ -27,7 +27,7 @@ def _page(row: AdverseEvent) -> str:
     return reverse("safety:event", args=[row.patient.trial.slug, row.patient.code, row.number])
 
 
-def _obstacle(row: AdverseEvent) -> str:
+def _refusal(row: AdverseEvent) -> str:
     return _("This event was entered in error.") if row.in_error else ""
 
 
@@ -37,7 +37,7 @@ KIND = FactKind(
     title=lambda row: f"{row} · {row.term}",
     facts=_facts,
     page=_page,
-    obstacle=_obstacle,
+    refusal=_refusal,
     groups=("serious_event",),
     # As an event with a clock: serious, or fatal.
     group=lambda row: ("serious_event",) if row.due_at else (),

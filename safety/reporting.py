@@ -272,7 +272,7 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> Advers
 def _questions(
     patient: Patient, answers: EventAnswers, number: int = 0, known: Sequence[KnownEvent] | None = None
 ) -> list[Question]:
-    """Return what the answers contradict. Reads the death, the first consent and the patient's other events."""
+    """Return the contradictions of the answers. Reads the death, the first consent and the patient's other events."""
     answers = normalised(answers, patient.protocol.rules.trial.site.time_zone)
     found = background_of(patient, answers["term"], answers.get("onset"), number=number, events=known)
     dates = dates_in(answers)

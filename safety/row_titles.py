@@ -55,7 +55,7 @@ def _authority_answer(row: Any, reader: Reader) -> str:
 
 
 def input_label(name: str) -> str:
-    """Return what an input of a draft is called: as the column of the event, if there is one."""
+    """Return the name of an input of a draft: as the column of the event, if there is one."""
     try:
         return str(getattr(AdverseEvent._meta.get_field(name), "verbose_name", name))
     except FieldDoesNotExist:

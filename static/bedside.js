@@ -31,18 +31,18 @@
 
   /* The clock of the infusion: what the server said, and what was tapped since. */
   const run = () => document.getElementById("run");
-  let base = Number(run().dataset.elapsed), since = Date.parse(page.dataset.now), standing = run().dataset.standing;
-  const elapsed = (now) => base + (standing === "running" ? now - since : 0);
+  let base = Number(run().dataset.elapsed), since = Date.parse(page.dataset.now), state = run().dataset.state;
+  const elapsed = (now) => base + (state === "running" ? now - since : 0);
   const FOLLOWS = { started: "running", paused: "paused", resumed: "running", stopped: "stopped" };
   function stand(next, now) {
     base = elapsed(now);
     since = now;
-    standing = next;
-    all("form[data-in]").forEach((form) => { form.hidden = !form.dataset.in.split(" ").includes(standing); });
+    state = next;
+    all("form[data-in]").forEach((form) => { form.hidden = !form.dataset.in.split(" ").includes(state); });
   }
   function tick() {
     const now = serverNow(), clock = page.querySelector("[data-clock]");
-    if (clock && standing !== "not_started") clock.textContent = length(elapsed(now));
+    if (clock && state !== "not_started") clock.textContent = length(elapsed(now));
     all("[data-until]", page).forEach((mark) => {
       const left = Date.parse(mark.dataset.until) - now;
       mark.textContent = leftWords(left, mark.dataset);
@@ -147,7 +147,7 @@
     if (begun && [...points.options].some((option) => option.value === chosen)) points.value = chosen;
     base = Number(run().dataset.elapsed);
     since = Date.parse(fresh.getElementById("bedside").dataset.now);
-    stand(run().dataset.standing, since);
+    stand(run().dataset.state, since);
     tick();
   }
 

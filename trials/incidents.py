@@ -77,4 +77,4 @@ def review_due_on(trial: Trial) -> date | None:
     """Return the day by which the problems have to be reviewed; None before anybody has a role. At most two queries."""
     last = IncidentReview.objects.filter(trial=trial).aggregate(last=Max("reviewed_at"))["last"]
     last = last or Delegation.objects.filter(trial=trial).aggregate(first=Min("recorded_at"))["first"]
-    return last.astimezone(trial.zone).date() + EVERY if last is not None else None
+    return trial.day_of(last) + EVERY if last is not None else None

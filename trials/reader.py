@@ -10,8 +10,9 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from django.utils.translation import get_language, gettext, override
+from django.utils.translation import gettext, override
 
+from audit.stored_text import reader_language
 from protocol.values import writing
 from protocol.values.moments import Moment
 
@@ -25,11 +26,6 @@ class Sentence(Protocol):
     def sentence(self, translate: Callable[[str], str], language: str) -> str:
         """Return the message in the language of `translate`."""
         ...
-
-
-def reader_language() -> str:
-    """Return the language code of the current request."""
-    return get_language() or "en"
 
 
 def shown_day(day: date | None) -> str:

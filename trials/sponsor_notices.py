@@ -87,7 +87,7 @@ OF_SAFETY = frozenset(
 
 
 def about(notice: SponsorNotice) -> str:
-    """Return what a notice is about, without who did it and without anything of the product."""
+    """Return the subject of a notice, without who did it and without anything of the product."""
     return str(ABOUT[notice.what]) % {"subject": notice.told.get("subject", "")}
 
 

@@ -1,4 +1,4 @@
-"""What each role must have read before it enters or signs: named in the protocol file and for the installation.
+"""Documents that each role must read before it enters or signs: named in the protocol file and for the installation.
 
 A person confirms each document with the password; a new version asks again. Required with `TRAINING_REQUIRED`, in
 production; elsewhere the page shows what would be asked.
@@ -55,7 +55,7 @@ class TrainingLine:
 
 
 def documents_for(trial: Trial, role: type[Role]) -> list[TrainingDocument]:
-    """Return what a role must have read: first of the protocol in force, then of the installation."""
+    """Return the documents that a role must read: first of the protocol in force, then of the installation."""
     return [each for each in documents_of(trial) if role.code in each.roles]
 
 

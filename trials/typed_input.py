@@ -32,7 +32,7 @@ class TypedInput(Protocol):
 
     @property
     def sent(self) -> QueryDict | None:
-        """Return what was sent, or what was kept when the session ended; None if the page is only opened."""
+        """Return the sent input, or the input that was kept when the session ended; None if the page is only opened."""
 
     def answer(self, form: KeepsInput) -> HttpResponse | None:
         """Keep or discard what was sent, if that is all that is asked; return None for any other request."""

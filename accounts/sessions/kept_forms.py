@@ -89,7 +89,7 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
 
 
 def sent_or_kept(request: HttpRequest) -> QueryDict | None:
-    """Return what was sent to a page, or was kept when the session ended; None if the page is only opened."""
+    """Return the input sent to a page, or kept when the session ended; None if the page is only opened."""
     return request.POST if request.method == "POST" else kept_data(request)
 
 

@@ -52,7 +52,7 @@ FORGET_AFTER = timedelta(hours=max(limit.remembered for limit in LIMITS.values()
 
 @dataclass(frozen=True)
 class AttemptSubject:
-    """What failures are counted for: an address, an account, a known browser of a person, a second factor, a code."""
+    """The subject of counted failures: an address, an account, a known browser of a person, a second factor, a code."""
 
     kind: str
     name: str

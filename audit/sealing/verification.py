@@ -138,7 +138,7 @@ def _number(head: str) -> int:
 
 
 def _seal_problem(one: Seal, number: int, head: str, places: Sequence[_Place], tally: Tally) -> str:
-    """Return what is wrong with a seal, or ""."""
+    """Return the mistake in a seal, or ""."""
     if one.number != number:
         return f"seal {number} before it is gone"
     for place in places:

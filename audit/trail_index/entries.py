@@ -122,7 +122,7 @@ class IndexedEntry:
 
     @property
     def kind(self) -> str:
-        """What was done, as the filter names it; for an event its kind."""
+        """The kind of the act, as the filter names it; of an event its kind."""
         if self.of is None:
             return "review" if self.table.model is TrailReview else self.row["kind"]
         if self.is_mark:
@@ -203,7 +203,7 @@ class IndexedEntry:
         return found
 
     def texts(self) -> list[str]:
-        """Return what can be searched for: old and new values, reasons, details of an event, a conclusion."""
+        """Return the texts that can be searched for: old and new values, reasons, details of an event, a conclusion."""
         found: list[str] = []
         for name, (old, new) in self.changed.items():
             if isinstance(old, dict) and isinstance(new, dict) and name == trail_of(self.of).items:  # type: ignore[arg-type]

@@ -188,7 +188,7 @@ def _field(
 
 @lru_cache(maxsize=4096)
 def _label(model: type[models.Model], field: Any, language: str) -> str:
-    """Return what a field is called. Kept: a file has a million of them, and each is looked up in a catalogue."""
+    """Return the name of a field. Kept: a file has a million of them, and each is looked up in a catalogue."""
     with override(language):
         return label_of(model, field)
 

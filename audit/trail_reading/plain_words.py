@@ -93,7 +93,7 @@ def yes_no(value: bool, language: str) -> str:
 
 
 def key_words(key: str) -> str:
-    """Return what an entry of a JSON object is called. An item keeps its name in the protocol file: `form.item`."""
+    """Return the name of an entry of a JSON object. An item keeps its name in the protocol file: `form.item`."""
     if "." in key:
         return key
     return str(KEY_WORDS.get(key) or DETAIL_WORDS.get(key) or key.replace("_", " "))

@@ -46,7 +46,7 @@ class TrailEntry:
 
     @property
     def kind(self) -> str:
-        """What was done: created, changed, marked, deleted, signed, unsigned, access or review."""
+        """The kind of the act: created, changed, marked, deleted, signed, unsigned, access or review."""
         if self.of is None:
             return "review" if isinstance(self.row, TrailReview) else "access"
         if self._is_mark:
@@ -66,7 +66,7 @@ class TrailEntry:
 
     @property
     def title(self) -> str:
-        """What the entry is about, in words: a row, a kind of access, or a review."""
+        """The subject of the entry, in words: a row, a kind of access, or a review."""
         if self.of is not None:
             return row_titles.title(self.of, self.row, self.reader)
         if not isinstance(self.row, AccessEvent):

@@ -1,4 +1,4 @@
-"""What the rows of audited tables are called in the trail: form and visit, item, analyte, laboratory, person (AUD-02).
+"""The titles of rows of audited tables in the trail: form and visit, item, analyte, laboratory, person (AUD-02).
 
 Page, CSV and paper name the object of an entry with these words, in the language of the reader. Each room registers the
 titles of its models when it starts. They are made from rows that the reader has loaded (`needs` says which), without
@@ -71,6 +71,6 @@ def title_of_target(label: str, key: Any, reader: "Reader") -> str:
 
 
 def part_label(model: type[models.Model], column: str, key: str) -> str:
-    """Return what an entry of a JSON column is called."""
+    """Return the name of an entry of a JSON column."""
     label = _parts.get((model._meta.label_lower, column))
     return label(key) if label else key

@@ -1,4 +1,4 @@
-"""What the triggers let through although a row never changes: text masked as two persons decided (AUD-12).
+"""The change that the triggers allow in rows that never change: text masked as two persons decided (AUD-12).
 
 Each column of the row is unchanged, or holds what a cell of a confirmed redaction says (`audit.models.MaskedCell`), and
 that is the text that stood there with pieces masked: whoever forges a redaction can take text away, and not write any.

@@ -291,11 +291,6 @@ def append_only_tables() -> list[str]:
     return [apps.get_model(label)._meta.db_table for label in APPEND_ONLY]
 
 
-def also_sealed() -> list[str]:
-    """Return the sealed tables besides the histories."""
-    return [apps.get_model(label)._meta.db_table for label in ALSO_SEALED]
-
-
 def signature_table() -> str:
     """Return the table of the signatures."""
     return apps.get_model("audit.Signature")._meta.db_table

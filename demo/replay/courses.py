@@ -39,7 +39,7 @@ class FormAnswers:
 
 @dataclass(slots=True)
 class ReplayedVisit:
-    """What the files state of one visit. on: None if its day is not stated. column: of its day or first value."""
+    """One visit as the files state it. on: None if its day is not stated. column: of its day or first value."""
 
     code: str
     row: TableRow

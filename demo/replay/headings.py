@@ -1,4 +1,4 @@
-"""What each column of a replayed file means under a protocol (docs/replay.md). Reads no rows."""
+"""The meaning of each column of a replayed file under a protocol (docs/replay.md). Reads no rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

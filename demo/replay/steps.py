@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 @dataclass
 class ReplayReport:
-    """What was stored, what the table left open, and the contradictions that were stored as it states them.
+    """The report of a replay: stored data, gaps of the table, and contradictions that were stored as it states them.
 
     drafts: by item, the forms that stay drafts without it.
     """

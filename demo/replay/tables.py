@@ -15,7 +15,7 @@ LABEL = "patient"
 
 @dataclass(frozen=True, slots=True, order=True)
 class TableMistake:
-    """What is wrong in a file, by line (1 is the line of the column names) and column; empty for the whole line."""
+    """A mistake in a file, by line (1 is the line of the column names) and column; empty for the whole line."""
 
     file: str
     line: int

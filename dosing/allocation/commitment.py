@@ -14,7 +14,7 @@ HEADER = "stroma-allocation-commitment-1"
 
 @dataclass(frozen=True, slots=True)
 class SealedParameters:
-    """What the list was made from. seed, block_sizes: empty for an uploaded list."""
+    """The parameters of a list. seed, block_sizes: empty for an uploaded list."""
 
     trial: str
     algorithm: str

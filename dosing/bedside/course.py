@@ -13,7 +13,7 @@ SECONDS_PER_HOUR = 3600
 
 
 class StepName(StrEnum):
-    """What was done at the pump or the clamp."""
+    """The name of a step at the pump or the clamp."""
 
     STARTED = "started"
     PAUSED = "paused"
@@ -57,18 +57,18 @@ class CourseStep:
 
 
 class ImpossibleStep(ValueError):
-    """A step that cannot follow on the one before. `step` is the one refused, `standing` where the infusion stood."""
+    """A step that cannot follow on the one before. `step` is the one refused, `state` where the infusion stood."""
 
-    def __init__(self, step: CourseStep, standing: Running) -> None:
-        self.step, self.standing = step, standing
-        super().__init__(f"{step.name} while {standing}")
+    def __init__(self, step: CourseStep, state: Running) -> None:
+        self.step, self.state = step, state
+        super().__init__(f"{step.name} while {state}")
 
 
 @dataclass(frozen=True, slots=True)
 class InfusionCourse:
     """The course so far. `spans` are the times in which it ran, the last one open (None) while it runs."""
 
-    standing: Running
+    state: Running
     started: datetime | None
     stopped: datetime | None
     pauses: int
@@ -102,23 +102,23 @@ def course_of(steps: Iterable[CourseStep]) -> InfusionCourse:
     Raises ImpossibleStep for a step that cannot follow, and for a stop at the instant of the start.
     """
     ordered = sorted(steps, key=lambda step: step.at)
-    standing, rate = Running.NOT_STARTED, None
+    state, rate = Running.NOT_STARTED, None
     spans: list[tuple[datetime, datetime | None, Decimal | None]] = []
     for step in ordered:
-        following = ALLOWED[standing].get(step.name)
+        following = ALLOWED[state].get(step.name)
         at = step.at.astimezone(UTC)
         if following is None or (step.name is StepName.STOPPED and at == spans[0][0]):
-            raise ImpossibleStep(step, standing)
-        if standing is Running.RUNNING:
+            raise ImpossibleStep(step, state)
+        if state is Running.RUNNING:
             spans[-1] = (spans[-1][0], at, spans[-1][2])
         if step.name in (StepName.STARTED, StepName.RATE):
             rate = step.value
         if following is Running.RUNNING:
             spans.append((at, None, rate))
-        standing = following
+        state = following
     pauses = sum(step.name is StepName.PAUSED for step in ordered)
     return InfusionCourse(
-        standing,
+        state,
         _instant(ordered, StepName.STARTED),
         _instant(ordered, StepName.STOPPED),
         pauses,

@@ -1,4 +1,4 @@
-"""What persons decide at the bedside: on a proposed stop, on what is missing; and until when a kit is given."""
+"""Decisions at the bedside: on a proposed stop, on missing records, and until when a kit is given."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -62,7 +62,7 @@ def settle_gap(*, infusion: Infusion, gap: str, choice: str, reason: str, key: s
         told = {"number": row.number, "missing": missing[gap].words, "reason": reason.strip()}
         facts = DeviationFacts(
             category=Deviation.Category.ASSESSMENT,
-            occurred_on=Moment.from_date(missing[gap].due.astimezone(patient.trial.zone).date()),
+            occurred_on=Moment.from_date(patient.trial.day_of(missing[gap].due)),
             detected_on=patient.trial.today,
             description=_("Infusion %(number)d, not done: %(missing)s. %(reason)s") % told,
             action_taken="",

@@ -1,4 +1,4 @@
-"""What is missing at the bedside: planned observations that were missed, and checklists that were not done."""
+"""Gaps at the bedside: planned observations that were missed, and checklists that were not done."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Gap:
 
 
 def gaps_of(ledger: Ledger, now: datetime) -> list[Gap]:
-    """Return what is missing of an infusion and not decided on yet, in the order in which it was due.
+    """Return the gaps of an infusion that nobody decided on yet, in the order in which it was due.
 
     Only of an infusion whose steps were recorded at the bedside: what was documented late has its series in a form.
     """
@@ -58,14 +58,14 @@ def _checklists(ledger: Ledger, now: datetime) -> Iterable[Gap]:
 
 
 def checklist_words(hours: int) -> str:
-    """Return what a checklist is called."""
+    """Return the name of a checklist."""
     return ngettext("Checklist after %(hours)d hour", "Checklist after %(hours)d hours", hours) % {
         "hours": hours
     }
 
 
 def point_words(after: str, minutes: int) -> str:
-    """Return what a planned time is called: `15 minutes after the start`."""
+    """Return the name of a planned time: `15 minutes after the start`."""
     if minutes == 0:
         return _("At the start") if after == "start" else _("At the end")
     number, is_hours = abs(minutes), minutes % HOUR == 0

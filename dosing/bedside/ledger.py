@@ -1,4 +1,4 @@
-"""What is recorded of an infusion at the bedside, read once: steps, observations, checklists, decisions."""
+"""The bedside record of an infusion, read once: steps, observations, checklists, decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,7 +66,7 @@ class Ledger:
 
 
 def ledger_of(row: Infusion) -> Ledger:
-    """Return what is recorded of an infusion. Reads row.patient. Four queries, and at most one for a death."""
+    """Return the record of an infusion. Reads row.patient. Four queries, and at most one for a death."""
     steps = _rows(InfusionStep, row)
     gaps = BedsideGap.objects.in_force().filter(infusion=row)
     death = death_of(row.patient)
@@ -153,17 +153,17 @@ def checked_course(patient: Patient, steps: Iterable[CourseStep]) -> InfusionCou
         return course_of(steps)
     except ImpossibleStep as impossible:
         at = shown_moment(impossible.step.at, patient.trial.zone)
-        raise ValidationError(_order_words(impossible.step.name, impossible.standing) % {"at": at}) from None
+        raise ValidationError(_order_words(impossible.step.name, impossible.state) % {"at": at}) from None
 
 
-def _order_words(step: StepName, standing: Running) -> str:
+def _order_words(step: StepName, state: Running) -> str:
     if step is StepName.STARTED:
         return _("The infusion was already started before %(at)s.")
-    if step is StepName.STOPPED and standing in (Running.RUNNING, Running.PAUSED):
+    if step is StepName.STOPPED and state in (Running.RUNNING, Running.PAUSED):
         return _("The infusion cannot stop at the moment of its start (%(at)s).")
     return {
         Running.NOT_STARTED: _("At %(at)s the infusion was not started yet."),
         Running.RUNNING: _("At %(at)s the infusion was running: it cannot go on."),
         Running.PAUSED: _("At %(at)s the infusion was paused already."),
         Running.STOPPED: _("At %(at)s the infusion was stopped already."),
-    }[standing]
+    }[state]

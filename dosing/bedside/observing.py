@@ -13,7 +13,7 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from dosing.bedside.ledger import Ledger, ledger_of, locked_row, refuse_moment, sent_before
 from dosing.bedside.tablet_clock import Tap
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.models import BedsideObservation, Infusion, InfusionEventCheck, StopDecision
 from dosing.models.bedside import BedsideRow
 from protocol.document.items import Item
@@ -86,8 +86,8 @@ def _refuse_time(ledger: Ledger, point: str) -> None:
         raise ValidationError(_("The protocol plans no observation at the bedside."))
     if row.state == Infusion.State.NOT_GIVEN:
         raise ValidationError(_("This infusion is marked as not given."))
-    if ledger.started is None and (obstacle := infusion_obstacle(row)):
-        raise ValidationError(obstacle)
+    if ledger.started is None and (refusal := infusion_refusal(row)):
+        raise ValidationError(refusal)
     planned = {time.code: time for time in ledger.plan.times}
     if point and point not in planned:
         raise ValidationError({"point": _("Choose a planned time, or another time.")})

@@ -1,4 +1,4 @@
-"""What the bedside page sends: the moment of a tap, numbers, and the entry that is meant."""
+"""The input that the bedside page sends: the moment of a tap, numbers, and the entry that is meant."""
 
 import re
 from collections.abc import Mapping

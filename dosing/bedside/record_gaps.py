@@ -1,4 +1,4 @@
-"""What keeps the record of a stopped infusion from being complete, with the field of its form (CEL-14)."""
+"""Gaps that keep the record of a stopped infusion from being complete, each with the field of its form (CEL-14)."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _

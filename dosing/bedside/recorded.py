@@ -1,4 +1,4 @@
-"""What was recorded at the bedside of an infusion, as tables to sign and to print. Both arms share it.
+"""The bedside record of an infusion, as tables to sign and to print. Both arms share it.
 
 The casebook signature covers these rows, so the signer reads them: steps, observations with late and missed ones,
 checklists, decisions. What was struck out is told last, with its reason.
@@ -177,7 +177,7 @@ def _gaps(rows: list[Any], ledger: Ledger) -> SignedTable:
 
 
 def gap_words(gap: str, ledger: Ledger) -> str:
-    """Return what a stored gap is called: a planned time, or a checklist; its code if the plan has it no more."""
+    """Return the name of a stored gap: a planned time, or a checklist; its code if the plan has it no more."""
     if gap.startswith(CHECKLIST):
         return checklist_words(int(gap.removeprefix(CHECKLIST)))
     code = gap.removeprefix(TIME)

@@ -18,7 +18,7 @@ from dosing.bedside.posted import ANSWER, NOTE
 from dosing.bedside.record_gaps import record_gaps
 from dosing.bedside.shown_times import instant, running_clock, shown_at
 from dosing.dose import MILLION
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.models import (
     BedsideGap,
     Infusion,
@@ -67,7 +67,7 @@ def bedside_context(
         "refused": [(name, texts) for name, texts in errors.items()],
         **_course(request, ledger, now),
         "missing": _missing(row, ledger),
-        **_obstacles(row, ledger, may),
+        **_refusals(row, ledger, may),
         **observation_lines(ledger, now, sent, errors, request.GET.get("time", "")),
         "checklists": _checklists(ledger, now, sent, errors),
         "proposals": _proposals(ledger),
@@ -86,11 +86,11 @@ def bedside_context(
 def _course(request: TrialRequest, ledger: Ledger, now: datetime) -> dict[str, Any]:
     course = ledger.course
     # Documented late: there are no steps, but a start and an end.
-    standing = Running.STOPPED if course.started is None and ledger.ended else course.standing
+    state = Running.STOPPED if course.started is None and ledger.ended else course.state
     volume = course.volume(now)
-    words, tone = STANDING[standing]
+    words, tone = STANDING[state]
     return {
-        "standing": standing.value,
+        "state": state.value,
         "standing_words": words,
         "standing_tone": tone,
         "elapsed_ms": int(course.elapsed(now) / timedelta(milliseconds=1)) if course.started else 0,
@@ -100,30 +100,30 @@ def _course(request: TrialRequest, ledger: Ledger, now: datetime) -> dict[str, A
         "rate": shown_number(course.rate) if course.rate is not None else "",
         "volume": shown_number(volume.quantize(Decimal("0.1"))) if volume is not None else "",
         "pauses": course.pauses,
-        "unfinished": standing is Running.STOPPED and ledger.infusion.state == Infusion.State.PLANNED,
+        "unfinished": state is Running.STOPPED and ledger.infusion.state == Infusion.State.PLANNED,
     }
 
 
 def _missing(row: Infusion, ledger: Ledger) -> list[tuple[str, str]]:
-    """Return what the record of a stopped infusion lacks, each with the address of its field."""
-    stopped = ledger.course.standing is Running.STOPPED and row.state == Infusion.State.PLANNED
+    """Return the gaps of the record of a stopped infusion, each with the address of its field."""
+    stopped = ledger.course.state is Running.STOPPED and row.state == Infusion.State.PLANNED
     record = reverse("dosing:infusion", args=[row.patient.trial.slug, row.patient.code, row.number])
     found = record_gaps(row) if stopped else []
     return [(words, f"{record}#id_{name}" if name else record) for words, name in found]
 
 
-def _obstacles(row: Infusion, ledger: Ledger, may_record: bool) -> dict[str, Any]:
+def _refusals(row: Infusion, ledger: Ledger, may_record: bool) -> dict[str, Any]:
     waits = ledger.started is None and row.state == Infusion.State.PLANNED
-    obstacle = infusion_obstacle(row) if waits and may_record else ""
+    refusal = infusion_refusal(row) if waits and may_record else ""
     return {
-        "obstacle": obstacle,
-        "weight_missing": waits and not obstacle and row.weight_asked and row.weight_kg is None,
+        "refusal": refusal,
+        "weight_missing": waits and not refusal and row.weight_asked and row.weight_kg is None,
         # The same statements in both arms: what was dispensed is not read here.
-        "kit_missing": waits and may_record and not obstacle and needs_reason(row),
+        "kit_missing": waits and may_record and not refusal and needs_reason(row),
         "weight": shown_number(row.weight_kg) if row.weight_kg is not None else "",
         "not_given": row.state == Infusion.State.NOT_GIVEN,
-        "may_step": may_record and not obstacle and row.state == Infusion.State.PLANNED,
-        "may_observe": may_record and not obstacle and row.state != Infusion.State.NOT_GIVEN,
+        "may_step": may_record and not refusal and row.state == Infusion.State.PLANNED,
+        "may_observe": may_record and not refusal and row.state != Infusion.State.NOT_GIVEN,
     }
 
 

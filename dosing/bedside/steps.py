@@ -133,7 +133,7 @@ def stopped_facts(patient: Patient, row: Infusion) -> Bedside | None:
     """Return the facts of a stopped infusion from its steps; None while it runs, or without its weight or volume."""
     steps = list(_in_force(row))
     course = checked_course(patient, map(as_course_step, steps))
-    if course.standing is not Running.STOPPED or course.started is None or course.stopped is None:
+    if course.state is not Running.STOPPED or course.started is None or course.stopped is None:
         return None
     zone, stop = str(patient.trial.zone), steps[-1]
     first = next(step for step in steps if step.kind == Kind.STARTED)

@@ -17,14 +17,14 @@ PREDICTED_PER_CM = Decimal("0.91")
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a dose reads of a patient: actual weight in kg, height in cm, sex `M` or `F`; None or empty if unknown."""
+    """Measures of a patient that a dose reads: weight in kg, height in cm, sex `M` or `F`; None or empty if unknown."""
 
     weight_kg: Decimal | None = None
     height_cm: Decimal | None = None
     sex: str = ""
 
     def measure(self, basis: Basis) -> Decimal | None:
-        """Return what a dose is multiplied by: kg, m², or 1 for a fixed dose; None while something is not known.
+        """Return the factor of a dose: kg, m², or 1 for a fixed dose; None while something is not known.
 
         Raises DoseRefused for an impossible weight or height.
         """

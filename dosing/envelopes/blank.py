@@ -44,7 +44,7 @@ def preparation_sheet() -> list[BlankStep]:
 
 
 def bedside_sheet(rules: Protocol, language: str) -> BedsideSheet:
-    """Return what is written at the bedside of any infusion."""
+    """Return the lines to fill in at the bedside of any infusion."""
     plan = rules.bedside
     return BedsideSheet(
         steps=tuple(str(kind.label) for kind in InfusionStep.Kind),

@@ -1,4 +1,4 @@
-"""What envelopes and reserve envelopes share: printed sheets, codes that another person prints, what may be found."""
+"""Common parts of envelopes and reserve envelopes: printed sheets, codes printed by another person, findings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

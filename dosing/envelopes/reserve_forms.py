@@ -32,7 +32,7 @@ class ReserveNumberForm(VerbForm):
 
 
 class ReserveForm(VerbForm):
-    """What was found of a reserve envelope, or done with it; of an opened one for whom and by whom."""
+    """A finding about a reserve envelope, or a step with it; of an opened one also for whom and by whom."""
 
     envelope = forms.ModelChoiceField(
         ReserveEnvelope.objects.none(), label=gettext_lazy("Envelope"), empty_label=gettext_lazy("Choose")
@@ -102,5 +102,5 @@ class ReserveForm(VerbForm):
 
 
 def reserve_words(row: ReserveEnvelope) -> str:
-    """Return what is written on an envelope: its number, and its stratum if the trial has strata."""
+    """Return the texts on an envelope: its number, and its stratum if the trial has strata."""
     return f"{row} · {row.stratum}" if row.stratum else str(row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReserveUse:
-    """What became of one envelope. opened_at: if it was opened. gone_at: when it was opened, lost or destroyed."""
+    """The fate of one envelope. opened_at: if it was opened. gone_at: when it was opened, lost or destroyed."""
 
     number: int
     stratum: str

@@ -209,7 +209,7 @@ def _allocate(check: ReserveCheck, happened: Moment) -> None:
 
 
 def uses_of(rows: Iterable[ReserveEnvelope]) -> list[ReserveUse]:
-    """Return what became of each envelope, from its checks (prefetched)."""
+    """Return the fate of each envelope, from its checks (prefetched)."""
     return [_use(row) for row in rows]
 
 

@@ -30,7 +30,7 @@ LOG_LINES = 10
 
 
 class FindingForm(VerbForm):
-    """What was found of an envelope, or done with it; of an opened one by whom."""
+    """A finding about an envelope, or a step with it; of an opened one also by whom."""
 
     envelope = forms.ModelChoiceField(
         Envelope.objects.none(), label=gettext_lazy("Envelope"), empty_label=gettext_lazy("Choose")

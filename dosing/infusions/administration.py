@@ -84,7 +84,7 @@ class Given:
         return cls(given_on(row, patient), row.started, row.ended)
 
     def differs_from(self, before: "Given") -> list[str]:
-        """Return what changed, by its name in expressions."""
+        """Return the changed facts, by their names in expressions."""
         changed = {"started_at": self.started != before.started, "ended_at": self.ended != before.ended}
         return [f"infusion.{name}" for name, differs in changed.items() if differs]
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from dosing.conflicts import StaleInfusion
 from dosing.infusions.bedside_forms import BedsideForm, NotGivenForm, WeightForm
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.labels import bedside_facts, infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Kit, Preparation, TreatmentInstruction
 from dosing.patient_dose import asks_weight
@@ -114,10 +114,10 @@ def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
 def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     """Return the template context of an infusion's page, the product only for readers who may know the treatment."""
     may_record = request.access.may(P.RECORD_INFUSION)
-    problem = infusion_obstacle(row) if may_record else ""
+    problem = infusion_refusal(row) if may_record else ""
     links = links_of(request.access, Query.Target.INFUSION, row)
     # A patient found not eligible after inclusion receives nothing more; what was given before can be recorded.
-    open_now = may_record and (not problem or not infusion_obstacle(row, row.patient.enrolled_at))
+    open_now = may_record and (not problem or not infusion_refusal(row, row.patient.enrolled_at))
     recorded = row.state != Infusion.State.PLANNED
     visits = row.patient.protocol.rules.visits
     context = {
@@ -130,7 +130,7 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "may_ask_exception": not request.trial.masked
         and (request.access.may(P.SIGN) or request.access.may(P.PREPARE_PRODUCT)),
         "may_override": request.access.may(P.SIGN) and not recorded and bool(allowed(row.patient)),
-        "obstacle": problem,
+        "refusal": problem,
         "eligibility": resting_on_changes(row.patient) if open_now and not recorded else [],
         "may_change": open_now and recorded,
         "may_skip": may_record and row.state != Infusion.State.NOT_GIVEN,
@@ -181,7 +181,7 @@ def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/weight.html",
         row=row,
         done=infusion_address(row),
-        context_of=lambda now: {"obstacle": infusion_obstacle(now)},
+        context_of=lambda now: {"refusal": infusion_refusal(now)},
     )
 
 

@@ -61,7 +61,7 @@ class Bedside(TypedDict):
     late_reason: NotRequired[str]
 
 
-def infusion_obstacle(infusion: Infusion, started: datetime | None = None) -> str:
+def infusion_refusal(infusion: Infusion, started: datetime | None = None) -> str:
     """Return the message why no infusion can be given now, empty if it can. Reads infusion.patient.
 
     started: of an infusion that began then, the message why it cannot be recorded.
@@ -206,7 +206,7 @@ def _start_refused(patient: Patient, started: Moment) -> dict[str, str]:
     """Return by field the message why nothing can begin at a moment: inclusion, end of study, consent."""
     # A death is no refusal: an infusion after it is asked about (`infusion_questions`).
     # Inclusion and end of study are days at the site, so the start is compared as a day at the site.
-    day = started.earliest.astimezone(patient.trial.zone).date()
+    day = patient.trial.day_of(started.earliest)
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")
         return {"started": text % {"day": shown_day(patient.enrolled_on)}}

@@ -19,7 +19,7 @@ def _page(row: Infusion) -> str:
     return reverse("dosing:infusion", args=[row.patient.trial.slug, row.patient.code, row.number])
 
 
-def _obstacle(row: Infusion) -> str:
+def _refusal(row: Infusion) -> str:
     return _("Nothing is recorded yet.") if row.state == Infusion.State.PLANNED else ""
 
 
@@ -29,7 +29,7 @@ KIND = FactKind(
     title=lambda row: _("Infusion %(number)s") % {"number": row.number},
     facts=_facts,
     page=_page,
-    obstacle=_obstacle,
+    refusal=_refusal,
     joins=("visit",),
     day=lambda row: row.started,
     day_column="started",

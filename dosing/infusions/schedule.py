@@ -152,7 +152,7 @@ def given_on(infusion: Infusion, patient: Patient) -> date | None:
     if infusion.state != State.GIVEN or infusion.started_at is None:
         return None
     # The day at the site: in UTC an infusion shortly after midnight would fall on the day before.
-    return infusion.started_at.astimezone(patient.trial.zone).date()
+    return patient.trial.day_of(infusion.started_at)
 
 
 def given_days(patient: Patient) -> dict[int, date]:
@@ -167,7 +167,7 @@ def timing_errors(patient: Patient, row: Infusion, started: Moment, reason: str)
     A start that leaves any later infusion, already given, outside its window is refused until that has a reason.
     """
     later, begins = [], started.earliest
-    day = begins.astimezone(patient.trial.zone).date()
+    day = patient.trial.day_of(begins)
     for other, allowed in windows(patient, {row.number: started}):
         if other.number == row.number and not reason and not allowed.holds(begins, day):
             return {"timing_deviation_reason": _outside(patient, started, day, allowed)}

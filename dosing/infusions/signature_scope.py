@@ -1,4 +1,4 @@
-"""What a casebook signature covers of infusions: the facts at the bedside, and all that was recorded there.
+"""The infusions in a casebook signature: the facts and the record at the bedside.
 
 Both arms share them.
 """
@@ -33,7 +33,7 @@ ROWS: dict[str, tuple[Any, tuple[str, ...]]] = {
 
 
 def infusions(sender: type[Patient], patient: Patient, **_: Any) -> dict[str, Any]:
-    """Return what was recorded of every infusion of the patient. One query for each kind of row.
+    """Return the records of every infusion of the patient. One query for each kind of row.
 
     A row that was struck out is left out. A patient without any row of a kind has no entry for it, so that a signature
     from before such rows existed still holds.

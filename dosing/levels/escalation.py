@@ -116,7 +116,7 @@ def open_level(*, trial: Trial, level: str, reason: str, password: str, by: User
     return row
 
 
-def obstacle_to_opening(trial: Trial) -> str:
+def opening_refusal(trial: Trial) -> str:
     """Return the message why no places can be opened now; empty if they can, or without dose levels. Two queries."""
     now = escalation(trial)
     return _not_yet(now, trial.today) if now else ""

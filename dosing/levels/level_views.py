@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from dosing.levels.escalation import escalation, obstacle_to_opening, open_level
+from dosing.levels.escalation import escalation, open_level, opening_refusal
 from dosing.models import LevelOpening
 from trials.access import TrialRequest, trial_page
 from trials.forms import VerbForm
@@ -50,14 +50,12 @@ def levels(request: TrialRequest) -> HttpResponse:
         messages.success(request, _("The places are opened."))
         return redirect("dosing:levels", slug=trial.slug)
     rows = LevelOpening.objects.filter(trial=trial).select_related("opened_by").order_by("-pk")
-    obstacle = obstacle_to_opening(trial)
+    refusal = opening_refusal(trial)
     context = {
         "now": escalation(trial),
         "titles": titles,
         "openings": [(row, titles.get(row.level, row.level)) for row in rows],
-        "obstacle": obstacle,
-        "form": form
-        if request.access.may(P.SIGN) and titles and not (obstacle and not form.errors)
-        else None,
+        "refusal": refusal,
+        "form": form if request.access.may(P.SIGN) and titles and not (refusal and not form.errors) else None,
     }
     return render(request, "dosing/levels.html", context, status=422 if request.method == "POST" else 200)

@@ -66,7 +66,7 @@ class ResultsForm(StepForm):
         return field
 
     def _typed(self, item: Item) -> str:
-        """Return what is typed for the stored result."""
+        """Return the typed form of the stored result."""
         parts = typed(self.masked.value(item), item, reader_language())
         if "missing" in parts:
             return f"?{parts['missing']}" if item.type in (*CODED, "text") else str(parts["missing"])

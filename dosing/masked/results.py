@@ -87,7 +87,7 @@ def masked_codes(trial: Trial) -> list[str]:
 
 
 def masked_form(record: Record, user: User) -> MaskedForm | None:
-    """Return what a person may see of the masked results of a form; None if it has no masked item. One query."""
+    """Return the masked results of a form that a person may see; None if it has no masked item. One query."""
     form = record.protocol.rules.form(record.form)
     if not form.masked_items:
         return None

@@ -79,10 +79,10 @@ def _address(request: TrialRequest, row: Record) -> str:
 def results(request: TrialRequest, code: str, visit: str, form: str) -> HttpResponse:
     """Show the masked results of one sample; enter or amend them as a person who prepares the product."""
     patient = patient_of(request, code)
-    masked, obstacle = _masked_at(request, patient, visit, form)
+    masked, refusal = _masked_at(request, patient, visit, form)
     status = 422 if request.method == "POST" else 200
     if masked is None or not request.access.may(P.PREPARE_PRODUCT):
-        context = {"patient": patient, "visit_key": visit, "obstacle": obstacle, **_context(request, masked)}
+        context = {"patient": patient, "visit_key": visit, "refusal": refusal, **_context(request, masked)}
         return render(request, "dosing/masked_result.html", context, status=status)
     typed = PageDraft(request, patient)
     filled = ResultsForm(typed.sent, masked=masked)

@@ -129,7 +129,7 @@ class InfusionStep(BedsideRow):
 
 
 class BedsideObservation(BedsideRow):
-    """What was observed at a planned time (`point`), or at another time (empty).
+    """An observation at a planned time (`point`), or at another time (empty).
 
     values: stored values by item. rules_met: the stopping rules that it fulfilled, judged when it was recorded.
     """
@@ -182,7 +182,7 @@ class InfusionEventCheck(BedsideRow):
 
 
 class StopDecision(BedsideRow):
-    """What a physician decided on a proposed stop, and why (CEL-16)."""
+    """A physician's decision on a proposed stop, with the reason (CEL-16)."""
 
     class Choice(models.TextChoices):
         STOP = "stop", _("Stop the infusion")
@@ -230,7 +230,7 @@ class GiveBefore(BedsideRow):
 
 
 class BedsideGap(BedsideRow):
-    """What a person decided on a planned observation that was missed, or a checklist that was not done.
+    """A decision on a planned observation that was missed, or on a checklist that was not done.
 
     gap: `time:` and the code of a planned time, or `checklist:` and its hours.
     """

@@ -105,7 +105,7 @@ class DonorDecision(ChainRow):
         constraints = [models.CheckConstraint(condition=~Q(reason=""), name="donor_decision_has_a_reason")]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what was decided about which donor."""
+        """Return the decision and its donor."""
         return {
             "donor": self.donor_id, "kind": self.kind, "since": self.since, "reason": self.reason,
             "decided_at": self.decided_at,

@@ -71,7 +71,7 @@ class Envelope(models.Model):
 
 
 class EnvelopeCheck(models.Model):
-    """What somebody found or did: intact, opened or destroyed. Never changed. seen_on: the day, as an ISO date."""
+    """A finding about an envelope: intact, opened or destroyed. Never changed. seen_on: the day, as an ISO date."""
 
     class Finding(models.TextChoices):
         INTACT = "intact", _("Found intact")

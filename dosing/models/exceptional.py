@@ -76,7 +76,7 @@ class ExceptionalStep(ChainRow):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what was decided about which lot for which infusion."""
+        """Return the decision, its lot and its infusion."""
         return {name: getattr(self, name) for name in SIGNED_OF_EXCEPTION}
 
 

@@ -45,7 +45,7 @@ class RecipientsOpening(RestrictedRow):
 
 
 class TreatmentInstruction(RestrictedRow):
-    """What an investigator has to do for one patient who received a lot. Behind SEE_TREATMENT.
+    """An instruction to an investigator for one patient who received a lot. Behind SEE_TREATMENT.
 
     The investigator opens it by the recorded road of unblinding, in an open trial at once. opened_by: who was first.
     """

@@ -37,7 +37,7 @@ class LevelOpening(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the person who opens the level signs."""
+        """Return the content that the person who opens the level signs."""
         return {"trial": self.trial_id, "level": self.level, "places": self.places, "reason": self.reason}
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:

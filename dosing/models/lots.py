@@ -204,7 +204,7 @@ class LotDecision(ChainRow):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what was decided about which lot."""
+        """Return the decision and its lot."""
         return {
             "lot": self.lot_id, "kind": self.kind, "status": self.status, "reason": self.reason,
             "pending": self.pending, "decided_at": self.decided_at,

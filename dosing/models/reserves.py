@@ -85,7 +85,7 @@ class ReserveEnvelope(models.Model):
 
 
 class ReserveCheck(models.Model):
-    """What was found of a reserve envelope, or done with it. Never changed. patient: who was allocated with it.
+    """A finding about a reserve envelope, or a step with it. Never changed. patient: who was allocated with it.
 
     happened: ISO 8601 to the minute. A finding of another stratum is noted when eligibility is signed.
     """

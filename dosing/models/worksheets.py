@@ -148,7 +148,7 @@ class WorksheetStep(KeptRow, RestrictedRow):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a second person signs: the step and its values."""
+        """Return the content that a second person signs: the step and its values."""
         return {name: getattr(self, name) for name in SIGNED_OF_STEP}
 
 
@@ -189,7 +189,7 @@ class KitCheck(KeptRow):
         ordering = ["infusion", "pk"]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the second person signs: kit and patient were compared."""
+        """Return the content that the second person signs: kit and patient were compared."""
         return {name: getattr(self, name) for name in SIGNED_OF_CHECK}
 
 
@@ -228,7 +228,7 @@ class LateInfusion(KeptRow):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the second person signs."""
+        """Return the content that the second person signs."""
         return {name: getattr(self, name) for name in SIGNED_OF_LATE}
 
 
@@ -267,5 +267,5 @@ class StopOverride(KeptRow, RestrictedRow):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the investigator signs."""
+        """Return the content that the investigator signs."""
         return {name: getattr(self, name) for name in SIGNED_OF_OVERRIDE}

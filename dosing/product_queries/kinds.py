@@ -55,7 +55,7 @@ def _raw_of_step(row: WorksheetStep, item: str) -> object:
     return row.bag_id if item == "bag" else getattr(row, item)
 
 
-def _step_obstacle(row: WorksheetStep) -> str:
+def _step_refusal(row: WorksheetStep) -> str:
     return _("This step was struck out.") if row.struck_out_reason else ""
 
 
@@ -86,7 +86,7 @@ def _raw_of_movement(row: BagMovement, item: str) -> object:
     return relations[item] if item in relations else getattr(row, item)
 
 
-def _movement_obstacle(row: BagMovement) -> str:
+def _movement_refusal(row: BagMovement) -> str:
     return _("This movement was reversed.") if row.reversed_by_id else ""
 
 
@@ -150,7 +150,7 @@ KINDS = {
             title=_step_title,
             facts=_of_step,
             page=_page_of_infusion("dosing:worksheet"),
-            obstacle=_step_obstacle,
+            refusal=_step_refusal,
             joins=("infusion", "bag"),
             raw=_raw_of_step,
             **OF_PRODUCT,
@@ -161,7 +161,7 @@ KINDS = {
             title=_movement_title,
             facts=_of_movement,
             page=lambda row: reverse("dosing:bag", args=[row.patient.trial.slug, row.bag_id]),
-            obstacle=_movement_obstacle,
+            refusal=_movement_refusal,
             joins=("infusion", "bag", "lot__bank__donation__donor"),
             raw=_raw_of_movement,
             # Other movements belong to the stock, to no patient.

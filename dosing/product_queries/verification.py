@@ -44,7 +44,7 @@ def blocks(patient: Patient) -> list[RowToMark]:
 
 
 def seen_in(sent: list[str], rows: list[RowToMark]) -> dict[Place, str]:
-    """Return what the ticked boxes of the page stand for. Raises BadRequest for anything else."""
+    """Return the digests of the ticked boxes of the page by place. Raises BadRequest for anything else."""
     return fact_marks.seen_in(sent, rows, KINDS)
 
 

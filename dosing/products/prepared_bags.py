@@ -135,8 +135,8 @@ def _moment_of(held: HeldBag, infusion: Infusion, thawed: Moment | None) -> date
 
 
 def _taken_at(held: HeldBag) -> datetime | None:
-    standing = ledger.in_force(held.movements)
-    return next((each.at for each in standing if each.kind in TAKEN), None)
+    in_force = ledger.in_force(held.movements)
+    return next((each.at for each in in_force if each.kind in TAKEN), None)
 
 
 def _fits(thawed: Moment, at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""What is missing in the product record of an infusion, with the way to it. Only for who may know the treatment."""
+"""Gaps in the product record of an infusion, each with a link. Only for readers who may know the treatment."""
 
 from django.utils.translation import gettext as _
 

@@ -1,4 +1,4 @@
-"""What the time of a thaw contradicts: the start of the infusion, or the day on which it was given.
+"""Contradictions of the time of a thaw: the start of the infusion, or the day on which it was given.
 
 Product data: in a masked trial only pages for readers who may know the treatment say it.
 """

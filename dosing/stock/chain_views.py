@@ -69,8 +69,8 @@ def bag(request: TrialRequest, number: int) -> HttpResponse:
     """Show a bag with its ledger."""
     row = _of_trial(request, Bag, number)
     (held,) = read_bags([row.pk])
-    standing = ledger.in_force(held.movements)
-    last = standing[-1].target if standing else ledger.Account.SUPPLIER
+    valid = ledger.in_force(held.movements)
+    last = valid[-1].target if valid else ledger.Account.SUPPLIER
     rest = held.rest
     links = product_links(
         request.access, Target.BAG_MOVEMENT, [each.pk for each in held.rows if each.patient_id]

@@ -24,7 +24,7 @@ class Account(StrEnum):
 
 
 class MovementKind(StrEnum):
-    """What happened to a bag."""
+    """The kind of a movement of a bag."""
 
     RECEIPT = "receipt"
     TRANSFER = "transfer"
@@ -147,33 +147,33 @@ def check(movements: Sequence[Movement], new: Movement, *, filled: int, frozen: 
 
     filled: microlitres of the content at receipt. frozen: the content is cryopreserved, so it is thawed before use.
     """
-    standing = in_force(movements)
+    valid = in_force(movements)
     if new.volume <= 0:
         raise MovementRefused(Impossible.NO_VOLUME)
-    _once(standing, new)
-    _in_order(standing, new, frozen=frozen)
-    _of_one_infusion(standing, new)
+    _once(valid, new)
+    _in_order(valid, new, frozen=frozen)
+    _of_one_infusion(valid, new)
     _volume(movements, new, filled)
     # Last: whatever else is wrong tells more than the time.
-    if standing and new.at < standing[-1].at:
-        raise MovementRefused(Impossible.BEFORE_LAST, standing[-1])
+    if valid and new.at < valid[-1].at:
+        raise MovementRefused(Impossible.BEFORE_LAST, valid[-1])
 
 
 def reversible(movements: Sequence[Movement]) -> Movement | None:
     """Return the movement that may be reversed: the last that stands. None if there is none."""
-    standing = in_force(movements)
-    return standing[-1] if standing else None
+    valid = in_force(movements)
+    return valid[-1] if valid else None
 
 
-def _once(standing: Sequence[Movement], new: Movement) -> None:
+def _once(valid: Sequence[Movement], new: Movement) -> None:
     if new.kind in ONCE:
-        earlier = next((each for each in standing if each.kind == new.kind), None)
+        earlier = next((each for each in valid if each.kind == new.kind), None)
         if earlier is not None:
             raise MovementRefused(Impossible.TWICE, earlier)
 
 
-def _in_order(standing: Sequence[Movement], new: Movement, *, frozen: bool) -> None:
-    kinds = {each.kind for each in standing}
+def _in_order(valid: Sequence[Movement], new: Movement, *, frozen: bool) -> None:
+    kinds = {each.kind for each in valid}
     if new.kind != MovementKind.RECEIPT and MovementKind.RECEIPT not in kinds:
         raise MovementRefused(Impossible.BEFORE_RECEIPT)
     if new.kind == MovementKind.THAW and not frozen:
@@ -188,9 +188,9 @@ def _in_order(standing: Sequence[Movement], new: Movement, *, frozen: bool) -> N
         raise MovementRefused(Impossible.BEFORE_THAW)
 
 
-def _of_one_infusion(standing: Sequence[Movement], new: Movement) -> None:
+def _of_one_infusion(valid: Sequence[Movement], new: Movement) -> None:
     if new.kind in OF_INFUSION:
-        for each in standing:
+        for each in valid:
             if each.kind in OF_INFUSION and each.infusion != new.infusion:
                 raise MovementRefused(Impossible.OTHER_INFUSION, each)
 

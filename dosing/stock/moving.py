@@ -40,10 +40,8 @@ class HeldBag:
     @property
     def place(self) -> str:
         """The storage place after the last movement that stands; empty outside the store."""
-        standing = [
-            row for row in self.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL
-        ]
-        return standing[-1].place if standing else ""
+        valid = [row for row in self.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL]
+        return valid[-1].place if valid else ""
 
 
 def hold(bags: list[Bag]) -> list[HeldBag]:
@@ -136,8 +134,8 @@ def refusal(held: HeldBag, refused: ledger.MovementRefused, there: int) -> Valid
 
 
 def _last_account(held: HeldBag) -> str:
-    standing = ledger.in_force(held.movements)
-    return standing[-1].target if standing else Account.SUPPLIER
+    valid = ledger.in_force(held.movements)
+    return valid[-1].target if valid else Account.SUPPLIER
 
 
 @transaction.atomic
@@ -285,11 +283,11 @@ def reverse(*, bag: Bag, reason: str, by: User) -> BagMovement:
 
 def undo_last(held: HeldBag, reason: Text, by: User) -> BagMovement:
     """Add the reversal of the last movement that stands to a held bag. Raises ValidationError if there is none."""
-    standing = [row for row in held.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL]
-    if not standing:
+    valid = [row for row in held.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL]
+    if not valid:
         raise ValidationError(_("Bag %(bag)s has no movement to undo.") % {"bag": held.bag.number})
-    last = standing[-1]
-    place = standing[-2].place if len(standing) > 1 else ""
+    last = valid[-1]
+    place = valid[-2].place if len(valid) > 1 else ""
     with because(trimmed(reason)):
         row = BagMovement.objects.create(
             trial=held.bag.trial,

@@ -53,7 +53,7 @@ def receive(
         raise ValidationError({"place": _("Enter the storage place.")})
     if not bags or len(bags) > MOST_BAGS:
         raise ValidationError({"bags": _("Enter the numbers of the bags: at most %d at once.") % MOST_BAGS})
-    if row.manufactured_on > at.astimezone(row.trial.zone).date():
+    if row.manufactured_on > row.trial.day_of(at):
         raise ValidationError({"at": _("The lot was manufactured after this day.")})
     facts: dict[str, Any] = {"carrier": carrier.strip(), "logger": logger.strip(), "note": note.strip()}
     made = []

@@ -35,7 +35,7 @@ class LotResultsForm(StockForm):
         for test in self.tests:
             self.fields[VALUE + test.code] = LineField(
                 label=_title(test), max_length=100, required=False,
-                help_text=self._standing(test, newest.get(test.code)),
+                help_text=self._compared(test, newest.get(test.code)),
             )  # fmt: skip
             self.fields[DAY + test.code] = DayField(
                 label=gettext_lazy("Another day"), required=False, zone=zone, help_text=""
@@ -45,7 +45,7 @@ class LotResultsForm(StockForm):
             )
         self.fields["note"] = LineField(label=gettext_lazy("Note"), required=False)
 
-    def _standing(self, test: ReleaseTest, known: LotResult | None) -> str:
+    def _compared(self, test: ReleaseTest, known: LotResult | None) -> str:
         """Return how the typed result compares with the limit, or else the result that holds."""
         typed = self.data.get(VALUE + test.code, "").strip() if self.is_bound else ""
         if typed:

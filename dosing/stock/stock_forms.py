@@ -223,7 +223,7 @@ class JudgementForm(StockForm):
 
 
 class InfusedForm(MomentForm):
-    """What of a dispensed bag was infused."""
+    """The volume of a dispensed bag that was infused."""
 
     volume_ml = MeasureField(
         label=gettext_lazy("Volume (mL)"), unit="mL", places=3, required=False,
@@ -235,7 +235,7 @@ class InfusedForm(MomentForm):
 
 
 class ReturnForm(MomentForm):
-    """What came back from the ward."""
+    """A return of the product from the ward."""
 
     volume_ml = InfusedForm.base_fields["volume_ml"]
     note = LineField(label=gettext_lazy("Note"), required=False)
@@ -248,7 +248,7 @@ class ReturnForm(MomentForm):
 
 
 class WasteForm(MomentForm):
-    """What was discarded."""
+    """A discarded part of the product."""
 
     verb = staticmethod(moving.waste)
     source = forms.ChoiceField(
@@ -268,7 +268,7 @@ class WasteForm(MomentForm):
 
 
 class DestructionForm(WasteForm):
-    """What was destroyed."""
+    """A destruction of the product."""
 
     verb = staticmethod(moving.destroy)
     source = forms.ChoiceField(

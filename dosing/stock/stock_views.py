@@ -123,7 +123,7 @@ def address_of(slug: str, row: Row) -> str:
 
 
 def sent_on(request: TrialRequest) -> QueryDict | None:
-    """Return what was sent to a page, or was kept when the session ended; None if the page is only opened."""
+    """Return the input sent to a page, or kept when the session ended; None if the page is only opened."""
     return request.POST if request.method == "POST" else kept_data(request)
 
 

@@ -102,7 +102,7 @@ def other_donor_of(infusion: Infusion) -> tuple[int, str] | None:
 
 def _bag_facts(held: HeldBag, step: MovementKind, failed: str, *, exceptional: bool) -> BagFacts:
     bag, movements = held.bag, held.movements
-    standing = ledger.in_force(movements)
+    valid = ledger.in_force(movements)
     owner = next((row for row in held.rows if row.reversed_by_id is None and row.infusion_id), None)
     donor = bag.lot.bank.donation.donor if bag.lot.bank else None
     left = ledger.balances(movements)
@@ -115,10 +115,10 @@ def _bag_facts(held: HeldBag, step: MovementKind, failed: str, *, exceptional: b
         expires=bag.lot.expires_on,
         donor=donor.code if donor else "",
         donor_fit=donor is None or is_accepted(donor),
-        received=any(each.kind == MovementKind.RECEIPT for each in standing),
+        received=any(each.kind == MovementKind.RECEIPT for each in valid),
         infusion=owner.infusion_id if owner else None,
         patient=_code(owner),
-        used=_used(standing, step),
+        used=_used(valid, step),
         gone=left[Account.WASTE] + left[Account.DESTROYED] > 0,
         failed="" if exceptional else failed,
         excursion=any(
@@ -128,14 +128,14 @@ def _bag_facts(held: HeldBag, step: MovementKind, failed: str, *, exceptional: b
     )
 
 
-def _used(standing: list[ledger.Movement], step: MovementKind) -> bool:
+def _used(valid: list[ledger.Movement], step: MovementKind) -> bool:
     """Return True if the bag is past the step: thawed before it is thawed, dispensed before it is dispensed …"""
     earlier = {
         MovementKind.THAW: {MovementKind.THAW, MovementKind.TAKING},
         MovementKind.TAKING: {MovementKind.THAW, MovementKind.TAKING},
         MovementKind.DISPENSING: {MovementKind.DISPENSING},
     }.get(step, {MovementKind.RETURN})
-    return any(each.kind in earlier for each in standing)
+    return any(each.kind in earlier for each in valid)
 
 
 def _code(owner: BagMovement | None) -> str:

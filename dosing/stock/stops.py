@@ -43,7 +43,7 @@ IMPOSSIBLE = frozenset({Stop.OTHER_TRIAL, Stop.NOT_IN_STOCK, Stop.OTHER_PATIENT,
 
 @dataclass(frozen=True, slots=True)
 class BagFacts:
-    """What is known of a bag at the moment of use. `infusion` and `patient`: whom it was thawed or taken for.
+    """The facts of a bag at the moment of use. `infusion` and `patient`: whom it was thawed or taken for.
 
     status: of its lot: `waiting`, `released`, `conditional`, `quarantined` or `recalled`. donor: code, empty
     for a product without cells. failed: titles of the tests of its lot whose newest result fails, also after a
@@ -69,7 +69,7 @@ class BagFacts:
 
 @dataclass(frozen=True, slots=True)
 class IntendedInfusion:
-    """What is known of the infusion: whether the patient's arm receives cells, and the donor of the other infusions.
+    """The intended infusion: whether the patient's arm receives cells, and the donor of the other infusions.
 
     donor: empty if the protocol accepts any. covered: the stock of the bag's donor suffices for every infusion.
     day: at the site. planned: it is neither given nor marked as not given.
@@ -140,7 +140,7 @@ def stops(bag: BagFacts, infusion: IntendedInfusion) -> list[FoundStop]:
 
 @dataclass(frozen=True, slots=True)
 class TreatmentFacts:
-    """What is known of the patient and of the preparation at the moment of use; the same questions in every arm.
+    """The facts of the patient and of the preparation at the moment of use; the same questions in every arm.
 
     consent: one covers the treatment now. eligible: a signed decision on eligibility holds. in_window: the protocol
     allows the infusion now, between `opens` and `closes` (as text). viability: measured after the thaw, in per cent;

@@ -135,10 +135,8 @@ def give_back(held: HeldBag, infusion: Infusion, reason: Text, by: User) -> list
     """
     undone = []
     while ledger.infusion_of(held.movements) == infusion.pk:
-        standing = [
-            row for row in held.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL
-        ]
-        undone.append(standing[-1])
+        valid = [row for row in held.rows if row.reversed_by_id is None and row.kind != MovementKind.REVERSAL]
+        undone.append(valid[-1])
         undo_last(held, reason, by)
     return undone[::-1]
 
@@ -175,7 +173,7 @@ def take_again(
 
 
 def _day(held: HeldBag, at: datetime) -> date:
-    return at.astimezone(held.bag.trial.zone).date()
+    return held.bag.trial.day_of(at)
 
 
 def refuse_stopped(

@@ -32,7 +32,7 @@ class RecipientsForm(VerbForm):
 
 
 class InstructionForm(VerbForm):
-    """What the investigator has to do for one patient."""
+    """The instruction to the investigator for one patient."""
 
     text = _long(
         _("What the investigator has to do"),

@@ -145,7 +145,7 @@ def planned(request: TrialRequest) -> HttpResponse:
 
 
 def _rows(request: TrialRequest, patient: Patient) -> list[Unblinding]:
-    """Return what is recorded for the patient, newest first, each with its patient."""
+    """Return the records of the patient, newest first, each with its patient."""
     rows = list(
         Unblinding.objects.visible_to(request.user)
         .filter(patient=patient)

@@ -126,7 +126,7 @@ def confirm_reading(*, infusion: Infusion, key: int, by: User) -> WorksheetStep:
 
 
 def stops_now(sheet: BenchSheet, *, at: datetime | None = None) -> list[FoundStop]:
-    """Return what blocks the next use of the chosen bags: the thaw, the dispensing, the bedside. Locks nothing.
+    """Return the stops of the next use of the chosen bags: the thaw, the dispensing, the bedside. Locks nothing.
 
     Stops that an investigator has overridden are left out. Ten queries and two for each bag at most.
     """
@@ -140,7 +140,7 @@ def found_stops(
     """Return the stops of bags, patient and preparation at a step that no investigator has overridden."""
     row, accepted = sheet.infusion, overridden(sheet.infusion)
     donor = other_donor_of(row)
-    day = at.astimezone(row.patient.trial.zone).date()
+    day = row.patient.trial.day_of(at)
     found: list[FoundStop] = []
     if held:
         found = treatment_stops(
@@ -301,8 +301,8 @@ def _undo(sheet: BenchSheet, step: BenchStep, reason: str, by: User) -> None:
     if step == BenchStep.THAW_BEGUN:
         kinds = {MovementKind.THAW, MovementKind.TAKING}
     for held in hold(sheet.bags):
-        standing = ledger.reversible(held.movements)
-        if standing is None or standing.kind not in kinds or standing.infusion != sheet.infusion.pk:
+        last = ledger.reversible(held.movements)
+        if last is None or last.kind not in kinds or last.infusion != sheet.infusion.pk:
             raise ValidationError(
                 _("Bag %(bag)s was moved since: correct it in the stock first.") % {"bag": held.bag.number}
             )

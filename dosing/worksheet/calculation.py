@@ -34,7 +34,7 @@ PLACES: dict[Name, int] = {
 
 @dataclass(frozen=True, slots=True)
 class ThawedBag:
-    """What the calculation reads of a chosen bag; DMSO in per cent by volume."""
+    """The values of a chosen bag that the calculation reads; DMSO in per cent by volume."""
 
     cells: Decimal | None
     volume_ml: Decimal
@@ -43,7 +43,7 @@ class ThawedBag:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured so far; None while it was not. thaw_minutes: from the thaw to the end, or until now."""
+    """The measurements so far; None for one not yet taken. thaw_minutes: from the thaw to the end, or until now."""
 
     weight_kg: Decimal | None = None
     suspension_ml: Decimal | None = None

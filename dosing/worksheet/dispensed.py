@@ -83,7 +83,7 @@ def note_late(infusion: Infusion, by: User) -> None:
     late = LateInfusion.objects.filter(infusion=infusion).first()
     if late is None or infusion.started_at is None:
         return
-    day = infusion.started_at.astimezone(infusion.patient.trial.zone).date()
+    day = infusion.patient.trial.day_of(infusion.started_at)
     open_deviation(
         patient=infusion.patient, category=CATEGORY, source=infusion, on=day, text=late.reason, by=by
     )

@@ -98,7 +98,7 @@ class WhenForm(WorksheetForm):
 
 
 class ScanForm(WhenForm):
-    """What a scanner types, ended by Enter."""
+    """The text that a scanner types, ended by Enter."""
 
     do = "scan"
     scan = LineField(label=_("Scan or type a number"), max_length=200)

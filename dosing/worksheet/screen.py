@@ -135,7 +135,7 @@ def _shown_step(
 
 
 def title_of(step: BenchStep, *, cells: bool) -> str:
-    """Return what a step is called, in the arm of the patient."""
+    """Return the name of a step, in the arm of the patient."""
     plain = WorksheetStep.Kind(step.value).label
     return str(plain if cells else WITHOUT_CELLS.get(step, plain))
 
@@ -180,7 +180,7 @@ def shown_line(line: CalculationLine) -> ShownLine:
 
 
 def value_title(name: str) -> str:
-    """Return what a value of a step is called. A value of an earlier release keeps its stored name, in words."""
+    """Return the name of a value of a step. A value of an earlier release keeps its stored name, in words."""
     return str(VALUE_TITLES.get(name, name.replace("_", " ")))
 
 

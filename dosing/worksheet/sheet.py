@@ -72,7 +72,7 @@ class BenchSheet:
         return most_dmso(dosing, self._thawed_bags, self.measured(now)) if dosing else None
 
     def measured(self, now: datetime) -> Measured:
-        """Return what the calculation reads. now: the end of the time since the thaw while the infusion runs."""
+        """Return the values of the calculation. now: the end of the time since the thaw while the infusion runs."""
         counted = self.number(BenchStep.COUNT, "cells_per_ml")
         return Measured(
             weight_kg=self.infusion.weight_kg,

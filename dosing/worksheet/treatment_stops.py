@@ -56,7 +56,7 @@ def treatment_stops(
 
 
 def _is_consented(patient: Patient, at: datetime) -> bool:
-    if current_consent(patient) is None or withdrawn(patient, at.astimezone(patient.trial.zone).date()):
+    if current_consent(patient) is None or withdrawn(patient, patient.trial.day_of(at)):
         return False
     try:
         refuse_without_reconsent(patient)
@@ -66,6 +66,6 @@ def _is_consented(patient: Patient, at: datetime) -> bool:
 
 
 def _is_in_window(infusion: Infusion, at: datetime) -> bool:
-    day = at.astimezone(infusion.patient.trial.zone).date()
+    day = infusion.patient.trial.day_of(at)
     allowed = next((each for row, each in windows(infusion.patient) if row.pk == infusion.pk), None)
     return allowed is not None and allowed.holds(at, day)

@@ -129,7 +129,7 @@ def kit(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 def kit_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
-    """Return what the ward reads of the kit: its comparison, and an infusion that was documented late."""
+    """Return the facts of the kit that the ward reads: its comparison, and an infusion that was documented late."""
     check = KitCheck.objects.filter(infusion=row).select_related("checked_by").order_by("-pk").first()
     late = LateInfusion.objects.filter(infusion=row).select_related("recorded_by").first()
     return {

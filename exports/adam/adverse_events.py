@@ -44,7 +44,7 @@ def _emergent(onset: str | None, first_dose: str) -> str:
 
 
 def _as_read(event: Mapping[str, Any], patient: OutcomePatient | None) -> dict[str, Any]:
-    """Return what the conditions of the outcomes read of an event; nothing of a patient who was not included."""
+    """Return the facts of an event that the conditions of the outcomes read; none if the patient was not included."""
     found = [each for each in patient.events if str(each.number) == event["AESPID"]] if patient else []
     if not found:
         return {}

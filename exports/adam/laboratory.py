@@ -39,7 +39,7 @@ class LaboratoryParameters:
                 self._found[key] = code, _name(titles[test], key, alone=len(found) == 1)
 
     def key(self, row: Mapping[str, Any]) -> ParameterKey:
-        """Return what makes a result comparable with others."""
+        """Return the key by which a result is comparable with others."""
         return self._settled(_key(row))
 
     def of(self, row: Mapping[str, Any]) -> tuple[str, str]:

@@ -27,7 +27,7 @@ LABEL_LIMIT: Final = 40
 
 @dataclass(frozen=True)
 class SubjectLevel:
-    """What ADSL is made of: the patients of the outcomes by code, the rules, and the rows of DS by subject."""
+    """The sources of ADSL: the patients of the outcomes by code, the rules, and the rows of DS by subject."""
 
     rules: Protocol
     evaluation: OutcomeEvaluation
@@ -116,7 +116,7 @@ class SubjectLevel:
 
 
 def shared(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every data set repeats of a subject."""
+    """Return the variables of a subject that every data set repeats."""
     return {name: row[name] for name in SHARED}
 
 

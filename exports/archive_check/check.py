@@ -29,7 +29,7 @@ from exports.archive_check.trail_rows import check_trail
 
 
 def check(path: str, *, expected_sha256: str = "", seal_file: str = "") -> Checked:
-    """Return what the copy holds and its problems.
+    """Return the content of the copy and its problems.
 
     expected_sha256: of the whole file, as the export register shows it. seal_file: a file of the seals that the site
     holds, to be compared with the one in the copy.
@@ -137,7 +137,7 @@ def _protocols(listed: dict[str, Any], manifest: dict[str, Any], found: Checked)
 
 
 def told(found: Checked) -> str:
-    """Return what was checked, for a person."""
+    """Return the result of the check as sentences."""
     made = found.manifest
     when = datetime.fromisoformat(made["made_at"]).astimezone(UTC) if "made_at" in made else None
     chain = "computed again" if found.chained else "by their heads"

@@ -1,4 +1,4 @@
-"""What lies where in a copy of the investigator, and what a check of it found."""
+"""The layout of a copy of the investigator, and the findings of a check of it."""
 
 import csv
 import hashlib
@@ -27,7 +27,7 @@ HEAD_SIGNS = 64
 
 @dataclass
 class Checked:
-    """What a copy holds, and every problem that was found. sha256: of the whole file."""
+    """The content of a copy, and every problem that was found. sha256: of the whole file."""
 
     sha256: str = ""
     manifest: dict[str, Any] = field(default_factory=dict)

@@ -114,7 +114,7 @@ class Sealed:
                 found.problems.append(f"the parts of seal {number} are not those that it covers")
 
     def problem(self, table: str, key: int, leaf: bytes) -> str | None:
-        """Return what is wrong with a row, "" if it is as it was sealed, None if it is not sealed yet."""
+        """Return the mistake in a row, "" if it is as it was sealed, None if it is not sealed yet."""
         sealed = leaf
         if (masked := self.masked.get((table, key))) is not None:
             sealed, now = masked

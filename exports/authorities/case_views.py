@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit.export_register import Channel, Sending, sent
@@ -29,6 +28,7 @@ from trials.access import TrialRequest, trial_page
 from trials.blinding.treatment_reads import show_treatment
 from trials.blinding.unblinded_files import LINE, marked_name
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 @trial_page(see=P.JUDGE_CASE)
@@ -53,7 +53,7 @@ def cioms(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 def _printed(request: TrialRequest, case: IndividualCase, kind: str) -> bytes:
     """Return the bytes of the PDF. Raises NotPrinted."""
-    audience = Audience.of(request.access, get_language() or "en")
+    audience = Audience.of(request.access, reader_language())
     at = timezone.now()
     by = f"{request.user.full_name} ({request.user.get_username()})"
     making = Making(at=at, at_words=audience.instant(at), by=by)

@@ -26,7 +26,7 @@ def may_know(access: Access, patient: Patient) -> bool:
 
 
 def opened_products(patient: Patient) -> list[OpenedProduct]:
-    """Return what the patient was given, the product with cells first. Reads the arm and the preparations.
+    """Return the products that the patient was given, that with cells first. Reads the arm and the preparations.
 
     Call it only for a person for whom `may_know` holds. Empty before the allocation.
     """

@@ -1,4 +1,4 @@
-"""What a format makes of the tables: files of the archive, written while they are sent."""
+"""The files of the archive that a format makes of the tables, written while they are sent."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ PIECE_BYTES: Final = 1 << 18
 
 @dataclass(frozen=True)
 class Exported:
-    """What the files say of their export. at: the moment whose data they hold, aware. version: of this program.
+    """The export as its files describe it. at: the moment whose data they hold, aware. version: of this program.
 
     sees_treatment: whether the reader may know the treatment, for a format that does not take the tables.
     as_of: the past moment that was asked for, for a format that reads the histories itself; None for now.
@@ -39,7 +39,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class ReaderRights:
-    """What the person who gets a file may see: the treatment, and the keys and hashes of attached files."""
+    """The rights of the person who gets a file: the treatment, and the keys and hashes of attached files."""
 
     sees_treatment: bool
     sees_files: bool

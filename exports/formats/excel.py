@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from exports.formats.data_files import PIECE_BYTES, DataFile, Exported, dataset_name
-from exports.formats.fitting import FileLimits, fitted_names
+from exports.formats.file_limits import FileLimits, fitted_names
 from exports.formats.holding import Holding
 from exports.formats.numbers import MOST_DOUBLE
 from exports.formats.readers import general_readers

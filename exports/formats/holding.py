@@ -1,4 +1,4 @@
-"""What a file format holds: which texts, numbers, days and moments, and what it stores for them. No Django."""
+"""The range of a file format: which texts, numbers, days and moments, and what it stores for them. No Django."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class TextRule:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What is known of every value, so that a column of many rows is converted in one step and kept as Arrow array.
+    """Facts that hold for every value, so that a column of many rows is converted in one step and kept as Arrow array.
 
     digits: a number of no more characters is held exactly. first: no earlier day is held. epoch: days and moments are
     doubles, of `per_day` and `per_second` since then; None: they are days and moments.
@@ -48,7 +48,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Holding:
-    """What a format holds, and how.
+    """The range of a format, and its stored forms.
 
     holds: (kind, value) of a number, day or moment: whether the format holds it exactly; where it does not, a slot
     beside has the exact text. nearest: a number below it is stored as the nearest that the format holds, also then.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from exports.formats.coding import LANGUAGE
 from exports.formats.data_files import DataFile, Exported
-from exports.formats.fitting import FileLimits
+from exports.formats.file_limits import FileLimits
 from exports.formats.holding import Holding, TextRule, Whole
 from exports.formats.readers import general_readers
 from exports.formats.spool import Column, Spool
@@ -29,7 +29,7 @@ def _holds(kind: str, value: Any) -> bool:
     return kind != "decimal" or (-value.as_tuple().exponent <= half and value.adjusted() < half)
 
 
-class _Pipe:
+class _BytePipe:
     """Output of the writer. It keeps only the bytes that were not sent yet."""
 
     closed = False
@@ -71,7 +71,7 @@ def _pieces(table: StudyTable, listed: VariableList, count: list[int], beside: L
         listed.dataset(table)
         listed.add(table, f"{table.name}.parquet", variables)
         schema = pyarrow.schema([_field(variable) for variable in variables], {"title": table.title})
-        pipe = _Pipe()
+        pipe = _BytePipe()
         out, repeating = pyarrow.PythonFile(pipe, mode="w"), _repeating(spool, variables)
         with parquet.ParquetWriter(out, schema, use_dictionary=repeating) as writer:
             for group in _groups(spool):

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exports.formats.data_files import DataFile, DataFiles, Exported
-from exports.formats.fitting import FileLimits, fitted_label, fitted_names
+from exports.formats.file_limits import FileLimits, fitted_label, fitted_names
 from exports.formats.holding import Holding, TextRule, Whole, holding_of_doubles
 from exports.formats.numbers import MISSING_LETTERS, double_holds
 from exports.formats.readers import general_readers, script
@@ -107,7 +107,7 @@ def _pieces(
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What the head of a file says of its data set. numbered: it has a variable with the number of the row."""
+    """The data set in the head of a file. numbered: it has a variable with the number of the row."""
 
     name: str
     title: str

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from exports.formats.coding import LANGUAGE, coding_of
 from exports.formats.data_files import DataFile, Exported
-from exports.formats.fitting import FileLimits, shortened
+from exports.formats.file_limits import FileLimits, shortened
 from exports.formats.holding import TextRule, Whole, holding_of_doubles
 from exports.formats.numbers import MOST_DOUBLE, double_holds
 from exports.formats.readers import general_readers, script

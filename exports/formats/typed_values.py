@@ -55,16 +55,6 @@ def _decimal(cell: Any) -> Decimal | str | None:
     return Decimal(text) if text is not None and DECIMAL.fullmatch(text) else text
 
 
-def calendar_rows(table: StudyTable) -> Iterator[list[Any]]:
-    """Yield the rows with `date` for days and `datetime` for moments, aware (UTC) for instants.
-
-    What is none, such as a date that an earlier version of the protocol asked as a text, stays a text.
-    """
-    converts = [converter_of(column) for column in table.columns]
-    for row in table.rows():
-        yield [convert(cell) for convert, cell in zip(converts, row, strict=True)]
-
-
 def converter_of(column: TableColumn) -> Convert:
     """Return the function that makes such a value of a cell; None of a blank one."""
     convert = _convert(column)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exports.formats.data_files import DataFile, dataset_name
-from exports.formats.fitting import FileLimits, fitted_label, fitted_names
+from exports.formats.file_limits import FileLimits, fitted_label, fitted_names
 from exports.formats.spool import Slot, Spool
 from exports.tables.cells import csv_chunks
 from exports.tables.columns import StudyTable

@@ -29,7 +29,7 @@ UNIX: Final = date(1970, 1, 1)
 
 
 class Facts:
-    """What all values of a batch have in common (`exports.formats.spool.Slot`)."""
+    """The facts that all values of a batch share (`exports.formats.spool.Slot`)."""
 
     __slots__ = ("fraction", "seen", "whole", "width")
 

@@ -1,4 +1,4 @@
-"""What an ODM file says of one row: its place among events and forms, and the values of its items."""
+"""The content of an ODM file for one row: its place among events and forms, and the values of its items."""
 
 from typing import NamedTuple
 

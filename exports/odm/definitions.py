@@ -1,4 +1,4 @@
-"""What a protocol version defines, as plain values that both versions of ODM are written from. No Django, no XML."""
+"""The definitions of a protocol version, as plain values for both versions of ODM. No Django, no XML."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ PIECE_BYTES = 1 << 16
 
 
 class Pieces:
-    """What lxml writes, until it is sent."""
+    """A buffer of what lxml writes, until it is sent."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -37,7 +37,7 @@ class Pieces:
         self.size += len(data)
 
     def take(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return the bytes written since the last call."""
         data = b"".join(self._parts)
         self._parts.clear()
         self.size = 0

@@ -163,7 +163,7 @@ class FactForm:
 
     @property
     def paths(self) -> set[tuple[type[models.Model], str, str]]:
-        """Return what is read over foreign keys."""
+        """Return the paths that are read over foreign keys."""
         return {path for table in self.tables for column in table.columns for path in column.paths}
 
     def key(self, row: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ class Annotation(NamedTuple):
 
 @dataclass
 class Known:
-    """What was read of one patient so far: places of rows by key, columns of forms, queries and their messages."""
+    """The rows of one patient read so far: places of rows by key, columns of forms, queries and their messages."""
 
     places: dict[Key, tuple[FormDataPlace, int]] = field(default_factory=dict)
     records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Remarks:
         self.sources = sources
 
     def target(self, query: Mapping[str, Any], known: Known) -> QueryPlace | None:
-        """Return what a query is about; None if its row is not in the file."""
+        """Return the subject of a query; None if its row is not in the file."""
         if query["record_id"] is not None:
             return self._in_record(query, known)
         model = KINDS[query["target"]].model

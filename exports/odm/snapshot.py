@@ -17,7 +17,7 @@ OfForm = dict[tuple[GroupKey, str], list[Annotation]]
 
 @dataclass
 class _Patient:
-    """What the elements of one patient are made of. rows: by version, then event, then form."""
+    """The sources of the elements of one patient. rows: by version, then event, then form."""
 
     rows: dict[int, dict[tuple[str, str], dict[FormDataPlace, StoredRow]]] = field(default_factory=dict)
     on_items: dict[FormDataPlace, OfForm] = field(

@@ -1,4 +1,4 @@
-"""What follows from adverse events, infusion by infusion and class by class: nobody has to derive it again (SAF-15).
+"""Derived facts of adverse events, by infusion and by class, so that nobody has to derive them again (SAF-15).
 
 Only the column `arm`, for who may know it, depends on the arm: a class follows from opinions and reference, a time from
 the infusion of either arm.
@@ -77,7 +77,7 @@ HUNDREDTH = Decimal("0.01")
 
 
 def fact_columns(context: RowContext) -> dict[str, tuple[TableColumn, ...]]:
-    """Return the columns of each table; for who may know the arm, it stands beside the study days of an event."""
+    """Return the columns of each table; readers who may know the arm get it after the study days of an event."""
     return {**_FACTS, "event_classes": (*_FACTS["event_classes"], *context.own_columns)}
 
 

@@ -1,4 +1,4 @@
-"""What stands beside each captured row: days since the anchors of the trial, and the arm for who may know it."""
+"""Context of each captured row: days since the anchors of the trial, and the arm for readers who may know it."""
 
 from datetime import date
 from functools import cached_property

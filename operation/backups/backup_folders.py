@@ -80,7 +80,7 @@ def read(path: Path, key: BackupKey) -> Iterator[bytes]:
 
 
 def told(wrong: OSError, folder: Path) -> str:
-    """Return what an error of the disk means and what to do."""
+    """Return the meaning of an error of the disk and the next step."""
     if wrong.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"The disk of {folder} is full: the backup was not completed, earlier backups are as they were. "

@@ -27,7 +27,7 @@ Tell = Callable[[str], Any]
 
 @dataclass
 class Restored:
-    """What was restored, how long it took, and what was not as expected."""
+    """The result of a restore: its content, its duration, and differences from what was expected."""
 
     backup: Path
     taken_at: datetime

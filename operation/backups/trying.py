@@ -19,7 +19,7 @@ from trials.models import Delegation, Trial
 
 @dataclass
 class Tried:
-    """What worked, and what did not."""
+    """The steps that worked, and those that did not."""
 
     said: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

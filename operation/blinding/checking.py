@@ -21,6 +21,7 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import override_settings
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -45,7 +46,7 @@ SEALED_SO_FAR = re.compile(r'(s\."(?:history_)?id" [=>]) \d+')
 
 @dataclass
 class BlindResult:
-    """What one role was shown: pages and bytes compared, and the first difference of each page that differs."""
+    """The comparison for one role: pages and bytes compared, and the first difference of each page that differs."""
 
     role: str
     pages: int = 0
@@ -59,7 +60,7 @@ def check_trial(trial: Trial, *, patients: int, roles: tuple[str, ...] = BLINDED
 
     patients: so many of each arm, and of those not allocated, have all their pages read; links lead to all others too.
     """
-    with _standing_still(), override_settings(**_OPEN):
+    with _stopped_clock(), override_settings(**_OPEN):
         codes = _some_of_each_arm(trial, patients)
         addresses = sorted(addresses_of(trial, codes=codes))
         people = {role: _reader(trial, role) for role in roles}
@@ -83,7 +84,7 @@ _OPEN: dict[str, Any] = {
 
 
 @contextmanager
-def _standing_still() -> Iterator[None]:
+def _stopped_clock() -> Iterator[None]:
     """Let the clock stand still: pages tell when they were loaded, and rows when they were written.
 
     No progress is stored: it is once a second, so that a busy machine sends more statements.
@@ -112,7 +113,7 @@ def everything(trial: Trial, person: User, addresses: list[str], moment: datetim
 
     moment: of the data of the reports.
     """
-    client, home = Client(), f"/trials/{trial.slug}/"
+    client, home = Client(), reverse("reports:home", args=[trial.slug])
     with acting(system="blind_check"):
         client.force_login(person, backend="accounts.backends.PersonBackend")
     # Before the walk: a casebook prints who took a file of the patient, with a session that is drawn anew each time.

@@ -1,4 +1,4 @@
-"""What a person is shown, as bytes that can be compared, and the walk along all links (BLD-01 to BLD-03)."""
+"""Answers shown to a person, as bytes that can be compared, and the walk along all links (BLD-01 to BLD-03)."""
 
 import hashlib
 import html
@@ -67,7 +67,7 @@ def undone() -> Iterator[None]:
 
 
 def hashed(data: bytes) -> bytes:
-    """Return what stands for a PDF or an image in a comparison: the hash of all its bytes."""
+    """Return the replacement of a PDF or an image in a comparison: the hash of all its bytes."""
     return hashlib.sha512(data).hexdigest().encode()
 
 

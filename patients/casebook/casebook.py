@@ -364,7 +364,7 @@ class Casebook:
         )
 
     def _context_names(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
-        """Return what expressions name beside the forms: the visit, its infusion, the other rows of the logs."""
+        """Return the names of expressions outside the forms: the visit, its infusion, the other rows of the logs."""
         logs: dict[str, list[Record]] = {}
         for record in self.records:
             in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT

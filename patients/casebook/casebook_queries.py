@@ -101,7 +101,7 @@ class InfusionValues(Mapping[str, Any]):
 
 
 class SubjectValues(Mapping[str, Any]):
-    """What is known about the patient beside the forms; gathered when an expression asks for it, at most once."""
+    """Facts of the patient from outside the forms; gathered when an expression asks for it, at most once."""
 
     def __init__(self, gather: Callable[[], Mapping[str, Any]]) -> None:
         self._gather = gather

@@ -81,19 +81,19 @@ class ComparedDates:
         found, known = moments.of(place, max(map(ORDER.index, checks)))
         return cls(place, checks, zone, found, compared_items(place), known)
 
-    def judged(self, values: Mapping[str, Any]) -> dict[Key, CheckFinding | None]:
-        """Judge the dates of a complete form: the finding by item, row, column and check, or None."""
-        judged: dict[Key, CheckFinding | None] = {}
+    def checked(self, values: Mapping[str, Any]) -> dict[Key, CheckFinding | None]:
+        """Check the dates of a complete form: the finding by item, row, column and check, or None."""
+        checked: dict[Key, CheckFinding | None] = {}
         for where, item, text in dated_texts(self.place.form, values):
             finding = finding_of(where, item, self._contradicted(text), self.said)
             name, row, column, *_none = (*where.split("-"), "", "")
             for check in self.checks:
                 is_found = finding is not None and finding.check == check
-                judged[name, row, column, check] = finding if is_found else None
-        return judged
+                checked[name, row, column, check] = finding if is_found else None
+        return checked
 
     def contradict(self, values: Mapping[str, Any]) -> bool:
-        """Return True if `judged` would hold a finding. In most forms there is none."""
+        """Return True if `checked` would hold a finding. In most forms there is none."""
         for _where, item, text in dated_texts(self.place.form, values):
             check = self._contradicted(text)
             if check in self.checks and item not in self.said.get(check or "", ()):

@@ -54,7 +54,7 @@ class CheckedAnswers:
     missing_inputs: Mapping[str, Labels]
 
     @property
-    def obstacles(self) -> tuple[CheckFinding, ...]:
+    def blocking_findings(self) -> tuple[CheckFinding, ...]:
         """Return the findings that block completion of the form; they do not block a draft."""
         return (*self.unanswered, *(finding for finding in self.findings if finding.severity == "hard"))
 
@@ -96,7 +96,7 @@ def compared_items(place: FormPlace) -> Mapping[str, Collection[str]]:
 
 
 def date_facts(casebook: Casebook, place: FormPlace) -> DateFacts:
-    """Return what the dates of a form are compared with. No query."""
+    """Return the facts with which the dates of a form are compared. No query."""
     patient, died = casebook.patient, None
     ended = patient.ended_on if patient.end_reason != Patient.EndReason.DEATH else None
     # The form that holds the death also says how and when the site learned of it.

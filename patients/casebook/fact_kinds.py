@@ -116,7 +116,7 @@ KINDS = (
         page=_page("patients:consent"),
         day=lambda row: row.given,
         day_column="given",
-        obstacle=_struck_out,
+        refusal=_struck_out,
     ),
     FactKind(
         target=Query.Target.ELIGIBILITY,
@@ -146,7 +146,7 @@ KINDS = (
         page=_page("patients:patient-contacts"),
         day=lambda row: row.tried_on.isoformat(),
         day_column="tried_on",
-        obstacle=_contact_struck_out,
+        refusal=_contact_struck_out,
     ),
     FactKind(
         target=Query.Target.SAMPLE,
@@ -154,7 +154,7 @@ KINDS = (
         title=lambda row: f"{row.code} ({row.visit.key})",
         facts=_of_sample,
         page=_sample_page,
-        obstacle=_sample_struck_out,
+        refusal=_sample_struck_out,
         joins=("visit",),
         day=lambda row: row.collected,
         day_column="collected",

@@ -52,7 +52,7 @@ class FactKind:
     """One kind of row to ask about.
 
     title: returns what a row is called. facts: returns label and value as text by item, also of empty facts. page:
-    returns the address of its page. obstacle: returns the message why no query can be raised on it. unmarked: True if
+    returns the address of its page. refusal: returns the message why no query can be raised on it. unmarked: True if
     the row is never verified or reviewed, though queries can be raised. groups: further groups of the verification plan
     that rows of this kind may belong to; group: returns those of a row. joins: further relations that facts read.
     raw: returns what is stored of a fact. day: returns the day of the row as it is stored, an ISO text, from its column
@@ -65,7 +65,7 @@ class FactKind:
     title: Callable[[Any], str]
     facts: Callable[[Any], Mapping[str, Words]]
     page: Callable[[Any], str]
-    obstacle: Callable[[Any], str] = _nothing
+    refusal: Callable[[Any], str] = _nothing
     unmarked: Callable[[Any], bool] = lambda row: False
     groups: tuple[str, ...] = ()
     group: Callable[[Any], tuple[str, ...]] = lambda row: ()
@@ -80,7 +80,7 @@ class FactKind:
 
     @property
     def name(self) -> str | Promise:
-        """Return what such rows are called."""
+        """Return the name of such rows."""
         about: Any = self.queries._meta.get_field("target")  # type: ignore[misc]
         return dict(about.flatchoices)[self.target]
 
@@ -90,7 +90,7 @@ class FactKind:
 
     def no_marks(self, row: Any) -> bool:
         """Return True if the row is neither verified nor reviewed: nothing is recorded, or it was struck out."""
-        return bool(self.obstacle(row)) or self.unmarked(row)
+        return bool(self.refusal(row)) or self.unmarked(row)
 
     def rows(self, keys: Iterable[int]) -> list[Any]:
         """Return the rows with these keys, in the order of their patients. Three queries."""
@@ -208,18 +208,18 @@ class Fact:
 
     @property
     def compared(self) -> str:
-        """Return what is stored of the fact, as text that differs if the fact differs."""
+        """Return the stored value of the fact, as text that differs if the fact differs."""
         found = self.kind.raw(self.row, self.item) if self.exists else None
         return "" if found is None else str(found)
 
     @property
     def title(self) -> str:
-        """Return what the row is called."""
+        """Return the name of the row."""
         return self.kind.title(self.row)
 
     @property
     def words(self) -> str:
-        """Return what the row is called and the label of the fact; for the whole row its name."""
+        """Return the name of the row and the label of the fact; for the whole row its name."""
         return f"{self.title} – {self.label}" if self.item else self.title
 
     @property
@@ -281,7 +281,7 @@ def fact_asked(query: QueryRow) -> Fact:
 def refuse_to_ask(fact: Fact) -> None:
     """Raise ValidationError for a locked patient or trial, an obstacle of the row, and a fact that there is not."""
     refuse_when_locked(fact.patient)
-    if why := fact.kind.obstacle(fact.row):
+    if why := fact.kind.refusal(fact.row):
         raise ValidationError(why)
     if not fact.exists:
         raise ValidationError({"item": _("There is no such fact to ask about.")})

@@ -130,7 +130,7 @@ def by_key(rows: Iterable[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
 def changed_values(
     states: Sequence[State],
 ) -> dict[str, ChangedValue]:
-    """Return what changed over a sequence of (row was complete, values, (time, author, reason))."""
+    """Return the changes over a sequence of (row was complete, values, (time, author, reason))."""
     first: dict[str, Any] = {}
     changed: dict[str, ChangedValue] = {}
     before: Mapping[str, Any] = {}

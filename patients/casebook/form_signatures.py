@@ -55,7 +55,7 @@ def signatures_on(record: Record) -> list[FormSignature]:
     rows = list(Signature.objects.filter(covers).order_by("pk"))
     own = [row for row in rows if row.target_type == Record._meta.label_lower]
     verified = {row.pk: state for row, state in signatures.verify_many(own)}
-    return [FormSignature(row, verified.get(row.pk) or signatures.standing(row)) for row in rows]
+    return [FormSignature(row, verified.get(row.pk) or signatures.recorded_state(row)) for row in rows]
 
 
 def changed_since(history: FormHistory, found: Sequence[FormSignature]) -> frozenset[str]:

@@ -41,7 +41,7 @@ def item_of(casebook: Casebook, form: Form, name: str) -> Item | None:
 
 
 def path_label(casebook: Casebook, form: Form, path: str) -> str:
-    """Return what an item or a cell is called (`sbp`, `vitals-0-sbp`), in the reader's language."""
+    """Return the name of an item or a cell (`sbp`, `vitals-0-sbp`), in the reader's language."""
     name, _dash, cell = path.partition("-")
     item, language = item_of(casebook, form, name), reader_language()
     label = item.label.in_language(language) if item else name

@@ -84,11 +84,6 @@ class Navigation:
     visits: tuple[VisitLink, ...]
     logs: tuple[LogLink, ...]
 
-    @property
-    def current_visit(self) -> VisitLink | None:
-        """Return the visit of the page, or None."""
-        return next((visit for visit in self.visits if visit.current), None)
-
 
 def stage_of(record: Record | None) -> str:
     """Return the lifecycle stage of a record, `not_started` if none is in force.
@@ -160,7 +155,7 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What the forms of one visit have in common."""
+    """The facts that the forms of one visit share."""
 
     titles: Titles
     visit: Visit

@@ -65,7 +65,7 @@ def _subject_code(key: int | None, reader: Reader) -> str:
 
 
 def _asked(row: Any, reader: Reader) -> str:
-    """Return what a query or a mark is about: the item, and where it is."""
+    """Return the subject of a query or a mark: the item, and where it is."""
     if row.target != Query.Target.RECORD:
         return _fact(row, reader)
     record = reader.find(Record, row.record_id)
@@ -90,7 +90,7 @@ def _fact(row: Any, reader: Reader) -> str:
 
 
 def fact_label(model: type[models.Model], item: str) -> str:
-    """Return what a fact of a row outside the forms is called."""
+    """Return the name of a fact of a row outside the forms."""
     if item == "seriousness":
         return _("Seriousness")
     try:
@@ -113,7 +113,7 @@ def _message(row: Any, reader: Reader) -> str:
 
 
 def _marked(row: Any, reader: Reader) -> str:
-    """Return what a mark is on: an item or a whole form, a fact or a whole row outside the forms."""
+    """Return the subject of a mark: an item or a whole form, a fact or a whole row outside the forms."""
     if row.target != Query.Target.RECORD:
         return _fact(row, reader)
     record = reader.find(Record, row.record_id)
@@ -131,7 +131,7 @@ def _mark(row: Any, reader: Reader) -> str:
 
 
 def locked_words(row: Any, reader: Reader) -> str:
-    """Return what a freeze or a lock is on: a form, a visit, a patient or the trial."""
+    """Return the subject of a freeze or a lock: a form, a visit, a patient or the trial."""
     match row.level:
         case DataLock.Level.RECORD:
             return _record_at(row.record_id, reader) or str(DataLock.Level.RECORD.label)

@@ -1,4 +1,4 @@
-"""What the rows of tables are called: by their number now, and by what they hold."""
+"""The names of rows of tables: their current number, and their content."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ def row_label(item: Item, number: int, language: str) -> str:
 def cell_label(
     item: Item | None, values: Mapping[str, Any], query: OfCell, language: str | None = None
 ) -> str:
-    """Return what a query on a cell is about: `Doses, row 2 · Paracetamol · Dose 500 mg`.
+    """Return the subject of a query on a cell: `Doses, row 2 · Paracetamol · Dose 500 mg`.
 
     item: the table, None if no version of the form has it. values: the stored values of the record. language: the
     reader's without one.
@@ -57,7 +57,7 @@ def asked_path(query: OfCell) -> str:
 
 
 def cell_text(form: Form, table: str, row: Row, column: str) -> StoredText:
-    """Return what a row held, `Paracetamol, Dose 500 mg`, as a stored text in the languages of the protocol file."""
+    """Return the content of a row, `Paracetamol, Dose 500 mg`, as a stored text in the languages of the protocol."""
     says = {}
     item = form.item(table)
     for language in {ENGLISH, *item.label.root}:

@@ -1,4 +1,4 @@
-"""What a casebook signature covers besides the forms, as the signer reads it: facts and tables of the rooms above.
+"""The content of a casebook signature besides the forms, as the signer reads it: facts and tables of the rooms above.
 
 A room registers a provider when it starts; what a provider returns is the same for every reader, so it holds nothing
 that depends on the arm.

@@ -1,4 +1,4 @@
-"""What a form asks when it states a date of death: everything recorded after that day, and another end of study."""
+"""Questions of a form that states a date of death: everything recorded after that day, and another end of study."""
 
 from typing import Any
 

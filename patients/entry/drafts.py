@@ -5,6 +5,7 @@ from typing import Protocol
 
 from django.db.models import Q
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -89,7 +90,7 @@ def discard(*, place: DraftPlace, user: User) -> None:
 def mask_text(trial_id: int, patient_id: int, mask: Callable[[str], str]) -> int:
     """Mask a text in the drafts of a patient and of the trial's pages, of everybody; return in how many (AUD-12)."""
     slug = Trial.objects.values_list("slug", flat=True).get(pk=trial_id)
-    of_trial = Q(patient=None, place__startswith=f"{Draft.PAGE}/trials/{slug}/")
+    of_trial = Q(patient=None, place__startswith=Draft.PAGE + reverse("reports:home", args=[slug]))
     changed = []
     for draft in Draft.objects.filter(Q(patient=patient_id) | of_trial):
         masked = [[name, mask(text)] for name, text in draft.payload]

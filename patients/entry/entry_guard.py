@@ -14,7 +14,7 @@ from patients.participation.visits import UNSCHEDULED
 from trials.reader import shown_day
 
 
-def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
+def entry_refusal(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
     """Return the message why the form cannot be entered now, empty if it can."""
     try:
         refuse_entry(casebook, place, record)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import line
 from patients.casebook.navigation import form_address, navigation, stage_of
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.entry.form_page.page import EntryPage
 from patients.models import Record
 from protocol.document.items import Item
@@ -33,7 +33,7 @@ def log_context(
         "rows": [log_row(casebook, record, items, language) for record in rows],
         "new_url": row_address(place, casebook.following_row(place.form.code)),
         "log_url": log_address(place),
-        "closed": entry_obstacle(casebook, place, None),
+        "closed": entry_refusal(casebook, place, None),
         "may_enter": access.may(P.ENTER_DATA),
         "page": page,
         "form": page.form if page else None,

@@ -50,7 +50,7 @@ class NotComplete(Exception):
 
     def __init__(self, checked: CheckedAnswers) -> None:
         self.checked = checked
-        super().__init__(f"{len(checked.obstacles)} values need attention")
+        super().__init__(f"{len(checked.blocking_findings)} values need attention")
 
 
 class StaleRecord(Exception):
@@ -176,7 +176,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
         check_queries.close_all(record=row, because=reason.strip())
         names = [f"logs.{row.form}", *(f"{row.form}.{item}" for item in row.values)]
         row.patient = patient
-        dependent_checks.judge_facts(patient=patient, names=names, by=by, changed=row)
+        dependent_checks.check_facts(patient=patient, names=names, by=by, changed=row)
     return row
 
 
@@ -197,7 +197,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if entry.place.form.takes_files:
         attachments.refuse_cleared(entry.place, entered)
     found = checked(casebook, entry.place, entered)
-    if state == State.COMPLETE and found.obstacles:
+    if state == State.COMPLETE and found.blocking_findings:
         raise NotComplete(found)
     before, tables = current.values if current else {}, entry.place.form.tables
     final = identified(found, tables, before, fresh) if tables else found
@@ -238,22 +238,22 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     drafts.discard(place=write.entry.place, user=by)
     if is_new:
         casebook.records.append(stored)
-    _judge_dependents(casebook, stored, newly_known, changes, by)
+    _check_dependents(casebook, stored, newly_known, changes, by)
     changes.write(by)
     return Saved(stored, is_change, casebook, unconfirmed)
 
 
-def _judge_dependents(
+def _check_dependents(
     casebook: Casebook, stored: Record, changed: frozenset[str], changes: check_queries.QueryChanges, by: User
 ) -> None:
-    """Judge the forms and the decision on eligibility that read a changed item; most items are read nowhere else."""
+    """Check the forms and the decision on eligibility that read a changed item; most items are read nowhere else."""
     names = {f"{stored.form}.{path.partition('-')[0]}" for path in changed}
     if names and stored.visit_id is None:
         names.add(f"logs.{stored.form}")
     names &= casebook.here.read_elsewhere
     # Only what is complete can be contradicted.
     if names and any(record.state == State.COMPLETE for record in casebook.records):
-        dependent_checks.judge_saved(casebook, stored, names, changes, by)
+        dependent_checks.check_saved(casebook, stored, names, changes, by)
 
 
 def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:

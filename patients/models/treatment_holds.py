@@ -58,7 +58,7 @@ class TreatmentHold(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the investigator signs."""
+        """Return the content that the investigator signs."""
         return {
             "patient": self.patient_id, "rule": self.rule, "events": self.events,
             "decision": self.decision, "reason": self.reason,

@@ -1,4 +1,4 @@
-"""What a visit asks under the version it was held under, its day and its title, and the order of visits."""
+"""The forms of a visit under the version it was held under, its day and title, and the order of visits."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

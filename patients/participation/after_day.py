@@ -1,4 +1,4 @@
-"""What was done after the day from which the patient no longer takes part: visits held, infusions given, samples taken.
+"""Acts after the day from which the patient no longer takes part: visits held, infusions given, samples taken.
 
 A step that stores such a day asks about each: either the day or the other record is wrong.
 """
@@ -84,6 +84,6 @@ def _questions(patient: Patient, last: LastDays, words: _Sentences, cause: str) 
     if last.samples is not None:
         taken = Sample.objects.filter(patient=patient, collected_at__isnull=False).in_force()
         for sample in taken.order_by("number"):
-            day = sample.collected_at.astimezone(patient.trial.zone).date()
+            day = patient.trial.day_of(sample.collected_at)
             if day > last.samples:
                 yield question(words.sample, sample.code, day, last.samples, "patients:sample", sample.number)

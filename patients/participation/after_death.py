@@ -1,4 +1,4 @@
-"""What is recorded after a patient's death: visits held, samples taken, and dated answers of forms and log rows.
+"""Data recorded after a patient's death: visits held, samples taken, and dated answers of forms and log rows.
 
 Computed from what is stored, at each reading: nothing is refused because of a death, and nothing hides it.
 """

@@ -23,12 +23,12 @@ from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.logs.contacts import question_before_loss
 from patients.participation.questions import Question, ask
 from patients.participation.reasons import required_reason
-from patients.participation.visits import hold_visit_of, miss_visit, replan, unsettled
+from patients.participation.visits import hold_visit_of, miss_visit, replan, visits_due
 from protocol.values.moments import Moment
 
 
 class Settlement(TypedDict):
-    """What becomes of one unsettled visit at the end of study.
+    """The decision about one visit that is still planned at the end of study.
 
     choice: `held` with its day, `missed` with its reason, or `later`: it stays open for those who settle it afterwards.
     """
@@ -142,7 +142,7 @@ def reopen_study(*, patient: Patient, reason: Text, by: User) -> Patient:
 def _settle(patient: Patient, on: date, settled: Settlements, by: User) -> None:
     """Hold or miss the visits as chosen. Raises ValidationError by visit, with all refusals."""
     refused: dict[str, Any] = {}
-    for visit in unsettled(patient, on):
+    for visit in visits_due(patient, on):
         chosen = settled.get(visit.key, {"choice": ""})
         try:
             _settle_visit(visit, chosen, on, by)
@@ -181,7 +181,7 @@ def _check_day(patient: Patient, on: date) -> None:
 
 
 def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
-    """Return what the end contradicts: the captured date of death, and what is recorded after the end or the death."""
+    """Return the contradictions of the end of study: the date of death, and data after the end or the death."""
     is_death = reason == Patient.EndReason.DEATH
     questions = []
     captured = death_of(patient)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from patients.models import Patient, Visit
 from patients.participation.disposition import CHOICES, Settlement
 from patients.participation.forms import StepForm
-from patients.participation.visits import unsettled
+from patients.participation.visits import visits_due
 from trials.date_fields import DayField
 from trials.reader import shown_day
 
@@ -41,7 +41,7 @@ class EndOfStudyForm(StepForm):
         self.order_fields(["on", "reason", "note"])
         self.visits: list[Visit] = []
         if self.patient is not None and self.patient.state == Patient.State.ENROLLED:
-            self.visits = unsettled(self.patient, self.patient.trial.today)
+            self.visits = visits_due(self.patient, self.patient.trial.today)
         for visit in self.visits:
             for name, field in _fields_of(visit, zone):
                 self.fields[name] = field

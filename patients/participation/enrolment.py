@@ -21,7 +21,7 @@ from trials.holds import hold_message
 from trials.models import Trial
 
 
-def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
+def enrolment_refusals(patient: Patient, on: date | None = None) -> list[str]:
     """Return the messages why the patient cannot be included on a day, empty if there is no obstacle.
 
     By default the day is the one for which the investigator signed, else today at the site.
@@ -59,7 +59,7 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
                 assessment_age.newer_than_decision(evaluation.assessed, decision),
             ],
         )
-    for finding in evaluation.obstacles:
+    for finding in evaluation.blocking_criteria:
         parameters = {"id": finding.id, "text": finding.text, "result": finding.words}
         if finding.needs:
             # Translators: a criterion, its result, and the items it is waiting for
@@ -83,7 +83,7 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
     require_state(patient, Patient.State.SCREENING, refusal=refusal)
     # A wrong year is told as such, not as criteria that do not hold in that year.
     _check_day(patient, on)
-    found = enrolment_obstacles(patient, on)
+    found = enrolment_refusals(patient, on)
     if found:
         raise ValidationError(found)
     decision = decision_in_force(patient)
@@ -103,5 +103,5 @@ def _check_day(patient: Patient, on: date) -> None:
     if on < patient.screened_on:
         raise ValidationError({"on": _("The inclusion cannot be before the screening.")})
     consent = current_consent(patient)
-    if consent is not None and on < consent.given_at.astimezone(patient.trial.zone).date():
+    if consent is not None and on < patient.trial.day_of(consent.given_at):
         raise ValidationError({"on": _("The inclusion cannot be before the consent.")})

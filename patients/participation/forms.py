@@ -1,6 +1,6 @@
 """The forms of a patient's steps: screening, consent, eligibility, inclusion, visits, end of study.
 
-No clinical input has a default (DAT-01). A day that was typed in an earlier step is carried, and labelled as carried.
+No clinical input has a default (DAT-01). A day from an earlier step is filled in, and labelled as filled in.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,22 +30,22 @@ class StepForm(KeepsInput):
 
     questions: what the function asks before it stores. The page shows them with a box, its name `box`, its value
     `token`.
-    carried: a day that an earlier step recorded; it fills the field `carried_to`, which says where it comes from.
+    filled_in: a day that an earlier step recorded; it fills the field `filled_field`, which says where it comes from.
     """
 
     required_css_class = "required"
     questions: tuple[Question, ...] = ()
     token = ""
     box = CONFIRMED
-    carried_to = ""
-    carried_words: str | Promise = "%(day)s"
+    filled_field = ""
+    filled_help: str | Promise = "%(day)s"
 
     def __init__(
         self,
         *args: Any,
         trial: Trial,
         patient: Patient | None = None,
-        carried: date | None = None,
+        filled_in: date | None = None,
         **kwargs: Any,
     ) -> None:
         self.trial, self.patient = trial, patient
@@ -55,9 +55,9 @@ class StepForm(KeepsInput):
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.add_fields(trial.rules.trial.site.time_zone)
-        if carried is not None and self.carried_to in self.fields:
-            self.initial[self.carried_to] = carried
-            self.fields[self.carried_to].help_text = self.carried_words % {"day": shown_day(carried)}
+        if filled_in is not None and self.filled_field in self.fields:
+            self.initial[self.filled_field] = filled_in
+            self.fields[self.filled_field].help_text = self.filled_help % {"day": shown_day(filled_in)}
         self.helper.layout = self.layout()
 
     def layout(self) -> Layout:
@@ -239,8 +239,8 @@ class EligibilityForm(PasswordForm):
     """The investigator's decision on eligibility, for the day for which the page judged the criteria."""
 
     keeps_draft = True
-    carried_to = "inclusion_on"
-    carried_words = _("Carried from above: the criteria are judged for %(day)s.")
+    filled_field = "inclusion_on"
+    filled_help = _("Filled in from above: the criteria are assessed for %(day)s.")
 
     conclusion = forms.ChoiceField(
         label=_("Your conclusion"),
@@ -262,8 +262,8 @@ class EligibilityForm(PasswordForm):
 class EnrolForm(StepForm):
     """The day of inclusion: that of the decision on eligibility, unless another one is typed."""
 
-    carried_to = "on"
-    carried_words = _("Carried from the decision on eligibility, which was signed for %(day)s.")
+    filled_field = "on"
+    filled_help = _("Filled in from the decision on eligibility, which was signed for %(day)s.")
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Day of inclusion"), zone=zone)
@@ -282,8 +282,8 @@ class FailForm(StepForm):
 class HoldVisitForm(StepForm):
     """The day on which a visit was held."""
 
-    carried_to = "on"
-    carried_words = _("Carried from the screening of the patient on %(day)s.")
+    filled_field = "on"
+    filled_help = _("Filled in from the screening of the patient on %(day)s.")
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Held on"), zone=zone)

@@ -20,16 +20,16 @@ class Patients(StrEnum):
     ENDED = "ended"
 
 
-class ConsentStands(StrEnum):
-    """What is known of the consent: none, in force, or to be given again."""
+class ConsentState(StrEnum):
+    """The state of the consent: none, in force, or to be given again."""
 
     MISSING = "missing"
     IN_FORCE = "in_force"
     AGAIN = "again"
 
 
-class DecisionStands(StrEnum):
-    """What is known of the latest decision on eligibility. `OUTDATED`: it has to be made and signed again."""
+class DecisionState(StrEnum):
+    """The state of the latest decision on eligibility. `OUTDATED`: it has to be made and signed again."""
 
     MISSING = "missing"
     ELIGIBLE = "eligible"
@@ -38,7 +38,7 @@ class DecisionStands(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What there is to do."""
+    """The kind of the next step."""
 
     CONSENT = "consent"
     CONSENT_AGAIN = "consent_again"
@@ -106,7 +106,7 @@ class InfusionFacts:
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """What the next step depends on. Visits stand in the order in which they take place; infusions by number.
+    """The facts on which the next step depends. Visits are in the order in which they take place; infusions by number.
 
     treated: no consent to the treatment is withdrawn. died: a form states the day of death. today: the day at the site.
     """
@@ -114,8 +114,8 @@ class PatientFacts:
     state: Patients
     locked: bool
     today: date
-    consent: ConsentStands
-    decision: DecisionStands
+    consent: ConsentState
+    decision: DecisionState
     treated: bool
     died: bool
     visits: tuple[VisitFacts, ...]
@@ -124,7 +124,7 @@ class PatientFacts:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What is to be done next. `first` and `last` are its window; before `first` it lies in the future."""
+    """The next step of a patient. `first` and `last` are its window; before `first` it lies in the future."""
 
     kind: StepKind
     visit: str = ""
@@ -158,17 +158,17 @@ def next_step(facts: PatientFacts) -> NextStep | NoStep:
     # Nothing is waited for after a death: the end of study settles the visits until then.
     if facts.died and facts.state is Patients.ENROLLED:
         return NextStep(StepKind.END)
-    if facts.consent is not ConsentStands.IN_FORCE:
-        missing = facts.consent is ConsentStands.MISSING
+    if facts.consent is not ConsentState.IN_FORCE:
+        missing = facts.consent is ConsentState.MISSING
         return NextStep(StepKind.CONSENT if missing else StepKind.CONSENT_AGAIN)
     return _in_screening(facts) if facts.state is Patients.SCREENING else _in_follow_up(facts)
 
 
 def _in_screening(facts: PatientFacts) -> NextStep:
-    decided = {DecisionStands.ELIGIBLE: StepKind.INCLUDE, DecisionStands.NOT_ELIGIBLE: StepKind.FAIL}
+    decided = {DecisionState.ELIGIBLE: StepKind.INCLUDE, DecisionState.NOT_ELIGIBLE: StepKind.FAIL}
     if facts.decision in decided:
         return NextStep(decided[facts.decision])
-    again = facts.decision is DecisionStands.OUTDATED
+    again = facts.decision is DecisionState.OUTDATED
     decide = NextStep(StepKind.DECIDE_AGAIN if again else StepKind.DECIDE)
     # Before inclusion the forms of a visit are entered whether its day is recorded or not; a planned visit without
     # a window comes after inclusion, and nothing can be entered there yet.
@@ -182,7 +182,7 @@ def _in_screening(facts: PatientFacts) -> NextStep:
 
 
 def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
-    if facts.decision is DecisionStands.OUTDATED:
+    if facts.decision is DecisionState.OUTDATED:
         return NextStep(StepKind.DECIDE_AGAIN)
     dated = [each for each in _open(facts) if each.first is not None or each.kind is StepKind.FINISH_FORMS]
     now = [each for each in dated if not each.is_early(facts.today)]
@@ -198,7 +198,7 @@ def _in_follow_up(facts: PatientFacts) -> NextStep | NoStep:
 def _open(facts: PatientFacts) -> Iterator[NextStep]:
     """Yield what is open in follow-up in the order of the visits, an infusion before the forms of its visit."""
     # A patient whom an investigator found not eligible is followed, not treated.
-    is_treated = facts.treated and facts.decision is not DecisionStands.NOT_ELIGIBLE
+    is_treated = facts.treated and facts.decision is not DecisionState.NOT_ELIGIBLE
     infusions = facts.infusions if is_treated else ()
     known = {visit.key for visit in facts.visits}
     for infusion in (each for each in infusions if each.visit not in known):

@@ -175,7 +175,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     )
     refuse_closed_form(None, visit)
     _refuse_cancelled(visit)
-    if patient.ended_on and not is_settled_by(visit, patient.ended_on):
+    if patient.ended_on and not is_due_by(visit, patient.ended_on):
         text = _("%(visit)s is after the end of the study: it is not missed.")
         raise ValidationError(text % {"visit": visit.key})
     if not reason.strip():
@@ -264,13 +264,13 @@ def _refuse_with_dependants(visit: Visit) -> None:
         raise ValidationError(found)
 
 
-def is_settled_by(visit: Visit, day: date) -> bool:
+def is_due_by(visit: Visit, day: date) -> bool:
     """Return True if a planned visit was to take place on a day or before: it should be held or missed."""
     first = visit.window_from or visit.planned_on
     return first is not None and first <= day
 
 
-def unsettled(patient: Patient, until: date) -> list[Visit]:
+def visits_due(patient: Patient, until: date) -> list[Visit]:
     """Return the planned visits that should be held or missed until a day, in their order. One query."""
     rows = patient.visits.filter(state=Visit.State.PLANNED).order_by("position", "number")
-    return [visit for visit in rows if is_settled_by(visit, until)]
+    return [visit for visit in rows if is_due_by(visit, until)]

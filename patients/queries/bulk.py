@@ -26,7 +26,7 @@ class Target:
     item: str
 
 
-def ask_obstacles(targets: Sequence[Target]) -> dict[Target, str]:
+def query_refusals(targets: Sequence[Target]) -> dict[Target, str]:
     """Return the targets on which no query can be raised, each with the message why.
 
     One database query, whatever the number of targets.
@@ -35,11 +35,11 @@ def ask_obstacles(targets: Sequence[Target]) -> dict[Target, str]:
         record__in={target.record.pk for target in targets}, state__in=Query.OPEN_STATES
     )
     open_threads = set(rows.values_list("record_id", "item")) if targets else set()
-    found = {target: _obstacle(target, open_threads) for target in targets}
+    found = {target: _refusal(target, open_threads) for target in targets}
     return {target: why for target, why in found.items() if why}
 
 
-def _obstacle(target: Target, open_threads: set[tuple[int, str]]) -> str:
+def _refusal(target: Target, open_threads: set[tuple[int, str]]) -> str:
     try:
         refuse_to_ask(target.record)
     except ValidationError as refused:
@@ -69,7 +69,7 @@ def raise_queries(
     if already := list(Query.objects.filter(opened_by=by, batch=batch)):
         return already
     found_targets = [Target(records[record], item) for record, item in chosen if record in records]
-    left_out = ask_obstacles(found_targets)
+    left_out = query_refusals(found_targets)
     rows = Query.objects.bulk_create(
         Query(
             patient_id=target.record.patient_id,

@@ -15,7 +15,7 @@ from patients.queries.bulk import add_messages, refuse_too_many
 from patients.queries.threads import message_text
 
 
-def ask_obstacles(facts: Sequence[Fact]) -> dict[int, str]:
+def query_refusals(facts: Sequence[Fact]) -> dict[int, str]:
     """Return the messages why no query can be raised, by key of the row. One query, whatever the number of facts.
 
     The facts are of one kind and have one name.
@@ -29,11 +29,11 @@ def ask_obstacles(facts: Sequence[Fact]) -> dict[int, str]:
         open_now = set(
             of_kind.filter(target_id__in=[fact.row.pk for fact in facts]).values_list("target_id", flat=True)
         )
-    found = {fact.row.pk: _obstacle(fact, open_now) for fact in facts}
+    found = {fact.row.pk: _refusal(fact, open_now) for fact in facts}
     return {key: why for key, why in found.items() if why}
 
 
-def _obstacle(fact: Fact, open_now: set[int]) -> str:
+def _refusal(fact: Fact, open_now: set[int]) -> str:
     try:
         refuse_to_ask(fact)
     except ValidationError as refused:
@@ -60,7 +60,7 @@ def raise_fact_queries(
     if already := list(log.objects.filter(opened_by=by, batch=batch)):
         return already
     facts = [Fact(kind, row, item) for row in kind.rows(chosen)]
-    left_out = ask_obstacles(facts)
+    left_out = query_refusals(facts)
     rows = log.objects.bulk_create(
         log(
             patient=fact.patient,

@@ -57,12 +57,12 @@ class RowToMark:
 
 
 def place_of(fact: Fact) -> Place:
-    """Return what identifies a fact: kind, key of the row and name."""
+    """Return the identity of a fact: kind, key of the row and name."""
     return fact.kind.target, fact.row.pk, fact.item
 
 
 def row_place(fact: Fact) -> tuple[str, int]:
-    """Return what identifies the row of a fact: kind and key."""
+    """Return the identity of the row of a fact: kind and key."""
     return fact.kind.target, fact.row.pk
 
 

@@ -59,7 +59,7 @@ def lock_trial(
 ) -> DataLock:
     """Lock the trial (database lock).
 
-    standing: by blocking point of the checklist its count (`reports.closing.checklist`). overridden: by point the
+    open_points: by blocking point of the checklist its count (`reports.closing.checklist`). overridden: by point the
     reason why the trial is locked all the same; both are kept with the lock. Raises ValidationError without a reason
     for the lock or for a blocking point, or if the trial is locked already.
     """

@@ -34,7 +34,7 @@ class ItemLine:
 
 @dataclass(frozen=True, slots=True)
 class FormBlock:
-    """One form with the items left to tick; `standing` is the number of items that have the mark already."""
+    """One form with the items left to tick; `verified_items` is the number of items that have the mark already."""
 
     record: Record
     title: str

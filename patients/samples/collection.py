@@ -24,7 +24,7 @@ from trials.reader import shown_day, shown_moment
 
 
 class CollectionFacts(TypedDict):
-    """What a person enters of a collection: when, by whom, and a note."""
+    """The facts of a collection that a person enters: when, by whom, and a note."""
 
     collected: Moment
     collected_by: str
@@ -218,7 +218,7 @@ def _questions(patient: Patient, visit: Visit, moment: Moment) -> list[Question]
 
 
 def _day(patient: Patient, moment: Moment) -> Any:
-    return moment.earliest.astimezone(patient.trial.zone).date()
+    return patient.trial.day_of(moment.earliest)
 
 
 def _added(

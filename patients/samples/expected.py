@@ -78,7 +78,7 @@ def is_required(patient: Patient, visit: Visit, plan: str) -> bool:
 
 
 def expected_samples(patient: Patient, visits: Iterable[Visit] | None = None) -> list[ExpectedSample]:
-    """Return what the protocol asks for at the visits of a patient (default: all), in their order. Three queries."""
+    """Return the samples due at the visits of a patient (default: all visits), in their order. Three queries."""
     asked = list(patient.visits.select_related("protocol") if visits is None else visits)
     taken = Sample.objects.filter(patient=patient).in_force()
     of_place = {(sample.visit_id, sample.plan): sample for sample in taken}

@@ -24,7 +24,7 @@ NEEDS_REASON = frozenset({Kind.DESTROYED, Kind.MISSING})
 
 
 class HandlingFacts(TypedDict):
-    """What a person enters of a step: which one, when, by whom, where the tubes are then, and why."""
+    """The facts of a step that a person enters: which one, when, by whom, where the tubes are then, and why."""
 
     kind: str
     moment: Moment

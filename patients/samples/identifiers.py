@@ -22,7 +22,7 @@ class CodeRefused(ValueError):
 
 
 class TubeCode(NamedTuple):
-    """What a code names: key of the trial, numbers of the patient, of the sample in it, of the aliquot in that."""
+    """The content of a code: key of the trial, numbers of the patient, of the sample in it, of the aliquot in that."""
 
     trial: int
     patient: int
@@ -55,7 +55,7 @@ def sample_code(*, trial: int, patient: int, sample: int, aliquot: int | None = 
 
 
 def read_code(scanned: str) -> TubeCode:
-    """Return what a scanned or typed code names. Blanks, hyphens and small letters are accepted.
+    """Return the content of a scanned or typed code. Blanks, hyphens and small letters are accepted.
 
     Raises CodeRefused for a text that is no code, or whose check character is wrong.
     """

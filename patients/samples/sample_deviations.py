@@ -77,4 +77,4 @@ def _late(sample: Sample, ledgers: Sequence[Sequence[SampleMovement]]) -> FoundD
     if most is None or not taken or max(taken) <= most or sample.collected_at is None:
         return None
     text = system_text("deviation.sample_late", sample=sample.code, minutes=str(max(taken)), most=str(most))
-    return FoundDeviation(sample.collected_at.astimezone(sample.patient.trial.zone).date(), text)
+    return FoundDeviation(sample.patient.trial.day_of(sample.collected_at), text)

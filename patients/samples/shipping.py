@@ -26,7 +26,7 @@ REQUIRED = ("destination", "carrier", "sent_by")
 
 
 class ShipmentFacts(TypedDict):
-    """What a person enters of a shipment besides its tubes and the time: where to, how, and with which logger."""
+    """The facts of a shipment, without tubes and time, that a person enters: where to, how, and with which logger."""
 
     destination: str
     carrier: str

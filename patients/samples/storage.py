@@ -26,7 +26,7 @@ from trials.models import Trial
 
 
 class ExcursionFacts(TypedDict):
-    """What a person enters of an excursion: where, from when to when, the extreme temperatures (°C), what happened."""
+    """The facts of an excursion that a person enters: place, times, extreme temperatures (°C), what happened."""
 
     place: str
     began: Moment

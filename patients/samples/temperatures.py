@@ -1,4 +1,4 @@
-"""What may be said of a temperature excursion, of a place of samples as of a bag of product."""
+"""The rules for a temperature excursion, of a place of samples or of a bag of product."""
 
 from decimal import Decimal
 

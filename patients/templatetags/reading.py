@@ -30,7 +30,7 @@ def read_line(context: template.Context, line: ReadLine) -> SafeString:
     filled: dict[str, Any] = {"value": _opened(context, page, line) or read_value(context, line)}
     if page and (inputs := page.score_inputs.get(line.name)):
         filled["value"] = joined([filled["value"], inputs_html(inputs)])
-    if mark := (page or context.get("standing") or NOTHING).marks.get(line.name):
+    if mark := (page or context.get("summary") or NOTHING).marks.get(line.name):
         filled["value"] = joined(
             [filled["value"], render_to_string("patients/_value_mark.html", {"mark": mark})]
         )

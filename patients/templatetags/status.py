@@ -10,8 +10,10 @@ from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from trials.reader import reader_language
 
 register = template.Library()
 
@@ -50,7 +52,7 @@ def status(state: str, flags: str | Iterable[str] = (), of: str = "", words: boo
     glyph. A form that is not started shows `due` or `overdue` instead. Raises KeyError for an unknown state.
     """
     flag_list = flags.split() if isinstance(flags, str) else flags
-    glyphs, text = _glyph_html(str(state), tuple(flag_list), get_language() or "")
+    glyphs, text = _glyph_html(str(state), tuple(flag_list), reader_language())
     if words:
         return format_html('<span class="st">{}<span>{}</span></span>', glyphs, text)
     text = f"{of}: {text}" if of else text

@@ -88,7 +88,7 @@ urlpatterns = [
     path("", include("patients.urls.prescreening")),
     path("", include("patients.urls.contacts")),
     path("", include("patients.urls.samples")),
-    path("", include("patients.urls.marks")),
+    path("", include("patients.urls.verification")),
     path("", include("patients.urls.locks")),
     path("", include("patients.urls.entry")),
 ]

@@ -52,12 +52,12 @@ class AskForm(StepForm):
 
 @dataclass(frozen=True)
 class AskLine:
-    """One row of the preview: item and current value; `obstacle` is the message why no query is raised on it."""
+    """One row of the preview: item and current value; `refusal` is the message why no query is raised on it."""
 
     target: Target
     item: str
     value: str
-    obstacle: str = ""
+    refusal: str = ""
 
     @property
     def token(self) -> str:
@@ -117,7 +117,7 @@ class Preview:
             if pk in by_pk
         ]
         targets = dict.fromkeys(Target(record, item) for record, item in pairs)
-        refused = bulk.ask_obstacles([target for target in targets if target.item])
+        refused = bulk.query_refusals([target for target in targets if target.item])
         self.lines = [_line(target, self._why_not(target, refused)) for target in targets]
 
     def _why_not(self, target: Target, refused: dict[Target, str]) -> str:
@@ -130,12 +130,12 @@ class Preview:
     @property
     def raised(self) -> list[AskLine]:
         """Return the rows on which a query will be raised."""
-        return [line for line in self.lines if not line.obstacle]
+        return [line for line in self.lines if not line.refusal]
 
     @property
     def left_out(self) -> list[AskLine]:
         """Return the rows left out, each with its reason."""
-        return [line for line in self.lines if line.obstacle]
+        return [line for line in self.lines if line.refusal]
 
     @property
     def items(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -152,13 +152,13 @@ class Preview:
         return list(found.values())
 
 
-def _line(target: Target, obstacle: str) -> AskLine:
+def _line(target: Target, refusal: str) -> AskLine:
     form, language = target.record.protocol.rules.form(target.record.form), reader_language()
     if target.item not in form:
-        return AskLine(target, target.item, "", obstacle)
+        return AskLine(target, target.item, "", refusal)
     item = form.item(target.item)
     value = "" if item.columns else display(target.record.values.get(item.name), item, language, _)
-    return AskLine(target, item.label.in_language(language), value, obstacle)
+    return AskLine(target, item.label.in_language(language), value, refusal)
 
 
 def ask_page(

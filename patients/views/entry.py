@@ -16,7 +16,7 @@ from patients.casebook import edit_checks
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
 from patients.entry import all_no, conflicts, drafts, not_done, saving
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.entry.form_page.field_panel import FieldPanel
 from patients.entry.form_page.page import EntryPage, Refused
 from patients.entry.logs import log_context, row_address
@@ -267,7 +267,7 @@ def page_to_open(
         raise Http404
     record, in_force = casebook.record(place), record_here(casebook, place)
     may_enter = request.access.may(P.ENTER_DATA)
-    closed = entry_obstacle(casebook, place, record) if may_enter else ""
+    closed = entry_refusal(casebook, place, record) if may_enter else ""
     panel_item = panel_item or request.GET.get("field", "")
     if not may_enter or closed:
         if in_force is not None and in_force.protocol_id != place.protocol.pk:
@@ -338,5 +338,5 @@ def show_conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
     if (merged := conflicts.merged_inputs(inputs, posted.typed, known, place.form)) is not None:
         posted = read_page(place, merged)
     page = page_of(request, casebook, posted, Refused())
-    closed = entry_obstacle(casebook, place, record)
+    closed = entry_refusal(casebook, place, record)
     return render_page(request, replace(page, closed=closed, conflict=True, left_out=left_out), 409)

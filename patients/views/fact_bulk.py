@@ -24,10 +24,10 @@ from trials.permissions import Permission as P
 
 @dataclass(frozen=True)
 class FactLine:
-    """One row of the preview; `obstacle` is the message why no query is raised on it."""
+    """One row of the preview; `refusal` is the message why no query is raised on it."""
 
     fact: Fact
-    obstacle: str = ""
+    refusal: str = ""
 
     @property
     def token(self) -> int:
@@ -41,7 +41,7 @@ class FactLine:
 
     @property
     def form(self) -> str:
-        """Return what the row is called."""
+        """Return the name of the row."""
         return self.fact.title
 
     @property
@@ -64,17 +64,17 @@ class FactPreview:
     @property
     def raised(self) -> list[FactLine]:
         """Return the rows on which a query will be raised."""
-        return [line for line in self.lines if not line.obstacle]
+        return [line for line in self.lines if not line.refusal]
 
     @property
     def left_out(self) -> list[FactLine]:
         """Return the rows left out, each with its reason."""
-        return [line for line in self.lines if line.obstacle]
+        return [line for line in self.lines if line.refusal]
 
 
 def _preview(kind: FactKind, rows: list[Any], item: str) -> FactPreview:
     facts = [Fact(kind, row, item) for row in rows]
-    refused = fact_bulk.ask_obstacles(facts) if item else {}
+    refused = fact_bulk.query_refusals(facts) if item else {}
     return FactPreview([FactLine(fact, refused.get(fact.row.pk, "")) for fact in facts])
 
 

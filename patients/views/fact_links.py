@@ -32,7 +32,7 @@ def links_of_kind(
     """Return the bubbles like `fact_links`. raises: the right with which queries of this kind are raised. One query."""
     asked, found = open_numbers(kind, [row.pk for row in rows]) if rows else {}, {}
     for row in rows:
-        patient, asks = patient_of_row(row), access.may(raises) and not kind.obstacle(row)
+        patient, asks = patient_of_row(row), access.may(raises) and not kind.refusal(row)
         found[row.pk] = {
             item: FactLink(
                 fact_address(patient, kind.target, row.pk, item), str(label), asked.get((row.pk, item), 0)

@@ -26,7 +26,7 @@ from trials.permissions import Permission as P
 
 @dataclass(frozen=True, slots=True)
 class FactPanel:
-    """What the page of a fact offers to this person. The cards of the queries read it, as they read that of a form."""
+    """The actions that the page of a fact offers to this person; read by the cards of the queries, as on a form."""
 
     may_close: bool
     may_answer: bool
@@ -64,7 +64,7 @@ def show_fact(request: TrialRequest, log: QueryLog, about: Fact) -> HttpResponse
         query.label = about.label
     attach_typed(queries, patient, request.user)
     is_open = any(query.state != Query.State.CLOSED for query in queries)
-    raises, obstacle = request.access.may(log.raises), about.kind.obstacle(about.row)
+    raises, refusal = request.access.may(log.raises), about.kind.refusal(about.row)
 
     def do(form: QueryTextForm) -> bool:
         role = request.access.role.code
@@ -83,9 +83,9 @@ def show_fact(request: TrialRequest, log: QueryLog, about: Fact) -> HttpResponse
         panel=FactPanel(
             may_close=raises,
             may_answer=request.access.may(log.answers),
-            may_ask=raises and not is_open and not obstacle and about.exists,
+            may_ask=raises and not is_open and not refusal and about.exists,
         ),
-        obstacle=obstacle if raises else "",
+        refusal=refusal if raises else "",
         mark=(mark := fact_marks.newest(about, fact_verification.KIND)),
         undone=undone_fact_words(mark, about),
         may_verify=request.access.may(log.verifies),

@@ -243,7 +243,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     latest = links[decisions[0].pk] if decisions else {}
     return step(
         request,
-        partial(EligibilityForm, carried=day),  # type: ignore[arg-type]
+        partial(EligibilityForm, filled_in=day),  # type: ignore[arg-type]
         "patients/eligibility.html",
         do,
         lambda form: casebook_of(patient),
@@ -278,12 +278,12 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
     decision = eligibility.latest_decision(patient) if request.access.may(P.ENROL) else None
     return step(
         request,
-        partial(EnrolForm, carried=decision.inclusion_on if decision else None),  # type: ignore[arg-type]
+        partial(EnrolForm, filled_in=decision.inclusion_on if decision else None),  # type: ignore[arg-type]
         "patients/enrol.html",
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        obstacles=enrolment.enrolment_obstacles(patient),
+        refusals=enrolment.enrolment_refusals(patient),
         may_enrol=request.access.may(P.ENROL),
     )
 

@@ -29,7 +29,7 @@ from patients.participation.protocol_amendments.amendments import (
 )
 from patients.participation.protocol_amendments.version_withdrawal import (
     withdraw_version,
-    withdrawal_obstacle,
+    withdrawal_refusal,
 )
 from patients.participation.visits import OPEN_STATES
 from protocol.document.document import Protocol
@@ -225,8 +225,8 @@ def move_patients(request: TrialRequest, new: str) -> HttpResponse:
     context = {
         "form": form,
         "to": to,
-        "moving": [each for each in rows if not each.obstacle],
-        "refused": [each for each in rows if each.obstacle],
+        "moving": [each for each in rows if not each.refusal],
+        "refused": [each for each in rows if each.refusal],
         "ticked": {patient.code for patient in chosen} | codes,
         "most": AT_ONCE,
     }
@@ -300,6 +300,6 @@ def withdraw(request: TrialRequest, name: str) -> HttpResponse:
     if posted:
         typed.keep(form)
     typed.show(form)
-    obstacle = "" if posted else withdrawal_obstacle(version, chain_of(request.trial))
-    context = {"form": form, "version": version, "obstacle": obstacle}
+    refusal = "" if posted else withdrawal_refusal(version, chain_of(request.trial))
+    context = {"form": form, "version": version, "refusal": refusal}
     return render(request, "patients/protocol_withdraw.html", context, status=422 if posted else 200)

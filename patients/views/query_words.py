@@ -141,7 +141,7 @@ def _visit_text(query: QueryRow) -> str:
 
 
 def _thread_lines(query: QueryRow) -> list[str]:
-    """Return what was said after the question; empty unless `add_threads` was called."""
+    """Return the messages after the question; empty unless `add_threads` was called."""
     said = getattr(query, "thread", [])[1:]
     return [f"{each['who']}, {each['when']}: {each['text']}" for each in said]
 

@@ -132,7 +132,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         request,
         partial(CorrectDayForm, initial={"on": row.held_on})  # type: ignore[arg-type]
         if settled
-        else partial(HoldVisitForm, carried=day_of_screening(row, patient)),
+        else partial(HoldVisitForm, filled_in=day_of_screening(row, patient)),
         "patients/visit_hold.html",
         do,
         lambda form: next_step_address(row, patient),

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from protocol.checking.dictionary import FILE_PARTS, FormTable
+from protocol.checking.dictionary import FILE_PARTS
 from protocol.document.items import Item
 
 Kind = Literal["text", "integer", "decimal", "date", "instant", "local", "partial", "flag"]
@@ -27,8 +27,3 @@ def kind_of(item: Item, column: str) -> Kind:
     if item.type == "choices" and part in item.codes:
         return "integer"
     return PART_KINDS.get(part, "text")
-
-
-def kinds_of(table: FormTable) -> dict[str, Kind]:
-    """Return the kind of each column of a table by its name."""
-    return {column: kind_of(item, column) for item in table.items for column in table.columns_of(item)}

@@ -290,7 +290,7 @@ def _trail_review(protocol: Protocol, written: Written) -> Iterator[Problem]:
 
 
 def _unwatchable(data: str, written: Written) -> str:
-    """Return what is wrong with a path to watch; empty if it names a form, an item or a fact."""
+    """Return the mistake in a path to watch; empty if it names a form, an item or a fact."""
     place, name = parts_of(data)
     if data == "criteria" or (place in written.forms and (not name or data in written.items)):
         return ""

@@ -25,14 +25,14 @@ OUTSIDE_LIMITS = "can never be true for answers inside the limits and codes of t
 
 @dataclass(slots=True)
 class Futile:
-    """What was found: mistakes, and doubts that a person may confirm."""
+    """The findings in a file: mistakes, and doubts that a person may confirm."""
 
     mistakes: list[Problem] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _RulePlace:
     """Where expressions stand: the names they know, the conditions of the items beside them, and the form."""
 
     names: Mapping[str, ItemKind]
@@ -91,7 +91,7 @@ class _Search:
 
     def _criteria(self) -> None:
         for group in self.protocol.groups:
-            path, place = f"groups.{group.code}.member", _Place(self.names, self.items, {})
+            path, place = f"groups.{group.code}.member", _RulePlace(self.names, self.items, {})
             tree = self._tree(group.member)
             if not self._all_known(path, tree, place):
                 continue
@@ -104,7 +104,7 @@ class _Search:
         for criterion in self.protocol.eligibility:
             wanted = criterion.kind == "inclusion"
             path = f"eligibility.{criterion.id}.{'met' if wanted else 'present'}"
-            place = _Place(self.names, self.items, {}, deferred=criterion.is_deferred)
+            place = _RulePlace(self.names, self.items, {}, deferred=criterion.is_deferred)
             tree = self._tree(criterion.expression)
             if not self._all_known(path, tree, place):
                 continue
@@ -142,7 +142,7 @@ class _Search:
         names = {**self.names, **kinds_of_items(form.items)}
         own = {item.name: item for item in form.items}
         shown, calculated = self._conditions(form.items)
-        place = _Place(names, {**self.items, **own}, shown, calculated, form)
+        place = _RulePlace(names, {**self.items, **own}, shown, calculated, form)
         for item in form.items:
             self._item(f"{path}.{item.name}", item, place)
             if item.columns:
@@ -150,11 +150,11 @@ class _Search:
         for check in form.checks:
             self._check(f"{path}.checks.{check.id}.violated", check.violated, place)
 
-    def _columns(self, path: str, item: Item, form: _Place) -> None:
+    def _columns(self, path: str, item: Item, form: _RulePlace) -> None:
         names = {**form.names, **kinds_of_items(item.columns)}
         own = {column.name: column for column in item.columns}
         shown, calculated = self._conditions(item.columns)
-        place = _Place(
+        place = _RulePlace(
             names,
             {**form.items, **own},
             {**form.shown, **shown},
@@ -164,7 +164,7 @@ class _Search:
         for column in item.columns:
             self._item(f"{path}.columns.{column.name}", column, place)
 
-    def _check(self, path: str, violated: str, place: _Place) -> None:
+    def _check(self, path: str, violated: str, place: _RulePlace) -> None:
         self._condition(path, violated, place)
         if not self._can_be(False, self._tree(violated), place) and all(
             problem.path != path for problem in (*self.found.mistakes, *self.found.doubts)
@@ -176,7 +176,7 @@ class _Search:
         shown = {item.name: self._tree(item.shown_when) for item in items if item.shown_when}
         return shown, {item.name: self._tree(item.calculate) for item in items if item.calculate}
 
-    def _item(self, path: str, item: Item, place: _Place) -> None:
+    def _item(self, path: str, item: Item, place: _RulePlace) -> None:
         if item.shown_when:
             self._condition(f"{path}.shown_when", item.shown_when, place, shows=item.name)
         if item.required_when:
@@ -187,7 +187,7 @@ class _Search:
             if self._all_known(key, tree, place) and never_known(tree, self._around(place)):
                 self.found.mistakes.append(Problem(key, "never gives a value"))
 
-    def _condition(self, path: str, source: str, place: _Place, *, shows: str = "") -> None:
+    def _condition(self, path: str, source: str, place: _RulePlace, *, shows: str = "") -> None:
         tree = self._tree(source)
         if not self._all_known(path, tree, place):
             return
@@ -201,7 +201,7 @@ class _Search:
         else:
             self.found.mistakes.append(Problem(path, CONTRADICTION))
 
-    def _limits(self, tree: Node, place: _Place) -> str:
+    def _limits(self, tree: Node, place: _RulePlace) -> str:
         told = []
         for name in dict.fromkeys(needed_anywhere(tree)):
             item = place.items.get(name)
@@ -209,10 +209,10 @@ class _Search:
                 told.append(f"{name} from {item.hard.lowest:f} to {item.hard.highest:f}")
         return f" ({', '.join(told[:3])})" if told else ""
 
-    def _can_be(self, answer: bool, tree: Node, place: _Place) -> bool:
+    def _can_be(self, answer: bool, tree: Node, place: _RulePlace) -> bool:
         return can_be(answer, tree, self._around(place))
 
-    def _around(self, place: _Place, *, limited: bool = True) -> Surroundings:
+    def _around(self, place: _RulePlace, *, limited: bool = True) -> Surroundings:
         return Surroundings(
             place.names,
             place.items,
@@ -222,7 +222,7 @@ class _Search:
             limited,
         )
 
-    def _all_known(self, path: str, tree: Node, place: _Place) -> bool:
+    def _all_known(self, path: str, tree: Node, place: _RulePlace) -> bool:
         """Report the first name that never has a value at this place; return True if there is none."""
         for node in walk(tree):
             why = self._why_never(node, place)
@@ -231,7 +231,7 @@ class _Search:
                 return False
         return True
 
-    def _why_never(self, node: Node, place: _Place) -> str | None:
+    def _why_never(self, node: Node, place: _RulePlace) -> str | None:
         """Return why a part never has a value where it stands; None if it can have one."""
         if isinstance(node, Name):
             return self._never_a_name(node.path, place)
@@ -241,7 +241,7 @@ class _Search:
             return "previous(…) has no value when eligibility is decided: write last(…)"
         return None
 
-    def _never_a_name(self, name: str, place: _Place) -> str | None:
+    def _never_a_name(self, name: str, place: _RulePlace) -> str | None:
         first, _dot, rest = name.partition(".")
         if (name == "subject.first_infusion_on" or first == "infusion") and self.protocol.dosing is None:
             return f"{name} never has a value: the protocol has no [dosing]"
@@ -261,7 +261,7 @@ class _Search:
     def _infused(self) -> frozenset[str]:
         return frozenset(visit.code for visit in self.protocol.visits if visit.infusion)
 
-    def _never_here(self, node: Call, place: _Place) -> str | None:
+    def _never_here(self, node: Call, place: _RulePlace) -> str | None:
         if place.form is None:
             return f"{node.function}(…) has no value when eligibility is decided: there is no visit"
         try:

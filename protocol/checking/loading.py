@@ -12,7 +12,7 @@ from protocol.document.repeated_visits import written_out
 
 @lru_cache(maxsize=32)
 def examination(text: str) -> Examined:
-    """Return what the TOML ``text`` holds: the protocol, every mistake, every doubt. Cached per process."""
+    """Return the content of the TOML ``text``: the protocol, every mistake, every doubt. Cached per process."""
     return examined(text)
 
 

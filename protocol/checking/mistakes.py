@@ -29,7 +29,7 @@ __all__ = ["Examined", "Problem", "ProtocolMistakes", "examined", "problems", "r
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a protocol file holds.
+    """The content of a protocol file.
 
     ``protocol`` is None unless the file has the right shape; ``doubts`` are the rules that come to nothing and that
     nobody confirmed. They are looked for in a file without mistakes.
@@ -87,7 +87,7 @@ def _examined(written: Mapping[str, Any]) -> Examined:
 
 
 def _once_for_each_visit(found: Examined, written: Mapping[str, Any]) -> Examined:
-    """Return what was found with one mistake of a repeated visit at its own code, not one for each time."""
+    """Return the findings with one mistake of a repeated visit at its own code, not one for each time."""
     visits = written.get("visits")
     repeated = {
         f"visits.{visit['code']}": visit["times"]

@@ -51,7 +51,7 @@ class TooManyCases(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is known where an expression stands.
+    """The facts that are known at the place of an expression.
 
     ``names`` are the kinds of the names, ``items`` the items behind them, ``shown`` the conditions of the items that
     have one, ``calculated`` the calculations. ``never`` returns True for a part that never has a value here.

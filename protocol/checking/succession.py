@@ -1,4 +1,4 @@
-"""What a new version of a protocol may not change: the meaning of values captured under earlier versions.
+"""Parts of a protocol that a new version may not change: the meaning of values captured under earlier versions.
 
 Everything else may change; `protocol.checking.differences` lists the changes. No Django.
 """

@@ -43,7 +43,7 @@ class Repaired:
 
 
 @dataclass(slots=True)
-class _Statement:
+class _TomlStatement:
     first: int
     text: str
     problems: list[Problem] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Statement:
 
 
 def repaired(text: str) -> Repaired:
-    """Return what can be read of broken TOML ``text``, with every mistake of syntax."""
+    """Return the readable part of broken TOML ``text``, with every mistake of syntax."""
     marked = [Problem("line 1, column 1", WITH_MARK)] if text.startswith("\ufeff") else []
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     statements = [_sound(each) for each in _statements(text)]
@@ -81,7 +81,7 @@ def _in_order(found: list[Problem]) -> list[Problem]:
     return [problem for _line, problem in sorted(numbered, key=lambda each: each[0])]
 
 
-def _at(statements: list[_Statement], line: int | None) -> int:
+def _at(statements: list[_TomlStatement], line: int | None) -> int:
     """Return the position of the statement at a line (None: the last one that holds anything)."""
     if line is not None:
         for place, each in enumerate(statements):
@@ -90,21 +90,21 @@ def _at(statements: list[_Statement], line: int | None) -> int:
     return max(place for place, each in enumerate(statements) if each.text.strip())
 
 
-def _left_out(statement: _Statement) -> _Statement:
+def _left_out(statement: _TomlStatement) -> _TomlStatement:
     """Return the statement without effect: a repeated header opens a table that nobody reads."""
     blank = "\n" * (statement.lines - 1)
     if _HEADER.match(statement.text):
-        return _Statement(statement.first, f"[{PLACEHOLDER}.line-{statement.first}]{blank}")
-    return _Statement(statement.first, f"# {blank}")
+        return _TomlStatement(statement.first, f"[{PLACEHOLDER}.line-{statement.first}]{blank}")
+    return _TomlStatement(statement.first, f"# {blank}")
 
 
-def _statements(text: str) -> Iterator[_Statement]:
+def _statements(text: str) -> Iterator[_TomlStatement]:
     """Yield the statements of a text; an open bracket or text ends where another statement begins."""
     lines = text.split("\n")
     first = 0
     while first < len(lines):
         last = _end_of(lines, first)
-        yield _Statement(first + 1, "\n".join(lines[first : last + 1]))
+        yield _TomlStatement(first + 1, "\n".join(lines[first : last + 1]))
         first = last + 1
 
 
@@ -123,7 +123,7 @@ def _end_of(lines: list[str], first: int) -> int:
 
 @dataclass(slots=True)
 class _Scan:
-    """What is open at the end of the lines read so far: brackets, and the quotes of a text over several lines."""
+    """The state at the end of the lines read so far: open brackets, and the quotes of a text over several lines."""
 
     brackets: list[str] = field(default_factory=list)
     quote: str = ""
@@ -191,7 +191,7 @@ def _after_text(line: str, place: int) -> int:
     return len(line)
 
 
-def _sound(statement: _Statement) -> _Statement:
+def _sound(statement: _TomlStatement) -> _TomlStatement:
     """Return the statement if it can be read by itself, else its replacement with the problems found."""
     try:
         # With the end of its line, which the mistake may name.
@@ -203,19 +203,19 @@ def _sound(statement: _Statement) -> _Statement:
     header = _HEADER.match(statement.text)
     if header and problem.message != TOO_DEEP:
         closing = "]" * len(header["open"])
-        return _Statement(statement.first, f"{header['open']}{header['name']}{closing}{blank}", [problem])
+        return _TomlStatement(statement.first, f"{header['open']}{header['name']}{closing}{blank}", [problem])
     if re.match(r"\s*[\[\]]", statement.text):
         # Which table the following keys belong to cannot be known.
-        return _Statement(statement.first, "", [problem])
+        return _TomlStatement(statement.first, "", [problem])
     key = _KEY.match(statement.text)
     if key is None or (problem.message == TOO_DEEP and "." in key["key"]):
-        return _Statement(statement.first, f"# {blank}", [problem])
+        return _TomlStatement(statement.first, f"# {blank}", [problem])
     if statement.lines > 1 and statement.text[key.end() :].lstrip().startswith("["):
         return _list_of_sound(statement, f"{key['key']} =", problem)
-    return _Statement(statement.first, f'{key["key"]} = "{PLACEHOLDER}"{blank}', [problem])
+    return _TomlStatement(statement.first, f'{key["key"]} = "{PLACEHOLDER}"{blank}', [problem])
 
 
-def _list_of_sound(statement: _Statement, beginning: str, whole: Problem) -> _Statement:
+def _list_of_sound(statement: _TomlStatement, beginning: str, whole: Problem) -> _TomlStatement:
     """Return the list with a placeholder for each broken element."""
     found: list[Problem] = []
     kept: list[str] = []
@@ -233,17 +233,17 @@ def _list_of_sound(statement: _Statement, beginning: str, whole: Problem) -> _St
     if not found:
         found = [Problem(f"line {statement.first}", LIST_NOT_CLOSED) if _is_open(statement) else whole]
     # A comment may be the last line.
-    return _Statement(statement.first, f"{beginning} [{','.join(kept)}\n]", found)
+    return _TomlStatement(statement.first, f"{beginning} [{','.join(kept)}\n]", found)
 
 
-def _is_open(statement: _Statement) -> bool:
+def _is_open(statement: _TomlStatement) -> bool:
     scan = _Scan()
     for line in statement.text.split("\n"):
         scan.read(line)
     return scan.is_open
 
 
-def _elements(statement: _Statement) -> Iterator[tuple[str, int]]:
+def _elements(statement: _TomlStatement) -> Iterator[tuple[str, int]]:
     """Yield the text of each element of a list, and the number of the line on which it begins."""
     scan, element, began = _Scan(), "", statement.first
     for offset, line in enumerate(statement.text.split("\n")):

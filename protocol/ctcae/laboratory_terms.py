@@ -222,8 +222,3 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
 def criteria_of(term: str, version: str) -> Criteria | None:
     """Return the criteria of a term, by its name in that version or the one before; None if no number grades it."""
     return TABLES.get(version, {}).get(RENAMED.get(version, {}).get(term, term))
-
-
-def is_numeric_term(term: str) -> bool:
-    """Return True if one of the versions grades the term by a number."""
-    return any(criteria_of(term, version) is not None for version in TABLES)

@@ -36,7 +36,7 @@ VERIFIABLE: dict[str, tuple[str, ...]] = {
 
 
 class Monitoring(Part):
-    """What needs source data verification: items form by form, and facts of the rows outside the forms.
+    """The scope of source data verification: items form by form, and facts of the rows outside the forms.
 
     Of each: all, a list of names, or none. What is not listed needs none. `serious_event` adds to `adverse_event`.
     A calculated item has no source document and never needs verification.

@@ -1,4 +1,4 @@
-"""What is observed at the bedside of an infusion: when, what, the checklist of events, and the stopping rules.
+"""The observations at the bedside of an infusion: when, what, the checklist of events, and the stopping rules.
 
 Times are minutes from the actual start or the actual end of the infusion; a pause does not move them (CEL-15).
 """

@@ -107,5 +107,5 @@ class Outcome(Part):
         return (0, window) if isinstance(window, int) else (window[0], window[1])
 
     def day_zero_of(self, reading: OutcomeReading) -> str:
-        """Return what day 0 of a reading is: a milestone or an item."""
+        """Return day 0 of a reading: a milestone or an item."""
         return reading.day_zero or self.day_zero

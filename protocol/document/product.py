@@ -85,7 +85,7 @@ class ProductVersion(Part):
 
 
 class DonorPlan(Part):
-    """What is asked about a donor, and the criteria by which the donor is judged. Nothing that names a person."""
+    """The questions about a donor, and the criteria that a donor must meet. Nothing that names a person."""
 
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
     criteria: Annotated[tuple[EligibilityCriterion, ...], Field(min_length=1)]

@@ -21,7 +21,7 @@ def written_out(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def repetition_mistake(visit: Mapping[str, Any]) -> str:
-    """Return what is wrong with `every` and `times` of a visit as written; empty if nothing is."""
+    """Return the mistake in `every` and `times` of a visit as written; empty if there is none."""
     every, times = visit.get("every"), visit.get("times")
     if every is None and times is None:
         return ""

@@ -38,7 +38,7 @@ QUALIFIERS: Final = frozenset(
 
 
 class TargetKind(StrEnum):
-    """What the answer of an item becomes."""
+    """The part of SDTM that the answer of an item becomes."""
 
     SUBJECT = "subject"
     FINDING = "finding"
@@ -96,7 +96,7 @@ NOTHING: Final = ItemTabulation()
 
 @dataclass(frozen=True, slots=True)
 class TabulationTarget:
-    """What the answer of one item becomes. name: the test code, term, variable or qualifier, else empty."""
+    """The SDTM target of the answer of one item. name: the test code, term, variable or qualifier, else empty."""
 
     kind: TargetKind
     domain: str
@@ -111,7 +111,7 @@ class TrialSummary(Part):
 
 
 def target(form_domain: str | None, cdisc: str | None, mapping: ItemTabulation | None) -> TabulationTarget:
-    """Return what an item becomes, from the domain of its form and its keys `cdisc` and `sdtm`.
+    """Return the SDTM target of an item, from the domain of its form and its keys `cdisc` and `sdtm`.
 
     `cdisc` is the name of a variable if it is one of DM or of the domain, else a test code.
     """

@@ -184,7 +184,7 @@ class InRow:
 
 
 def _of_rows(macro: str, answers: Sequence[Any]) -> Any:
-    """Return what a condition over rows gives: decided by one row where one row can decide."""
+    """Return the value of a condition over rows: decided by one row where one row can decide."""
     if macro == "exists" and True in answers:
         return True
     if macro == "all" and False in answers:

@@ -41,7 +41,7 @@ def event_names(protocol: Protocol) -> Names:
 
 
 def event_columns(protocol: Protocol) -> dict[str, ItemKind]:
-    """Return what a condition may read of an adverse event."""
+    """Return the names of an adverse event that a condition may read."""
     aesi = (*(each.code for each in protocol.safety.aesi), NO_INTEREST)
     return {
         "term": TEXT,

@@ -177,7 +177,7 @@ class FormRules(ItemRules):
         return ": ".join(label.in_language(language) for label in labels)
 
     def labels(self, paths: Iterable[str]) -> "Labels":
-        """What the items are called, in whatever language is asked for later."""
+        """The labels of the items, in the language that is asked for later."""
         return Labels(self, tuple(paths))
 
     @property
@@ -279,7 +279,7 @@ class FormRules(ItemRules):
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What reads one name: checks by id, and items whose condition (`shown_when`, `required_when`) does.
+    """The readers of one name: checks by id, and items whose condition (`shown_when`, `required_when`) does.
 
     when: `now` if the value is read as known at the form's own visit, `here` if only as captured there, `previous`,
     `last`. forms: those whose captured values are needed to judge them, as in `FormRules.reads`.
@@ -293,7 +293,7 @@ class Readers:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What several items are called: put into words for each reader."""
+    """The labels of several items, written for each reader."""
 
     rules: FormRules
     paths: tuple[str, ...]

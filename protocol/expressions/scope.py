@@ -1,4 +1,4 @@
-"""What expressions are evaluated on: the captured values that are known about a subject at one moment."""
+"""The values on which expressions are evaluated: those that are known about a subject at one moment."""
 
 from collections.abc import Mapping
 from functools import lru_cache

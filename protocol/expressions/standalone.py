@@ -78,7 +78,7 @@ def evaluated(
     definitions: Mapping[str, str] | None = None,
     zone: str = "UTC",
 ) -> Result:
-    """Return what an expression gives for the values. Raises ExpressionError for any mistake.
+    """Return the value of an expression for the values. Raises ExpressionError for any mistake.
 
     `names` are those of a protocol with their kinds. Without them the kinds follow from the spelling of the values,
     and names without a value get a kind with which the expression is right.

@@ -79,7 +79,7 @@ def simulated_eligible(
     the search finds none: the criteria may contradict each other.
     """
     how = simulation or Simulation()
-    search = _Search(protocol, rng, subject, tuple(forms or _screening_forms(protocol)), how)
+    search = _AnswerSearch(protocol, rng, subject, tuple(forms or _screening_forms(protocol)), how)
     return search.eligible()
 
 
@@ -188,7 +188,7 @@ def _is_stored(value: Any) -> bool:
     return is_answered(value) or (isinstance(value, Mapping) and "missing" in value)
 
 
-class _Search:
+class _AnswerSearch:
     """Searches for values that satisfy every criterion by redrawing what a forbidding criterion reads."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the inputs of one item sent, and where and when it was typed. No Django."""
+"""The input sent for one item, and where and when it was typed. No Django."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

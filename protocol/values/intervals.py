@@ -120,7 +120,7 @@ def as_interval(value: "Number | Interval") -> Interval:
 
 
 def compared(sign: str, left: "Number | Interval", right: "Number | Interval") -> bool | None:
-    """Return what a comparison (`<`, `<=`, `>`, `>=`, `==`, `!=`) gives for every pair of numbers, or None."""
+    """Return the result of a comparison (`<`, `<=`, `>`, `>=`, `==`, `!=`) gives for every pair of numbers, or None."""
     if not isinstance(left, Interval) and not isinstance(right, Interval):
         return COMPARISONS[sign](left, right)
     one, other = as_interval(left), as_interval(right)

@@ -107,8 +107,3 @@ UCUM: Final[Mapping[str, str]] = {
     "mg/h": "mg/h",
     "U/min": "U/min",
 }
-
-
-def ucum(unit: str) -> str:
-    """Return the UCUM code of a unit. Raises KeyError for an unknown unit."""
-    return UCUM[unit]

@@ -142,7 +142,7 @@ def _of_review(row: TrailReview, reader: Reader, filter_words: FilterWords) -> l
 
 
 def seen_words(seen: dict[str, Any]) -> str:
-    """Return what a reviewer looked at."""
+    """Return the pages and entries that a reviewer looked at, in words."""
     if "sample" in seen:
         return _("A sample of %(drawn)s of %(of)s entries, drawn at random with the seed %(seed)s") % {
             "drawn": len(seen["sample"]),

@@ -37,7 +37,7 @@ class Drawn:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """Return what the review stores: seed, size of the population, and the entries by table and number."""
+        """Return the sample as the review stores it: seed, size of the population, entries by table and number."""
         return {
             "sample": [[each.source, each.row] for each in self.entries],
             "of": self.of,

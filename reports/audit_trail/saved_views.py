@@ -98,7 +98,7 @@ def _due_on(view: SavedView, last: Any, trial: Trial) -> date | None:
         return None
     if last is None:
         return view.starts_on
-    return max(view.starts_on, last.astimezone(trial.zone).date() + timedelta(days=view.every_days))
+    return max(view.starts_on, trial.day_of(last) + timedelta(days=view.every_days))
 
 
 @transaction.atomic

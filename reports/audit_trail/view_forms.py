@@ -15,7 +15,7 @@ from trials.roles import ROLES
 
 
 class PlanForm(forms.Form):
-    """What to look for in a view, and its plan: how often, by whom, how many entries, from which day."""
+    """The purpose of a view, and its plan: how often, by whom, how many entries, from which day."""
 
     purpose = forms.CharField(
         label=_("What to look for"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})

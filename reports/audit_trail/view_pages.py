@@ -76,7 +76,7 @@ def show(request: TrialRequest, key: int) -> HttpResponse:
 
 
 def _seen(review: TrailReview, page: TrailPage) -> str:
-    """Return what was seen in a review; nothing for readers who must not know."""
+    """Return the entries seen in a review; nothing for readers who must not know."""
     return seen_words(review.seen) if review.seen and review.see in {"", *page.may} else ""
 
 

@@ -1,4 +1,4 @@
-"""What a reviewer looked at: pages and entries of the trail under a filter, noted in the session until the review."""
+"""The pages and entries of the trail that a reviewer saw under a filter, noted in the session until the review."""
 
 from datetime import datetime
 from typing import Any

@@ -24,7 +24,7 @@ SERIOUSNESS = (
 
 
 def watched(rules: Protocol, code: str) -> tuple[Watched, ...]:
-    """Return what a watch of the protocol covers. Raises KeyError for an unknown code."""
+    """Return the scope of a watch of the protocol. Raises KeyError for an unknown code."""
     found: dict[tuple[str, str], list[str] | None] = {}
     if CRITERIA in rules.trail_review.watch[code].data:
         # Besides what the criteria read: what the investigator decided from it.

@@ -53,7 +53,7 @@ class CalendarEntry:
 def entries_of(
     trial: Trial, user: User, *, first: date, last: date, patient: str = "", own: Patient | None = None
 ) -> list[CalendarEntry]:
-    """Return what lies between two days, in their order. Two queries.
+    """Return the entries between two days, in their order. Two queries.
 
     patient: a part of the subject code. own: only this patient.
     """
@@ -110,7 +110,7 @@ def _infusion(trial: Trial, row: Infusion) -> CalendarEntry:
     day, moments = row.planned_on or first, None
     if row.started_at and row.ended_at:
         moments = (row.started_at, row.ended_at)
-        first, last = (moment.astimezone(trial.zone).date() for moment in moments)
+        first, last = (trial.day_of(moment) for moment in moments)
         day = first
     return CalendarEntry(
         key=f"infusion-{row.pk}",

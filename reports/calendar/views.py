@@ -113,7 +113,7 @@ def _link(span: CalendarSpan, day: date, patient: str) -> str:
 
 
 def _span(request: TrialRequest) -> CalendarSpan:
-    """Return what the address asks for; the week of today for anything else."""
+    """Return the span that the address asks for; the week of today for anything else."""
     view = "month" if request.GET.get("view") == "month" else "week"
     try:
         day = date.fromisoformat(request.GET.get("day", ""))

@@ -97,7 +97,7 @@ class PatientData:
     @property
     def today(self) -> date:
         """Return today's date at the site."""
-        return self.now.astimezone(self.access.trial.zone).date()
+        return self.access.trial.day_of(self.now)
 
     @property
     def is_open(self) -> bool:

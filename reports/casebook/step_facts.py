@@ -11,8 +11,8 @@ from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consents.consent_withdrawal import stops_treatment
 from patients.participation.death import is_after_death, last_day_of_life
 from patients.participation.next_step import (
-    ConsentStands,
-    DecisionStands,
+    ConsentState,
+    DecisionState,
     InfusionFacts,
     NextStep,
     NoStep,
@@ -32,7 +32,7 @@ def step_of(dossier: PatientData, visits: Sequence[VisitLink]) -> NextStep | NoS
 
 
 def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
-    """Return what the next step depends on. Reads infusions and the latest decision, at most one query each."""
+    """Return the facts on which the next step depends. Infusions and the latest decision: at most one query each."""
     patient = dossier.patient
     rows = {visit.key: visit for visit in dossier.casebook.visits}
     last_days = last_day_of(patient), last_day_of_life(patient, dossier.stated_death)
@@ -40,8 +40,8 @@ def facts_of(dossier: PatientData, visits: Sequence[VisitLink]) -> PatientFacts:
         state=Patients(patient.state),
         locked=bool(patient.locked_at or patient.trial.locked_at),
         today=dossier.today,
-        consent=consent_stands(patient, dossier.casebook.consent),
-        decision=decision_stands(patient, dossier.decision),
+        consent=consent_state(patient, dossier.casebook.consent),
+        decision=decision_state(patient, dossier.decision),
         treated=stops_treatment(patient) is None,
         died=bool(dossier.stated_death),
         visits=tuple(_visit(link, rows[link.key], last_days) for link in visits),
@@ -80,24 +80,24 @@ def visit_facts(
     )
 
 
-def consent_stands(patient: Patient, consent: Consent | None) -> ConsentStands:
-    """Return what is known of the consent in force."""
+def consent_state(patient: Patient, consent: Consent | None) -> ConsentState:
+    """Return the state of the consent in force."""
     if consent is None:
-        return ConsentStands.MISSING
+        return ConsentState.MISSING
     own = consent.type != Consent.Type.PATIENT and consent.capacity_regained_on is not None
     amended = patient.reconsent_version not in ("", consent.version)
-    return ConsentStands.AGAIN if own or amended else ConsentStands.IN_FORCE
+    return ConsentState.AGAIN if own or amended else ConsentState.IN_FORCE
 
 
-def decision_stands(patient: Patient, decision: Any) -> DecisionStands:
-    """Return what is known of the latest decision; it has the annotations `holds` and `rests_on_changes`."""
+def decision_state(patient: Patient, decision: Any) -> DecisionState:
+    """Return the state of the latest decision; it has the annotations `holds` and `rests_on_changes`."""
     if decision is None:
-        return DecisionStands.MISSING
+        return DecisionState.MISSING
     void = not decision.holds or decision.protocol_id != patient.protocol_id
     if decision.rests_on_changes or (patient.state == Patient.State.SCREENING and void):
-        return DecisionStands.OUTDATED
+        return DecisionState.OUTDATED
     eligible = decision.conclusion == EligibilityDecision.Conclusion.ELIGIBLE
-    return DecisionStands.ELIGIBLE if eligible else DecisionStands.NOT_ELIGIBLE
+    return DecisionState.ELIGIBLE if eligible else DecisionState.NOT_ELIGIBLE
 
 
 class AtBedside(TypingProtocol):

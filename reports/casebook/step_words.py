@@ -86,7 +86,7 @@ def card_of(
 
 
 def title_of(step: NextStep, visit: str) -> str | Promise:
-    """Return what is to be done. visit: the title of its visit."""
+    """Return the title of the step. visit: the title of its visit."""
     if step.kind is StepKind.FINISH_FORMS:
         count = len(step.forms)
         text = ngettext("%(visit)s: finish %(count)d form", "%(visit)s: finish %(count)d forms", count)

@@ -69,7 +69,7 @@ def _eligibility(dossier: PatientData, base: str) -> Step:
         return Step(title, NOT_APPLICABLE, _("not decided"), url)
     if decision is not None:
         return Step(title, NOT_STARTED, _("the signature is no longer valid"), url, ("due",))
-    waiting = len(eligibility.evaluate(dossier.patient).obstacles)
+    waiting = len(eligibility.evaluate(dossier.patient).blocking_criteria)
     note = (
         ngettext(
             "%(waiting)s criterion does not allow it yet", "%(waiting)s criteria do not allow it yet", waiting
@@ -101,7 +101,7 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
     title = _("Infusion %(number)s") % {"number": infusion.number}
     url = f"{base}infusions/{infusion.number}/"
     if infusion.state == Infusion.State.GIVEN and infusion.started_at:
-        given = infusion.started_at.astimezone(dossier.access.trial.zone).date()
+        given = dossier.access.trial.day_of(infusion.started_at)
         return Step(title, DONE, shown_day(given), url)
     if infusion.state == Infusion.State.NOT_GIVEN:
         return Step(title, "missed", _("not given"), url)

@@ -169,34 +169,34 @@ class TrialRows:
         return dict(query.rows(**self.who, **values))
 
 
-def in_study(standing: TrialRows) -> Counts:
+def in_study(trial_rows: TrialRows) -> Counts:
     """Count patients in screening or follow-up."""
-    return {patient.pk: 1 for patient in standing.patients if patient.state in OPEN_PATIENTS}
+    return {patient.pk: 1 for patient in trial_rows.patients if patient.state in OPEN_PATIENTS}
 
 
-def visits(standing: TrialRows) -> Counts:
+def visits(trial_rows: TrialRows) -> Counts:
     """Count planned visits whose window has opened and that are neither held nor missed."""
-    return standing.counted(VISITS, today=standing.trial.today)
+    return trial_rows.counted(VISITS, today=trial_rows.trial.today)
 
 
-def infusions(standing: TrialRows) -> Counts:
+def infusions(trial_rows: TrialRows) -> Counts:
     """Count infusions neither given nor marked as not given, of patients who ended the study."""
-    return standing.counted(INFUSIONS)
+    return trial_rows.counted(INFUSIONS)
 
 
-def bedside(standing: TrialRows) -> Counts:
+def bedside(trial_rows: TrialRows) -> Counts:
     """Count what is missing at the bedside of infusions recorded there, until a person decided on it."""
     found: Counter[int] = Counter()
-    for row, gaps in standing.gaps:
+    for row, gaps in trial_rows.gaps:
         found[row.patient_id] += len(gaps)
     return found
 
 
-def missing_forms(standing: TrialRows) -> Counts:
+def missing_forms(trial_rows: TrialRows) -> Counts:
     """Count required forms of held visits that were not begun: those required, less those begun."""
-    held_visits = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD)
+    held_visits = Visit.objects.visible_in(**trial_rows.who).filter(state=Visit.State.HELD)
     kinds = held_visits.values_list("patient__protocol_id", "code", "patient__infusions_given").distinct()
-    wanted = _wanted(standing, kinds)
+    wanted = _wanted(trial_rows, kinds)
     if not any(wanted.values()):
         return {}
     required = Case(
@@ -208,21 +208,21 @@ def missing_forms(standing: TrialRows) -> Counts:
     counts = Q(pk__in=())
     for kind, forms in wanted.items():
         counts |= Q(**_kind("visit__", *kind), form__in=forms)
-    begun = Record.objects.visible_in(**standing.who).exclude(state=Record.State.STRUCK_OUT)
+    begun = Record.objects.visible_in(**trial_rows.who).exclude(state=Record.State.STRUCK_OUT)
     # A form counts once for a visit, however many records it has there.
     once = Count(Concat(Cast("visit_id", TextField()), Value("/"), F("form")), distinct=True)
     recorded = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
     asked.subtract(dict(recorded.annotate(number=once)))
-    return {**asked, **_missing_after_withdrawal(standing)}
+    return {**asked, **_missing_after_withdrawal(trial_rows)}
 
 
 def _wanted(
-    standing: TrialRows, kinds: Iterable[tuple[int, str, str]]
+    trial_rows: TrialRows, kinds: Iterable[tuple[int, str, str]]
 ) -> dict[tuple[int, str, str | None], frozenset[str]]:
     """Return the required forms by protocol, visit and infusions given (`13`); None if these do not matter."""
     found: dict[tuple[int, str, str | None], frozenset[str]] = {}
     for pk, code, given in kinds:
-        rules = standing.rules[pk]
+        rules = trial_rows.rules[pk]
         depends = any(each.after_infusion is not None for each in forms_at(rules, code))
         numbers = [int(number) for number in given]
         found[pk, code, given if depends else None] = required_at(rules, code, numbers)
@@ -235,101 +235,101 @@ def _kind(visit: str, protocol: int, code: str, given: str | None) -> dict[str, 
     return found if given is None else {**found, "patient__infusions_given": given}
 
 
-def _missing_after_withdrawal(standing: TrialRows) -> Counts:
+def _missing_after_withdrawal(trial_rows: TrialRows) -> Counts:
     """Count the same for the few patients who withdrew consent for samples or new data: only what it still allows."""
     withdrawn = Q(patient__samples_withdrawn_on__isnull=False) | Q(patient__data_withdrawn_on__isnull=False)
-    held = Visit.objects.visible_in(**standing.who).filter(withdrawn, state=Visit.State.HELD)
+    held = Visit.objects.visible_in(**trial_rows.who).filter(withdrawn, state=Visit.State.HELD)
     found: Counter[int] = Counter()
     for visit in held.select_related("patient").prefetch_related("records"):
         begun = {row.form for row in visit.records.all() if row.state != Record.State.STRUCK_OUT}
-        rules = standing.rules[visit.patient.protocol_id]
+        rules = trial_rows.rules[visit.patient.protocol_id]
         found[visit.patient_id] += len(required_of(visit.patient, rules, visit.code, visit.held_on) - begun)
     return found
 
 
-def drafts(standing: TrialRows) -> Counts:
+def drafts(trial_rows: TrialRows) -> Counts:
     """Count draft forms."""
-    return standing.counted(DRAFTS)
+    return trial_rows.counted(DRAFTS)
 
 
-def open_queries(standing: TrialRows) -> Counts:
+def open_queries(trial_rows: TrialRows) -> Counts:
     """Count queries that are not closed."""
-    return standing.counted(OPEN_QUERIES)
+    return trial_rows.counted(OPEN_QUERIES)
 
 
-def unverified(standing: TrialRows) -> Counts:
+def unverified(trial_rows: TrialRows) -> Counts:
     """Count complete forms with items that still need source data verification."""
-    return dict(_by_patient(source_verification.waiting(standing.trial).order_by()))
+    return dict(_by_patient(source_verification.waiting(trial_rows.trial).order_by()))
 
 
-def facts_unverified(standing: TrialRows) -> Counts:
+def facts_unverified(trial_rows: TrialRows) -> Counts:
     """Count the facts outside the forms that still need source data verification."""
-    return fact_verification.count_by_patient(standing.trial, standing.rules)
+    return fact_verification.count_by_patient(trial_rows.trial, trial_rows.rules)
 
 
-def unsigned(standing: TrialRows) -> Counts:
+def unsigned(trial_rows: TrialRows) -> Counts:
     """Count complete forms without a valid signature."""
-    return standing.counted(UNSIGNED)
+    return trial_rows.counted(UNSIGNED)
 
 
-def casebooks(standing: TrialRows) -> Counts:
+def casebooks(trial_rows: TrialRows) -> Counts:
     """Count patients who were included and whose casebook has no valid signature."""
-    return standing.counted(CASEBOOKS)
+    return trial_rows.counted(CASEBOOKS)
 
 
-def events_unsigned(standing: TrialRows) -> Counts:
+def events_unsigned(trial_rows: TrialRows) -> Counts:
     """Count adverse events without a valid review signature."""
-    return standing.counted(EVENTS_UNSIGNED)
+    return trial_rows.counted(EVENTS_UNSIGNED)
 
 
-def events_unreported(standing: TrialRows) -> Counts:
+def events_unreported(trial_rows: TrialRows) -> Counts:
     """Count serious adverse events not reported to the sponsor."""
-    return standing.counted(EVENTS_UNREPORTED)
+    return trial_rows.counted(EVENTS_UNREPORTED)
 
 
-def deviations(standing: TrialRows) -> Counts:
+def deviations(trial_rows: TrialRows) -> Counts:
     """Count deviations of the general log that wait for a person."""
-    return standing.counted(DEVIATIONS)
+    return trial_rows.counted(DEVIATIONS)
 
 
-def samples_overdue(standing: TrialRows) -> Counts:
+def samples_overdue(trial_rows: TrialRows) -> Counts:
     """Count required samples of held visits that are neither collected nor recorded as not collected."""
-    return overdue_by_patient(Visit.objects.visible_in(**standing.who), standing.rules)
+    return overdue_by_patient(Visit.objects.visible_in(**trial_rows.who), trial_rows.rules)
 
 
-def samples_to_destroy(standing: TrialRows) -> Counts:
+def samples_to_destroy(trial_rows: TrialRows) -> Counts:
     """Count tubes that still exist though consent for samples is withdrawn."""
-    return to_destroy_by_patient(Aliquot.objects.visible_in(**standing.who))
+    return to_destroy_by_patient(Aliquot.objects.visible_in(**trial_rows.who))
 
 
-def product_deviations(standing: TrialRows) -> Counts:
+def product_deviations(trial_rows: TrialRows) -> Counts:
     """Count product deviations that wait for a person; in a masked trial only for who may know the treatment."""
-    return _of_product(standing, ProductDeviation.objects.filter(patient__trial=standing.trial).waiting())
+    return _of_product(trial_rows, ProductDeviation.objects.filter(patient__trial=trial_rows.trial).waiting())
 
 
-def product_queries(standing: TrialRows) -> Counts:
+def product_queries(trial_rows: TrialRows) -> Counts:
     """Count queries on the product that are not closed; in a masked trial only for who may know the treatment."""
-    rows = ProductQuery.objects.filter(patient__trial=standing.trial, state__in=Query.OPEN_STATES)
-    return _of_product(standing, rows)
+    rows = ProductQuery.objects.filter(patient__trial=trial_rows.trial, state__in=Query.OPEN_STATES)
+    return _of_product(trial_rows, rows)
 
 
-def _of_product(standing: TrialRows, rows: Any) -> Counts:
-    if not standing.trial.masked:
+def _of_product(trial_rows: TrialRows, rows: Any) -> Counts:
+    if not trial_rows.trial.masked:
         return dict(_by_patient(rows.order_by()))
     # The rows themselves, not their number: a count by patient tells the arm, so the reading is recorded (BLD-03).
-    return Counter(row.patient_id for row in rows.visible_to(standing.access.user))
+    return Counter(row.patient_id for row in rows.visible_to(trial_rows.access.user))
 
 
-def criteria(standing: TrialRows) -> Counts:
+def criteria(trial_rows: TrialRows) -> Counts:
     """Count undetermined eligibility criteria of included patients. Two queries for each patient who has any."""
-    undecided = [patient for patient, is_open in standing.counted(CRITERIA).items() if is_open]
-    patients = Patient.objects.visible_in(**standing.who).in_bulk(undecided) if undecided else {}
+    undecided = [patient for patient, is_open in trial_rows.counted(CRITERIA).items() if is_open]
+    patients = Patient.objects.visible_in(**trial_rows.who).in_bulk(undecided) if undecided else {}
     return {pk: _undecided(patient) for pk, patient in patients.items()}
 
 
-def decisions(standing: TrialRows) -> Counts:
+def decisions(trial_rows: TrialRows) -> Counts:
     """Count decisions on eligibility that rest on inputs that changed since."""
-    return standing.counted(DECISIONS)
+    return trial_rows.counted(DECISIONS)
 
 
 def _undecided(patient: Patient) -> int:
@@ -337,44 +337,44 @@ def _undecided(patient: Patient) -> int:
     return sum(finding.result.allows is None for finding in findings)
 
 
-def calculations(standing: TrialRows) -> Counts:
+def calculations(trial_rows: TrialRows) -> Counts:
     """Count calculated items of complete forms that have no value because an input is missing."""
     empty = [
         # The form first: the database then looks for the key in the forms that have the item only.
         When(Q(protocol_id=pk, form=form.code) & ~Q(values__has_key=item.name), then=Value(1))
-        for pk, rules in standing.rules.items()
+        for pk, rules in trial_rows.rules.items()
         for form in rules.forms.values()
         for item in form.items
         if item.is_calculated and item.shown_when is None
     ]
-    rows = Record.objects.visible_in(**standing.who).filter(state=Record.State.COMPLETE)
+    rows = Record.objects.visible_in(**trial_rows.who).filter(state=Record.State.COMPLETE)
     number = sum((Case(each, default=Value(0), output_field=IntegerField()) for each in empty), Value(0))
     return dict(rows.values_list("patient_id").annotate(number=Sum(number))) if empty else {}
 
 
-def missing_items(standing: TrialRows) -> Counts:
+def missing_items(trial_rows: TrialRows) -> Counts:
     """Count items of complete forms marked as missing with a reason."""
     found: Counter[int] = Counter()
-    for patient, values in WITH_MISSING.rows(**standing.who):
+    for patient, values in WITH_MISSING.rows(**trial_rows.who):
         found[patient] += sum(is_missing(value) for value in values.values())
     return found
 
 
-def outdated(standing: TrialRows) -> Counts:
+def outdated(trial_rows: TrialRows) -> Counts:
     """Count calculated values whose sources changed after they were stored. Evaluates all forms with such items."""
-    return outdated_by_patient(standing.trial)
+    return outdated_by_patient(trial_rows.trial)
 
 
-def contradictions(standing: TrialRows) -> Counts:
+def contradictions(trial_rows: TrialRows) -> Counts:
     """Count the entries that contradict each other or the death. At most twelve queries."""
-    return Counter(fact.patient.pk for fact in contradictions_of(standing.trial))
+    return Counter(fact.patient.pk for fact in contradictions_of(trial_rows.trial))
 
 
-def event_drafts(standing: TrialRows) -> Counts:
+def event_drafts(trial_rows: TrialRows) -> Counts:
     """Count the adverse events that were begun and neither saved nor discarded."""
-    return standing.counted(EVENT_DRAFTS)
+    return trial_rows.counted(EVENT_DRAFTS)
 
 
-def deaths(standing: TrialRows) -> Counts:
+def deaths(trial_rows: TrialRows) -> Counts:
     """Count deaths without a fatal event, or with one that ended on another day. Two queries."""
-    return deaths_disagreeing(standing.trial)
+    return deaths_disagreeing(trial_rows.trial)

@@ -29,103 +29,105 @@ class OpenRow(NamedTuple):
     url: str
 
 
-def open_rows(point: str, standing: TrialRows, patient: str = "") -> list[OpenRow] | None:
-    """Return what a point counts, of one patient or all; None for a point with a listing of its own.
+def open_rows(point: str, trial_rows: TrialRows, patient: str = "") -> list[OpenRow] | None:
+    """Return the rows that a point counts, of one patient or all; None for a point with a listing of its own.
 
     patient: a part of the subject code. One to three queries.
     """
     if point not in ROWS:
         return None
-    patients = [row.pk for row in standing.patients if patient.casefold() in row.code.casefold()]
-    return list(ROWS[point](standing, patients))
+    patients = [row.pk for row in trial_rows.patients if patient.casefold() in row.code.casefold()]
+    return list(ROWS[point](trial_rows, patients))
 
 
-def _in_study(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+def _in_study(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
     for row in Patient.objects.filter(pk__in=patients, state__in=OPEN_PATIENTS).order_by("number"):
         yield OpenRow(
-            row.code, row.get_state_display(), address("reports:casebook", standing.trial.slug, row.code)
+            row.code, row.get_state_display(), address("reports:casebook", trial_rows.trial.slug, row.code)
         )
 
 
-def _visits(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    rows = counts.open_visits(standing.trial.today, **standing.who).filter(patient__in=patients)
+def _visits(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    rows = counts.open_visits(trial_rows.trial.today, **trial_rows.who).filter(patient__in=patients)
     for visit in rows.select_related("patient").order_by("patient__number", "position", "number"):
         planned = _("%(visit)s, planned on %(day)s")
         words = planned % {"visit": visit.key, "day": shown_day(visit.planned_on)}
-        yield OpenRow(visit.patient.code, words, _visit_page(standing, visit))
+        yield OpenRow(visit.patient.code, words, _visit_page(trial_rows, visit))
 
 
-def _infusions(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    rows = counts.open_infusions(**standing.who).filter(patient__in=patients).select_related("patient")
+def _infusions(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    rows = counts.open_infusions(**trial_rows.who).filter(patient__in=patients).select_related("patient")
     for row in rows.order_by("patient__number", "number"):
-        url = address("dosing:infusion", standing.trial.slug, row.patient.code, row.number)
+        url = address("dosing:infusion", trial_rows.trial.slug, row.patient.code, row.number)
         yield OpenRow(row.patient.code, _("Infusion %(number)d") % {"number": row.number}, url)
 
 
-def _bedside(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    for row, gaps in standing.gaps:
+def _bedside(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    for row, gaps in trial_rows.gaps:
         if row.patient_id in patients:
-            url = address("dosing:bedside", standing.trial.slug, row.patient.code, row.number)
+            url = address("dosing:bedside", trial_rows.trial.slug, row.patient.code, row.number)
             for gap in gaps:
                 told = {"number": row.number, "missing": gap.words}
                 yield OpenRow(row.patient.code, _("Infusion %(number)d: %(missing)s") % told, url)
 
 
-def _missing_forms(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    held = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD, patient__in=patients)
+def _missing_forms(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    held = Visit.objects.visible_in(**trial_rows.who).filter(state=Visit.State.HELD, patient__in=patients)
     begun: dict[int, set[str]] = defaultdict(set)
     records = Record.objects.filter(patient__in=patients, visit__isnull=False)
     for visit, form in records.exclude(state=Record.State.STRUCK_OUT).values_list("visit_id", "form"):
         begun[visit].add(form)
     for row in held.select_related("patient").order_by("patient__number", "position", "number"):
-        rules = standing.rules[row.patient.protocol_id]
+        rules = trial_rows.rules[row.patient.protocol_id]
         for form in sorted(required_of(row.patient, rules, row.code, row.held_on) - begun[row.pk]):
             words = f"{row.key} · {_title(rules.form(form))}"
             yield OpenRow(
-                row.patient.code, words, form_address(row.patient, form, row, slug=standing.trial.slug)
+                row.patient.code, words, form_address(row.patient, form, row, slug=trial_rows.trial.slug)
             )
 
 
-def _calculations(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    for record, form in _complete(standing, patients):
+def _calculations(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    for record, form in _complete(trial_rows, patients):
         for item in form.items:
             if item.is_calculated and item.shown_when is None and item.name not in record.values:
-                yield _of_item(standing, record, form, item)
+                yield _of_item(trial_rows, record, form, item)
 
 
-def _missing_items(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    for record, form in _complete(standing, patients):
+def _missing_items(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    for record, form in _complete(trial_rows, patients):
         for name, value in record.values.items():
             if is_missing(value) and name in form:
-                yield _of_item(standing, record, form, form.item(name))
+                yield _of_item(trial_rows, record, form, form.item(name))
 
 
-def _complete(standing: TrialRows, patients: Patients) -> Iterator[tuple[Record, Form]]:
-    rows = Record.objects.visible_in(**standing.who).filter(state=Record.State.COMPLETE, patient__in=patients)
+def _complete(trial_rows: TrialRows, patients: Patients) -> Iterator[tuple[Record, Form]]:
+    rows = Record.objects.visible_in(**trial_rows.who).filter(
+        state=Record.State.COMPLETE, patient__in=patients
+    )
     for record in rows.select_related("patient", "visit").order_by("patient__number", "pk"):
-        yield record, standing.rules[record.protocol_id].form(record.form)
+        yield record, trial_rows.rules[record.protocol_id].form(record.form)
 
 
-def _deaths(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    disagreeing = [pk for pk in deaths_disagreeing(standing.trial) if pk in set(patients)]
+def _deaths(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    disagreeing = [pk for pk in deaths_disagreeing(trial_rows.trial) if pk in set(patients)]
     for patient in Patient.objects.filter(pk__in=disagreeing).order_by("number"):
-        events = address("safety:listing", standing.trial.slug)
+        events = address("safety:listing", trial_rows.trial.slug)
         yield OpenRow(patient.code, _("Adverse events and date of death"), f"{events}?patient={patient.code}")
 
 
-def _event_drafts(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    rows = EventDraft.objects.visible_in(**standing.who).filter(
+def _event_drafts(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
+    rows = EventDraft.objects.visible_in(**trial_rows.who).filter(
         state=EventDraft.State.OPEN, patient__in=patients
     )
     for draft in rows.select_related("patient").order_by("patient__number", "number"):
-        page = address("safety:report", standing.trial.slug, draft.patient.code)
+        page = address("safety:report", trial_rows.trial.slug, draft.patient.code)
         yield OpenRow(draft.patient.code, draft.term or _("no term yet"), f"{page}?draft={draft.number}")
 
 
-def _of_item(standing: TrialRows, record: Record, form: Form, item: Item) -> OpenRow:
+def _of_item(trial_rows: TrialRows, record: Record, form: Form, item: Item) -> OpenRow:
     place = record.visit.key if record.visit else str(record.repeat)
     words = f"{place} · {_title(form)} · {item.label.in_language(reader_language())}"
-    url = f"{record_address(record, standing.trial.slug)}?field={item.name}#{item.name}"
+    url = f"{record_address(record, trial_rows.trial.slug)}?field={item.name}#{item.name}"
     return OpenRow(record.patient.code, words, url)
 
 
@@ -133,8 +135,8 @@ def _title(form: Form) -> str:
     return form.title.in_language(reader_language())
 
 
-def _visit_page(standing: TrialRows, visit: Any) -> str:
-    return address("patients:visit", standing.trial.slug, visit.patient.code, visit.key)
+def _visit_page(trial_rows: TrialRows, visit: Any) -> str:
+    return address("patients:visit", trial_rows.trial.slug, visit.patient.code, visit.key)
 
 
 ROWS: dict[str, Callable[[TrialRows, Patients], Iterator[OpenRow]]] = {

@@ -1,4 +1,4 @@
-"""What the validation pack of this installation says of each edit check (DAT-03, VAL-01)."""
+"""The results of each edit check in the validation pack of this installation (DAT-03, VAL-01)."""
 
 from dataclasses import dataclass, field
 

@@ -16,13 +16,13 @@ from safety.listing.filters import AdverseEventFilter
 from safety.listing.groups import GRADES
 from safety.models import AdverseEvent
 from trials.access import TrialRequest, trial_page
-from trials.listing.chosen import ChosenLines
+from trials.listing.column_selection import SelectionLines
 from trials.permissions import Permission as P
 
 PAGE = 200
 
 
-class GroupListing(ChosenLines):
+class GroupListing(SelectionLines):
     """The groups as a listing; page, CSV and XLSX have the same columns."""
 
     by: str

@@ -32,7 +32,7 @@ HEIGHTS = {level: 2.0 + 2.0 * level for level in range(1, LEVELS + 1)}
 """Height of a bar by level of support, so that more support reads as more without colour."""
 SMALL = 0.62
 ARROW = ((-1.0, -5.0), (8.0, 0.0), (-1.0, 5.0))
-Ending = Literal["open", "death", "ended"]
+LaneEnd = Literal["open", "death", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class SwimmerRow:
 
     code: str
     end: float
-    ending: Ending
+    ending: LaneEnd
     ending_tip: str
     note: str = ""
     bars: Sequence[SwimmerBar] = ()
@@ -125,13 +125,13 @@ def _row(row: SwimmerRow, across: Scale, y: float) -> list[Shape]:
         shapes.append(Rect(x=left, y=y - height / 2, width=width, height=height, css=css, tip=bar.tip))
     shapes += [_mark(TRIANGLE, across(each.day), y - 6, "infusion", each.tip) for each in row.infusions]
     shapes += [_mark(DIAMOND, across(each.day), y + 8.5, "event", each.tip) for each in row.events]
-    shapes.append(_ending(row.ending, end, y, row.ending_tip))
+    shapes.append(_lane_end(row.ending, end, y, row.ending_tip))
     if row.note:
         shapes.append(Words(x=end + 14, y=y + 4, text=shortened(row.note, WIDTH - end - 16)))
     return shapes
 
 
-def _ending(ending: Ending, x: float, y: float, tip: str) -> Shape:
+def _lane_end(ending: LaneEnd, x: float, y: float, tip: str) -> Shape:
     if ending == "death":
         return shape_at([(0.8 * dx, 0.8 * dy) for dx, dy in LATIN_CROSS], x, y - 2, "death", tip)
     if ending == "open":

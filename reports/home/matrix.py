@@ -161,7 +161,7 @@ def matrix(
     used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
     rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
     forms = _forms(access.trial.rules.profile.died_on or "").rows(**page, codes=codes)
-    plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
+    plans = {pk: {code: _MatrixPlan.of(each, code) for code in codes} for pk, each in rules.items()}
     known = _MatrixData(
         visits=visits,
         stages=_stages(forms),
@@ -266,7 +266,7 @@ def _deaths(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _MatrixPlan:
     """The forms of one visit of one protocol."""
 
     forms: tuple[VisitForm, ...]
@@ -274,7 +274,7 @@ class _Plan:
     rules: Protocol
 
     @classmethod
-    def of(cls, rules: Protocol, code: str) -> "_Plan":
+    def of(cls, rules: Protocol, code: str) -> "_MatrixPlan":
         forms = forms_at(rules, code)
         return cls(forms, first_unfinished(forms, {}), rules)
 
@@ -310,7 +310,7 @@ class _MatrixData:
 
 
 def _row(
-    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _Plan]], known: _MatrixData
+    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _MatrixPlan]], known: _MatrixData
 ) -> MatrixRow:
     places = _Places(
         address("reports:casebook", known.slug, patient.code),
@@ -323,7 +323,11 @@ def _row(
 
 
 def _cell(
-    patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _MatrixData, places: _Places
+    patient: Patient,
+    code: str,
+    plans: Mapping[int, Mapping[str, _MatrixPlan]],
+    known: _MatrixData,
+    places: _Places,
 ) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:

@@ -38,7 +38,7 @@ from patients.participation.visit_status import (
     required_of,
 )
 from protocol.document.document import Protocol
-from reports.casebook.step_facts import consent_stands, decision_stands, open_infusions, visit_facts
+from reports.casebook.step_facts import consent_state, decision_state, open_infusions, visit_facts
 from reports.casebook.step_words import StepCard, card_of
 from reports.home.workload import Workload
 from trials.permissions import Permission
@@ -97,7 +97,7 @@ class _InfusionRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """The latest decision as `decision_stands` reads it."""
+    """The latest decision as `decision_state` reads it."""
 
     conclusion: str
     protocol_id: int
@@ -217,8 +217,8 @@ def _steps(work: Workload, patients: list[Any]) -> Any:
             state=Patients(patient.state),
             locked=bool(patient.locked_at or work.trial.locked_at),
             today=work.today,
-            consent=consent_stands(patient, _consent(patient)),
-            decision=decision_stands(patient, _decision(patient)),
+            consent=consent_state(patient, _consent(patient)),
+            decision=decision_state(patient, _decision(patient)),
             treated=stops_treatment(patient) is None,
             died=bool(stated),
             visits=tuple(

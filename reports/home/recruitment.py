@@ -50,7 +50,7 @@ def _ends(starts: date, recruitment: Recruitment) -> date:
 
 
 class CountedPatients(Protocol):
-    """What the accrual reads: the trial, its day, and (status, day of inclusion, number) of its patients."""
+    """The data of the accrual: the trial, its day, and (status, day of inclusion, number) of its patients."""
 
     trial: Trial
     today: date

@@ -13,7 +13,7 @@ from safety.reporting_clocks.clocks import span
 
 
 def trail_warnings(work: Workload) -> list[str]:
-    """Return what the reader's role has to know of the trail. Nothing for others than administrators.
+    """Return the warnings about the trail for the reader's role: none but for administrators.
 
     One statement for the clock, one more if it was set back, one for each copy of the seals.
     """

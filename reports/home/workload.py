@@ -191,7 +191,7 @@ class Workload:
 
     @cached_property
     def _waiting(self) -> dict[str, int]:
-        """Return what waits for a person about whole patients. One statement for the three tiles."""
+        """Return the work on whole patients that waits for a person. One statement for the three tiles."""
         names = ("reconsents", "decisions", "deviations")
         return {name: int(number or 0) for name, number in zip(names, WAITING.row(**self.who), strict=True)}
 
@@ -238,7 +238,7 @@ class Workload:
 
     @cached_property
     def bedside_gaps(self) -> int:
-        """Return what is missing at the bedside of infusions: observations and checklists nobody decided on."""
+        """Return the gaps at the bedside of infusions: observations and checklists nobody decided on."""
         return sum(len(gaps) for _row, gaps in open_gaps(**self.who))
 
     @cached_property

@@ -29,7 +29,7 @@ PAGE_NAME = re.compile(r"[a-z-]{1,20}:[a-z-]{1,40}")
 
 
 class ProblemForm(VerbForm):
-    """What happened, in the person's words."""
+    """The problem, in the words of the person who reports it."""
 
     text = forms.CharField(
         label=gettext_lazy("What happened, and what did you expect?"),
@@ -42,7 +42,7 @@ class ProblemForm(VerbForm):
 
 
 class CloseProblemForm(VerbForm):
-    """What was done about a problem."""
+    """The action on a problem."""
 
     done = forms.CharField(
         label=gettext_lazy("What was done"),
@@ -53,7 +53,7 @@ class CloseProblemForm(VerbForm):
 
 
 class ProblemReviewForm(VerbForm):
-    """What comes of the problems."""
+    """The conclusion of a review of the problems."""
 
     conclusion = forms.CharField(
         label=gettext_lazy("Conclusion"),

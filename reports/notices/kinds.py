@@ -1,4 +1,4 @@
-"""What concerns a person in a trial, computed from the stored data by the role: one query for each kind.
+"""The notices of a person in a trial, computed from the stored data by the role: one query for each kind.
 
 A notice says its kind and the subject code, and nothing else: no name, no arm, no clinical value. Blinded readers get
 no kind that depends on product data.
@@ -170,7 +170,7 @@ def _signatures(access: Access) -> Iterator[tuple[str, str, str]]:
     waiting = records.filter(stage__gte=COMPLETE, stage__lt=SIGNED).order_by()
     found = waiting.values_list("patient__code", "patient__number").annotate(last=Max("completed_at"))
     for code, number, last in found.order_by("patient__number")[:MOST]:
-        day = last.astimezone(access.trial.zone).date().isoformat() if last else ""
+        day = access.trial.day_of(last).isoformat() if last else ""
         yield f"{number}.{day}", code, address("patients:sign", access.trial.slug, code)
 
 
@@ -270,7 +270,7 @@ def _failed_copy(access: Access) -> Iterator[tuple[str, str, str]]:
         return
     failed = failed_copy(access.trial.pk)
     if failed is not None:
-        day = failed.at.astimezone(access.trial.zone).date().isoformat()
+        day = access.trial.day_of(failed.at).isoformat()
         yield day, str(access.trial), address("documents:listing", access.trial.slug)
 
 

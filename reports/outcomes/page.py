@@ -163,7 +163,7 @@ class OutcomePage:
         return self.rules.visit(code).title.in_language(self.language) if code else ""
 
     def part_title(self, split: str, part: str) -> str:
-        """Return what a group or an arm is called, empty for all patients."""
+        """Return the name of a group or an arm, empty for all patients."""
         if not split:
             return ""
         found = self.rules.group(part) if split == "group" else self.rules.arm(part)

@@ -75,7 +75,7 @@ OF_SUBJECT: dict[str, str | Promise] = {
 
 
 def population_title(rules: Protocol, code: str) -> str:
-    """Return what a population is called."""
+    """Return the name of a population."""
     known = rules.populations.get(code)
     return known.title.in_language(reader_language()) if known else str(POPULATIONS[code])
 
@@ -114,7 +114,7 @@ def p_words(p: float) -> str:
 
 
 def missing_words(rules: Protocol, missing: Iterable[MissingValue]) -> list[str]:
-    """Return what is missing: the form and the item, and the visit where one is; each once."""
+    """Return the missing values: the form and the item, and the visit where there is one; each once."""
     return list(dict.fromkeys(_missing(rules, each) for each in missing))
 
 

@@ -94,7 +94,7 @@ class QuestionForm(StepForm):
 
     @property
     def facts_of_question(self) -> QuestionFacts:
-        """Return what was chosen. The form must be valid."""
+        """Return the choices. The form must be valid."""
         cleaned = self.cleaned_data
         masked = {item.name for item in self.asked_form.masked_items}
         reads = self.compiled is not None and self.compiled.restricted

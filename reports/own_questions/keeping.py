@@ -14,14 +14,14 @@ from patients.participation.lifecycle import lock_patients
 from patients.queries.bulk import raise_queries, refuse_too_many
 from protocol.expressions.compiled import EvaluationFailed
 from reports.models import OwnProductQuestion, OwnQuestion, QuestionRow
-from reports.own_questions.reading import judged, keys_of
+from reports.own_questions.reading import evaluated, keys_of
 from reports.own_questions.visible import ReadQuestion
 from trials.models import Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionFacts:
-    """What a person chooses about a question, as `QuestionRow` stores it. restricted: it reads masked results."""
+    """The choices of a person for a question, as `QuestionRow` stores it. restricted: it reads masked results."""
 
     name: str
     form: str
@@ -129,7 +129,7 @@ def raise_from_question(
         return already
     asked = question.asked
     try:
-        answers = judged(asked, question.trial.rules, keys) if asked is not None else {}
+        answers = evaluated(asked, question.trial.rules, keys) if asked is not None else {}
     except EvaluationFailed as failed:
         raise ValidationError(
             _("The condition of this question cannot be computed. Its owner can change it.")

@@ -21,13 +21,13 @@ from patients.queries.asked_values import value_asked
 from protocol.document.items import Item
 from protocol.values.labels import display
 from reports.models import OwnQuestion
+from reports.own_questions.answer_cache import EvaluatedRecords
 from reports.own_questions.course import CourseColumn, add_courses
-from reports.own_questions.judging import JudgedRecords
 from reports.own_questions.keeping import mark_of
 from reports.own_questions.visible import ReadQuestion
 from trials.access import Access, TrialRequest
 from trials.listing import Column, Listing, Selection, choice_text
-from trials.listing.chosen import ChosenListing
+from trials.listing.column_selection import SelectionListing
 from trials.listing.computed import ComputedListing
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_number
@@ -52,12 +52,12 @@ class AnswerFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class AnswerListing(ChosenListing, ComputedListing):
+class AnswerListing(SelectionListing, ComputedListing):
     """The records that answer a question, in the order of patients and visits. Only those of the page are read."""
 
     request: TrialRequest
 
-    def __init__(self, *args: Any, question: ReadQuestion, answers: JudgedRecords, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, question: ReadQuestion, answers: EvaluatedRecords, **kwargs: Any) -> None:
         self.question, self.answers = question, answers
         super().__init__(*args, every=(), keep=lambda **_cleaned: bool, page_size=PAGE, **kwargs)
 
@@ -121,7 +121,7 @@ def _records(question: ReadQuestion, keys: Sequence[int]) -> "QuerySet[Record]":
     return rows.annotate(is_asked=Exists(asked))
 
 
-def listing_of(request: TrialRequest, question: ReadQuestion, answers: JudgedRecords) -> AnswerListing:
+def listing_of(request: TrialRequest, question: ReadQuestion, answers: EvaluatedRecords) -> AnswerListing:
     """Return the listing for the request's filters, with checkboxes for who may raise queries."""
     row, slug = question.row, request.trial.slug
     may_ask = request.access.may(P.RAISE_QUERY) and not question.restricted

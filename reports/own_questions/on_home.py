@@ -11,14 +11,14 @@ from accounts.addresses import address
 from audit.compiled_queries import CompiledQuery
 from protocol.expressions.compiled import EvaluationFailed
 from reports.models import OwnProductQuestion, OwnQuestion, QuestionRow
-from reports.own_questions.judging import answers_to
+from reports.own_questions.answer_cache import answers_to
 from reports.own_questions.visible import ReadQuestion, masks, offered_to
 from trials.access import Access
 from trials.reader import shown_number
 
 MOST = 12
 SECONDS = 0.5
-"""How long the home page judges changed patients; of a question that takes longer it says so."""
+"""How long the home page evaluates changed patients; of a question that takes longer it says so."""
 
 HOME, PRODUCT_HOME = (
     CompiledQuery(
@@ -34,7 +34,7 @@ HOME, PRODUCT_HOME = (
 
 @dataclass(frozen=True, slots=True)
 class CountedQuestion:
-    """A question with the number of records that answer it. note: how many cannot be judged, or are not yet."""
+    """A question with the number of records that answer it. note: how many cannot be evaluated, or are not yet."""
 
     name: str
     url: str

@@ -1,6 +1,6 @@
 """Judges the records of some patients by a condition: read together, in a fixed number of queries where it can be.
 
-The records of a condition on other forms, visits or the subject are judged in the scope of the casebook, as an edit
+The records of a condition on other forms, visits or the subject are evaluated in the scope of the casebook, as an edit
 check is. A draft counts, a record entered in error does not.
 """
 
@@ -37,7 +37,7 @@ def keys_of(packed: bytes) -> "array[int]":
     return array(KEYS, packed)
 
 
-def judged(asked: AskedCondition, rules: Protocol, patients: Sequence[int]) -> dict[int, Answers]:
+def evaluated(asked: AskedCondition, rules: Protocol, patients: Sequence[int]) -> dict[int, Answers]:
     """Judge the records of some patients, given by their keys; every one of them has an entry.
 
     One query for a condition on the record alone, seven at most for others (and one for each record whose infusion is

@@ -5,7 +5,7 @@ import logging
 from django_tasks import task
 
 from protocol.expressions.compiled import EvaluationFailed
-from reports.own_questions.judging import answers_to
+from reports.own_questions.answer_cache import answers_to
 from reports.own_questions.visible import LOGS, ReadQuestion
 
 LOGGER = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ SECONDS = 5.0
 
 
 @task()
-def judge_question(log: str, key: int) -> None:
+def evaluate_question(log: str, key: int) -> None:
     """Judge all records of a question that was saved, so that its first page need not."""
     row = LOGS[log]._default_manager.select_related("trial__protocol").get(pk=key)
     question = ReadQuestion(row, row.trial)
@@ -27,7 +27,7 @@ def judge_question(log: str, key: int) -> None:
         except EvaluationFailed as failed:
             LOGGER.warning("The question %s-%s cannot be computed: %s", log, key, failed)
             return
-        # Without progress the cache takes no writes: the pages then judge for themselves.
+        # Without progress the cache takes no writes: the pages then evaluate for themselves.
         if left == 0 or left == waiting:
             return
         waiting = left

@@ -1,4 +1,4 @@
-"""What the trail says about whether answers are still those of now, and which patients were changed since."""
+"""The state of the trail: whether kept answers are still current, and which patients were changed since."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,9 +43,9 @@ def state_of(tables: Iterable[type[models.Model]]) -> TrailState:
 def changes_since(
     known: TrailSeen | None, now: TrailState, tables: Iterable[type[models.Model]]
 ) -> tuple[TrailSeen, set[int]]:
-    """Return what is seen now, and the patients in rows that were not seen before. A query for each table that grew.
+    """Return the rows seen now, and the patients in rows that were not seen before. A query for each table that grew.
 
-    Without a known state all latest rows count as seen: whoever asks then judges every patient.
+    Without a known state all latest rows count as seen: whoever asks then evaluates every patient.
     """
     latest: dict[str, frozenset[int]] = {}
     changed: set[int] = set()

@@ -16,8 +16,8 @@ from patients.views.bulk import AskedInBulk, ask_page, ticked_rows
 from protocol.document.items import Form
 from protocol.expressions.compiled import EvaluationFailed
 from reports.models import QuestionRow
+from reports.own_questions.answer_cache import EvaluatedRecords, answers_to
 from reports.own_questions.forms import QuestionForm, offered_names
-from reports.own_questions.judging import JudgedRecords, answers_to
 from reports.own_questions.keeping import (
     already_asked,
     change_question,
@@ -27,14 +27,14 @@ from reports.own_questions.keeping import (
     save_question,
 )
 from reports.own_questions.listing import listing_of
-from reports.own_questions.tasks import judge_question
+from reports.own_questions.tasks import evaluate_question
 from reports.own_questions.visible import ReadQuestion, form_of, offered_questions, question_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_moment, shown_number
 
 SECONDS = 2.0
-"""How long a page judges patients that were not judged yet; the next one goes on."""
+"""How long a page evaluates patients that were not evaluated yet; the next one goes on."""
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -120,7 +120,7 @@ def change(request: TrialRequest, log: str, number: int) -> HttpResponse:
 
 
 def _saved(request: TrialRequest, row: QuestionRow) -> HttpResponse:
-    judge_question.enqueue(row.log, row.pk)
+    evaluate_question.enqueue(row.log, row.pk)
     messages.success(request, _("Saved: question “%(name)s”.") % {"name": row.name})
     return redirect("reports:own-question", request.trial.slug, row.log, row.pk)
 
@@ -166,7 +166,7 @@ def answers(request: TrialRequest, log: str, number: int) -> HttpResponseBase:
     return listing_of(request, question, found).response("reports/own_question.html", context)
 
 
-def _answers(question: ReadQuestion, seconds: float | None) -> JudgedRecords | None:
+def _answers(question: ReadQuestion, seconds: float | None) -> EvaluatedRecords | None:
     """Return the answers; None if the protocol in force has the form or a name of the condition no more."""
     if question.asked is None:
         return None

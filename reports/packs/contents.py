@@ -1,4 +1,4 @@
-"""What a pack holds: tables with their derivation in words, and the view of the trial that they are made for."""
+"""The content of a pack: tables with their derivation in words, and the view of the trial that they are made for."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -131,7 +131,7 @@ class PackView:
     @property
     def today(self) -> date:
         """Return the day at the site."""
-        return self.moment.astimezone(self.trial.zone).date()
+        return self.trial.day_of(self.moment)
 
     @property
     def shows_product(self) -> bool:

@@ -85,7 +85,7 @@ class PackForm(PastMomentForm):
         on_clock_of(self, trial.rules.trial.site.time_zone)
 
     def clean(self) -> dict[str, Any]:
-        """Return what was typed. Adds an error beside the day that cannot be."""
+        """Return the typed values. Adds an error beside the day that cannot be."""
         cleaned: dict[str, Any] = super().clean() or {}
         why = refused_interval(self.pack, self.interval, self._newest(cleaned))
         if why:
@@ -94,7 +94,7 @@ class PackForm(PastMomentForm):
 
     def _newest(self, cleaned: dict[str, Any]) -> date:
         moment: datetime | None = cleaned.get("as_of")
-        return moment.astimezone(self.trial.zone).date() if moment else self.trial.today
+        return self.trial.day_of(moment) if moment else self.trial.today
 
     @property
     def interval(self) -> ReportInterval:

@@ -23,7 +23,7 @@ class ConsentDue:
 
     @property
     def what(self) -> str:
-        """Return what is due as a sentence."""
+        """Return the due consent as a sentence."""
         told = {"version": self.version}
         if self.regained_on and self.amended_on:
             return _("Own consent after regained capacity, to the amended version %(version)s") % told

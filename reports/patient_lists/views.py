@@ -115,7 +115,7 @@ ENTRY_DELAY_COLUMNS = (
 
 def _days(row: Record, at: Any) -> int | None:
     """Return the days from the visit to a moment, on the calendar of the site."""
-    return (at.astimezone(row.patient.trial.zone).date() - row.visit.held_on).days if at else None  # type: ignore[union-attr]
+    return (row.patient.trial.day_of(at) - row.visit.held_on).days if at else None  # type: ignore[union-attr, operator]
 
 
 def _changes_column(kind: str) -> Column:

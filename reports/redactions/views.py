@@ -147,7 +147,7 @@ def _form_of(model: Any, entry: Any) -> Form | None:
 
 
 def _about(request: TrialRequest, model: Any, entry: Any, form: Form | None) -> str:
-    """Return what an entry is about: the patient, and the form or the table."""
+    """Return the subject of an entry: the patient, and the form or the table."""
     patient = request.trial.patients.filter(pk=entry.history_patient).values_list("code", flat=True).first()
     title = form.title.in_language(reader_language()) if form else str(title_of(model))
     return ", ".join(filter(None, (patient, title)))

@@ -1,4 +1,4 @@
-"""What a figure of the trial is: who may see it, how it is drawn, and what a drawn figure holds.
+"""The contract of a figure of the trial: who may see it, how it is drawn, and what a drawn figure holds.
 
 A figure is a module of this folder with one `StudyFigure`, named in `registry.FIGURES`. Its `draw` reads the data of
 the trial as this reader may know them and returns a `DrawnFigure`: drawings, the table behind them, the methods used.
@@ -46,7 +46,7 @@ class FigureView:
     @property
     def today(self) -> date:
         """Return the day at the site."""
-        return self.moment.astimezone(self.trial.zone).date()
+        return self.trial.day_of(self.moment)
 
     @cached_property
     def by_arm(self) -> bool:

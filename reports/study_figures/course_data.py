@@ -103,7 +103,7 @@ class SupportLog:
         return tuple(choice.code for choice in self._items[TREATMENT].choices)
 
     def title_of(self, kind: str, language: str) -> str | Promise:
-        """Return what a kind of support is called."""
+        """Return the name of a kind of support."""
         labels = {choice.code: choice.label for choice in self._items[TREATMENT].choices}
         return labels[kind].in_language(language) if kind in labels else kind
 

@@ -216,7 +216,7 @@ def counts_of(view: FigureView) -> tuple[list[Protocol], Counts]:
 
 
 def _consent(visit: str) -> Case:
-    """Return what the consent of a patient allows on the day of a visit (`Patient.allows_form`), for a query."""
+    """Return for a query the forms that the consent allows on the day of a visit (`Patient.allows_form`)."""
     day = Coalesce(f"{visit}held_on", f"{visit}planned_on")
     return Case(
         When(patient__data_withdrawn_on__isnull=False, then=Value(NO_FORMS)),

@@ -76,7 +76,7 @@ class Estimated:
 
     @property
     def factor(self) -> int:
-        """What a value is multiplied by for the axis: per cent, or as it is."""
+        """The factor from a value to the axis: 100 for per cent, else 1."""
         return 100 if self.figure.kind in PER_CENT else 1
 
     def scaled(self, value: float | None) -> float | None:

@@ -59,7 +59,7 @@ class GivenProduct:
 
 
 class ProductLimits(NamedTuple):
-    """ProductLimits of one figure: the lowest and the highest value, each None if it is open."""
+    """The limits in one figure: the lowest and the highest value, each None if it is open."""
 
     lowest: Decimal | None
     highest: Decimal | None

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from patients.models import Patient
 from reports.figures.swimmer import (
     LEVELS,
-    Ending,
+    LaneEnd,
     SwimmerBar,
     SwimmerLegend,
     SwimmerMark,
@@ -57,7 +57,7 @@ class SwimmerWords:
         self.log, self.language = log, language
 
     def support(self, kind: str) -> str | Promise:
-        """Return what a kind of support is called."""
+        """Return the name of a kind of support."""
         return self.log.title_of(kind, self.language) if self.log else kind
 
     def level(self, kind: str) -> int:
@@ -150,7 +150,7 @@ def _drawing(courses: Sequence[StudyCourse], words: SwimmerWords, number: int, p
 
 
 def _row(each: StudyCourse, words: SwimmerWords, first: int) -> SwimmerRow:
-    ending, tip, note = _ending(each)
+    ending, tip, note = _lane_end(each)
     infusion, event = (
         _("%(patient)s: infusion on day %(day)s"),
         _("%(patient)s: %(term)s, grade %(grade)s, day %(day)s"),
@@ -181,7 +181,7 @@ def _end(each: StudyCourse) -> int:
     return max(0, each.died if each.died is not None else each.last)
 
 
-def _ending(each: StudyCourse) -> tuple[Ending, str, str]:
+def _lane_end(each: StudyCourse) -> tuple[LaneEnd, str, str]:
     """Return how the line ends, the sentence of that mark, and the words after it."""
     told = {"patient": each.code, "day": _end(each)}
     if each.dead:

@@ -59,7 +59,7 @@ class ScaleVisit:
 
 @dataclass(frozen=True, slots=True)
 class ScalePatient:
-    """What decides the category of one patient at a visit.
+    """The facts that decide the category of one patient at a visit.
 
     died_on: the last day on which the death may have happened. planned, held: days by visit. scores: by visit.
     zero: day from which a visit without a date is counted.
@@ -144,7 +144,7 @@ def draw(view: FigureView) -> DrawnFigure:
 
 
 def _key(item: Item, view: FigureView) -> list[str]:
-    """Return what the texts of the parts mean, the first of them as an example."""
+    """Return the key to the texts of the parts, with the first one as an example."""
     labels = [item.choice(code).label.in_language(view.language) for code in item.codes]
     example = _("%(category)s (2): two patients in category %(category)s") % {"category": item.codes[0]}
     return [example, *labels, _("?: not known")]

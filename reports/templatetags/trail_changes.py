@@ -27,7 +27,7 @@ NOTHING = "–"
 
 
 @dataclass(frozen=True)
-class _Words:
+class _ChangeWords:
     """The fixed texts of the column, as HTML."""
 
     old: str
@@ -49,14 +49,14 @@ class _Words:
 
 
 @lru_cache
-def _words(language: str) -> _Words:
+def _words(language: str) -> _ChangeWords:
     # `language` is a key of the cache only: the texts are in the active language.
     texts = (
         _("old value"), _("new value"), _("taken away"), _("Details"), _("Time (UTC)"), _("User name"), _("Address"),
         _("Session"), _("Request"), _("Device"), _("Device as the browser names itself"), _("Who"), _("Role"),
         _("Reason"), _("From"), _("When"),
     )  # fmt: skip
-    return _Words(*map(escape, texts))
+    return _ChangeWords(*map(escape, texts))
 
 
 @register.simple_tag
@@ -78,7 +78,7 @@ def trail_changes(line: TrailLine) -> SafeString:
     )
 
 
-def _change(change: FieldChange, words: _Words, most: int, bare: bool) -> str:
+def _change(change: FieldChange, words: _ChangeWords, most: int, bare: bool) -> str:
     """Return the old and the new value. bare: there are no old values, so the new ones are not marked as new."""
     told = ""
     if change.old:
@@ -96,7 +96,7 @@ def _shown(text: str, most: int) -> str:
     return escape(text if short else Truncator(text).chars(most))
 
 
-def _origin(line: TrailLine, words: _Words) -> str:
+def _origin(line: TrailLine, words: _ChangeWords) -> str:
     entry = line.entry
     told = [(words.time, utc_text(line)), (words.user, entry.user_name or NOTHING)]
     optional = (

@@ -38,7 +38,7 @@ def loaded(dictionary: Dictionary | None) -> LoadedDictionary | None:
 
 
 def supplement_of(event: AdverseEvent, sent: Sequence[AuthorityReport]) -> CaseSupplement:
-    """Return what drug safety gave to a case. Four queries. sent: its reports to the authority so far."""
+    """Return the additions of drug safety to a case. Four queries. sent: its reports to the authority so far."""
     case = AuthorityCase.objects.filter(event=event).first() or AuthorityCase()
     rules = event.patient.trial.rules
     terms: dict[str, list[CodedTerm]] = {use: [] for use in CaseTerm.Use.values}

@@ -34,7 +34,7 @@ class MissingElement:
 
 
 def missing_of(event: AdverseEvent, found: tuple[CaseFinding, ...]) -> list[MissingElement]:
-    """Return what keeps a case from being sent, each with its place."""
+    """Return the reasons that keep a case from being sent, each with its place."""
     return [MissingElement(sentence_of(each), *_place(event, each.element)) for each in found]
 
 

@@ -1,4 +1,4 @@
-"""What drug safety adds to a case for the authority, what was sent, and what the authority answered.
+"""Additions of drug safety to a case for the authority, the reports sent, and the answers of the authority.
 
 Drug safety alone reads these rows: whether a case is completed and sent depends on the arm (A.8). Freezes and locks do
 not hold them up: a serious event is reported after the end of the trial too (SAF-11).

@@ -38,7 +38,7 @@ class GradeForm(EventStepForm):
 
 
 class LinkForm(EventStepForm):
-    """What the event is linked to, and how."""
+    """The target of a link of the event, and its kind."""
 
     def add_fields(self, zone: str) -> None:
         patient = self.event.patient

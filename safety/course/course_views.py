@@ -95,7 +95,7 @@ def strike_link(request: TrialRequest, code: str, number: int, row: int) -> Http
 
 
 def course_context(event: AdverseEvent) -> dict[str, Any]:
-    """Return what the page of an event shows of its course. Two queries, four with links."""
+    """Return the context of the course on the page of an event. Two queries, four with links."""
     links = list(event.links.all())
     targets = targets_by_key(event.patient, links)
     return {
@@ -110,7 +110,7 @@ def grade_words(grade: EventGrade) -> str:
 
 
 def link_words(link: EventLink, targets: dict[str, Any]) -> str:
-    """Return what a link names, as its form calls it now."""
+    """Return the title of the target of a link, as its form calls it now."""
     known = targets.get(key_of(link))
     if known is not None:
         return str(known.label)

@@ -64,7 +64,7 @@ def strike_out_link(*, link: EventLink, reason: str, by: User, version: int) -> 
 
 
 def targets_of(patient: Patient) -> list[LinkTarget]:
-    """Return what an event of the patient can be linked to: rows of logs first, then forms, then infusions.
+    """Return the possible targets of links of an event of the patient: rows of logs first, then forms, then infusions.
 
     Two queries. Nothing in it depends on the arm.
     """

@@ -31,7 +31,7 @@ class CodingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodedEvent:
-    """An event with its code, and how it stands in the dictionary of the trial."""
+    """An event with its code, and the state of that code in the dictionary of the trial."""
 
     event: AdverseEvent
     coding: EventCoding | None
@@ -54,16 +54,16 @@ def coded_events(events: Sequence[AdverseEvent], dictionary: Dictionary | None) 
     same = Q(code__in=[row.code for row in codings.values()]) | (Q(name__in=own) if own else Q())
     known = DictionaryTerm.objects.filter(same, dictionary=dictionary, is_current=True)
     current = frozenset(known.values_list("code", "name")) if dictionary is not None else frozenset()
-    return [_standing(each, codings.get(each.pk), dictionary, current) for each in events]
+    return [_coded(each, codings.get(each.pk), dictionary, current) for each in events]
 
 
-def _standing(
+def _coded(
     event: AdverseEvent,
     coding: EventCoding | None,
     dictionary: Dictionary | None,
     current: frozenset[tuple[str, str]],
 ) -> CodedEvent:
-    """Return how a code stands. current: code and name of the terms of the dictionary that may be the same."""
+    """Return the event with the state of its code. current: (code, name) of terms that may be the same."""
     if coding is None:
         return CodedEvent(event, None, CodingState.UNCODED)
     state = CodingState.CODED

@@ -13,7 +13,7 @@ from safety.icsr.elements import ELEMENTS
 
 
 class Flaw(StrEnum):
-    """What is wrong with an element."""
+    """The kind of a fault of an element."""
 
     MISSING = "missing"
     TOO_LONG = "too_long"

@@ -22,7 +22,7 @@ def findings(
     production: bool = True,
     secrets: Collection[str] = (),
 ) -> tuple[CaseFinding, ...]:
-    """Return what is missing or wrong, in the order of the sections; empty if the case can be sent.
+    """Return gaps and mistakes, in the order of the sections; empty if the case can be sent.
 
     dictionary: the dictionary that is loaded, or None. production: refuse the invented dictionary TEST. secrets: words
     that tell the treatment (arm, product, lots), which a blinded case must not hold.

@@ -18,8 +18,8 @@ from safety.laboratory.results import LabResult, graded, results_of
 from trials.models import Trial
 
 
-class Standing(StrEnum):
-    """What is to be done about a candidate."""
+class CandidateStatus(StrEnum):
+    """The status of a candidate: what is to be done about it."""
 
     OPEN = "open"
     REOPENED = "reopened"
@@ -50,7 +50,7 @@ class Candidate:
 
     @cached_property
     def facts(self) -> tuple[object, ...]:
-        """Return what a decision now would rest on."""
+        """Return the basis of a decision now."""
         return self.result.facts(None if self.grade is None else int(self.grade))
 
     @property
@@ -73,18 +73,18 @@ class Candidate:
         return self.grade is not None and self.baseline_grade is not None and self.grade > self.baseline_grade
 
     @property
-    def standing(self) -> Standing:
-        """Return what is to be done."""
+    def status(self) -> CandidateStatus:
+        """Return the status: what is to be done."""
         if self.decision is None:
-            return Standing.OPEN
+            return CandidateStatus.OPEN
         if self.decision.facts != self.facts:
-            return Standing.REOPENED
-        return Standing.AWAITS_EVENT if self.decision.awaits_event else Standing.DECIDED
+            return CandidateStatus.REOPENED
+        return CandidateStatus.AWAITS_EVENT if self.decision.awaits_event else CandidateStatus.DECIDED
 
     @property
     def is_open(self) -> bool:
         """Return whether an investigator has to decide."""
-        return self.standing in (Standing.OPEN, Standing.REOPENED)
+        return self.status in (CandidateStatus.OPEN, CandidateStatus.REOPENED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _is_candidate(candidate: Candidate) -> bool:
     if candidate.grade:
         return True
     # A result that was decided on and has changed since is looked at again, also if it has no grade now.
-    return candidate.decision is not None and candidate.standing != Standing.DECIDED
+    return candidate.decision is not None and candidate.status != CandidateStatus.DECIDED
 
 
 def _counted(refused: list[Refused]) -> list[Ungraded]:

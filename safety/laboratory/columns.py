@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from safety.labels import escaped, lines, tag
 from safety.laboratory import wording
-from safety.laboratory.candidates import Candidate, Standing
+from safety.laboratory.candidates import Candidate, CandidateStatus
 from safety.laboratory.results import LabResult
 from trials.listing import Column
 from trials.reader import reader_language
@@ -89,8 +89,8 @@ def _quiet(text: str) -> SafeString:
 
 def _decision_column(slug: str, *, may_report: bool) -> Column:
     def text(row: Candidate) -> SafeString:
-        parts = [wording.standing_tag(row)]
-        if row.standing == Standing.AWAITS_EVENT and may_report and row.decision is not None:
+        parts = [wording.status_tag(row)]
+        if row.status == CandidateStatus.AWAITS_EVENT and may_report and row.decision is not None:
             address = reverse("safety:laboratory-event", args=[slug, row.patient.code, row.decision.pk])
             parts.append(format_html('<a href="{}">{}</a>', address, _("Report the event")))
         return lines(parts)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def _decision_column(slug: str, *, may_report: bool) -> Column:
     return Column(
         name="decision",
         label=gettext_lazy("Decision"),
-        value=lambda row: row.standing.value,
+        value=lambda row: row.status.value,
         text=text,
         decides=True,
     )

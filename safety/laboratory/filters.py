@@ -6,9 +6,9 @@ from typing import Any
 import django_filters
 from django.utils.translation import gettext_lazy as _
 
-from safety.laboratory.candidates import Candidate, Standing
+from safety.laboratory.candidates import Candidate, CandidateStatus
 from safety.laboratory.models import LaboratoryDecision
-from safety.laboratory.wording import STANDINGS
+from safety.laboratory.wording import STATUSES
 
 ANY = _("Any")
 TO_DECIDE = ("to_decide", _("To decide, first or again"))
@@ -16,11 +16,11 @@ GRADES = [("1", _("1 or more")), ("2", _("2 or more")), ("3", _("3 or more")), (
 
 
 class CandidateFilter(django_filters.FilterSet):
-    """Standing, grade, test, and whether the result is worse than its baseline."""
+    """CandidateStatus, grade, test, and whether the result is worse than its baseline."""
 
     patient = django_filters.CharFilter(label=_("Patient"), max_length=20)
-    standing = django_filters.ChoiceFilter(
-        label=_("Decision"), choices=[TO_DECIDE, *((each.value, words) for each, words in STANDINGS.items())],
+    status = django_filters.ChoiceFilter(
+        label=_("Decision"), choices=[TO_DECIDE, *((each.value, words) for each, words in STATUSES.items())],
         empty_label=ANY,
     )  # fmt: skip
     grade = django_filters.ChoiceFilter(label=_("Grade"), choices=GRADES, empty_label=ANY)
@@ -45,14 +45,14 @@ class CandidateFilter(django_filters.FilterSet):
 
 
 def that_pass(
-    *, standing: str, grade: str, term: str, worse: str, patient: str = ""
+    *, status: str, grade: str, term: str, worse: str, patient: str = ""
 ) -> Callable[[Candidate], bool]:
     """Return the condition for the cleaned filters."""
 
     def passes(line: Candidate) -> bool:
         return (
             (not patient or patient.lower() in line.patient.code.lower())
-            and (not standing or _stands(line, standing))
+            and (not status or _stands(line, status))
             and (not grade or int(line.grade or 0) >= int(grade))
             and (not term or line.term == term)
             and (not worse or line.worsened)
@@ -61,5 +61,5 @@ def that_pass(
     return passes
 
 
-def _stands(line: Candidate, standing: str) -> bool:
-    return line.is_open if standing == TO_DECIDE[0] else line.standing == Standing(standing)
+def _stands(line: Candidate, status: str) -> bool:
+    return line.is_open if status == TO_DECIDE[0] else line.status == CandidateStatus(status)

@@ -16,7 +16,7 @@ SIGNED = ("record_id", "item", "term", *RESULT_FACTS, "confirmed_grade", "signif
 
 
 class LaboratoryDecision(models.Model):
-    """What an investigator decided on one result and one CTCAE term, with the result as it was decided on.
+    """An investigator's decision on one result and one CTCAE term, with the result at that time.
 
     A result, limit or baseline that changes later differs from these columns: the decision is open again. Deciding
     again changes the row, so that its signature is invalidated; the trail keeps what was decided before.

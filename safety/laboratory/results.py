@@ -79,7 +79,7 @@ class LabResult:
         )
 
     def facts(self, found: int | None) -> tuple[Any, ...]:
-        """Return what a decision on the result rests on, as `LaboratoryDecision` stores it."""
+        """Return the basis of a decision on the result, as `LaboratoryDecision` stores it."""
         bounds_and_baseline = (self.low, self.high, self.baseline)
         texts = ("" if each is None else printed(each) for each in bounds_and_baseline)
         return printed(self.lies), self.item.unit or "", *texts, self.ctcae, found
@@ -110,7 +110,7 @@ def _rows(trial: Trial, forms: Iterable[str], patients: list[int]) -> Iterable[d
 
 @dataclass(frozen=True)
 class _Known:
-    """What the reading of a record needs: the rules of its version, the ranges, the sex and ages of the patients."""
+    """The facts with which a record is read: the rules of its version, the ranges, the sex and ages of the patients."""
 
     rules: Mapping[int, Protocol]
     # By version and form each item with its path.

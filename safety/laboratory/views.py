@@ -211,7 +211,7 @@ def _shown(request: TrialRequest, candidate: Candidate) -> dict[str, Any]:
         "grade": wording.grade_cell(candidate),
         "reason": wording.reason_words(candidate),
         "question": wording.ask_words(candidate),
-        "standing": wording.standing_tag(candidate),
+        "status": wording.status_tag(candidate),
         "before": wording.decided_words(candidate.decision, zone) if candidate.decision else "",
     }
 

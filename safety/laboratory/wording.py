@@ -13,22 +13,22 @@ from patients.models import Record
 from protocol.values.labels import display, unit_words, with_unit
 from safety.grading import printed
 from safety.labels import tag
-from safety.laboratory.candidates import Candidate, Standing
+from safety.laboratory.candidates import Candidate, CandidateStatus
 from safety.laboratory.models import LaboratoryDecision
 from safety.laboratory.results import LabResult
 from trials.reader import reader_language, shown_moment
 
-STANDINGS: dict[Standing, str | Promise] = {
-    Standing.OPEN: gettext_lazy("To decide"),
-    Standing.REOPENED: gettext_lazy("To decide again: the result changed"),
-    Standing.AWAITS_EVENT: gettext_lazy("Significant: event to be reported"),
-    Standing.DECIDED: pgettext_lazy("status of a laboratory result", "Decided"),
+STATUSES: dict[CandidateStatus, str | Promise] = {
+    CandidateStatus.OPEN: gettext_lazy("To decide"),
+    CandidateStatus.REOPENED: gettext_lazy("To decide again: the result changed"),
+    CandidateStatus.AWAITS_EVENT: gettext_lazy("Significant: event to be reported"),
+    CandidateStatus.DECIDED: pgettext_lazy("status of a laboratory result", "Decided"),
 }
 TONES = {
-    Standing.OPEN: "due",
-    Standing.REOPENED: "late",
-    Standing.AWAITS_EVENT: "draft",
-    Standing.DECIDED: "signed",
+    CandidateStatus.OPEN: "due",
+    CandidateStatus.REOPENED: "late",
+    CandidateStatus.AWAITS_EVENT: "draft",
+    CandidateStatus.DECIDED: "signed",
 }
 
 
@@ -120,22 +120,22 @@ def swatch(grade: int) -> SafeString:
     )
 
 
-def standing_tag(candidate: Candidate) -> SafeString:
-    """Return what is to be done, and what was decided."""
-    standing = candidate.standing
-    if standing == Standing.DECIDED and candidate.decision is not None:
-        return tag(TONES[standing], decision_words(candidate.decision))
-    return tag(TONES[standing], STANDINGS[standing])
+def status_tag(candidate: Candidate) -> SafeString:
+    """Return the status and the decision."""
+    status = candidate.status
+    if status == CandidateStatus.DECIDED and candidate.decision is not None:
+        return tag(TONES[status], decision_words(candidate.decision))
+    return tag(TONES[status], STATUSES[status])
 
 
 def decision_words(decision: LaboratoryDecision) -> str:
-    """Return what was decided, with the adverse event: `Clinically significant: AE 3`."""
+    """Return the decision, with the adverse event: `Clinically significant: AE 3`."""
     words = str(decision.get_significance_display())
     return f"{words}: {decision.event}" if decision.event_id else words
 
 
 def decided_words(decision: LaboratoryDecision, zone: str) -> str:
-    """Return what was decided, on which result, and when."""
+    """Return the decision with its result and time."""
     told = {
         "decision": decision_words(decision),
         "value": with_unit(decision.value, decision.unit, _),

@@ -28,7 +28,7 @@ from safety.listing.saving_views import LISTING
 from safety.models import AdverseEvent
 from trials.access import TrialRequest, trial_page
 from trials.listing import Selection
-from trials.listing.chosen import ChosenListing
+from trials.listing.column_selection import SelectionListing
 from trials.listing.saved_views import saved_views
 from trials.permissions import Permission as P
 from trials.reader import shown_moment
@@ -58,7 +58,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         label=gettext_lazy("Raise queries"),
         allowed=lambda event: not event.in_error,
     )
-    page = ChosenListing(
+    page = SelectionListing(
         request,
         queryset=rows,
         columns=event_columns(Wording(request.trial.rules)),
@@ -91,7 +91,7 @@ def attach_related(events: Sequence[AdverseEvent]) -> None:
 
 
 def chosen_selection(request: TrialRequest, signing: Selection, asking: Selection) -> Selection | None:
-    """Return what the reader may do with ticked events: sign them, or raise queries on them."""
+    """Return the actions of the reader on ticked events: sign them, or raise queries on them."""
     if request.access.may(P.SIGN):
         return signing
     return asking if request.access.may(P.RAISE_QUERY) else None

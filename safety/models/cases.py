@@ -63,7 +63,7 @@ class CaseClock(models.Model):
 
 
 class CaseDecision(RestrictedRow):
-    """What came of a case when its clock ran: sent to the authority, or not to be reported. Drug safety alone sees it.
+    """The decision on a case whose clock runs: sent to the authority, or not to be reported. Drug safety alone sees it.
 
     Whether a SUSAR is reported depends on the arm, so the presence of a row with one of the two answers would unblind.
     follow_up_due_at: until when the first report of a fatal or life-threatening SUSAR has to be completed.

@@ -16,7 +16,7 @@ from trials.models import Trial
 
 
 class EventDraft(models.Model):
-    """What was typed of an adverse event that is not saved yet. Its clock runs as soon as it may be serious.
+    """The typed input of an adverse event that is not saved yet. Its clock runs as soon as it may be serious.
 
     It stays when it is finished or discarded: the trail shows from when on the site knew of the event.
     """

@@ -311,7 +311,7 @@ class AdverseEvent(CauseColumns, SponsorColumns):
 
     @property
     def reportable(self) -> Reportable:
-        """Return what decides about the clocks of the sponsor."""
+        """Return the facts that decide about the clocks of the sponsor."""
         grave = is_fatal(self.answers) or is_life_threatening(self.seriousness)
         # A fatal event counts as serious, whatever its criteria say until they are corrected.
         return Reportable(serious=self.due_at is not None, susar=self.classes.susar, grave=grave)

@@ -1,4 +1,4 @@
-"""What an adverse event is linked to: medication, results, stays in hospital and other forms, and infusions."""
+"""Links of an adverse event: to medication, results, stays in hospital and other forms, and infusions."""
 
 from typing import Any, NoReturn
 

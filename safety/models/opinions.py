@@ -46,7 +46,7 @@ class CauseColumns(models.Model):
 
 
 class SponsorColumns(models.Model):
-    """What drug safety of the sponsor judges, apart from the opinion of the site, which it never changes (SAF-05)."""
+    """The opinion of the sponsor's drug safety, apart from that of the site, which it never changes (SAF-05)."""
 
     sponsor_aware = models.CharField(_("Sponsor aware"), max_length=60, blank=True)
     sponsor_aware_at = models.DateTimeField(_("Sponsor aware at"), null=True)

@@ -7,24 +7,24 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from safety.labels import lines, tag
 from safety.reconciliation.findings import TITLES
-from safety.reconciliation.reconciling import FindingStanding, ReconciledFinding
+from safety.reconciliation.reconciling import FindingStatus, ReconciledFinding
 from trials.listing import Column
 from trials.reader import shown_moment
 
-STANDINGS: dict[FindingStanding, str | Promise] = {
-    FindingStanding.OPEN: pgettext_lazy("status of a finding", "Open"),
-    FindingStanding.ASKED: gettext_lazy("Query open"),
-    FindingStanding.SETTLED: gettext_lazy("Settled"),
+STATUSES: dict[FindingStatus, str | Promise] = {
+    FindingStatus.OPEN: pgettext_lazy("status of a finding", "Open"),
+    FindingStatus.ASKED: gettext_lazy("Query open"),
+    FindingStatus.SETTLED: gettext_lazy("Settled"),
 }
-TONES = {FindingStanding.OPEN: "late", FindingStanding.ASKED: "query", FindingStanding.SETTLED: "signed"}
+TONES = {FindingStatus.OPEN: "late", FindingStatus.ASKED: "query", FindingStatus.SETTLED: "signed"}
 
 
 def columns(zone: str) -> tuple[Column, ...]:
     """Return the columns; times are those of the site."""
 
     def settled(row: ReconciledFinding) -> str:
-        """Return the standing, and of a settled finding who settled it, when and why."""
-        told: list[str] = [tag(TONES[row.standing], STANDINGS[row.standing])]
+        """Return the status, and of a settled finding who settled it, when and why."""
+        told: list[str] = [tag(TONES[row.status], STATUSES[row.status])]
         if (settlement := row.settlement) is not None:
             words = {
                 "person": settlement.settled_by.full_name,
@@ -41,7 +41,7 @@ def columns(zone: str) -> tuple[Column, ...]:
                text=lambda row: TITLES[row.finding.kind]),
         Column(name="finding", label=gettext_lazy("Finding"), value=lambda row: row.finding.text, free_text=True,
                css="wide"),
-        Column(name="standing", label=gettext_lazy("Standing"), value=lambda row: row.standing.value, text=settled,
+        Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.status.value, text=settled,
                decides=True),
         Column(name="reason", label=gettext_lazy("Settled because"), on_page=False, free_text=True,
                value=lambda row: row.settlement.reason if row.settlement else ""),

@@ -33,7 +33,7 @@ ERRORS = (AdverseEvent.Kind.MEDICATION_ERROR, AdverseEvent.Kind.MISUSE)
 
 
 def site_findings(rows: SiteRows) -> list[Finding]:
-    """Return what disagrees at the site, kind by kind."""
+    """Return the disagreements at the site, kind by kind."""
     return [
         *_of_deaths(rows),
         *_of_stays(rows),

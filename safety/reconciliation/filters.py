@@ -6,7 +6,7 @@ from typing import Any
 import django_filters
 from django.utils.translation import gettext_lazy as _
 
-from safety.reconciliation.columns import STANDINGS
+from safety.reconciliation.columns import STATUSES
 from safety.reconciliation.findings import TITLES
 from safety.reconciliation.models import ReconciliationSettlement
 from safety.reconciliation.reconciling import ReconciledFinding
@@ -21,9 +21,9 @@ class FindingFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(
         label=_("Kind"), choices=[(kind.value, title) for kind, title in TITLES.items()], empty_label=ANY
     )
-    standing = django_filters.ChoiceFilter(
-        label=_("Standing"),
-        choices=[(each.value, words) for each, words in STANDINGS.items()],
+    status = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=[(each.value, words) for each, words in STATUSES.items()],
         empty_label=ANY,
     )
 
@@ -32,14 +32,14 @@ class FindingFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-def that_pass(*, patient: str, kind: str, standing: str) -> Callable[[Any], bool]:
+def that_pass(*, patient: str, kind: str, status: str) -> Callable[[Any], bool]:
     """Return the condition for the cleaned filters."""
 
     def passes(line: ReconciledFinding) -> bool:
         return (
             (not patient or patient.casefold() in line.patient_code.casefold())
             and (not kind or line.finding.kind == kind)
-            and (not standing or line.standing == standing)
+            and (not status or line.status == status)
         )
 
     return passes

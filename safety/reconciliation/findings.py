@@ -14,7 +14,7 @@ Address = tuple[str, tuple[object, ...], str]
 
 
 class FindingKind(StrEnum):
-    """What two records say differently."""
+    """The kind of a difference between two records."""
 
     FATAL_WITHOUT_DEATH = "fatal_without_death"
     DEATH_WITHOUT_FATAL = "death_without_fatal"

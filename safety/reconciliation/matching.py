@@ -34,7 +34,7 @@ class Compared:
 
 
 def list_findings(rows: SiteRows, lines: Sequence[ListRow]) -> list[Finding]:
-    """Return what the list and the events say differently."""
+    """Return the differences between the list and the events."""
     codes = {patient.code.casefold(): key for key, patient in rows.patients.items()}
     of_patient: dict[int, list[ListRow]] = defaultdict(list)
     found: list[Finding] = []

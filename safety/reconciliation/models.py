@@ -1,4 +1,4 @@
-"""What the reconciliation keeps: the safety lists of the sponsor, and the findings that a person settled (SAF-13)."""
+"""Models of the reconciliation: safety lists of the sponsor, and findings that a person settled (SAF-13)."""
 
 from typing import Any, NoReturn
 

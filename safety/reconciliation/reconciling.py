@@ -14,8 +14,8 @@ from safety.reconciliation.site_rows import SiteRows
 from trials.models import Trial
 
 
-class FindingStanding(StrEnum):
-    """What was done about a finding."""
+class FindingStatus(StrEnum):
+    """The status of a finding."""
 
     OPEN = "open"
     ASKED = "asked"
@@ -41,11 +41,11 @@ class ReconciledFinding:
         return self.finding.patient.code if self.finding.patient else ""
 
     @property
-    def standing(self) -> FindingStanding:
+    def status(self) -> FindingStatus:
         """Return what was done."""
         if self.settlement is not None:
-            return FindingStanding.SETTLED
-        return FindingStanding.ASKED if self.is_asked else FindingStanding.OPEN
+            return FindingStatus.SETTLED
+        return FindingStatus.ASKED if self.is_asked else FindingStatus.OPEN
 
 
 def lines_of(trial: Trial) -> list[ReconciledFinding]:
@@ -68,7 +68,7 @@ def lines_of(trial: Trial) -> list[ReconciledFinding]:
 
 
 def findings_of(trial: Trial) -> list[Finding]:
-    """Return what disagrees at the site, then what the newest list of the sponsor says differently."""
+    """Return the disagreements at the site, then those with the newest list of the sponsor."""
     rows = SiteRows(trial)
     newest = newest_list(trial)
     listed = list_findings(rows, stored(newest.content, rows.zone)) if newest else []

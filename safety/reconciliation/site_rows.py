@@ -38,7 +38,7 @@ class Episode:
 
 @dataclass
 class SiteRows:
-    """What the site recorded. Nothing in it depends on the arm; product deviations are not read."""
+    """The records of the site. Nothing in them depends on the arm; product deviations are not read."""
 
     trial: Trial
 

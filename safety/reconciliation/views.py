@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from patients.views.participation import step
-from safety.reconciliation import settling
+from safety.reconciliation import finding_actions
 from safety.reconciliation.columns import columns
 from safety.reconciliation.filters import FindingFilter, that_pass
 from safety.reconciliation.findings import TITLES
@@ -66,8 +66,8 @@ def act(request: TrialRequest) -> HttpResponse:
         given = {"trial": request.trial, "keys": keys, "text": form.cleaned_data["text"], "by": request.user}
         action = form.cleaned_data["action"]
         if action == ASK:
-            return form.run(settling.ask, role=request.access.role.code, **given)
-        return form.run(settling.settle if action == SETTLE else settling.reopen, **given)
+            return form.run(finding_actions.ask, role=request.access.role.code, **given)
+        return form.run(finding_actions.settle if action == SETTLE else finding_actions.reopen, **given)
 
     def done(form: FindingsForm) -> str:
         messages.success(request, _done(form.cleaned_data["action"], form.result))
@@ -88,7 +88,7 @@ def act(request: TrialRequest) -> HttpResponse:
 def _shown(line: ReconciledFinding) -> tuple[str, str, str, str]:
     finding = line.finding
     settled = _("Settled: %(reason)s") % {"reason": line.settlement.reason} if line.settlement else ""
-    asked = _("A query is open already.") if line.is_asked else settling.left_out(finding)
+    asked = _("A query is open already.") if line.is_asked else finding_actions.left_out(finding)
     return line.patient_code, str(TITLES[finding.kind]), finding.text, settled or asked
 
 
@@ -106,7 +106,7 @@ def _keys(request: TrialRequest) -> Sequence[str]:
     """Return the ticked rows. Raises BadRequest for texts that the listing does not send."""
     sent = (request.POST if request.method == "POST" else request.GET).getlist("row")
     keys = list(dict.fromkeys(sent))
-    if not all(KEY.fullmatch(key) for key in keys) or len(keys) > settling.AT_ONCE:
+    if not all(KEY.fullmatch(key) for key in keys) or len(keys) > finding_actions.AT_ONCE:
         raise BadRequest(_("These rows were not chosen in the listing. Choose them there."))
     return keys
 
@@ -119,7 +119,9 @@ def upload(request: TrialRequest) -> HttpResponse:
     if posted and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            kept = settling.keep_list(trial=request.trial, name=file.name, data=file.read(), by=request.user)
+            kept = finding_actions.keep_list(
+                trial=request.trial, name=file.name, data=file.read(), by=request.user
+            )
         except ListRefused as refused:
             form.add_mistakes(refused)
         else:

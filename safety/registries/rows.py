@@ -1,4 +1,4 @@
-"""What is counted for a register: one row per event of a patient, and the patients of each arm."""
+"""The rows counted for a register: one row per event of a patient, and the patients of each arm."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class ReportingArm:
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterFacts:
-    """What a register wants to know beside the counts. `threshold`: percent that non-serious events must exceed."""
+    """Facts that a register asks for besides the counts. `threshold`: percent that non-serious events must exceed."""
 
     time_frame: str
     description: str = ""

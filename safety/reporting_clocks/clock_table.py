@@ -18,7 +18,7 @@ from safety.reporting_clocks.clocks import (
 
 
 class ClockKind(StrEnum):
-    """What has to be reported, to whom and from when on."""
+    """A kind of report: its recipient and the start of its clock."""
 
     SAE = "sae"
     SUSAR_FATAL = "susar_fatal"
@@ -89,7 +89,7 @@ def deadline(kind: ClockKind, starts_at: datetime, *, zone: str, hours: int | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reportable:
-    """What of an event decides about its clocks. None: not decided yet, so it starts nothing.
+    """The facts of an event that decide about its clocks. None: not decided yet, so it starts nothing.
 
     grave: fatal or life-threatening.
     """

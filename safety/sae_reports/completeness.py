@@ -1,4 +1,4 @@
-"""What is missing in a report of a serious event: sentences in the reader's language, by element of E2B(R3)."""
+"""Gaps in a report of a serious event: sentences in the reader's language, by element of E2B(R3)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,12 +40,12 @@ class CheckedCase:
 
     @property
     def of_the_site(self) -> list[str]:
-        """Return what the site can add, whatever drug safety has added: the same in every arm."""
+        """Return the elements that the site can add, whatever drug safety has added: the same in every arm."""
         return [sentence_of(each) for each in self.findings if not each.element.startswith(OF_DRUG_SAFETY)]
 
     @property
     def sentences(self) -> list[str]:
-        """Return what is missing or wrong, one sentence for each element."""
+        """Return gaps and mistakes, one sentence for each element."""
         return [sentence_of(finding) for finding in self.findings]
 
 
@@ -83,9 +83,10 @@ def _checked(
 
 
 def treatment_words(trial: Trial) -> set[str]:
-    """Return what names an arm or a product of a masked trial, in every language; none in an open one. One query.
+    """Return the words that name an arm or a product of a masked trial, in every language; none in an open one.
 
     Titles and codes of arms and products with cells, the words for arms, and the codes of lots, bags, donors and kits.
+    One query.
     They are the same for every patient, so that a refusal tells nothing about this one.
     """
     if not trial.masked:
@@ -107,7 +108,7 @@ def _with_cells(rules: Protocol) -> set[str]:
 
 
 def sentence_of(finding: CaseFinding) -> str:
-    """Return what is wrong with an element, in words."""
+    """Return the mistake in an element, in words."""
     words = finding.words
     named = str(words["name"])
     name = _(named) if named else ""

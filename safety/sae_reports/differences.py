@@ -1,4 +1,4 @@
-"""What changed from one report of a serious event to the next. No Django."""
+"""Changes from one report of a serious event to the next. No Django."""
 
 import re
 from collections.abc import Sequence

@@ -83,7 +83,7 @@ def sheet(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 def missing_of(event: AdverseEvent, sent: list[SaeReport]) -> list[str]:
-    """Return what the authority would miss of the site, one sentence for each element."""
+    """Return the gaps that the authority would find in the part of the site, one sentence for each element."""
     return checked_case(event=event, reports=sent).of_the_site
 
 

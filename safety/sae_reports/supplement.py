@@ -1,4 +1,4 @@
-"""What a case report needs and the event does not hold: the coded term, the loaded dictionary, the sponsor's judgement.
+"""Facts of a case report that the event does not hold: the coded term, the loaded dictionary, the sponsor's judgement.
 
 A part that is empty is named as missing by the rules of E2B(R3); nothing is invented in its place (ICS-06).
 """

@@ -84,7 +84,7 @@ def _shown(event: AdverseEvent) -> dict[str, Any]:
 
 
 class CaseDecisionForm(StepForm):
-    """What came of a case: sent, or not reportable."""
+    """The decision on a case: sent, or not reportable."""
 
     result = forms.ChoiceField(
         label=_("Decision"), choices=CaseDecision.Result.choices, widget=forms.RadioSelect

@@ -72,7 +72,7 @@ def shown_clocks(event: AdverseEvent, zone: str) -> list[ShownClock]:
 
 
 def proposal(event: AdverseEvent) -> Expectation:
-    """Return what the reference safety information says about an event, under any of its names. One query."""
+    """Return the entry of the reference safety information about an event, under any of its names. One query."""
     trial = event.patient.trial
     counts_as = severity(
         event.grade, fatal=is_fatal(event.answers), life_threatening=is_life_threatening(event.seriousness)
@@ -96,7 +96,7 @@ def _names(event: AdverseEvent) -> list[str]:
 
 
 def sponsor_facts(event: AdverseEvent, wording: Wording) -> list[tuple[str, str]]:
-    """Return what drug safety judged, as label and text; empty answers are left out."""
+    """Return the judgements of drug safety, as label and text; empty answers are left out."""
     opinions = {"causality": _("Causality of the product"), **choices.causes()}
     facts = [
         (_("With sponsor safety since"), shown_moment(event.sponsor_aware)),
@@ -113,7 +113,7 @@ def sponsor_facts(event: AdverseEvent, wording: Wording) -> list[tuple[str, str]
 
 
 def decision_words(decision: CaseDecision | None, clock: CaseClock, now: datetime) -> SafeString:
-    """Return what came of a clock, for drug safety alone: decided, or the time left."""
+    """Return the outcome of a clock, for drug safety alone: decided, or the time left."""
     reading = clock.read(now, decision)
     if decision is not None and decision.result == CaseDecision.Result.NOT_REPORTABLE:
         return tag("done", _("Not reportable"))

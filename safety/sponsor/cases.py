@@ -21,7 +21,7 @@ from safety.stopping.watching import lock_for_rules, watch
 
 
 class CaseJudgement(TypedDict, total=False):
-    """What drug safety says about a case. A missing or empty key: not judged yet.
+    """The judgement of drug safety on a case. A missing or empty key: not judged yet.
 
     reference_version: the version of the reference safety information that expectedness was judged by.
     """

@@ -1,4 +1,4 @@
-"""What comes of a case: a report to the authority, or that none is due. Only drug safety reads it (A.8, CLK-05)."""
+"""Decisions on a case: a report to the authority, or that none is due. Only drug safety reads it (A.8, CLK-05)."""
 
 from datetime import datetime
 

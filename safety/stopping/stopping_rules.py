@@ -11,7 +11,7 @@ from protocol.document.stopping import StoppingRule, WatchedEvents
 
 @dataclass(frozen=True, slots=True)
 class WatchedEvent:
-    """What a rule reads of an adverse event.
+    """The facts of an adverse event that a rule reads.
 
     related: by the investigator or the sponsor, and while the causality is not assessed (SAF-04). minutes: for each
     infusion that was given, the least and the most minutes from its start to the onset.

@@ -65,7 +65,7 @@ def _judge(rule: StoppingRule, event: AdverseEvent, by: User) -> None:
 
 
 def _watched(events: Sequence[AdverseEvent], rules: Iterable[StoppingRule]) -> list[WatchedEvent]:
-    """Return what the rules read of events. One query more if a rule counts from infusions."""
+    """Return the facts of events that the rules read. One query more if a rule counts from infusions."""
     patients = {event.patient_id: event.patient for event in events}
     timed = any(rule.events.within_hours_of_infusion for rule in rules)
     given = milestones(list(patients.values())) if timed else {}

@@ -117,7 +117,7 @@ def matching(text: str, most: int = 12) -> list[tuple[str, str]]:
 
 
 def wording(text: str, grade: int, version: str, translate: Callable[[str], str] = str) -> str:
-    """Return what a grade of a term means, in our own words: the number of a laboratory term, else a description."""
+    """Return the meaning of a grade in our own words: the number of a laboratory term, else a description."""
     term = term_of(text)
     if term is not None:
         if special := SPECIAL.get(term, {}).get(grade):

@@ -330,6 +330,6 @@ def test_verifying_many_signatures_costs_one_query_per_model(investigator, djang
         targets = [tracked_rows.stored(Record) for _ in range(3)]
     made = [signed(target, investigator) for target in targets]
     with django_assert_num_queries(1):
-        standings = [standing for _, standing in signatures.verify_many(made)]
+        states = [states for _, states in signatures.verify_many(made)]
 
-    assert standings == [SignatureState.VALID] * 3
+    assert states == [SignatureState.VALID] * 3

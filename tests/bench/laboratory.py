@@ -72,12 +72,12 @@ def main() -> None:
 
     from accounts.models import User
     from audit.context import acting
-    from tests.bench import judging
+    from tests.bench import dependent_checks
     from trials.models import Trial
 
-    if not Trial.objects.filter(slug=judging.SLUG).exists():
-        judging.fill()
-    address, client = fill(Trial.objects.get(slug=judging.SLUG)), Client()
+    if not Trial.objects.filter(slug=dependent_checks.SLUG).exists():
+        dependent_checks.fill()
+    address, client = fill(Trial.objects.get(slug=dependent_checks.SLUG)), Client()
     with acting(system="bench"):
         client.force_login(User.objects.get(username="investigator"))
     for _each in range(WARMING):

@@ -73,7 +73,7 @@ def measured() -> list[str]:
     from audit.context import acting
     from patients.models import Record
     from protocol.expressions.question_names import asked_condition
-    from reports.own_questions.judging import answers_to
+    from reports.own_questions.answer_cache import answers_to
     from reports.own_questions.keeping import QuestionFacts, save_question
     from trials.models import Trial
 

@@ -61,7 +61,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
     figures.note_lines(printed_by("tests.bench.writers", environment))
     figures.note_lines(printed_by("tests.bench.tabulated", environment))
     figures.note_lines(printed_by("tests.bench.odm", environment))
-    figures.note_lines(printed_by("tests.bench.judging", environment))
+    figures.note_lines(printed_by("tests.bench.dependent_checks", environment))
     figures.note_lines(printed_by("tests.bench.grading", environment))
     figures.note_lines(printed_by("tests.bench.look_back", environment))
     figures.note_lines(printed_by("tests.bench.laboratory", environment))

@@ -96,8 +96,8 @@ def test_the_checklist_leads_to_open_points_and_the_trial_is_locked(
     page.get_by_role("main").get_by_role("link", name="Checklist").first.click()
     expect(page.get_by_role("heading", name="Database lock")).to_be_visible()
     looked_at("checklist")
-    standing = page.get_by_role("region", name="In the whole trial").get_by_role("link")
-    places = [link.get_attribute("href") for link in standing.all()]
+    counts = page.get_by_role("region", name="In the whole trial").get_by_role("link")
+    places = [link.get_attribute("href") for link in counts.all()]
     assert places
     for place in places:
         page.goto(place)

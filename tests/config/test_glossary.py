@@ -85,19 +85,20 @@ def test_every_page_that_a_term_names_has_an_address():
 
 
 def test_no_term_is_defined_twice():
-    terms = [row[0] for row in rows()]
+    terms, meanings = [row[0] for row in rows()], [row[1] for row in rows()]
     assert sorted(set(terms)) == sorted(terms)
+    assert sorted(set(meanings)) == sorted(meanings), "two terms for one thing"
     assert all(row[1].endswith(".") for row in rows()), "a meaning is a sentence"
 
 
 def test_one_class_name_means_one_thing():
-    """Classes of commands and database backends are named by Django; those of two rooms never share a name."""
+    """Classes of commands and database backends are named by Django; no two others share a name, private or not."""
     names: dict[str, set[str]] = {}
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             if {"migrations", "commands", "backends"} & set(path.parts):
                 continue
             for node in tree(path).body:
-                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                if isinstance(node, ast.ClassDef):
                     names.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
     assert {name: places for name, places in names.items() if len(places) > 1} == {}

@@ -17,6 +17,7 @@ from tests.support.translation.marked_texts import (
     python_files,
     templates,
 )
+from tools.placeholder_comments import MEANINGS, PLACEHOLDER, commented
 
 _ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural) ((?:"(?:\\.|[^"\\])*"\n?)+)', re.MULTILINE)
 
@@ -48,7 +49,7 @@ def test_the_collection_finds_every_marked_text(settings, tmp_path, monkeypatch)
 LOOKED_UP = {
     ("audit/trail_reading/change_labels.py", "concealed.words"),
     ("audit/trail_reading/plain_words.py", "MISSING_WORDS[value['missing']]"),
-    ("exports/management/commands/registry_results.py", "SENTENCES[each.obstacle]"),
+    ("exports/management/commands/registry_results.py", "SENTENCES[each.fault]"),
     ("exports/odm/study_definitions.py", "words"),
     ("exports/paper/cioms.py", "ABSENT[value]"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
@@ -164,6 +165,29 @@ def _is_text(node: ast.AST) -> bool:
     return bool(name_of(node))
 
 
+def test_no_hidden_text_completes_a_translated_one():
+    """A button that shows “Remove” is called by `aria-label` in one text: “Remove the authenticator app”."""
+    joined = re.compile(
+        r'translate[^%]*%\}(\{% endif %\})?<span class="visually-hidden"> \{% (block)?translate'
+    )
+    torn = [
+        str(path) for path in (ROOT / "templates").rglob("*.html") if joined.search(path.read_text("utf-8"))
+    ]
+    assert torn == []
+
+
+def test_the_language_of_the_reader_is_asked_for_in_one_place():
+    """What to write where no language is active is said once: `audit.stored_text.reader_language`."""
+
+    def asked(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and "get_language" in {
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        }
+
+    assert [place.split(":")[0] for place in found_by(asked)] == ["audit/stored_text.py"]
+
+
 def test_no_translated_word_is_put_into_a_translated_sentence_as_its_verb():
     """A parameter is a name or a number. Words with grammar belong to the sentence: one text for each."""
 
@@ -173,6 +197,21 @@ def test_no_translated_word_is_put_into_a_translated_sentence_as_its_verb():
         return any(name_of(part) for part in ast.walk(node.right))
 
     assert found_by(inserted) == []
+
+
+def test_translators_read_what_each_placeholder_stands_for():
+    """`make messages` writes its meaning above each text that has it, and no meaning is left of one that is gone."""
+    texts = [text for each in marked() for text in (each.text, each.plural)]
+    assert {name for text in texts for name in PLACEHOLDER.findall(text)} == set(MEANINGS)
+
+    entry = '#. Written by hand.\n#: a.py\n#, python-format\nmsgid "%(patient)s: %(count)d form"\n'
+    plural = 'msgid_plural "%(patient)s: %(count)d forms"\nmsgstr[0] ""\n'
+    assert commented(f'msgid "Save"\nmsgstr ""\n\n{entry}{plural}') == (
+        'msgid "Save"\nmsgstr ""\n\n#. Written by hand.\n'
+        f"#. %(patient)s: {MEANINGS['patient']}\n#. %(count)s: {MEANINGS['count']}\n"
+        + entry.partition("\n")[2]
+        + plural
+    )
 
 
 def test_each_text_is_whole():

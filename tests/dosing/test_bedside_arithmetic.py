@@ -177,7 +177,7 @@ class TestTheCourse:
     def test_pauses_are_no_running_time(self):
         made = course(("started", 0, "60"), ("paused", 10), ("resumed", 25), ("stopped", 45))
         assert made.elapsed(minute(600)) == timedelta(minutes=30)
-        assert (made.standing, made.pauses, made.volume(minute(600))) == (Running.STOPPED, 1, Decimal(30))
+        assert (made.state, made.pauses, made.volume(minute(600))) == (Running.STOPPED, 1, Decimal(30))
 
     def test_the_volume_follows_each_rate_for_its_time(self):
         made = course(("started", 0, "60"), ("rate", 10, "120"))
@@ -212,7 +212,7 @@ class TestTheCourse:
             at += gap
             steps.append((names[place % 2], at))
         made, now = course(*reversed(steps)), minute(at + more)
-        if made.standing is Running.PAUSED:
+        if made.state is Running.PAUSED:
             paused += more
         assert made.elapsed(now) == timedelta(minutes=at + more - paused)
         assert made.volume(now) == Decimal(rate) * (at + more - paused) / 60 or abs(

@@ -7,7 +7,7 @@ import pytest
 
 from audit.context import acting
 from dosing.infusions.administration import mark_not_given, record_weight
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.models import Infusion
 from patients.models import EligibilityDecision, Patient, Visit
 from patients.participation.consents.consent import record_capacity
@@ -110,7 +110,7 @@ class TestTheSignature:
         take_signature_away(patient)
         row = give(patient, FIRST, on("10-Mar-2026", volume_ml=Decimal(95)), nurse, reason="Misread")
         assert row.volume_ml == 95
-        assert infusion_obstacle(stored(patient, FIRST)) == ""
+        assert infusion_refusal(stored(patient, FIRST)) == ""
 
     def test_one_that_was_not_given_needs_it_again(self, patient, nurse):
         mark(patient, FIRST, nurse)

@@ -7,7 +7,7 @@ import pytest
 
 from audit.context import acting
 from dosing.infusions.administration import StaleInfusion, mark_not_given, record_weight
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.review.locks import freeze, lock
@@ -265,7 +265,7 @@ class TestReconsent:
         with acting(user=doctor, role="coordinator"):
             facts = on("10-Mar-2021", weight_kg=Decimal(80))
             assert refused(give, moved, 1, facts, doctor) == self.DUE
-        assert infusion_obstacle(stored(moved, 1)) == self.DUE[""][0]
+        assert infusion_refusal(stored(moved, 1)) == self.DUE[""][0]
 
     def test_an_infusion_can_be_marked_as_not_given_meanwhile(self, moved, doctor):
         with acting(user=doctor, role="coordinator"):
@@ -275,7 +275,7 @@ class TestReconsent:
     def test_the_consent_of_another_patient_signs_for_nobody(self, moved, long, doctor):
         other = build.patient(trial=long, screened_on=INCLUDED)
         build.consent(other, given=moment("20-Mar-2021 09:00"))
-        assert infusion_obstacle(stored(moved, 1)) == self.DUE[""][0]
+        assert infusion_refusal(stored(moved, 1)) == self.DUE[""][0]
 
         sign_again(moved, doctor)
-        assert infusion_obstacle(stored(moved, 1)) == ""
+        assert infusion_refusal(stored(moved, 1)) == ""

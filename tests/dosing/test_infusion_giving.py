@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dosing.infusions import administration
 from dosing.infusions.administration import record_infusion
-from dosing.infusions.infusion_checks import Bedside, infusion_obstacle
+from dosing.infusions.infusion_checks import Bedside, infusion_refusal
 from dosing.models import Infusion
 from dosing.signals import infusion_given
 from patients.models import Patient
@@ -133,7 +133,7 @@ class TestWhatIsNeededBefore:
         patient.eligibility_decisions.update(group="B")
         messages = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
         assert "signature on the eligibility does not hold" in messages[""][0]
-        assert "signature" in infusion_obstacle(stored(patient, FIRST))
+        assert "signature" in infusion_refusal(stored(patient, FIRST))
 
     def test_a_consent_given_after_the_start_does_not_cover_it(self, patient, nurse):
         """CEL-14."""
@@ -157,8 +157,8 @@ class TestWhatIsNeededBefore:
         assert give(patient, SECOND, on("14-Mar-2026"), nurse).state == "given"
 
     def test_a_patient_in_order_has_no_obstacle(self, patient):
-        assert infusion_obstacle(stored(patient, FIRST)) == ""
-        assert infusion_obstacle(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
+        assert infusion_refusal(stored(patient, FIRST)) == ""
+        assert infusion_refusal(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
 
     def test_a_locked_patient_is_not_changed(self, patient, nurse):
         Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)

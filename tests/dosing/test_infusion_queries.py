@@ -79,7 +79,7 @@ def test_one_question_is_raised_on_several_infusions(monitor, ward, given, patie
     assert sorted(Query.objects.values_list("target_id", "item")) == [(pk, "started") for pk in sorted(rows)]
 
     again = monitor.post(ask, {"row": rows, "item": "started", "text": "Once more?"})
-    assert [line.obstacle for line in again.context["preview"].left_out] == [
+    assert [line.refusal for line in again.context["preview"].left_out] == [
         "A query on this item is open already."
     ] * 2
 

@@ -7,7 +7,7 @@ import pytest
 
 from audit.context import acting
 from dosing.infusions.administration import mark_not_given, record_weight
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build
@@ -58,7 +58,7 @@ class TestWhatWasGiven:
 
     def test_it_is_corrected_on_its_page(self, treated, ward):
         row = stored(treated, FIRST)
-        assert infusion_obstacle(row) == ""
+        assert infusion_refusal(row) == ""
         typed = infusions.bedside(
             volume_ml="95", reason="other", reason_text="read wrongly", version=str(row.version)
         )

@@ -10,8 +10,8 @@ from dosing.levels.escalation import (
     Escalation,
     escalation,
     inclusion_refusals,
-    obstacle_to_opening,
     open_level,
+    opening_refusal,
     place_at_level,
 )
 from dosing.models import LevelOpening, LevelPatient
@@ -55,7 +55,7 @@ def holder(trial, level: str, *, infused=DAY, enrolled=DAY, state="enrolled") ->
     return Patient.objects.get(pk=patient.pk)
 
 
-def standing(trial) -> tuple[str, int, int, list[str]]:
+def level_facts(trial) -> tuple[str, int, int, list[str]]:
     now = escalation(trial)
     return now.level.code, now.places, now.free, [patient.code for patient in now.patients]
 
@@ -65,7 +65,7 @@ class TestTheLevelInForce:
         plain = build.trial()
         patient = build.patient(trial=plain)
         assert escalation(plain) is None
-        assert obstacle_to_opening(plain) == ""
+        assert opening_refusal(plain) == ""
         assert inclusion_refusals(None, patient=patient, on=None) == []
         place_at_level(None, patient=patient, by=build.user("investigator", trial=plain))
         assert not LevelPatient.objects.exists()
@@ -73,7 +73,7 @@ class TestTheLevelInForce:
     def test_a_trial_that_gives_nothing_has_none(self):
         nothing = amended_protocol.without_product()
         assert escalation(nothing) is None
-        assert obstacle_to_opening(nothing) == ""
+        assert opening_refusal(nothing) == ""
 
     def test_the_trail_says_that_the_schedule_placed_the_patient_for_the_person(self, trial, investigator):
         """AUD-10."""
@@ -83,40 +83,40 @@ class TestTheLevelInForce:
         assert (row.level, row.history_user_name) == ("low", f"system:schedule for {investigator.username}")
 
     def test_it_begins_with_the_first_level_and_its_places(self, trial):
-        assert standing(trial) == ("low", 2, 2, [])
+        assert level_facts(trial) == ("low", 2, 2, [])
 
     def test_the_last_opening_decides_also_back_to_a_lower_level(self, trial):
         opening(trial, "middle")
-        assert standing(trial)[:2] == ("middle", 2)
+        assert level_facts(trial)[:2] == ("middle", 2)
         opening(trial, "high", 3)
-        assert standing(trial)[:2] == ("high", 3)
+        assert level_facts(trial)[:2] == ("high", 3)
         opening(trial, "middle", 1)
-        assert standing(trial)[:2] == ("middle", 3)
+        assert level_facts(trial)[:2] == ("middle", 3)
         opening(trial, "low", 3)
-        assert standing(trial)[:2] == ("low", 5)
+        assert level_facts(trial)[:2] == ("low", 5)
 
     def test_the_openings_of_another_trial_do_not_count(self, trial):
         other = loaded(DESIGN.text.replace("ESCALATION", "OTHER").replace("escalation", "other"))
         opening(other, "middle")
-        assert standing(trial)[:2] == ("low", 2)
-        assert standing(other)[:2] == ("middle", 2)
+        assert level_facts(trial)[:2] == ("low", 2)
+        assert level_facts(other)[:2] == ("middle", 2)
 
     def test_the_patients_of_another_trial_hold_no_place(self, trial):
         other = loaded(DESIGN.text.replace("ESCALATION", "OTHER").replace("escalation", "other"))
         holder(other, "low")
-        assert standing(trial) == ("low", 2, 2, [])
+        assert level_facts(trial) == ("low", 2, 2, [])
 
     def test_places_are_held_by_the_patients_of_the_level_in_the_order_of_inclusion(self, trial):
         later = holder(trial, "low", enrolled=DAY + timedelta(days=9))
         first = holder(trial, "low")
         holder(trial, "middle")
-        assert standing(trial) == ("low", 2, 0, [first.code, later.code])
+        assert level_facts(trial) == ("low", 2, 0, [first.code, later.code])
 
     def test_only_who_left_before_any_infusion_frees_the_place(self, trial):
         holder(trial, "low", infused=None, state="ended")
         left = holder(trial, "low", state="ended")
         waiting = holder(trial, "low", infused=None)
-        assert standing(trial) == ("low", 2, 0, [left.code, waiting.code])
+        assert level_facts(trial) == ("low", 2, 0, [left.code, waiting.code])
 
     def test_more_patients_than_places_leave_no_negative_number_of_places(self, trial):
         now = escalation(trial)
@@ -130,14 +130,14 @@ class TestWhatIsAwaited:
         holder(trial, "low")
         awaited = holder(trial, "low", infused=None)
         holder(trial, "low", infused=None, enrolled=DAY + timedelta(days=1))
-        assert obstacle_to_opening(trial).startswith(f"{awaited.code} has not had the first infusion")
+        assert opening_refusal(trial).startswith(f"{awaited.code} has not had the first infusion")
 
     @pytest.mark.parametrize(("days_ago", "waits"), [(13, True), (14, False), (15, False)])
     def test_opening_waits_for_the_days_after_the_last_first_infusion(self, trial, days_ago, waits):
         holder(trial, "low", infused=trial.today - timedelta(days=40))
         last = holder(trial, "low", infused=trial.today - timedelta(days=days_ago))
         holder(trial, "middle", infused=trial.today)
-        words = obstacle_to_opening(trial)
+        words = opening_refusal(trial)
         assert words.startswith(f"{last.code} had the first infusion") if waits else words == ""
 
     def test_a_level_without_days_between_patients_awaits_nobody(self, trial):

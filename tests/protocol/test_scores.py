@@ -3,7 +3,6 @@
 Sources of the tables: see the modules of `protocol/scores`.
 """
 
-from datetime import date
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -290,33 +289,6 @@ def test_every_code_that_an_expression_may_use_is_one_that_the_scores_know() -> 
     assert [news2.saturation(D(95), scale, True).value for scale in news2.SCALES] == [1, 2]
     assert all(news2.consciousness(level).is_known for level in news2.LEVELS)
     assert all(found.is_known for found in (sofa.liver(D(20), unit) for unit in sofa.UNITS))
-
-
-def test_days_are_counted_from_the_anchor_as_day_zero() -> None:
-    anchor = date(2021, 3, 15)
-    assert days.relative_day(anchor, anchor).value == 0
-    assert days.relative_day(date(2021, 4, 12), anchor).value == 28
-    assert days.relative_day(date(2021, 3, 14), anchor).value == -1
-    assert days.relative_day(None, anchor).missing == ("on",)
-    assert days.relative_day(anchor, None).missing == ("anchor",)
-
-
-@pytest.mark.parametrize(
-    ("episodes", "expected"),
-    [
-        ([], 0),
-        ([(-3, 0)], 0),
-        ([(-3, 1)], 1),
-        ([(1, 1)], 1),
-        ([(1, 7)], 7),
-        ([(2, 5), (4, 8), (20, 22)], 10),
-        ([(27, None)], 2),
-        ([(29, 40)], 0),
-        ([(0, None)], 28),
-    ],
-)
-def test_days_on_the_ventilator_are_counted_once(episodes: Any, expected: int) -> None:
-    assert days.ventilated_days(episodes) == expected
 
 
 def test_death_leaves_no_ventilator_free_day_whatever_else_is_known() -> None:

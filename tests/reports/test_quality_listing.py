@@ -254,7 +254,7 @@ def test_a_data_manager_asks_about_what_the_list_shows(trial, patient):
     page = desk.get(f"{ask}?all=1")
     preview = page.context["preview"]
     assert {line.target.item for line in preview.raised} == {"hr"}
-    assert [(line.target.item, line.obstacle) for line in preview.left_out] == [
+    assert [(line.target.item, line.refusal) for line in preview.left_out] == [
         ("temp", "A query on this item is open already.")
     ]
     rows = [line.token for line in preview.raised]

@@ -104,7 +104,7 @@ class TestColumns:
         def too_small(rows):
             raise SheetTooSmall("row 1048577")
 
-        monkeypatch.setattr("trials.listing.chosen.workbook", too_small)
+        monkeypatch.setattr("trials.listing.column_selection.workbook", too_small)
         response = client.get(place(trial, format="xlsx"))
         assert response.status_code == 400
         assert "take the CSV" in text_of(response)

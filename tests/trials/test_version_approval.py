@@ -85,13 +85,13 @@ def test_the_page_of_the_protocol_shows_who_loaded_and_who_approved(loaded, chie
 
 def test_patients_are_not_moved_to_a_version_that_nobody_approved(walking, settings):
     """DAT-09."""
-    from patients.participation.protocol_amendments.amendments import chain_of, move_obstacle
+    from patients.participation.protocol_amendments.amendments import chain_of, move_refusal
     from tests.support.study import amended_protocol
 
     patient = build.patient(trial=walking)
     version = amended_protocol.amendment()
     settings.VERSIONS_NEED_APPROVAL = True
-    assert "awaits the approval" in move_obstacle(patient, version, chain_of(walking))
+    assert "awaits the approval" in move_refusal(patient, version, chain_of(walking))
 
 
 def test_where_it_is_not_required_a_version_is_in_force_at_once(trial):

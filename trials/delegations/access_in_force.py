@@ -107,14 +107,14 @@ def _line(row: Delegation, pauses: list[Deactivation], confirmed: Collection[tup
         deactivations=pauses,
         asked=len(asked),
         confirmed=sum((each.id, each.version) in confirmed for each in asked),
-        recorded_on=row.recorded_at.astimezone(row.trial.zone).date(),
+        recorded_on=row.trial.day_of(row.recorded_at),
         stopped=row.stopped_at is not None,
     )
 
 
 def _days(pause: Deactivation, trial: Trial) -> tuple[date, date | None]:
-    first = pause.since.astimezone(trial.zone).date()
-    return first, pause.until.astimezone(trial.zone).date() if pause.until else None
+    first = trial.day_of(pause.since)
+    return first, trial.day_of(pause.until) if pause.until else None
 
 
 def _touches(pause: Deactivation, first: date, last: date, trial: Trial) -> bool:

@@ -53,7 +53,7 @@ def due_on(trial: Trial) -> date | None:
     last, first = both.values_list("last", "first").get()
     if last is not None:
         return last + EVERY
-    return first.astimezone(trial.zone).date() + EVERY if first is not None else None
+    return trial.day_of(first) + EVERY if first is not None else None
 
 
 def first_day_to_review(trial: Trial) -> date:

@@ -192,7 +192,7 @@ def not_later_than_today(day: date, trial: "Trial", field: str) -> None:
 def _refuse_before_last_action(row: Delegation, ends_on: date) -> None:
     """Raise ValidationError for a last day after which the person acted: the log would deny what the trail shows."""
     last = last_action(row) if ends_on < row.trial.today else None
-    if last is None or last.astimezone(row.trial.zone).date() <= ends_on:
+    if last is None or row.trial.day_of(last) <= ends_on:
         return
     raise ValidationError(
         {
@@ -200,7 +200,7 @@ def _refuse_before_last_action(row: Delegation, ends_on: date) -> None:
                 "%(person)s was active in this role on %(day)s. The last day cannot lie before that: stop the access"
                 " at once instead."
             )
-            % {"person": row.user, "day": shown_day(last.astimezone(row.trial.zone).date())}
+            % {"person": row.user, "day": shown_day(row.trial.day_of(last))}
         }
     )
 

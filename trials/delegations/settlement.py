@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import events, signatures
 from audit.context import acting
-from audit.integrity import settling
+from audit.integrity import discrepancies
 from audit.integrity.replay import Unexplained
 from trials.delegations.delegation import MANAGING
 from trials.models import Delegation
@@ -19,7 +17,7 @@ from trials.models import Delegation
 def settle_trail(
     *, rows: Sequence[Unexplained], reason: str, by: User, password: str, second: User, second_password: str
 ) -> int:
-    """Settle the rows (`audit.integrity.settling.settle`); return how many signatures became invalid.
+    """Settle the rows (`audit.integrity.discrepancies.settle`); return how many signatures became invalid.
 
     Raises ValidationError without a reason, for one person instead of two, for two administrators, for a person
     without a role in a trial concerned, and for a wrong password, which is recorded.
@@ -34,7 +32,7 @@ def settle_trail(
         raise ValidationError(_("One of the two must not be an administrator."))
     for person, typed in ((by, password), (second, second_password)):
         _require_password(person, typed)
-    return settling.settle(rows=rows, reason=reason.strip(), by=by, second=second)
+    return discrepancies.settle(rows=rows, reason=reason.strip(), by=by, second=second)
 
 
 def _require_role(person: User, trials: set[int | None]) -> None:
@@ -47,8 +45,7 @@ def _require_role(person: User, trials: set[int | None]) -> None:
 
 def _is_administrator(person: User) -> bool:
     """Return whether the person manages people in any trial, today or from a later day."""
-    here = Delegation.objects.filter(user=person, role__in=MANAGING)
-    return here.filter(Q(ends_on=None) | Q(ends_on__gte=timezone.now().date())).exists()
+    return Delegation.objects.filter(user=person, role__in=MANAGING).not_ended().exists()
 
 
 def _require_password(person: User, typed: str) -> None:

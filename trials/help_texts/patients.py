@@ -113,7 +113,7 @@ TEXTS: tuple[tuple[str, str | Promise], ...] = (
         "patients:verification patients:verify patients:review",
         _(
             "Mark what you compared with the source, or reviewed. A change undoes the mark, also one that is "
-            "changed back; “Marks undone” lists these."
+            "changed back; “Undone verification and review” lists these."
         ),
     ),
     (

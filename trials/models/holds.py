@@ -71,5 +71,5 @@ class HoldRelease(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the person signs: that this hold may end, and why."""
+        """Return the content that the person signs: that this hold may end, and why."""
         return {"trial": self.trial_id, "hold": self.hold_id, "side": self.side, "reason": self.reason}

@@ -32,7 +32,7 @@ class TrainingConfirmation(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the person confirms."""
+        """Return the content that the person confirms."""
         return {"user": self.user_id, "document": self.document, "title": self.title, "version": self.version}
 
 
@@ -64,7 +64,7 @@ class AccessReview(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the reviewer attests to."""
+        """Return the content to which the reviewer attests."""
         return {
             "trial": self.trial_id, "since": self.since, "until": self.until,
             "rows": self.rows, "conclusion": self.conclusion,

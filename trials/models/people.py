@@ -18,6 +18,11 @@ from trials.site_day import SiteDay
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     """The delegation log."""
 
+    def not_ended(self) -> "DelegationQuerySet":
+        """Keep delegations whose last day, by the day at the site, is today, later, or not set."""
+        day = SiteDay(models.Value(timezone.now(), models.DateTimeField()), F("trial__time_zone"))
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day))
+
     def active(self, at: datetime | None = None) -> "DelegationQuerySet":
         """Keep delegations of active users in force at a moment (default: now), by the day at the site.
 
@@ -119,7 +124,7 @@ class Delegation(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the principal investigator approves."""
+        """Return the content that the principal investigator approves."""
         return {
             "user": self.user_id, "trial": self.trial_id, "role": self.role,
             "starts_on": self.starts_on, "tasks": self.tasks,

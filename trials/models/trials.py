@@ -1,6 +1,6 @@
 """Trials and their immutable protocol versions."""
 
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -125,7 +125,11 @@ class Trial(models.Model):
     @property
     def today(self) -> date:
         """Today in the time zone of the site."""
-        return timezone.now().astimezone(self.zone).date()
+        return self.day_of(timezone.now())
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the day of an aware moment in the time zone of the site."""
+        return moment.astimezone(self.zone).date()
 
 
 class UsableVersions(models.Manager["ProtocolVersion"]):
@@ -201,7 +205,7 @@ class ProtocolVersion(models.Model):
         return self.version
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the principal investigator approves: this very text, from this day."""
+        """Return the content that the principal investigator approves: this very text, from this day."""
         return {
             "trial": self.trial_id, "version": self.version, "sha256": self.sha256,
             "effective_from": self.effective_from,

@@ -147,7 +147,7 @@ class ConfirmationCodeForm(VerbForm):
 
 
 class DecisionForm(ReasonForm):
-    """What the second person decides, and why."""
+    """The decision of the second person, with the reason."""
 
     decision = forms.ChoiceField(
         label=_("Decision"),

@@ -1,4 +1,4 @@
-"""What the steps of an administrator share: the person, the form on one page, where to go afterwards."""
+"""Common parts of the steps of an administrator: the person, the form on one page, where to go afterwards."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def person_of(request: TrialRequest, pk: int) -> User:
 
 
 def posted(request: TrialRequest) -> Any:
-    """Return what was sent, or what was kept when a session ended."""
+    """Return the sent input, or the input that was kept when a session ended."""
     return request.POST if request.method == "POST" else kept_data(request)
 
 

@@ -1,4 +1,4 @@
-"""What a person must have read, confirmed with the password; who has confirmed what."""
+"""Training documents to confirm with the password; who has confirmed which."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse

@@ -185,7 +185,7 @@ def _role_line(request: TrialRequest, row: Delegation) -> dict[str, Any]:
         "delegation": row,
         "delegated": role.delegated,
         "tasks": words_of(role, row.tasks),
-        "recorded_later": row.starts_on < row.recorded_at.astimezone(request.trial.zone).date(),
+        "recorded_later": row.starts_on < request.trial.day_of(row.recorded_at),
     }
 
 

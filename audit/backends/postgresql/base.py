@@ -29,7 +29,7 @@ RESETS = frozenset({"reset", "discard"})
 
 
 class TransactionActor:
-    """What the database knows of the actor: whom the transaction has, and the number of the guard's session.
+    """The actor as the database knows it: whom the transaction has, and the number of the guard's session.
 
     actor: "" if nobody acts, None if it was not set in this transaction or is uncertain. lifted: this connection has
     removed the triggers itself, so that the functions of the guard do not exist.

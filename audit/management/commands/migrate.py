@@ -75,7 +75,7 @@ def _append_option(state: ProjectState, app_label: str, model_name: str, option:
 
 @contextmanager
 def _not_rendered(state: ProjectState) -> Iterator[Any]:
-    """Take the rendered models away, without which Django only notes a change, and put them back."""
+    """Hide the rendered models, so that Django only notes a change; restore them afterwards."""
     apps = state.__dict__.pop("apps", None)
     yield apps
     if apps is not None:

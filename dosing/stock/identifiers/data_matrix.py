@@ -44,11 +44,6 @@ def gs1_symbol(element_string: str) -> Matrix:
     return _symbol([FNC1, *_code_words(element_string)])
 
 
-def plain_symbol(text: str) -> Matrix:
-    """Return the modules of a symbol with plain ASCII text, without FNC1. Raises ValueError as `gs1_symbol` does."""
-    return _symbol(_code_words(text))
-
-
 def _symbol(words: Sequence[int]) -> Matrix:
     size = next((each for each in SIZES if each.data >= len(words)), None)
     if size is None:

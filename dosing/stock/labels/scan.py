@@ -1,4 +1,4 @@
-"""What a scan or a typed number means: a scanner is a keyboard, so one field takes it anywhere in the chain."""
+"""The meaning of a scan or a typed number: a scanner is a keyboard, so one field takes it anywhere in the chain."""
 
 import re
 

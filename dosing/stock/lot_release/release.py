@@ -48,7 +48,7 @@ def newest_results(lot: Lot) -> dict[str, LotResult]:
 
 
 def verdict_of(lot: Lot, results: Mapping[str, LotResult]) -> Verdict:
-    """Return what the results of a lot allow by the specification of its product."""
+    """Return the verdict on the results of a lot by the specification of its product."""
     product = product_of(lot)
     if product is None:
         return Verdict((), (), ("specification",))

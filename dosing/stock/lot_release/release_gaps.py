@@ -1,4 +1,4 @@
-"""What keeps a lot from its release, each with the way to it (CEL-05, CEL-06)."""
+"""Gaps that keep a lot from its release, each with a link (CEL-05, CEL-06)."""
 
 from django.urls import reverse
 from django.utils.translation import gettext as _

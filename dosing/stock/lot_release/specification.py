@@ -18,7 +18,7 @@ class ResultRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the results of a lot allow. Codes of tests, in the order of the specification.
+    """The verdict that the results of a lot allow. Codes of tests, in the order of the specification.
 
     missing: no result and not reported as pending, or pending although the lot may not be released before it.
     """
@@ -65,7 +65,7 @@ def verdict(
     passage: int | None = None,
     doublings: Decimal | None = None,
 ) -> Verdict:
-    """Return what the newest finding of each test allows; a test without a finding is missing."""
+    """Return the verdict of the newest finding of each test; a test without a finding is missing."""
     deciding = [test for test in product.tests if test.decides]
     return Verdict(
         failed=_codes(test for test in deciding if findings.get(test.code) == "failed"),

@@ -32,7 +32,7 @@ class AnnualRows:
 
 
 def annual_rows(trial: Trial, *, sees_treatment: bool) -> AnnualRows:
-    """Return what the three tables are made from. At most nine queries.
+    """Return the sources of the three tables. At most nine queries.
 
     Events certainly before the first infusion, and those of patients without one, are counted in `left_out`.
     """

@@ -27,7 +27,7 @@ from safety.labels import Wording
 from safety.listing.filters import DayFilter
 from safety.models import AdverseEvent
 from trials.access import TrialRequest, trial_page
-from trials.listing.chosen import ChosenLines
+from trials.listing.column_selection import SelectionLines
 from trials.models import Trial
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -39,7 +39,7 @@ class IntervalForm(forms.Form):
     """Refuses an interval that ends before it begins."""
 
     def clean(self) -> dict[str, Any]:
-        """Return what was typed. Adds the error beside the last day."""
+        """Return the typed values. Adds the error beside the last day."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not ReportInterval(cleaned.get("first"), cleaned.get("last")).is_possible:
             self.add_error("last", _("The interval ends before it begins."))
@@ -109,7 +109,7 @@ def annual(request: TrialRequest) -> HttpResponseBase:
     return page.response("exports/annual.html", context)
 
 
-class AnnualListing(ChosenLines):
+class AnnualListing(SelectionLines):
     """A table of the report as a listing."""
 
     table: str

@@ -55,7 +55,7 @@ class Command(PaperCommand):
             table, facts = _table(arguments, options)
             found = problems(table, facts)
             if found:
-                sentences = [_(SENTENCES[each.obstacle]) % {"about": each.about} for each in found]
+                sentences = [_(SENTENCES[each.fault]) % {"about": each.about} for each in found]
                 raise CommandError("The file cannot be made yet:\n" + "\n".join(sentences))
         content = WRITERS[options["format"]](table, facts)
         with acting(user=arguments.user, system="documents"), whole_file(arguments.out) as place:

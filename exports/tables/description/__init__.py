@@ -1,1 +1,1 @@
-"""What an export says of its own tables: columns, codes, keys and joins, and the data dictionary."""
+"""The description of the tables of an export: columns, codes, keys and joins, and the data dictionary."""

@@ -40,9 +40,9 @@ Key = tuple[str, str, str, str]
 
 @dataclass
 class QueryChanges:
-    """What a save changes in the queries of checks; written together at its end.
+    """The changes of a save in the queries of checks; written together at its end.
 
-    record: the saved form, or one of those judged. confirmed: closed because a person said why the value is right.
+    record: the saved form, or one of those checked. confirmed: closed because a person said why the value is right.
     settled: closed by the system.
     """
 
@@ -52,7 +52,7 @@ class QueryChanges:
     settled: list[Query] = field(default_factory=list)
 
     @cached_property
-    def standing(self) -> Sequence[Query]:
+    def stored(self) -> Sequence[Query]:
         """The queries of checks as stored: all of the record, of other records those not closed. One query."""
         return OF_CHECKS.rows(patient=self.record.patient_id, record=self.record.pk)
 
@@ -90,7 +90,7 @@ def reconcile(
     """
     form = rules.form
     record = changes.record
-    rows = [] if fresh_record else [query for query in changes.standing if query.record_id == record.pk]
+    rows = [] if fresh_record else [query for query in changes.stored if query.record_id == record.pk]
     known = {(query.item, query.row, query.column, query.check_id): query for query in rows}
     wanted = {_key(finding): finding for finding in soft}
     for key, finding in wanted.items():

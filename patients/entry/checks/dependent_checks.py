@@ -1,4 +1,4 @@
-"""Judge complete forms again when a value that their rules read changes elsewhere.
+"""Check complete forms again when a value that their rules read changes elsewhere.
 
 Whoever saves a form, consents for a patient or gives an infusion changes what the checks of other forms read. Their
 queries open and close in the same transaction and name the changed value. Neither the form nor its signature changes.
@@ -52,19 +52,19 @@ class Dependent:
             return None
         values = parsed_values(record)
         answers = tuple([values.get(item) for item in self.own])
-        # A table or a choice of several is a list: such rows are judged one by one.
+        # A table or a choice of several is a list: such rows are checked one by one.
         return None if any(isinstance(each, list | dict) for each in answers) else (id(self), answers)
 
 
 Dependents = Sequence[tuple[Dependent, Record]]
-"""Complete records to be judged, each with what is judged in it; the rows of a log share that."""
+"""Complete records to be checked, each with what is checked in it; the rows of a log share that."""
 
 
-def judge_saved(casebook: Casebook, record: Record, names: Names, changes: QueryChanges, by: User) -> None:
-    """Judge what reads the changed names of a form that is being saved; `changes` are written by the caller."""
+def check_saved(casebook: Casebook, record: Record, names: Names, changes: QueryChanges, by: User) -> None:
+    """Check what reads the changed names of a form that is being saved; `changes` are written by the caller."""
     if found := dependents(casebook, names, changed=record):
-        judge(found, casebook, changes, by)
-    judge_dates(casebook, names, changes, by, changed=record)
+        check_dependents(found, casebook, changes, by)
+    check_dates(casebook, names, changes, by, changed=record)
     # A draft is no input of a criterion.
     if record.state == Record.State.COMPLETE and _may_be_input_of_criteria(casebook, record):
         review(casebook.patient, frozenset(names), by)
@@ -90,7 +90,7 @@ def dependents(
     """Return the complete forms whose rules read one of the changed names. No query if the records are read.
 
     changed: the record that was saved or struck out; forms that read another record of its kind are left out, and so
-    is the record itself, which its own save judges. visit: only the forms of this visit.
+    is the record itself, which its own save checks. visit: only the forms of this visit.
     """
     found: list[tuple[Dependent, Record]] = []
     visits = {each.id: each for each in casebook.visits}
@@ -138,7 +138,7 @@ class _Readers(dict[tuple[int, str], Mapping[str, Readers]]):
 def _dependent(
     casebook: Casebook, record: Record, visits: Mapping[int, Visit], known: _Readers, sight: "_Sight | None"
 ) -> Dependent | None:
-    """Return a complete form to be judged, None if its rules read no changed name or do not see the change."""
+    """Return a complete form to be checked, None if its rules read no changed name or do not see the change."""
     readers = known[record.protocol_id, record.form]
     if readers and sight is not None:
         readers = {name: each for name, each in readers.items() if sight.reaches(record, each.when)}
@@ -159,7 +159,7 @@ def _own(place: FormPlace, readers: Mapping[str, Readers], reads: Collection[str
 
 
 def _once(readers: Mapping[str, Readers]) -> dict[str, Readers]:
-    """Return what reads each name, in the order of the names, without what an earlier name judges already."""
+    """Return the readers of each name, in the order of the names, without those that an earlier name checks already."""
     checks, items = set[str](), set[str]()
     found = {}
     for name in sorted(readers):
@@ -204,7 +204,7 @@ class _Sight:
         return self.order[record.visit_id] if record.visit_id else len(self.order)
 
 
-def judge(found: Dependents, casebook: Casebook, changes: QueryChanges, by: User) -> None:
+def check_dependents(found: Dependents, casebook: Casebook, changes: QueryChanges, by: User) -> None:
     """Note which queries on the forms open and close. One query for the values that were not read yet."""
     kinds = {id(each): each for each, _record in found}.values()
     casebook.read_values({form for each in kinds for form in (each.place.form.code, *each.reads)})
@@ -221,12 +221,12 @@ def judge(found: Dependents, casebook: Casebook, changes: QueryChanges, by: User
         for name, found_now in judged_now.items():
             # Most forms contradict nothing and have no open query.
             if open_here or any(found_now.values()):
-                judged = {(item, "", "", check): finding for (item, check), finding in found_now.items()}
-                notes.add(row, each.rules, name, judged)
+                checked = {(item, "", "", check): finding for (item, check), finding in found_now.items()}
+                notes.add(row, each.rules, name, checked)
 
 
 class _Scopes:
-    """What the rules of each form see, made once for those that see the same besides their own values.
+    """The scope of the rules of each form, made once for forms that share it but for their own values.
 
     The forms of one visit do, and the rows of all logs. Making a scope goes through every record, so it gets only
     those of the forms that are read.
@@ -253,7 +253,7 @@ class _Scopes:
         return self.narrow[reads]
 
 
-def judge_dates(
+def check_dates(
     casebook: Casebook, names: Names, changes: QueryChanges, by: User, *, changed: Record | None = None
 ) -> None:
     """Compare the dates of the complete forms with the death, the end of study or the consent again, if it changed.
@@ -278,7 +278,7 @@ def judge_dates(
         for name, compared in dates[kind]:
             # Most forms contradict nothing and have no open query.
             if open_here or compared.contradict(values):
-                notes.add(row, compared.place.rules, name, compared.judged(values))
+                notes.add(row, compared.place.rules, name, compared.checked(values))
 
 
 Kind = tuple[int, str]
@@ -311,10 +311,10 @@ def review(patient: Patient, names: frozenset[str], by: User) -> None:
         review_decision(patient=patient, by=by)
 
 
-def judge_facts(
+def check_facts(
     *, patient: Patient, names: Names, by: User, visit: Visit | None = None, changed: Record | None = None
 ) -> None:
-    """Judge the forms of a patient again outside the save of a form; reads the casebook.
+    """Check the forms of a patient again outside the save of a form; reads the casebook.
 
     visit: only the forms of this visit, whose day changed. changed: the form that was struck out.
     """
@@ -325,10 +325,10 @@ def judge_facts(
     aged = _with_age(casebook) if AGE_FACTS & set(names) else []
     if in_force := [record for record in casebook.records if record.state != Record.State.STRUCK_OUT]:
         changes = QueryChanges(in_force[0])
-        judge(found, casebook, changes, by)
+        check_dependents(found, casebook, changes, by)
         for place, record in aged:
-            _judge_age(place, record, casebook, min(AGE_FACTS & set(names)), changes, by)
-        judge_dates(casebook, names, changes, by, changed=changed)
+            _check_age(place, record, casebook, min(AGE_FACTS & set(names)), changes, by)
+        check_dates(casebook, names, changes, by, changed=changed)
         changes.write(by)
 
 
@@ -343,7 +343,7 @@ def _with_age(casebook: Casebook) -> list[tuple[FormPlace, Record]]:
     ]
 
 
-def _judge_age(
+def _check_age(
     place: FormPlace, record: Record, casebook: Casebook, name: str, changes: QueryChanges, by: User
 ) -> None:
     """Compare the age in a form with the date of birth again, after one of the days of `AGE_FACTS` changed."""
@@ -352,11 +352,11 @@ def _judge_age(
     DependentNotes(changes, by).add(record, place.rules, name, {(item, "", "", BIRTH_DATE): found})
 
 
-def judge_announced(
+def check_announced(
     sender: Any, *, patient: Patient, names: Names, visit: Visit | None, by: User, **_: Any
 ) -> None:
     """Receive `facts_changed`."""
-    judge_facts(patient=patient, names=names, visit=visit, by=by)
+    check_facts(patient=patient, names=names, visit=visit, by=by)
 
 
 def _place(casebook: Casebook, record: Record, visits: Mapping[int, Visit]) -> FormPlace:

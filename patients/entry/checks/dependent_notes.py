@@ -1,4 +1,4 @@
-"""The queries that judging dependent forms opens and closes, in words that each reader's language says."""
+"""The queries that the checks of dependent forms open and close, each with its reason."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ class DependentNotes:
         """The queries of checks that are not closed, by the key of their form."""
         # Many rows of a log may ask the same.
         self.texts: dict[tuple[int, str, str], StoredText] = {}
-        for query in changes.standing:
+        for query in changes.stored:
             if query.state != Query.State.CLOSED and query.record_id is not None:
                 key = query.item, query.row, query.column, query.check_id
                 self.open_now[query.record_id][key] = query
 
     def add(
-        self, record: Record, rules: FormRules, name: str, judged: Mapping[Key, CheckFinding | None]
+        self, record: Record, rules: FormRules, name: str, checked: Mapping[Key, CheckFinding | None]
     ) -> None:
         """Note what opens and closes on a form because the value with this name changed."""
         open_here = self.open_now[record.id]
-        for key, finding in judged.items():
+        for key, finding in checked.items():
             if finding is not None and key not in open_here:
                 text = self._text(finding, name, rules)
                 open_here[key] = query_of_check(record, key, text, "", self.by)

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.trail import history_model
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.models import Attachment, Consent, Draft, Patient, Record
 from patients.models.attachments import also_stored, attachment_storage
 from patients.participation.lifecycle import lock_patients
@@ -51,7 +51,7 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> Query
     items = file_items(place.form)
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
         raise BadRequest(_("The form was altered in transit. Open it again."))
-    if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
+    if request.FILES and entry_refusal(casebook, place, casebook.record(place)):
         # The save will be refused with its reason; a file for a closed form is not stored.
         request.FILES.clear()
     posted = with_file_facts(request.POST, place)

@@ -1,4 +1,4 @@
-"""What a page shows at the fields of a form beside their values: messages, states, calculated values, offers."""
+"""The parts of the fields of a form other than their values: messages, states, calculated values, offers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

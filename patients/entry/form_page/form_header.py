@@ -12,7 +12,7 @@ from patients.casebook.form_versions import all_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import Navigation, address_of, navigation, stage_at
 from patients.casebook.range_flags import place_readings
-from patients.entry.form_page.form_standing import FormStanding, ValueMark
+from patients.entry.form_page.form_summary import FormSummary, ValueMark
 from patients.models import Record
 from patients.models.visit_forms import visit_title
 from patients.participation.visit_status import STAGES
@@ -39,7 +39,7 @@ class FormHeader:
 
     @cached_property
     def struck_out(self) -> list[Record]:
-        """Return the struck-out records of this location, each with its content and its `standing`."""
+        """Return the struck-out records of this location, each with its content and its `summary`."""
         here = [record for record in self.casebook.records if self.place.holds(record)]
         struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
         for record in struck:
@@ -48,7 +48,7 @@ class FormHeader:
             readings = place_readings(self.casebook, place, record.values, record=record)
             sections = all_sections(self.casebook, place.form, record.values, readings=readings)
             record.sections = sections  # type: ignore[attr-defined]
-            record.standing = self._standing_of(record, place.form)  # type: ignore[attr-defined]
+            record.summary = self._summary_of(record, place.form)  # type: ignore[attr-defined]
         return struck
 
     @property
@@ -127,23 +127,23 @@ class FormHeader:
         ]
 
     @cached_property
-    def standing(self) -> FormStanding | None:
+    def summary(self) -> FormSummary | None:
         """Return who entered, changed and signed the form in force; None before the first save."""
-        return self._standing_of(self.record, self.place.form) if self.record is not None else None
+        return self._summary_of(self.record, self.place.form) if self.record is not None else None
 
-    def _standing_of(self, record: Record, form: Form) -> FormStanding:
+    def _summary_of(self, record: Record, form: Form) -> FormSummary:
         sees_files = self.access.may(Permission.SEE_FILES)
-        return FormStanding(self.casebook, record, form, self.zone, sees_files)
+        return FormSummary(self.casebook, record, form, self.zone, sees_files)
 
     @property
     def marks(self) -> Mapping[str, ValueMark]:
         """Return by item what changed since it was entered."""
-        return self.standing.marks if self.standing is not None else {}
+        return self.summary.marks if self.summary is not None else {}
 
     @property
     def saved(self) -> str:
         """Return the time and author of the last change of a value or of the state; empty before the first save."""
-        last = self.standing.history.last if self.standing is not None else None
+        last = self.summary.history.last if self.summary is not None else None
         if last is None:
             return ""
         words = {"when": moment_words(last.at, self.zone), "who": last.who}

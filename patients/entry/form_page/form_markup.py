@@ -6,7 +6,6 @@ Measured for a form of thirty items: rendering its templates on every page took 
 from functools import cached_property
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.markup import Markup, rendered, slot
@@ -16,6 +15,7 @@ from protocol.document.items import MOMENT_TYPES, Form, Item
 from protocol.values.labels import code_words, headed
 from protocol.values.parsing import display
 from protocol.values.reference_ranges import is_laboratory
+from trials.reader import reader_language
 
 # The longest text field and the longest choices, in characters, that share a line with another field. A tick box
 # counts as five characters.
@@ -162,7 +162,7 @@ def markup_of(form: Form, *, language: str, zone: str, has_links: bool) -> FormM
 
     Keyed by the identity of the form: Python reuses the id of a freed object, so each entry keeps its form.
     """
-    key = (id(form), language, get_language(), zone, has_links)
+    key = (id(form), language, reader_language(), zone, has_links)
     known = _made.get(key)
     if known is None:
         while len(_made) >= _MOST_MADE:

@@ -35,7 +35,7 @@ class PagePlace:
 
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
-    """What a page needs to keep its inputs: where they are sent or discarded, and the draft that is shown, if any."""
+    """The facts with which a page keeps its inputs: where they are sent or discarded, and the draft shown, if any."""
 
     address: str
     discard: str
@@ -69,7 +69,7 @@ class PageDraft:
 
     @property
     def sent(self) -> QueryDict | None:
-        """Return what was sent, or what was kept when the session ended; None if the page is only opened."""
+        """Return the sent input, or the input that was kept when the session ended; None if the page is only opened."""
         return self.request.POST if self.request.method == "POST" else kept_data(self.request)
 
     def answer(self, form: KeepsInput) -> HttpResponse | None:

@@ -92,7 +92,7 @@ def check_consent(patient: Patient, *, type: str, version: str, given: Moment) -
 
 def consent_questions(patient: Patient, given: Moment) -> list[Question]:
     """Return the question about a consent a year or more before the screening."""
-    day = given.earliest.astimezone(patient.trial.zone).date()
+    day = patient.trial.day_of(given.earliest)
     if day > _a_year_before(patient.screened_on):
         return []
     text = _(
@@ -125,7 +125,7 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User, reason: Te
     if consent is None or consent.type == Consent.Type.PATIENT:
         raise ValidationError(_("The consent in force was given by the patient: nothing needs confirming."))
     # Compared with the day of the consent at the site, which may differ from the UTC day.
-    if regained_on < consent.given_at.astimezone(patient.trial.zone).date():
+    if regained_on < patient.trial.day_of(consent.given_at):
         raise ValidationError({"regained_on": _("This day is before the consent that needs confirming.")})
     if consent.capacity_regained_on not in (None, regained_on):
         reason = required_reason(reason)

@@ -57,10 +57,7 @@ def correct_consent(
     given, before = facts["given"], _asked_of(row)
     if facts["type"] == Consent.Type.PATIENT:
         row.capacity_regained_on = None
-    elif (
-        row.capacity_regained_on
-        and row.capacity_regained_on < given.earliest.astimezone(patient.trial.zone).date()
-    ):
+    elif row.capacity_regained_on and row.capacity_regained_on < patient.trial.day_of(given.earliest):
         text = _("The patient could decide again on %(day)s, before this day.")
         raise ValidationError({"given": text % {"day": shown_day(row.capacity_regained_on)}})
     ask(_questions(patient, row, given), confirmed)

@@ -98,7 +98,7 @@ def _check_days(patient: Patient, days: Mapping[str, date | None]) -> None:
     consents = consents_of(patient)
     if not consents:
         raise ValidationError(_("No consent is recorded: there is nothing to withdraw."))
-    first = consents[0].given_at.astimezone(patient.trial.zone).date()
+    first = patient.trial.day_of(consents[0].given_at)
     for name, day in days.items():
         if day is None:
             continue

@@ -1,4 +1,4 @@
-"""What persons do in a log of deviations: enter one by hand, classify, amend with a reason, strike out.
+"""The acts of people in a log of deviations: enter one by hand, classify, amend with a reason, strike out.
 
 Each verb serves both logs: `log` or the deviation itself says which.
 """
@@ -31,7 +31,7 @@ class StaleDeviation(Exception):
 
 
 class DeviationFacts(TypedDict):
-    """What a person enters of a deviation. `occurred_on` may be partial; an empty action is none yet."""
+    """The facts of a deviation that a person enters. `occurred_on` may be partial; an empty action is none yet."""
 
     category: str
     occurred_on: Moment

@@ -35,7 +35,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class FoundDeviation:
-    """What a place shows: the day on which it happened, and the reason typed there or a sentence of the system."""
+    """A deviation found at one place: its day, and the reason typed there or a sentence of the system."""
 
     on: date
     text: Text

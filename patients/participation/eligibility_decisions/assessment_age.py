@@ -1,6 +1,7 @@
 """The moment to which the eligibility criteria refer, and how long an assessment holds before the inclusion.
 
-A criterion such as “admitted in the last 48 hours” is judged at the assessment. Months later it would still be met.
+A criterion such as “admitted in the last 48 hours” holds for the time of the assessment: months
+later the same answers would still meet it.
 """
 
 from collections.abc import Mapping
@@ -28,12 +29,12 @@ def assessed_at(patient: Patient, records: Mapping[str, Mapping[str, Any]]) -> M
     return moment(records.get(form, {}).get(item), str(patient.trial.zone))
 
 
-def judged_at(rules: Protocol, inputs: Mapping[str, Any], day: date) -> str:
+def assessed_at_words(rules: Protocol, inputs: Mapping[str, Any], day: date) -> str:
     """Return in words to which moment a criterion with these inputs refers; empty if it reads no moment of its own."""
     if rules.assessment is not None and (assessed := inputs.get(rules.assessment.item)):
-        return _("judged at %(moment)s") % {"moment": shown_moment(str(assessed))}
+        return _("assessed at %(moment)s") % {"moment": shown_moment(str(assessed))}
     if INCLUSION in inputs:
-        return _("judged for inclusion on %(day)s") % {"day": shown_day(day)}
+        return _("assessed for inclusion on %(day)s") % {"day": shown_day(day)}
     return ""
 
 

@@ -84,7 +84,7 @@ def _note_deviations(patient: Patient, decision: EligibilityDecision, by: User) 
 
 
 def changes_since(patient: Patient, decision: EligibilityDecision) -> list[dict[str, Any]]:
-    """Return what the decision would find otherwise now: criteria that allowed inclusion, group, stratum.
+    """Return the results that differ from the decision now: criteria that allowed inclusion, group, stratum.
 
     Each as {"id", "before", "now"}; the id of an item of the stratum is its path.
     """
@@ -117,7 +117,7 @@ def _is_worse(before: bool | None, now: CriterionFinding) -> bool:
 
 
 def resting_on_changes(patient: Patient) -> list[str]:
-    """Return what the latest decision would find otherwise now, as sentences; empty if it does not. One query."""
+    """Return the results that differ from the latest decision now, as sentences; empty without any. One query."""
     decision = patient.eligibility_decisions.resting_on_changes().first()
     return change_words(patient, decision.changes) if decision is not None else []
 

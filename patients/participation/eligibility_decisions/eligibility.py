@@ -46,7 +46,7 @@ class CriterionFinding:
     inputs: list[dict[str, str]]
     needs: list[str]
     deferred_until: date | None
-    judged_at: str
+    assessed_at_words: str
 
     @property
     def id(self) -> str:
@@ -107,7 +107,7 @@ class Evaluation:
     assessed: Moment | None
 
     @property
-    def obstacles(self) -> list[CriterionFinding]:
+    def blocking_criteria(self) -> list[CriterionFinding]:
         """Return the criteria that prevent inclusion."""
         return [finding for finding in self.findings if finding.forbids]
 
@@ -176,7 +176,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
         deferred_until=day + timedelta(days=criterion.deferred_days)
         if criterion.deferred_days and result.allows is not True
         else None,
-        judged_at=assessment_age.judged_at(rules, inputs, day),
+        assessed_at_words=assessment_age.assessed_at_words(rules, inputs, day),
     )
 
 
@@ -298,14 +298,14 @@ def _same_in_force(decided: EligibilityDecision) -> EligibilityDecision | None:
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
     if current_consent(patient) is None:
         raise ValidationError(_("There is no consent yet: record it before assessing eligibility."))
-    if evaluation.obstacles:
-        ids = ", ".join(finding.id for finding in evaluation.obstacles)
+    if evaluation.blocking_criteria:
+        ids = ", ".join(finding.id for finding in evaluation.blocking_criteria)
         raise ValidationError(
             {
                 "conclusion": ngettext(
                     "This criterion does not allow inclusion: %(ids)s.",
                     "These criteria do not allow inclusion: %(ids)s.",
-                    len(evaluation.obstacles),
+                    len(evaluation.blocking_criteria),
                 )
                 % {"ids": ids}
             }

@@ -25,7 +25,7 @@ from trials.reader import shown_day
 
 
 class ContactFacts(TypedDict):
-    """What a person enters of one attempt."""
+    """The facts of one attempt that a person enters."""
 
     tried_on: date
     way: str

@@ -1,4 +1,4 @@
-"""What the pre-screening log and the log of contacts share: numbers, corrections with a reason, strike-outs."""
+"""Common parts of the pre-screening log and the log of contacts: numbers, corrections with a reason, strike-outs."""
 
 from collections.abc import Mapping
 from typing import Any

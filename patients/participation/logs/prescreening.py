@@ -22,7 +22,7 @@ Outcome = PrescreeningRow.Outcome
 
 
 class PrescreeningFacts(TypedDict):
-    """What a person enters of people who were considered. The note names the reason `other`."""
+    """The facts of people who were considered, as a person enters them. The note names the reason `other`."""
 
     considered_on: date
     people: int

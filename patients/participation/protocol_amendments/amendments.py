@@ -32,12 +32,12 @@ DAYS = ("planned_on", "window_from", "window_to")
 class PatientMove:
     """The effect of a move on one patient.
 
-    obstacle: message why the patient cannot be moved, or empty. sign: version of the consent form to sign, or empty.
+    refusal: message why the patient cannot be moved, or empty. sign: version of the consent form to sign, or empty.
     """
 
     patient: Patient
     to: ProtocolVersion
-    obstacle: str
+    refusal: str
     sign: str
     visits: tuple[VisitChange, ...]
 
@@ -84,7 +84,7 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMov
         )
         sign = _to_sign(patient, to, chain, consents.get(patient.pk))
         found.append(
-            PatientMove(patient, to, move_obstacle(patient, to, chain), sign, tuple(changes_of_visits))
+            PatientMove(patient, to, move_refusal(patient, to, chain), sign, tuple(changes_of_visits))
         )
     return found
 
@@ -105,7 +105,7 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
     rows = _locked_patients(patients, to.trial)
     _refuse_moved_by_others(patients, rows)
     moving = preview(rows, to)
-    if refused := [each.obstacle for each in moving if each.obstacle]:
+    if refused := [each.refusal for each in moving if each.refusal]:
         raise ValidationError(refused)
     with because(reason.strip()):
         for each in moving:
@@ -118,7 +118,7 @@ def chain_of(trial: Trial) -> list[ProtocolVersion]:
     return list(trial.versions.order_by("effective_from", "pk"))
 
 
-def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
+def move_refusal(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
     """Return the message why a patient cannot be moved to a version, empty if there is no obstacle."""
     try:
         refuse_when_closed(patient)

@@ -29,15 +29,15 @@ def withdraw_version(*, version: ProtocolVersion, reason: str, by: User | None =
     # A screening and a move lock the same row: no patient comes on the version until the commit.
     trial = Trial.objects.for_update(version.trial_id)
     version = ProtocolVersion.with_withdrawn.get(pk=version.pk)
-    if obstacle := withdrawal_obstacle(version, chain_of(trial)):
-        raise ValidationError(obstacle)
+    if refusal := withdrawal_refusal(version, chain_of(trial)):
+        raise ValidationError(refusal)
     version.withdrawn_at, version.withdrawn_because = timezone.now(), reason.strip()
     with because(reason.strip()):
         version.save(update_fields=["withdrawn_at", "withdrawn_because"])
         return put_in_force(trial)
 
 
-def withdrawal_obstacle(version: ProtocolVersion, chain: list[ProtocolVersion]) -> str:
+def withdrawal_refusal(version: ProtocolVersion, chain: list[ProtocolVersion]) -> str:
     """Return the message why a version cannot be withdrawn, empty if there is no obstacle. Up to four queries."""
     parameters = {"version": version.version}
     if version.pk not in [each.pk for each in chain]:

@@ -1,4 +1,4 @@
-"""What the pages of both logs of deviations share: the general log here, the log of the product in `dosing`."""
+"""Common parts of the pages of both logs of deviations: the general log here, the log of the product in `dosing`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ PAGES = {
 
 
 def place_words(row: DeviationRow) -> str:
-    """Return what the deviation was found at, empty for one entered by hand."""
+    """Return the place at which the deviation was found, empty for one entered by hand."""
     key = {"key": row.place_key}
     match row.place:
         case DeviationPlace.VISIT:

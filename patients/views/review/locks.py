@@ -130,7 +130,7 @@ def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callabl
     try:
         verbs[action](target=target, reason=request.POST.get("reason", "")[:LONGEST], by=request.user)
     except ValidationError as refused:
-        ways = _obstacle_ways(request, target) if action == "lock" else []
+        ways = _links_to_what_blocks(request, target) if action == "lock" else []
         return _page(
             request, target, action=action, typed=typed, refusal=" ".join(refused.messages), ways=ways
         )
@@ -139,7 +139,7 @@ def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callabl
 
 
 def _ways(request: TrialRequest, target: Any, action: str) -> list[tuple[str, str]]:
-    """Return what there is to do after a step: (text, address)."""
+    """Return links to the next steps: (text, address)."""
     slug = request.trial.slug
     place = (_("Open it"), address_of_target(target, slug))
     if action == "lock":
@@ -147,7 +147,7 @@ def _ways(request: TrialRequest, target: Any, action: str) -> list[tuple[str, st
     return [place, (_("All freezes and locks"), reverse("patients:locks", args=[slug]))]
 
 
-def _obstacle_ways(request: TrialRequest, target: Any) -> list[tuple[str, str]]:
+def _links_to_what_blocks(request: TrialRequest, target: Any) -> list[tuple[str, str]]:
     """Return the lists of what prevents the lock of a patient, or of what lies below: drafts and open queries."""
     patient = data_locks.patient_of(target)
     if patient is None:

@@ -73,7 +73,7 @@ class Command(PaperCommand):
         except ChoiceRefused as refused:
             raise CommandError(str(refused)) from None
         interval = ReportInterval(options["first"], options["last"])
-        newest = moment.astimezone(arguments.trial.zone).date() if moment else arguments.trial.today
+        newest = arguments.trial.day_of(moment) if moment else arguments.trial.today
         if why := refused_interval(pack, interval, newest):
             raise CommandError(str(why))
         choices = pack_choices(pack.code, moment, interval)

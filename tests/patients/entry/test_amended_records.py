@@ -11,7 +11,7 @@ from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import navigation
 from patients.entry import saving
 from patients.entry.controls import CONTROLS
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit
 from patients.review.signatures import sign_records
@@ -108,7 +108,7 @@ class TestWhatWasCaptured:
         sign_again(patient, doctor)
         with pytest.raises(saving.NotComplete) as refused:
             amend(record, doctor, {"pulse": "70"})
-        assert [each.item for each in refused.value.checked.obstacles] == ["spo2"]
+        assert [each.item for each in refused.value.checked.blocking_findings] == ["spo2"]
 
     def test_a_form_that_was_dropped_is_corrected_under_its_own_version(
         self, patient, amended, doctor, manager
@@ -129,7 +129,7 @@ class TestWhatWasCaptured:
             casebook.place("falls", None, 2, old),
             casebook.place("diary", "D28", 1, old),
         ):
-            assert "does not ask for this form" in entry_obstacle(casebook, place, None)
+            assert "does not ask for this form" in entry_refusal(casebook, place, None)
         with (
             pytest.raises(ValidationError, match="unscheduled visit"),
             acting(user=doctor, role="coordinator"),
@@ -190,7 +190,7 @@ class TestConsent:
     ):
         amended_protocol.move_to(patient, amended, by=manager)
         casebook = opened(patient, doctor)
-        assert "version 2.0 of the consent form" in entry_obstacle(
+        assert "version 2.0 of the consent form" in entry_refusal(
             casebook, casebook.place("vitals", "INF1"), None
         )
         row = Visit.objects.get(patient=patient, code="INF1")

@@ -1,4 +1,4 @@
-"""A change in one form is judged in the complete forms whose rules read it: their queries open and close (DAT-04)."""
+"""A change in one form is checked in the complete forms whose rules read it: their queries open and close (DAT-04)."""
 
 from datetime import date
 

@@ -94,7 +94,7 @@ def test_completing_names_every_item_that_prevents_it(patient: Patient, nurse: U
     del values["hr"]
     with pytest.raises(NotComplete) as refused:
         completed(at(patient, nurse), nurse, values)
-    assert [(each.item, each.check) for each in refused.value.checked.obstacles] == [
+    assert [(each.item, each.check) for each in refused.value.checked.blocking_findings] == [
         ("hr", "needed"),
         ("sbp", "check:VS01"),
     ]
@@ -106,7 +106,7 @@ def test_a_form_waits_for_the_answer_that_decides_what_it_asks(patient: Patient,
     place = at(patient, nurse, "pregnancy_test")
     with pytest.raises(NotComplete) as refused:
         completed(place, nurse, {})
-    (finding,) = refused.value.checked.obstacles
+    (finding,) = refused.value.checked.blocking_findings
     assert (finding.item, finding.sentence()) == (
         "childbearing_potential",
         "Whether this is asked depends on “Demography: Sex at birth”: answer that first.",

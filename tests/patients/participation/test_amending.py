@@ -113,7 +113,7 @@ class TestMoving:
     def test_the_preview_shows_all_of_it_first_and_writes_nothing(self, patient, amended):
         trail = Visit.history.count()
         (result,) = preview([Patient.objects.select_related("trial").get(pk=patient.pk)], amended)
-        assert result.obstacle == ""
+        assert result.refusal == ""
         assert result.sign == "2.0"
         assert [change.code for change in result.added] == ["INF2", "D14"]
         assert [(change.code, change.before, change.after) for change in result.moved] == [
@@ -219,7 +219,7 @@ class TestMoving:
     def test_a_screening_decision_does_not_outlive_the_amendment(self, trial, doctor, manager):
         """The criteria may have changed: an investigator signs eligibility again before inclusion."""
         from patients.participation.eligibility_decisions.eligibility import sign_eligibility
-        from patients.participation.enrolment import enrolment_obstacles
+        from patients.participation.enrolment import enrolment_refusals
 
         patient = build.patient(trial=trial, by=doctor, screened_on=INCLUDED)
         build.consent(patient, by=doctor)
@@ -229,7 +229,7 @@ class TestMoving:
             sign_eligibility(patient=patient, by=doctor, **fields)
         amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         sign_again(patient, doctor)
-        (found,) = enrolment_obstacles(Patient.objects.get(pk=patient.pk))
+        (found,) = enrolment_refusals(Patient.objects.get(pk=patient.pk))
         assert "another version" in found
 
 

@@ -10,7 +10,7 @@ from audit.context import acting
 from patients.models import EligibilityDecision, Patient
 from patients.participation.eligibility_decisions.assessment_age import newer_than_decision
 from patients.participation.eligibility_decisions.eligibility import evaluate
-from patients.participation.enrolment import enrol, enrolment_obstacles
+from patients.participation.enrolment import enrol, enrolment_refusals
 from tests.support import build
 
 pytestmark = pytest.mark.django_db
@@ -84,8 +84,8 @@ def test_the_page_says_to_which_moment_each_criterion_refers(desk):
     trial = build.trial(build.COVID_MSV)
     doctor = build.user("investigator", trial=trial)
     patient = build.assessable(trial=trial, by=doctor)
-    found = {finding.id: finding.judged_at for finding in evaluate(patient).findings}
-    assert any(words.startswith("judged at ") and "11:00" in words for words in found.values())
+    found = {finding.id: finding.assessed_at_words for finding in evaluate(patient).findings}
+    assert any(words.startswith("assessed at ") and "11:00" in words for words in found.values())
     page = (
         build.client(doctor)
         .get(reverse("patients:eligibility", args=[trial.slug, patient.code]))
@@ -94,7 +94,7 @@ def test_the_page_says_to_which_moment_each_criterion_refers(desk):
     assert "The assessment holds for an inclusion until" in page
     # Judged for today, forty days after the assessment.
     assert TOO_OLD in page
-    assert "judged at" in page
+    assert "assessed at" in page
 
 
 def test_a_trial_that_does_not_limit_it_judges_again_what_counts_days_from_inclusion():
@@ -104,7 +104,7 @@ def test_a_trial_that_does_not_limit_it_judges_again_what_counts_days_from_inclu
     trial = build.version(text.replace(limit, "")).trial
     doctor = build.user("investigator", trial=trial)
     patient = build.eligible(trial=trial, investigator=doctor)
-    told = enrolment_obstacles(patient, patient.screened_on + timedelta(days=30))
+    told = enrolment_refusals(patient, patient.screened_on + timedelta(days=30))
     assert not any(TOO_OLD in each for each in told)
-    found = {each.id: each.judged_at for each in evaluate(patient).findings}
-    assert any("judged for inclusion on" in words for words in found.values())
+    found = {each.id: each.assessed_at_words for each in evaluate(patient).findings}
+    assert any("assessed for inclusion on" in words for words in found.values())

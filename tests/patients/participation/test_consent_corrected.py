@@ -14,7 +14,7 @@ from patients.participation.consents.consent_corrections import (
     correct_consent,
     strike_out_consent,
 )
-from patients.participation.enrolment import enrolment_obstacles
+from patients.participation.enrolment import enrolment_refusals
 from patients.participation.questions import Questioned
 from patients.review.locks import freeze
 from patients.review.signatures import in_force, sign_casebook
@@ -162,7 +162,7 @@ class TestStrikingOut:
         own.refresh_from_db()
         assert own.struck_out_reason == "Another patient"
         strike_out_consent(consent=row, reason="Another patient", by=doctor)
-        assert "No consent is recorded." in enrolment_obstacles(patient)
+        assert "No consent is recorded." in enrolment_refusals(patient)
         assert first_consent(patient) is None
 
     def test_the_same_consent_can_be_recorded_again(self, row, patient, doctor):

@@ -13,7 +13,7 @@ from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import disposition, screening
 from patients.participation.consents import consent
 from patients.participation.death import died_on
-from patients.participation.enrolment import enrol, enrolment_obstacles
+from patients.participation.enrolment import enrol, enrolment_refusals
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
@@ -79,14 +79,14 @@ class TestConsent:
 
 class TestInclusion:
     def test_whoever_is_not_in_screening_has_one_obstacle(self, included):
-        assert enrolment_obstacles(included) == [
+        assert enrolment_refusals(included) == [
             "The patient is not in screening: the status is “In follow-up”."
         ]
 
     def test_what_a_criterion_needs_is_named(self, patient):
         """Without a decision the criteria are evaluated for today."""
         build.consent(patient)
-        found = enrolment_obstacles(patient)
+        found = enrolment_refusals(patient)
         age = "I1: Aged 18 to 70 years – Undetermined (needs Demography: Age at consent)"
         assert found[0].startswith("No investigator has signed the eligibility")
         assert age in found

@@ -12,7 +12,7 @@ from dosing.infusions.administration import record_weight
 from dosing.labels import is_overdue
 from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.models import Patient, Visit
 from patients.participation.consents.consent_withdrawal import PARTS, stops_treatment, withdraw_consent
 from patients.participation.visit_status import due, overdue, required_of, visit_status
@@ -40,9 +40,9 @@ def withdraw(patient: Patient, by: User, *parts: str, **changed: Any) -> Patient
     return withdraw_consent(patient=patient, by=by, **told)
 
 
-def obstacle(patient: Patient, by: User, form: str, visit: str | None) -> str:
+def refusal(patient: Patient, by: User, form: str, visit: str | None) -> str:
     casebook = Casebook.open(user=by, trial=patient.trial, code=patient.code)
-    return entry_obstacle(casebook, casebook.place(form, visit), None)
+    return entry_refusal(casebook, casebook.place(form, visit), None)
 
 
 class TestRecording:
@@ -95,19 +95,19 @@ class TestWhatItStillAllows:
         record = build.record(included, "vitals", {"hr": "72"}, visit="D7", draft=True)
         found = withdraw(included, doctor, DATA)
         told = "Consent for new data was withdrawn on 17-Mar-2026: no new form is entered."
-        assert obstacle(found, doctor, "vital_status", "D7") == told
-        assert obstacle(found, doctor, "medication", None) == told
+        assert refusal(found, doctor, "vital_status", "D7") == told
+        assert refusal(found, doctor, "medication", None) == told
         casebook = Casebook.open(user=doctor, trial=found.trial, code=found.code)
-        assert entry_obstacle(casebook, casebook.place("vitals", "D7"), record) == ""
+        assert entry_refusal(casebook, casebook.place("vitals", "D7"), record) == ""
 
     def test_no_sample_after_consent_for_samples(self, included, doctor):
         hold_visit(visit=included.visits.get(code="D7"), on=DAY, by=doctor)
         hold_visit(visit=included.visits.get(code="D14"), on=NEXT, by=doctor)
         found = withdraw(included, doctor, SAMPLES)
         told = "Consent for samples was withdrawn on 17-Mar-2026: no sample is taken after it."
-        assert obstacle(found, doctor, "haematology", "D7") == ""
-        assert obstacle(found, doctor, "haematology", "D14") == told
-        assert obstacle(found, doctor, "vitals", "D14") == ""
+        assert refusal(found, doctor, "haematology", "D7") == ""
+        assert refusal(found, doctor, "haematology", "D14") == told
+        assert refusal(found, doctor, "vitals", "D14") == ""
 
     def test_a_sample_form_is_not_asked_for_any_more(self, included, doctor):
         found = withdraw(included, doctor, SAMPLES)
@@ -122,10 +122,10 @@ class TestWhatItStillAllows:
         visit = found.visits.get(code="D7")
         told = "Consent for follow-up was withdrawn on 17-Mar-2026: there is no visit after it."
         assert refused(hold_visit, visit=visit, on=NEXT, by=doctor) == {"on": [told]}
-        assert "record its day first" in obstacle(found, doctor, "vitals", "D7")
+        assert "record its day first" in refusal(found, doctor, "vitals", "D7")
         hold_visit(visit=visit, on=DAY, by=doctor)
-        assert obstacle(found, doctor, "vitals", "D7") == ""
-        assert obstacle(found, doctor, "medication", None) == ""
+        assert refusal(found, doctor, "vitals", "D7") == ""
+        assert refusal(found, doctor, "medication", None) == ""
 
     @pytest.mark.parametrize("part", [FOLLOW_UP, DATA])
     def test_only_visits_that_begin_until_then_are_due(self, included, doctor, part):

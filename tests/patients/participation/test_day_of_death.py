@@ -111,7 +111,7 @@ def test_a_visit_is_overdue_after_a_death_only_if_its_window_was_over_before(inc
 def test_the_end_of_study_by_death_ends_the_visits_of_its_day(included, on, expected):
     """P11-06: no form states the death; the end of study asks about these visits, and may leave them for later."""
     nurse = build.user("coordinator", trial=included.trial)
-    asked = {visit.key for visit in visits.unsettled(included, on)}
+    asked = {visit.key for visit in visits.visits_due(included, on)}
     assert "D28" in asked
     later: disposition.Settlements = {key: {"choice": "later"} for key in asked}
     ended = disposition.end_study(patient=included, on=on, reason="death", note="", by=nurse, settled=later)

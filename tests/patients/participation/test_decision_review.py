@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import User
 from audit.context import acting
 from audit.models import Signature
-from dosing.infusions.infusion_checks import infusion_obstacle
+from dosing.infusions.infusion_checks import infusion_refusal
 from dosing.models import AllocationSlot, Infusion
 from patients.entry.saving import Entry, complete
 from patients.models import Deviation, EligibilityDecision, Patient, Record, Visit
@@ -276,7 +276,7 @@ class TestShown:
         infusion = Infusion.objects.select_related("patient__trial", "patient__protocol").get(
             patient=marked, number=1
         )
-        told = infusion_obstacle(infusion)
+        told = infusion_refusal(infusion)
         assert told.startswith("An investigator concluded at ")
         assert told.endswith("is not eligible: only an infusion that began before can be recorded.")
 

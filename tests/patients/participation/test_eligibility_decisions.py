@@ -10,7 +10,7 @@ from audit.context import acting
 from audit.models import Signature
 from patients.models import EligibilityDecision, Patient, Record
 from patients.participation.eligibility_decisions.eligibility import decision_in_force, decisions, evaluate
-from patients.participation.enrolment import enrol, enrolment_obstacles
+from patients.participation.enrolment import enrol, enrolment_refusals
 from tests.support import build
 from tests.support.study import amended_protocol, eligible_answers
 from tests.support.study.refusals import refused
@@ -60,7 +60,7 @@ class TestTheNewestCounts:
         _first, second = self.decided(patient, "eligible", "not_eligible")
 
         assert decision_in_force(patient) == second
-        assert enrolment_obstacles(patient, SCREENED) == [SIGNED_NO]
+        assert enrolment_refusals(patient, SCREENED) == [SIGNED_NO]
         with acting(user=doctor), pytest.raises(ValidationError, match="not eligible"):
             enrol(patient=patient, on=SCREENED, by=doctor)
 
@@ -68,7 +68,7 @@ class TestTheNewestCounts:
         _first, second = self.decided(patient, "not_eligible", "eligible")
 
         assert decision_in_force(patient) == second
-        assert enrolment_obstacles(patient, SCREENED) == []
+        assert enrolment_refusals(patient, SCREENED) == []
 
     def test_an_earlier_decision_does_not_come_back_when_the_newest_loses_its_signature(
         self, patient, doctor
@@ -78,7 +78,7 @@ class TestTheNewestCounts:
             EligibilityDecision.objects.filter(pk=second.pk).update(group="B")
 
         assert decision_in_force(patient) is None
-        assert enrolment_obstacles(patient, SCREENED) == [UNSIGNED]
+        assert enrolment_refusals(patient, SCREENED) == [UNSIGNED]
         assert EligibilityDecision.objects.filter(pk=first.pk).exists()
 
     def test_of_two_at_one_instant_the_one_stored_last_counts(self, patient):
@@ -100,7 +100,7 @@ class TestTheNewestCounts:
 
         assert decision_in_force(patient) is None
         assert decisions(patient) == []
-        assert enrolment_obstacles(patient, SCREENED) == [UNSIGNED]
+        assert enrolment_refusals(patient, SCREENED) == [UNSIGNED]
 
     def test_the_day_of_the_newest_decision_is_the_one_offered(self, trial, doctor):
         """I2: the criteria count days from inclusion."""
@@ -110,7 +110,7 @@ class TestTheNewestCounts:
         with time_machine.travel(NOW.replace(hour=12), tick=False):
             build.decision(patient, on=date(2026, 3, 11))
 
-        assert enrolment_obstacles(patient) == []
+        assert enrolment_refusals(patient) == []
 
 
 class TestDeferred:
@@ -126,7 +126,7 @@ class TestDeferred:
 
         assert [each.id for each in waiting] == ["I2b"]
         assert (waiting[0].deferred_until, waiting[0].css) == (date(2026, 3, 24), "tone-draft")
-        assert evaluation.obstacles == []
+        assert evaluation.blocking_criteria == []
         count = len(evaluation.findings)
         assert evaluation.summary == f"{count - 1} of {count} criteria allow inclusion"
         stored = {each["id"]: each for each in build.decision(unconfirmed).criteria}
@@ -272,7 +272,7 @@ class TestWhatIsRead:
         """The scan is two days before inclusion; months later it still is."""
         patient = build.enrolled(trial=trial, on=SCREENED)
         with time_machine.travel(datetime(2026, 9, 1, tzinfo=UTC), tick=False):
-            assert evaluate(Patient.objects.get(pk=patient.pk)).obstacles == []
+            assert evaluate(Patient.objects.get(pk=patient.pk)).blocking_criteria == []
 
     def test_the_inclusion_is_not_before_the_screening(self, patient):
         told = refused(build.decision, patient, on=date(2026, 3, 9))

@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
 from patients.participation.consents.consent import record_consent
-from patients.participation.protocol_amendments.amendments import chain_of, move, move_obstacle, preview
+from patients.participation.protocol_amendments.amendments import chain_of, move, move_refusal, preview
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
@@ -98,7 +98,7 @@ class TestWho:
 
     def test_a_version_of_another_trial_is_an_obstacle(self, trial, patient):
         other = build.trial(build.LIEGE).protocol
-        found = move_obstacle(seen(patient), other, chain_of(trial))
+        found = move_refusal(seen(patient), other, chain_of(trial))
         assert found == f"{other.version} is not a version of this trial."
 
     def test_of_two_versions_from_one_day_the_one_loaded_later_replaces_the_other(self, trial):

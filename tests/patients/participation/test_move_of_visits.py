@@ -8,7 +8,7 @@ import pytest
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.enrolment import enrolment_obstacles
+from patients.participation.enrolment import enrolment_refusals
 from patients.participation.protocol_amendments.amendments import preview
 from patients.participation.visits import add_unscheduled, miss_visit
 from patients.review.locks import freeze
@@ -204,9 +204,9 @@ class TestConsents:
         patient = Patient.objects.get(pk=patient.pk)
         due = f"{patient.code} has to sign version 2.0 of the consent form: record that consent first."
 
-        assert due in enrolment_obstacles(patient, INCLUDED)
+        assert due in enrolment_refusals(patient, INCLUDED)
         with acting(user=doctor, role="coordinator"):
             told = refused(add_unscheduled, patient=patient, on=INCLUDED, reason="Fever", by=doctor)
         assert told == {"": [due]}
         sign_again(patient, doctor)
-        assert due not in enrolment_obstacles(Patient.objects.get(pk=patient.pk), INCLUDED)
+        assert due not in enrolment_refusals(Patient.objects.get(pk=patient.pk), INCLUDED)

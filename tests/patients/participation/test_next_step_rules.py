@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from patients.participation.next_step import (
     NEEDS,
-    ConsentStands,
-    DecisionStands,
+    ConsentState,
+    DecisionState,
     InfusionFacts,
     NextStep,
     NoStep,
@@ -47,8 +47,8 @@ SCREENED = PatientFacts(
     state=Patients.SCREENING,
     locked=False,
     today=TODAY,
-    consent=ConsentStands.IN_FORCE,
-    decision=DecisionStands.MISSING,
+    consent=ConsentState.IN_FORCE,
+    decision=DecisionState.MISSING,
     treated=True,
     died=False,
     visits=(visit("SCR", -1, 0, left=("demography", "vitals")),),
@@ -57,7 +57,7 @@ SCREENED = PatientFacts(
 FOLLOWED = replace(
     SCREENED,
     state=Patients.ENROLLED,
-    decision=DecisionStands.ELIGIBLE,
+    decision=DecisionState.ELIGIBLE,
     visits=(
         visit("SCR", -1, 0, held=True),
         visit("INF1", 0, 1, left=("vitals",)),
@@ -68,7 +68,7 @@ FOLLOWED = replace(
 
 
 def test_the_steps_of_screening_follow_each_other():
-    without = replace(SCREENED, consent=ConsentStands.MISSING)
+    without = replace(SCREENED, consent=ConsentState.MISSING)
     entered = replace(SCREENED, visits=(visit("SCR", -1, 0),))
     done = replace(SCREENED, visits=(visit("SCR", -1, 0, held=True),))
     assert [
@@ -78,9 +78,9 @@ def test_the_steps_of_screening_follow_each_other():
             SCREENED,
             entered,
             done,
-            replace(SCREENED, decision=DecisionStands.ELIGIBLE),
-            replace(done, decision=DecisionStands.NOT_ELIGIBLE),
-            replace(done, decision=DecisionStands.OUTDATED),
+            replace(SCREENED, decision=DecisionState.ELIGIBLE),
+            replace(done, decision=DecisionState.NOT_ELIGIBLE),
+            replace(done, decision=DecisionState.OUTDATED),
         )
     ] == [
         NextStep(StepKind.CONSENT),
@@ -152,21 +152,21 @@ def test_a_patient_whose_consent_to_treatment_is_withdrawn_waits_for_no_infusion
 
 
 def test_a_patient_found_not_eligible_after_inclusion_is_followed_and_not_infused():
-    found = replace(FOLLOWED, decision=DecisionStands.NOT_ELIGIBLE)
+    found = replace(FOLLOWED, decision=DecisionState.NOT_ELIGIBLE)
     assert next_step(found) == NextStep(StepKind.HOLD_VISIT, visit="INF1", first=day(0), last=day(1))
 
 
 def test_after_a_death_the_study_ends_whatever_was_waited_for():
     dead = replace(FOLLOWED, died=True)
-    waiting = (replace(dead, consent=ConsentStands.AGAIN), replace(dead, decision=DecisionStands.OUTDATED))
+    waiting = (replace(dead, consent=ConsentState.AGAIN), replace(dead, decision=DecisionState.OUTDATED))
     assert [next_step(each) for each in (dead, *waiting)] == [NextStep(StepKind.END)] * 3
     done = replace(dead, state=Patients.ENDED, visits=(visit("D28", 0, 1, held=True),))
     assert next_step(done) is NoStep.ENDED
 
 
 def test_a_new_consent_and_a_new_decision_come_before_anything_else_of_follow_up():
-    assert next_step(replace(FOLLOWED, consent=ConsentStands.AGAIN)) == NextStep(StepKind.CONSENT_AGAIN)
-    assert next_step(replace(FOLLOWED, decision=DecisionStands.OUTDATED)) == NextStep(StepKind.DECIDE_AGAIN)
+    assert next_step(replace(FOLLOWED, consent=ConsentState.AGAIN)) == NextStep(StepKind.CONSENT_AGAIN)
+    assert next_step(replace(FOLLOWED, decision=DecisionState.OUTDATED)) == NextStep(StepKind.DECIDE_AGAIN)
 
 
 def test_a_visit_without_a_day_is_not_taken_for_the_end_of_study():
@@ -215,8 +215,8 @@ def facts(draw) -> PatientFacts:
         state=draw(st.sampled_from(Patients)),
         locked=draw(st.booleans()),
         today=TODAY,
-        consent=draw(st.sampled_from(ConsentStands)),
-        decision=draw(st.sampled_from(DecisionStands)),
+        consent=draw(st.sampled_from(ConsentState)),
+        decision=draw(st.sampled_from(DecisionState)),
         treated=draw(st.booleans()),
         died=draw(st.booleans()),
         visits=tuple(

@@ -10,7 +10,7 @@ from accounts.models import User
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import disposition, screening, visits
 from patients.participation.consents import consent
-from patients.participation.enrolment import enrol, enrolment_obstacles
+from patients.participation.enrolment import enrol, enrolment_refusals
 from patients.review.locks import freeze
 from tests.support import build
 from tests.support.build import moment
@@ -218,7 +218,7 @@ class TestInclusion:
 
     def test_every_obstacle_is_a_sentence_of_its_own(self, trial, doctor):
         patient = build.assessable(trial=trial, screened_on=SCREENED, respiratory_support={"ecmo": "Y"})
-        found = enrolment_obstacles(patient, SCREENED)
+        found = enrolment_refusals(patient, SCREENED)
         assert found == [
             "No investigator has signed the eligibility, or the signature is no longer valid.",
             "E2: On ECMO – Present",

@@ -89,7 +89,7 @@ class TestAsking:
             records[2].patient, "demography", {"age": "54"}, draft=True, by=people["coordinator"]
         )
         page = desk.post(place, self.sent([*records, other]))
-        left = {line.target.record.pk: line.obstacle for line in page.context["preview"].left_out}
+        left = {line.target.record.pk: line.refusal for line in page.context["preview"].left_out}
         assert left[records[0].pk] == "A query on this item is open already."
         assert "is locked" in left[records[1].pk]
         assert left[other.pk] == "The item belongs to another form."

@@ -100,9 +100,9 @@ class TestLocking:
 
 
 class TestTheTrial:
-    def lock(self, trial, by, standing=None, overridden=None, reason="Last visit"):
+    def lock(self, trial, by, open_points=None, overridden=None, reason="Last visit"):
         return locks.lock_trial(
-            trial=trial, reason=reason, open_points=standing or {}, overridden=overridden or {}, by=by
+            trial=trial, reason=reason, open_points=open_points or {}, overridden=overridden or {}, by=by
         )
 
     def test_it_is_locked_once(self, trial, manager):
@@ -110,8 +110,8 @@ class TestTheTrial:
         assert refused(self.lock, trial, manager) == LOCKED
 
     def test_each_point_that_stands_in_the_way_is_named(self, trial, manager):
-        standing = {"drafts": 2, "queries": 1, "signatures": 4}
-        told = refused(self.lock, trial, manager, standing, {"drafts": "Abandoned", "queries": "  "})
+        open_points = {"drafts": 2, "queries": 1, "signatures": 4}
+        told = refused(self.lock, trial, manager, open_points, {"drafts": "Abandoned", "queries": "  "})
         assert told == {"override-queries": [STANDING], "override-signatures": [STANDING]}
         assert Trial.objects.get(pk=trial.pk).locked_at is None
 

@@ -281,7 +281,7 @@ class TestAnswers:
     ):
         question = saved(trial, monitor)
         cache.clear()
-        monkeypatch.setattr("reports.own_questions.judging.BATCH", 1)
+        monkeypatch.setattr("reports.own_questions.answer_cache.BATCH", 1)
         monkeypatch.setattr("reports.own_questions.views.SECONDS", 0.0)
         client = build.client(monitor)
         assert [client.get(page(question)).context["answers"].waiting for _each in range(3)] == [2, 1, 0]
@@ -289,10 +289,10 @@ class TestAnswers:
     def test_the_worker_judges_a_saved_question_before_its_first_page(
         self, trial, monitor, vitals, monkeypatch
     ):
-        monkeypatch.setattr("reports.own_questions.judging.BATCH", 1)
+        monkeypatch.setattr("reports.own_questions.answer_cache.BATCH", 1)
         monkeypatch.setattr("reports.own_questions.tasks.SECONDS", 0.0)
         question = saved(trial, monitor)
-        monkeypatch.setattr("reports.own_questions.judging.judged", None)
+        monkeypatch.setattr("reports.own_questions.answer_cache.evaluated", None)
         assert listed(question, monitor) == [vitals[0].pk]
 
     def test_the_answers_are_read_while_the_cache_takes_no_writes(self, trial, monitor, vitals, monkeypatch):
@@ -301,7 +301,7 @@ class TestAnswers:
         def refuse(*_arguments: object) -> None:
             raise OperationalError("read-only")
 
-        monkeypatch.setattr("reports.own_questions.judging.cache.set", refuse)
+        monkeypatch.setattr("reports.own_questions.answer_cache.cache.set", refuse)
         question = saved(trial, monitor)
         assert listed(question, monitor) == [vitals[0].pk]
 

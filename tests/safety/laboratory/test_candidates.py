@@ -8,7 +8,7 @@ import pytest
 
 from audit.context import acting
 from protocol.checking.loading import load
-from safety.laboratory.candidates import Standing
+from safety.laboratory.candidates import CandidateStatus
 from tests.support import build
 from tests.support.study import graded_results as results
 from tests.support.study import reference_ranges
@@ -143,14 +143,14 @@ class TestCorrections:
         return record
 
     def test_a_corrected_result_opens_its_decision_again(self, decided, infused):
-        assert results.one(infused, decided, ALT).standing == Standing.DECIDED
+        assert results.one(infused, decided, ALT).status == CandidateStatus.DECIDED
         results.corrected(decided, alt="250.0")
-        assert results.one(infused, decided, ALT).standing == Standing.REOPENED
+        assert results.one(infused, decided, ALT).status == CandidateStatus.REOPENED
 
     def test_a_result_corrected_to_a_normal_value_is_looked_at_again(self, decided, infused):
         results.corrected(decided, alt="30.0")
         found = results.one(infused, decided, ALT)
-        assert (found.grade, found.standing) == (0, Standing.REOPENED)
+        assert (found.grade, found.status) == (0, CandidateStatus.REOPENED)
 
     def test_a_corrected_limit_opens_the_decision_again(self, decided, infused, ranges, manager):
         row = ranges["biochemistry.alt"]
@@ -158,11 +158,11 @@ class TestCorrections:
             new = replace(facts("biochemistry.alt", unit="U/L"), upper=Decimal(50))
             correct_range(row=row, facts=new, reason="A slip", by=manager)
         found = results.one(infused, decided, ALT)
-        assert (int(found.grade), found.standing) == (1, Standing.REOPENED)
+        assert (int(found.grade), found.status) == (1, CandidateStatus.REOPENED)
 
     def test_a_change_of_another_item_changes_nothing(self, decided, infused):
         results.corrected(decided, potassium="4.2")
-        assert results.one(infused, decided, ALT).standing == Standing.DECIDED
+        assert results.one(infused, decided, ALT).status == CandidateStatus.DECIDED
 
 
 def test_reading_costs_the_same_number_of_queries_for_any_number_of_results(

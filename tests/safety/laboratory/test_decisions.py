@@ -6,7 +6,7 @@ from django.urls import reverse
 from audit.context import acting
 from audit.models import Signature
 from patients.models import Patient
-from safety.laboratory.candidates import Standing
+from safety.laboratory.candidates import CandidateStatus
 from safety.laboratory.deciding import decide_results
 from safety.models import AdverseEvent, LaboratoryDecision
 from tests.support import build
@@ -47,7 +47,7 @@ class TestVerb:
         assert (row.value, row.unit, row.low, row.high, row.baseline) == ("6.4", "mmol/L", "3.5", "5", "")
         assert (row.ctcae, row.grade, row.confirmed_grade) == ("5.0", 3, 4)
         assert Signature.objects.filter(target_type="safety.laboratorydecision").count() == 2
-        assert {each.standing for each in candidates(infused).values()} == {Standing.AWAITS_EVENT}
+        assert {each.status for each in candidates(infused).values()} == {CandidateStatus.AWAITS_EVENT}
 
     def test_deciding_again_invalidates_the_first_signature(self, infused, doctor):
         first = candidates(infused)[ALT]
@@ -94,7 +94,7 @@ class TestVerb:
         assert "event" in refused(decided, infused, known, by=doctor, event=own)
         decided(infused, known, by=doctor, significance="significant", event=own)
         assert stored(ALT).event == own
-        assert candidates(infused)[ALT].standing == Standing.DECIDED
+        assert candidates(infused)[ALT].status == CandidateStatus.DECIDED
 
     def test_nothing_is_decided_after_the_lock(self, infused, doctor):
         known = candidates(infused)[ALT]
@@ -128,8 +128,8 @@ class TestPages:
     def test_filters_keep_the_rows_that_pass(self, web, trial, infused, doctor):
         decided(infused, [candidates(infused)[ALT]], by=doctor)
         for query, terms in [
-            ({"standing": "to_decide"}, [HIGH]),
-            ({"standing": "decided"}, [ALT]),
+            ({"status": "to_decide"}, [HIGH]),
+            ({"status": "decided"}, [ALT]),
             ({"grade": "3"}, [HIGH]),
             ({"term": ALT}, [ALT]),
             ({"worse": "yes"}, []),
@@ -251,7 +251,7 @@ class TestEvent:
             target_type="safety.laboratorydecision", invalidated_at__isnull=False
         ).exists()
         assert web.get(address).url == reverse("safety:event", args=[trial.slug, infused.code, event.number])
-        assert candidates(infused)[ALT].standing == Standing.DECIDED
+        assert candidates(infused)[ALT].status == CandidateStatus.DECIDED
 
     def test_bad_input_stores_nothing_and_keeps_what_was_typed(self, web, trial, infused, significant):
         address = page(trial, "laboratory-event", infused.code, significant.pk)

@@ -83,7 +83,7 @@ def test_ticked_findings_become_queries_with_their_sentence(desk, trial, patient
     answer = {"row": keys(trial), "action": "ask", "text": "Please enter the stay."}
     response = desk.post(place(trial, "-act"), answer, follow=True)
     assert "2 queries are raised." in text_of(response)
-    assert [row.standing.value for row in rows(response)] == ["asked", "asked"]
+    assert [row.status.value for row in rows(response)] == ["asked", "asked"]
     queries = list(Query.objects.order_by("pk"))
     assert {(query.target, query.item, query.origin) for query in queries} == {
         ("adverse_event", "seriousness", "data_manager")
@@ -103,13 +103,13 @@ def test_a_finding_is_settled_with_a_reason_until_a_value_changes(desk, trial, p
     )
     assert "1 finding is settled." in text_of(response)
     assert "Dana Manager" in text_of(response)
-    assert [row.standing.value for row in rows(response)] == ["settled", "open"]
-    assert [row.pk for row in rows(desk.get(place(trial, standing="open")))] == [second]
+    assert [row.status.value for row in rows(response)] == ["settled", "open"]
+    assert [row.pk for row in rows(desk.get(place(trial, status="open")))] == [second]
     settlement = ReconciliationSettlement.objects.get()
     assert (settlement.patient, settlement.reason) == (patient, "Day clinic")
     with acting(system="test"):
         AdverseEvent.objects.filter(number=1).update(onset="2026-03-13")
-    assert [line.standing.value for line in lines_of(trial)] == ["open", "open"]
+    assert [line.status.value for line in lines_of(trial)] == ["open", "open"]
 
 
 def test_a_settled_finding_is_opened_again_and_the_settlement_stays(desk, trial, patient):
@@ -117,7 +117,7 @@ def test_a_settled_finding_is_opened_again_and_the_settlement_stays(desk, trial,
     settle = {"row": keys(trial), "action": "settle", "text": "Day clinic"}
     desk.post(place(trial, "-act"), settle)
     desk.post(place(trial, "-act"), {"row": keys(trial)[:1], "action": "reopen", "text": "It was the ward"})
-    assert [line.standing.value for line in lines_of(trial)] == ["open", "settled"]
+    assert [line.status.value for line in lines_of(trial)] == ["open", "settled"]
     desk.post(place(trial, "-act"), settle)
     assert ReconciliationSettlement.objects.count() == 3
     with pytest.raises(TypeError):

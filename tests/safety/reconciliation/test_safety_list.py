@@ -5,11 +5,11 @@ import pytest
 from audit.context import acting
 from protocol.values.moments import Moment
 from safety.models import AdverseEvent
+from safety.reconciliation.finding_actions import keep_list
 from safety.reconciliation.findings import FindingKind
 from safety.reconciliation.list_files import ListRefused, read_list, stored, written
 from safety.reconciliation.matching import matched
 from safety.reconciliation.reconciling import lines_of
-from safety.reconciliation.settling import keep_list
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.bedside import INCLUDED

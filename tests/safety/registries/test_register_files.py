@@ -8,7 +8,7 @@ from lxml import etree
 
 from safety.registries import ctgov, eudract
 from safety.registries.organ_classes import ORGAN_CLASSES
-from safety.registries.problems import SENTENCES, Obstacle, problems
+from safety.registries.problems import SENTENCES, RegisterFault, problems
 from safety.registries.rows import CountedEvent, RegisterFacts, ReportingArm
 from safety.registries.table import EventTable, count
 from tests.support.oracles import schema_errors
@@ -115,30 +115,30 @@ def one(term: str = "Fever", organ: str = "10021881") -> CountedEvent:
 
 
 PROBLEMS = [
-    ([one()], arms(), {"time_frame": ""}, Obstacle.TIME_FRAME),
-    ([one()], arms(), {"time_frame": "x" * 256}, Obstacle.TIME_FRAME),
-    ([one()], arms(), {"dictionary_version": ""}, Obstacle.VERSION),
-    ([one()], arms(), {"dictionary_version": "x" * 11}, Obstacle.VERSION),
-    ([one()], arms(), {"threshold": "5.01"}, Obstacle.THRESHOLD),
-    ([one()], arms(), {"threshold": "-1"}, Obstacle.THRESHOLD),
-    ([one()], arms(), {"threshold": "NaN"}, Obstacle.THRESHOLD),
-    ([one()], arms(), {"threshold": "five"}, Obstacle.THRESHOLD),
-    ([one()], arms(), {"description": "x" * 351}, Obstacle.DESCRIPTION_LENGTH),
-    ([one()], [], {}, Obstacle.NO_ARM),
-    ([one()], [replace(arms()[0], exposed=frozenset())], {}, Obstacle.NOBODY_EXPOSED),
-    ([one()], [replace(arms()[0], title="MSC")], {}, Obstacle.TITLE_LENGTH),
-    ([one()], [replace(arms()[0], title="x" * 63)], {}, Obstacle.TITLE_LENGTH),
-    ([one()], [replace(arms()[0], description="x" * 1000)], {}, Obstacle.DESCRIPTION_LENGTH),
-    ([one()], [replace(each, title="Cells") for each in arms()], {}, Obstacle.SAME_TITLE),
-    ([one(organ="")], arms(), {}, Obstacle.NO_ORGAN_CLASS),
-    ([one(term="x")], arms(), {}, Obstacle.TERM_LENGTH),
-    ([one(term="x" * 101)], arms(), {}, Obstacle.TERM_LENGTH),
+    ([one()], arms(), {"time_frame": ""}, RegisterFault.TIME_FRAME),
+    ([one()], arms(), {"time_frame": "x" * 256}, RegisterFault.TIME_FRAME),
+    ([one()], arms(), {"dictionary_version": ""}, RegisterFault.VERSION),
+    ([one()], arms(), {"dictionary_version": "x" * 11}, RegisterFault.VERSION),
+    ([one()], arms(), {"threshold": "5.01"}, RegisterFault.THRESHOLD),
+    ([one()], arms(), {"threshold": "-1"}, RegisterFault.THRESHOLD),
+    ([one()], arms(), {"threshold": "NaN"}, RegisterFault.THRESHOLD),
+    ([one()], arms(), {"threshold": "five"}, RegisterFault.THRESHOLD),
+    ([one()], arms(), {"description": "x" * 351}, RegisterFault.DESCRIPTION_LENGTH),
+    ([one()], [], {}, RegisterFault.NO_ARM),
+    ([one()], [replace(arms()[0], exposed=frozenset())], {}, RegisterFault.NOBODY_EXPOSED),
+    ([one()], [replace(arms()[0], title="MSC")], {}, RegisterFault.TITLE_LENGTH),
+    ([one()], [replace(arms()[0], title="x" * 63)], {}, RegisterFault.TITLE_LENGTH),
+    ([one()], [replace(arms()[0], description="x" * 1000)], {}, RegisterFault.DESCRIPTION_LENGTH),
+    ([one()], [replace(each, title="Cells") for each in arms()], {}, RegisterFault.SAME_TITLE),
+    ([one(organ="")], arms(), {}, RegisterFault.NO_ORGAN_CLASS),
+    ([one(term="x")], arms(), {}, RegisterFault.TERM_LENGTH),
+    ([one(term="x" * 101)], arms(), {}, RegisterFault.TERM_LENGTH),
 ]
 
 
-@pytest.mark.parametrize(("events", "groups", "facts", "obstacle"), PROBLEMS)
-def test_what_a_register_refuses_is_listed_before_the_file_is_made(events, groups, facts, obstacle):
+@pytest.mark.parametrize(("events", "groups", "facts", "fault"), PROBLEMS)
+def test_what_a_register_refuses_is_listed_before_the_file_is_made(events, groups, facts, fault):
     made = count(events=events, arms=groups)
     found = problems(made, replace(FACTS, **facts))
-    assert [each.obstacle for each in found] == [obstacle]
-    assert SENTENCES[obstacle] % {"about": found[0].about}
+    assert [each.fault for each in found] == [fault]
+    assert SENTENCES[fault] % {"about": found[0].about}

@@ -16,7 +16,7 @@ from typing import Any
 from exports.formats.coding import coding_of
 from exports.formats.data_files import DataFile, DataFiles, Exported
 from exports.formats.spool import Slot
-from exports.formats.typed_values import calendar_rows
+from exports.formats.typed_values import converter_of
 from exports.tables.columns import StudyTable, TableColumn
 
 AT = datetime(2026, 11, 3, 17, 5, 9, tzinfo=UTC)
@@ -58,7 +58,8 @@ def assert_restored(
     """
     own = [each for each in variables if each["table"] == table.name]
     places = {(each["column"], each["holds"]): frame[each["variable"]] for each in own}
-    rows = list(calendar_rows(table))
+    converts = [converter_of(column) for column in table.columns]
+    rows = [[convert(cell) for convert, cell in zip(converts, row, strict=True)] for row in table.rows()]
     assert {len(values) for values in frame.values()} == {len(rows)}
     compared = 0
     for place, column in enumerate(table.columns):

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from accounts.models import User
-from audit.integrity import settling
+from audit.integrity import discrepancies
 from audit.integrity.replay import Unexplained
 from audit.management.operator import OperatorCommand
 from trials.delegations.settlement import settle_trail
@@ -60,12 +60,12 @@ class Command(OperatorCommand):
             )  # fmt: skip
         except ValidationError as refused:
             raise CommandError(" ".join(refused.messages)) from refused
-        except settling.ChangedMeanwhile as changed:
+        except discrepancies.ChangedMeanwhile as changed:
             raise CommandError(str(changed)) from changed
         self.stdout.write(f"{len(rows)} rows settled; {invalid} signatures are to be given again.")
 
     def _chosen(self, places: list[str]) -> list[Unexplained]:
-        rows = list(settling.unexplained())
+        rows = list(discrepancies.unexplained())
         if missing := set(places) - {row.place for row in rows}:
             raise CommandError(f"{', '.join(sorted(missing))}: no such row differs from its history.")
         return [row for row in rows if not places or row.place in places]

@@ -7,10 +7,10 @@ import pytest
 
 from accounts.models import User
 from patients.casebook.casebook import Casebook
-from patients.entry.entry_guard import entry_obstacle
+from patients.entry.entry_guard import entry_refusal
 from patients.models import Patient, Visit
 from patients.participation import disposition
-from patients.participation.visits import add_unscheduled, hold_visit, miss_visit, unsettled
+from patients.participation.visits import add_unscheduled, hold_visit, miss_visit, visits_due
 from tests.support import build
 from tests.support.study.bedside import give, on
 from tests.support.study.refusals import asked, refused
@@ -40,8 +40,8 @@ class TestUnsettledVisits:
     def test_those_that_begin_until_the_day_are_asked_about(self, included):
         visit = included.visits.get(code="D7")
         assert visit.window_from == date(2026, 3, 16)
-        assert [row.key for row in unsettled(included, date(2026, 3, 16))] == ["SCR", "INF1", "D7"]
-        assert [row.key for row in unsettled(included, date(2026, 3, 15))] == ["SCR", "INF1"]
+        assert [row.key for row in visits_due(included, date(2026, 3, 16))] == ["SCR", "INF1", "D7"]
+        assert [row.key for row in visits_due(included, date(2026, 3, 15))] == ["SCR", "INF1"]
 
     def test_each_is_held_missed_or_left_for_later(self, included, doctor):
         settled: disposition.Settlements = {
@@ -106,8 +106,8 @@ class TestAfterwards:
 
     def test_a_form_of_a_visit_until_the_end_is_entered(self, ended, trial, doctor):
         casebook = Casebook.open(user=doctor, trial=trial, code=ended.code)
-        obstacles = [entry_obstacle(casebook, casebook.place("vitals", code), None) for code in ("D7", "D14")]
-        assert obstacles == ["", "D14 is after the end of the study: no more data are collected."]
+        refusals = [entry_refusal(casebook, casebook.place("vitals", code), None) for code in ("D7", "D14")]
+        assert refusals == ["", "D14 is after the end of the study: no more data are collected."]
 
 
 class TestCorrection:

@@ -16,7 +16,7 @@ from patients.queries import threads
 from safety.reconciliation.findings import Finding
 from safety.reconciliation.list_files import read_list, written
 from safety.reconciliation.models import ReconciliationSettlement, SafetyList
-from safety.reconciliation.reconciling import FindingStanding, ReconciledFinding, lines_of
+from safety.reconciliation.reconciling import FindingStatus, ReconciledFinding, lines_of
 from trials.models import Trial
 
 AT_ONCE = 100
@@ -92,7 +92,7 @@ def ask(*, trial: Trial, keys: Sequence[str], text: str, by: User, role: str) ->
 
 def _raised(line: ReconciledFinding, text: str, by: User, role: str) -> QueryRow | None:
     asked = line.finding.asked
-    if asked is None or line.standing != FindingStanding.OPEN:
+    if asked is None or line.status != FindingStatus.OPEN:
         return None
     given: dict[str, Any] = {
         "text": "\n".join(filter(None, (line.finding.text, text.strip()))),

@@ -149,7 +149,7 @@ TO_VERIFY_COLUMNS = (
         css="num",
     ),
     Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
-    Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),
+    Column(name="undone", label=gettext_lazy("Undone"), value=lambda row: row.undone_marks, css="num"),
 )
 
 

@@ -23,7 +23,7 @@ from trials.listing.workbook import WORKBOOK, SheetTooSmall, workbook
 from trials.reader import in_english
 
 
-class ChosenListing(Listing):
+class SelectionListing(Listing):
     """`?columns=` names the columns of page and files; without it the page shows its own, the files have all."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -93,7 +93,7 @@ class ChosenListing(Listing):
         return super().response(template, context)
 
 
-class ChosenLines(ChosenListing, ComputedListing):
+class SelectionLines(SelectionListing, ComputedListing):
     """The same for lines that are computed: their order is fixed."""
 
     def parts(self) -> Iterator[list[Any]]:

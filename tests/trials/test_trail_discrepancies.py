@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, date, datetime
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from django.db import connection
 from accounts.models import User
 from audit import triggers
 from audit.context import acting
-from audit.integrity import replay, settling
+from audit.integrity import discrepancies, replay
 from audit.models import AccessEvent
 from audit.sealing.verification import Tally, findings
 from audit.signatures import SignatureState, sign, verify
@@ -23,7 +24,7 @@ from patients.review.undone_marks import undone_fact_words
 from tests.support import build
 from tests.support.study.entered_forms import BLOOD_PRESSURE, DEMOGRAPHY, at, draft
 from trials.delegations.settlement import settle_trail
-from trials.models import Trial
+from trials.models import Delegation, Trial
 
 pytestmark = pytest.mark.django_db
 FOUND_SO = "Found so, without a trace in the trail; settled by {} and {}: a restore left it so"
@@ -41,12 +42,12 @@ def alter(record: Record, **values: str) -> None:
 
 
 def differing() -> list[str]:
-    return [f"{row.place} {row.problem}" for row in settling.unexplained()]
+    return [f"{row.place} {row.problem}" for row in discrepancies.unexplained()]
 
 
 def settle(by: User, second: User, **changed: object) -> int:
     given = {
-        "rows": list(settling.unexplained()), "reason": "a restore left it so",
+        "rows": list(discrepancies.unexplained()), "reason": "a restore left it so",
         "by": by, "password": build.PASSWORD, "second": second, "second_password": build.PASSWORD,
     }  # fmt: skip
     return settle_trail(**{**given, **changed})
@@ -68,7 +69,7 @@ def test_what_was_found_is_told_and_nothing_clinical_is_changed(record, manager,
     }
     assert set(differing()) == expected
 
-    only_mine = [row for row in settling.unexplained() if row.table.name == "patients_record"]
+    only_mine = [row for row in discrepancies.unexplained() if row.table.name == "patients_record"]
     settle(manager, administrator, rows=only_mine)
     assert set(differing()) == expected - {f"patients_record:{record.pk} {replay.DIFFERENT}"}
     assert Record.objects.values().get(pk=record.pk) == stored
@@ -192,6 +193,19 @@ def test_two_persons_settle_one_of_them_no_administrator(record, manager, admini
     assert len(differing()) == 1
 
 
+@pytest.mark.at(datetime(2026, 9, 15, 3, 0, tzinfo=UTC))
+def test_an_administrator_is_one_until_the_last_day_at_the_site_ends(record, administrator, trial):
+    """AUD-14: in Los Angeles it is still the 14th, the last day of both roles."""
+    second_administrator = build.user("administrator", trial=trial)
+    with acting(system="test"):
+        Trial.objects.filter(pk=trial.pk).update(time_zone="America/Los_Angeles")
+        Delegation.objects.filter(role="administrator").update(ends_on=date(2026, 9, 14))
+    alter(record, height="181")
+
+    with refused("must not be an administrator"):
+        settle(administrator, second_administrator)
+
+
 def test_a_wrong_password_is_recorded_and_settles_nothing(record, manager, administrator):
     alter(record, height="181")
     with refused("not the password"):
@@ -213,11 +227,11 @@ def test_after_five_wrong_passwords_no_further_one_is_tried(record, manager, adm
 
 def test_a_row_that_changed_since_it_was_shown_is_not_settled(record, manager, administrator):
     alter(record, height="181")
-    shown = list(settling.unexplained())
+    shown = list(discrepancies.unexplained())
     alter(record, height="182")
 
     with pytest.raises(
-        settling.ChangedMeanwhile, match=f"patients_record:{record.pk} is not as it was shown"
+        discrepancies.ChangedMeanwhile, match=f"patients_record:{record.pk} is not as it was shown"
     ):
         settle(manager, administrator, rows=shown)
     assert len(differing()) == 1

@@ -1,6 +1,6 @@
 """Names, labels and texts fitted to the limits of a file format, so that no writer or reader cuts one in silence.
 
-Pure: no Django, no file. What had to be changed stands beside what it was in the dictionary of the archive.
+Pure: no Django, no file. The dictionary of the archive lists each changed name, label and text with the original.
 """
 
 import re
@@ -17,7 +17,7 @@ _START = "v_"
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """What a format holds. Names are ASCII; a label counts bytes of UTF-8 or characters.
+    """The limits of a format. Names are ASCII; a label counts bytes of UTF-8 or characters.
 
     reserved: names that a program keeps for itself, in lower case.
     """

@@ -60,7 +60,7 @@ def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     expect(row).to_contain_text(nurse.full_name)
     expect(page.get_by_role("checkbox", name=re.compile("^Tick Height"))).to_have_count(0)
     looked_at("verify-undone")
-    page.get_by_role("link", name="Marks undone").click()
+    page.get_by_role("link", name="Undone verification and review").click()
     expect(page.get_by_role("table")).to_contain_text("Weight at screening")
     looked_at("undone")
     assert [complaint for complaint in complaints if "422" not in complaint] == []

@@ -1,4 +1,4 @@
-"""What stands at the head of a form: who entered, completed, changed and signed it, and which values changed since."""
+"""The lines at the head of a form: who entered, completed, changed and signed it, and which values changed since."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ValueMark:
 
 
 @dataclass(frozen=True)
-class FormStanding:
+class FormSummary:
     """History, signatures and changed values of one record. zone: IANA time zone of the site."""
 
     casebook: Casebook

@@ -106,7 +106,7 @@ def _signed_targets(row: Unexplained) -> Iterator[tuple[str, int]]:
 
 
 def _spared(table: TrackedTable, side: dict[str, str | None]) -> bool:
-    """Return whether the row belongs to no signature above, as a serious event reported after the lock."""
+    """Return whether no signature above covers the row, as for a serious event reported after the lock."""
     return bool(table.locks and table.locks.unless and side.get(table.locks.unless))
 
 
@@ -154,7 +154,7 @@ def _undo_fact_marks(rows: Sequence[Unexplained]) -> list[tuple[TrackedTable, in
 
 
 def _told(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return what a mark undone by the settlement stores: who, why, and the values before and after."""
+    """Return the details of a mark undone by the settlement: who, why, and the values before and after."""
     actor = current_actor()
     because = written(actor.reason) if actor else ""
     return {"by": actor.full_name if actor else "", "because": because, "old": old, "new": new}

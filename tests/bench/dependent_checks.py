@@ -1,6 +1,6 @@
-"""Compare saves with and without the judging of other forms: `python -m tests.bench.judging`.
+"""Compare saves with and without the checks of other forms: `python -m tests.bench.dependent_checks`.
 
-One process sends each save in turns with and without judging, and takes it back. A ratio is the median over
+One process sends each save in turns with and without them, and takes it back. A ratio is the median over
 neighbouring turns, for the CPU time of this process and for the time of a clock, which includes the database server.
 """
 
@@ -20,7 +20,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 SLUG = "nct04445454"
 LOG_ROWS, GOING_ON = 56, 2
 TURNS, WARMING = int(os.environ.get("JUDGING_TURNS") or 60), 5
-AIM = "aim: ≤ 1.15 times the time of a save that judges no other form, ≤ 14 statements"
+AIM = "aim: ≤ 1.15 times the time of a save that checks no other form, ≤ 14 statements"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def compared(client: Any, save: Save) -> dict[str, float]:
     """Measure one save in turns; return the ratios, milliseconds of CPU without and with, and statements with."""
     from patients.entry import saving
 
-    without = mock.patch.object(saving, "_judge_dependents")
+    without = mock.patch.object(saving, "_check_dependents")
     sent = _sent(client, save)
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
@@ -171,7 +171,7 @@ def noted(found: dict[str, dict[str, float]]) -> list[str]:
     """Return a line for each save, and the aim."""
     line = "× {cpu:.2f} CPU, × {wall:.2f} time, {with:.1f} ms CPU instead of {without:.1f}, {statements} statements"
     return [
-        f"saving {name}, with the judging of other forms: " + line.format(**figures)
+        f"saving {name}, with the checks of other forms: " + line.format(**figures)
         for name, figures in found.items()
     ] + [f"  {AIM}"]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exports.formats import sas_transport, spss, stata
-from exports.formats.fitting import FileLimits, fitted_label, fitted_names, shortened
+from exports.formats.file_limits import FileLimits, fitted_label, fitted_names, shortened
 
 EVERY = {
     "xpt-v5": sas_transport.VERSION_5.limits,

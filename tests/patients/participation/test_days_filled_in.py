@@ -1,4 +1,4 @@
-"""From screening to inclusion no date is typed twice: a day is carried and labelled as carried."""
+"""From screening to inclusion no date is typed twice: a day is filled in and labelled as filled in."""
 
 import re
 from datetime import timedelta
@@ -29,14 +29,14 @@ def test_the_day_for_which_the_criteria_are_judged_stands_in_the_decision(trial)
     day = shown_day(trial.today - timedelta(days=1))
     html = page(patient, f"eligibility/?inclusion_on={day}")
     assert value_of(html, "inclusion_on") == day
-    assert f"Carried from above: the criteria are judged for {day}." in html
+    assert f"Filled in from above: the criteria are assessed for {day}." in html
 
 
 def test_without_a_judged_day_the_decision_asks_for_it(trial):
     """DAT-01: the day of today is not taken for the investigator's answer."""
     html = page(build.assessable(trial=trial), "eligibility/")
     assert value_of(html, "inclusion_on") == ""
-    assert "Carried from above" not in html
+    assert "Filled in from above" not in html
 
 
 def test_after_the_decision_the_criteria_are_judged_for_the_day_that_was_signed(trial):
@@ -62,7 +62,7 @@ def test_the_day_of_the_decision_stands_on_the_page_of_inclusion(trial):
     day = shown_day(patient.eligibility_decisions.get().inclusion_on)
     html = page(patient, "enrol/", "coordinator")
     assert value_of(html, "on") == day
-    assert f"Carried from the decision on eligibility, which was signed for {day}." in html
+    assert f"Filled in from the decision on eligibility, which was signed for {day}." in html
 
 
 def test_another_day_of_inclusion_that_is_refused_stays_as_it_was_typed(trial):
@@ -73,7 +73,7 @@ def test_another_day_of_inclusion_that_is_refused_stays_as_it_was_typed(trial):
     assert value_of(refused.content.decode(), "on") == "32/13/2026"
 
 
-def test_the_day_of_screening_is_carried_to_the_visit_of_that_day_only(trial):
+def test_the_day_of_screening_is_filled_in_at_the_visit_of_that_day_only(trial):
     patient = build.enrolled(trial=trial)
     assert value_of(page(patient, "visits/SCR/hold/"), "on") == shown_day(patient.screened_on)
     assert value_of(page(patient, "visits/INF1/hold/"), "on") == ""
