@@ -48,7 +48,8 @@ def _in_study(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
 
 
 def _visits(standing: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    rows = counts.open_visits(standing.trial.today, **standing.who).filter(patient__in=patients)
+    found = counts.open_visits(standing.trial.today, standing.died_on, **standing.who)
+    rows = found.filter(patient__in=patients)
     for visit in rows.select_related("patient").order_by("patient__number", "position", "number"):
         planned = _("%(visit)s, planned on %(day)s")
         words = planned % {"visit": visit.key, "day": shown_day(visit.planned_on)}
