@@ -75,7 +75,7 @@ def test_whatever_was_typed_before_the_session_ended_is_on_the_page_after_signin
     assert not lost, lost
 
 
-# Pages that cannot be opened, to which a form of another page sends a text. That it comes back is tested with each page;
+# Pages that cannot be opened, to which a form of another page sends a text. That it comes back is tested with each;
 # the two for facts are one function.
 SENT_FROM_ANOTHER_PAGE = {
     "patients:unlock-request", "patients:unlock-decide", "patients:verify-withdraw", "patients:review-withdraw",
