@@ -26,7 +26,8 @@ def bedside(request: TrialRequest, code: str, number: int) -> HttpResponse:
     row = infusion_of(request, code, number)
     if request.method != "POST":
         kept = kept_data(request)
-        return render(request, TEMPLATE, bedside_context(request, row, kept.dict() if kept else None))
+        typed = {name: str(kept[name]) for name in kept} if kept else None
+        return render(request, TEMPLATE, bedside_context(request, row, typed))
     return answered(request, row, posted.store)
 
 
