@@ -311,3 +311,15 @@ def history_model(model: type[models.Model]) -> type[models.Model]:
 def tracked_columns(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
     """Return the fields that the history copies, in the order of the model."""
     return list(history_model(model).tracked_fields)  # type: ignore[attr-defined]
+
+
+def told_columns(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
+    """Return the fields whose changes the index of the trail names: without the key, proofs and concealed columns."""
+    trail = trail_of(model)
+    hidden = {*trail.proofs, *(trail.concealed.columns if trail.concealed else ()), model._meta.pk.name}
+    return [field for field in tracked_columns(model) if field.name not in hidden]
+
+
+def item_name(column: str) -> str:
+    """Return the name under which the index of the trail has a column: `visit` for `visit_id`."""
+    return column.removesuffix("_id")

@@ -7,11 +7,14 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from django.utils import timezone
+
 from demo.adverse_events import report
 from demo.cases import follow_cases
 from demo.logs import Course, log_rows
 from demo.samples import destroy_after_withdrawal, ship_samples, take_samples
 from demo.scales import as_proposed
+from demo.series import timed_tables
 from demo.stock import fill_stock, recall_given
 from demo.stories import STORIES, Story
 from demo.team import TrialTeam
@@ -226,10 +229,10 @@ class Populator(TrialTeam):
                     missing_rate=0.02,
                     implausible_rate=odd,
                 )
-                values = simulated_values(
-                    rules.form(entry.form), self.rng, rules, casebook.scope(place, {}), how
-                )
+                form = rules.form(entry.form)
+                values = simulated_values(form, self.rng, rules, casebook.scope(place, {}), how)
                 near[entry.form] = values
+                values = timed_tables(self, patient, visit, form, values, timezone.now())
                 self.save(casebook, place, values, draft=self.rng.random() < 0.02)
 
     def keep_logs(self, patient: Patient, story: Story, day: date) -> None:

@@ -246,7 +246,7 @@
     if (fill) return take(button, fill, value, unit);
     if (now) return fillIn(now, zone ? minuteIn(zone) : "n");
     if (event.isTrusted) from = null;
-    history.replaceState(null, "", button.getAttribute("href"));
+    history.replaceState(history.state, "", button.getAttribute("href"));
     const before = button.getBoundingClientRect().top;
     htmx.ajax("GET", button.getAttribute("href").split("#")[0], "#panel").then(() => {
       // The panel takes room beside the form: the field stays where it was. On a phone the panel is below it.

@@ -117,7 +117,7 @@
     const form = one(sent ? "#entry" : "form[data-begin]");
     const input = back ? byId(hash.slice(4)) : form && first(form);
     // The browser would go to the fragment once more, and take the focus away.
-    if (sent || back) history.replaceState(null, "", pathname + search);
+    if (sent || back) history.replaceState(history.state, "", pathname + search);
     if (!sent && !back && byId(hash.slice(1)) || document.activeElement !== document.body) return;
     if (all("[autofocus]").some((node) => node.checkVisibility())) return;
     if (!input || !sent && !back && !inView(input)) return;
@@ -246,6 +246,36 @@
     });
     document.addEventListener("session-again", () => { if (dirty) keep(); });
     addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(url, typed()); });
+  }
+
+  /* Forms that were typed into before this script came, or in which the browser shows again what was typed on an earlier visit. */
+  const isShownAgain = performance.getEntriesByType("navigation")[0].type !== "navigate";
+  function differs(input) {
+    if (!input.name || !input.matches("input:not([type=hidden], [type=password]), select, textarea")) return false;
+    if (input.matches("[type=checkbox], [type=radio]")) return input.checked !== input.defaultChecked;
+    if (!input.matches("select")) return input.value !== input.defaultValue;
+    const options = [...input.options], chosen = options.some((option) => option.defaultSelected);
+    // Without a choice of the server the browser chooses the first option.
+    if (!chosen && !input.multiple) return input.selectedIndex !== options.findIndex((option) => !option.disabled);
+    return options.some((option) => option.selected !== option.defaultSelected);
+  }
+  /* The version under which a form is typed stays with its entry in the history. What the browser shows again above a newer version
+     is sent as typed under the earlier one, so that the server asks instead of overwriting. */
+  function typedUnder(form, isTyped) {
+    const version = one("[type=hidden]:is([name=version], [name=_version])", form), { versions = {} } = history.state || {};
+    if (!version) return false;
+    const place = form.dataset.keep || form.action, before = versions[place], moved = isTyped && isShownAgain && before && before !== version.value;
+    if (moved) version.value = before;
+    else history.replaceState({ ...history.state, versions: { ...versions, [place]: version.value } }, "");
+    return moved;
+  }
+  function findTyped(form) {
+    const isTyped = [...form.elements].some(differs), moved = typedUnder(form, isTyped);
+    if (!isTyped) return;
+    // Whether it is newer than what is stored or the draft on the page is not known: only the next key keeps it, leaving asks.
+    if (moved || isShownAgain && one("[data-restored]")) form.dataset.changed = "1";
+    else form.dispatchEvent(new Event("input"));
+    form.dispatchEvent(new Event("change"));
   }
 
   /* A select or radio group with data-submit sends its form when changed, not at each arrow key on the way. */
@@ -385,6 +415,8 @@
     all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("form[data-guard]", root).forEach(guard);
     all("form[data-keep]", root).forEach(keeping);
+    // After the other scripts have begun to listen.
+    setTimeout(() => all("form:is([data-guard], [data-keep])", root).forEach(findTyped));
     all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
   document.addEventListener("DOMContentLoaded", () => {

@@ -28,24 +28,37 @@ KEPT_DAYS = 7
 TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
-def owner_value(user: User) -> str:
-    """Return a signed value that ties a form to `user` and today's date."""
-    return Signer(salt="accounts.form-owner").sign(f"{user.pk}|{timezone.now().date().isoformat()}")
+def owner_value(user: User, page: str = "") -> str:
+    """Return a signed value that ties a form to `user` and today's date.
+
+    page: the path of the page that shows the form, if the form is sent to an address that cannot be opened.
+    """
+    return Signer(salt="accounts.form-owner").sign(f"{user.pk}|{timezone.now().date().isoformat()}|{page}")
+
+
+def _signed_parts(request: HttpRequest) -> tuple[str, str, str] | None:
+    """Return key of the user, day and page of the form that was sent, or None if the field is missing or forged."""
+    try:
+        signed = Signer(salt="accounts.form-owner").unsign(request.POST.get(OWNER_FIELD, ""))
+    except BadSignature:
+        return None
+    pk, day, page = f"{signed}|".split("|")[:3]
+    return pk, day, page
 
 
 def owner_of(request: HttpRequest) -> User | None:
     """Return the user of the form that was sent, or None if the field is missing, forged or older than two days."""
-    try:
-        pk, day = Signer(salt="accounts.form-owner").unsign(request.POST.get(OWNER_FIELD, "")).split("|")
-    except BadSignature:
+    parts = _signed_parts(request)
+    if parts is None:
         return None
+    pk, day, _page = parts
     if timezone.now().date() - date.fromisoformat(day) > timedelta(days=FORM_DAYS):
         return None
     return User.objects.filter(pk=pk, is_active=True).first()
 
 
 def keep(*, request: HttpRequest, user: User) -> str:
-    """Store the sent fields for `user` and return the URL that restores them.
+    """Store the sent fields for `user` and return the URL that restores them, on the page that shows the form.
 
     Passwords are never stored. For each user the latest twenty forms are kept, for a week.
     """
@@ -57,17 +70,20 @@ def keep(*, request: HttpRequest, user: User) -> str:
     ]
     # Only the name of a file is stored: the page asks the user to choose the file again.
     fields += [[name, str(file.name)] for name, files in request.FILES.lists() for file in files]
+    parts = _signed_parts(request)
+    page = parts[2] if parts is not None else ""
+    path = page or request.path
     kept = KeptPost.objects.create(
         token=secrets.token_urlsafe(32),
         user=user,
-        path=request.path[:500],
+        path=path[:500],
         payload=box(PURPOSE).encrypt(json.dumps(fields).encode()),
     )
     KeptPost.objects.filter(user=user).exclude(pk__in=_latest(user)).delete()
     KeptPost.objects.filter(created_at__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()
-    query = request.GET.copy()
+    query = QueryDict(mutable=True) if page else request.GET.copy()
     query[KEPT_FIELD] = kept.token
-    return f"{request.path}?{query.urlencode()}"
+    return f"{path}?{query.urlencode()}"
 
 
 def kept_data(request: HttpRequest) -> QueryDict | None:

@@ -12,13 +12,16 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def form_owner(context: dict[str, Any]) -> SafeString:
-    """Return the hidden fields by which a data form survives the end of the session."""
+def form_owner(context: dict[str, Any], page: str = "") -> SafeString:
+    """Return the hidden fields by which a data form survives the end of the session.
+
+    page: the path of the page that shows the form, if the form is sent to an address that cannot be opened.
+    """
     request = context["request"]
     owner = format_html(
         '<input type="hidden" name="{}" value="{}">',
         kept_forms.OWNER_FIELD,
-        kept_forms.owner_value(request.user),
+        kept_forms.owner_value(request.user, page),
     )
     token = request.GET.get(kept_forms.KEPT_FIELD) or request.POST.get(kept_forms.KEPT_FIELD)
     if not token:

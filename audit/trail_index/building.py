@@ -26,13 +26,13 @@ SECONDS = 20.0
 LEAD = "lead"
 # The mark that holds the number of the rules by which the index was made. An index of other rules is made again: an
 # entry keeps what is stored of it. A change of what `_row`, `_mark_bulk` or the words store needs the next number.
-RULES, RULES_NUMBER = "rules", 2
+RULES, RULES_NUMBER = "rules", 3
 
 Circumstances = Callable[[Sequence[IndexedEntry]], list[Mapping[str, Any]]]
 """Returns for each entry the columns that other rooms know: minute, delay and after what it was written."""
 
-_Counted = tuple[int, datetime, bool, str]
-"""An entry of a person: its number, its time, whether it is marked already, and the right that it needs."""
+_Counted = tuple[int, datetime, bool, int, str]
+"""An entry of a person: its number, its time, whether it is marked already, its trial, and the right that it needs."""
 
 _circumstances: list[Circumstances] = []
 
@@ -240,20 +240,23 @@ def _row(number: int, entry: IndexedEntry, told: Mapping[str, Any]) -> TrailInde
 def _mark_bulk(people: set[int], since: datetime) -> None:
     """Mark the entries of people who changed much within minutes, also those indexed earlier. One statement each.
 
-    An entry is counted with those of its own right and those that everybody may read: its mark must not tell how much
-    a person changed behind another right, such as the steps of a preparation, which differ between the arms (BLD-01).
+    An entry is counted with those of its own trial that need its own right or none: its mark must not tell how much a
+    person changed in another trial, or behind another right, such as the steps of a preparation, which differ between
+    the arms (BLD-01).
     """
     for person in sorted(people):
         rows = list(
             TrailIndexRow.objects.filter(user_id=person, content=True, origin="web", at__gte=since - WITHIN)
             # Numbers rise with the order of indexing: an entry that came late has a higher one than its time says.
             .order_by("at", "id")
-            .values_list("id", "at", "in_bulk", "see")
+            .values_list("id", "at", "in_bulk", "trial_id", "see")
         )
         chosen = sorted(
             number
-            for right in {see for _number, _at, _marked, see in rows}
-            for number, _at, marked, see in _many([row for row in rows if row[3] in ("", right)])
+            for trial, right in {row[3:] for row in rows}
+            for number, _at, marked, _trial, see in _many(
+                [row for row in rows if row[3] == trial and row[4] in ("", right)]
+            )
             if see == right and not marked
         )
         for start in range(0, len(chosen), 500):

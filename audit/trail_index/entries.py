@@ -12,7 +12,16 @@ from django.db import connection, models
 from audit.clock import as_utc
 from audit.events import without_counts
 from audit.models import AccessEvent, Signature, TrailReview
-from audit.trail import history_model, mark_columns, model_labelled, tracked_columns, tracked_models, trail_of
+from audit.trail import (
+    history_model,
+    item_name,
+    mark_columns,
+    model_labelled,
+    told_columns,
+    tracked_columns,
+    tracked_models,
+    trail_of,
+)
 from audit.trail_reading import snapshots
 
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
@@ -48,11 +57,7 @@ class IndexedTable:
     @cached_property
     def tracked(self) -> list[str]:
         """Columns of the audited row that may be told: without the key, proofs and concealed ones."""
-        if self.of is None:
-            return []
-        trail = trail_of(self.of)
-        hidden = {*trail.proofs, *(trail.concealed.columns if trail.concealed else ()), self.of._meta.pk.name}
-        return [each.attname for each in tracked_columns(self.of) if each.name not in hidden]
+        return [each.attname for each in told_columns(self.of)] if self.of is not None else []
 
     @cached_property
     def signed(self) -> tuple[str, ...]:
@@ -196,7 +201,7 @@ class IndexedEntry:
         held = trail_of(self.of).items if self.of is not None else ""
         for name, (old, new) in self.changed.items():
             if name != held:
-                found.append(name.removesuffix("_id"))
+                found.append(item_name(name))
                 continue
             old, new = old or {}, new or {}
             found += [item for item in {**old, **new} if old.get(item) != new.get(item)]

@@ -8,6 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import kept_data
 from dosing.bedside import posted
 from dosing.bedside.screen import bedside_context
 from dosing.infusions.bedside_views import infusion_address, infusion_of
@@ -24,7 +25,9 @@ def bedside(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Show the course of an infusion with what is due; record a step, an observation or a checklist."""
     row = infusion_of(request, code, number)
     if request.method != "POST":
-        return render(request, TEMPLATE, bedside_context(request, row))
+        kept = kept_data(request)
+        typed = {name: str(kept[name]) for name in kept} if kept else None
+        return render(request, TEMPLATE, bedside_context(request, row, typed))
     return answered(request, row, posted.store)
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.sessions.kept_forms import sent_or_kept
 from dosing.labels import dose_words, millions
 from dosing.models import Preparation
 from dosing.product_queries import verification as verifying
@@ -146,7 +147,7 @@ def verify(request: TrialRequest, code: str) -> HttpResponse:
         "patient": patient,
         "rows_outside": rows,
         "refused": refused,
-        "ticked": request.POST.getlist("fact"),
+        "ticked": (sent_or_kept(request) or QueryDict()).getlist("fact"),
         "may_mark": request.access.may(P.VERIFY_PRODUCT),
         "table_title": _("Product"),
     }

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, Subquery, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Concat, Left
-from django.db.models.lookups import LessThan
+from django.db.models.lookups import LessThan, LessThanOrEqual
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Record
@@ -129,6 +129,16 @@ def ended_before_death(died_on: str | None) -> Q:
         return Q()
     last = Coalesce(Cast("window_to", TextField()), Value(_WITHOUT_DAY, TextField()))
     return Q(LessThan(last, _stated_last_day_of_life(died_on)))
+
+
+def begins_until_death(died_on: str | None) -> Q:
+    """Return the condition for visits whose window begins on the day of death at the latest, so that they may be held.
+
+    Only deaths that forms state. died_on: as for `ended_before_death`.
+    """
+    if not died_on:
+        return Q()
+    return Q(LessThanOrEqual(Cast("window_from", TextField()), _stated_last_day_of_life(died_on)))
 
 
 def _stated_last_day_of_life(died_on: str) -> Coalesce:

@@ -81,8 +81,6 @@ def end_study(
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
     signals.study_ended.send(sender=Patient, patient=patient, by=by)
     signals.announce(patient=patient, names=[signals.ENDED_ON], by=by)
-    # Infusions still planned will not be given: the visits counted from them get their days otherwise.
-    replan(patient, by)
     return patient
 
 

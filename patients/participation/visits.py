@@ -43,15 +43,23 @@ def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None
     """Add or move the visits that the protocol plans. Visits held, missed, frozen or locked stay as they are.
 
     The trail names the system, acting for `by` (AUD-10). infusions: by number, the days of the infusions given. A visit
-    counted from an infusion that will not be given is counted from the anchor that the protocol names instead.
+    counted from an infusion that will not be given is counted from the anchor that the protocol names instead; after
+    the end of study only if it has a day already: until the end nobody could know that it would be due.
     """
     rules = patient.protocol.rules
     never: frozenset[int] = frozenset()
     if patient.enrolled_on is not None:
         infusions = days_of(patient) if infusions is None else infusions
         never = never_given([patient])[patient.pk]
-    planned = planned_visits(rules, anchors_of(patient, infusions), never)
+    anchors = anchors_of(patient, infusions)
+    planned = planned_visits(rules, anchors, never)
     present = {visit.code: visit for visit in patient.visits.filter(number=1)}
+    if never and patient.state == Patient.State.ENDED:
+        dated = {code for code, visit in present.items() if visit.planned_on is not None}
+        as_given = planned_visits(rules, anchors)
+        planned = [
+            plan if plan.code in dated else other for plan, other in zip(planned, as_given, strict=True)
+        ]
     fresh, moved = [], []
     for position, plan in enumerate(planned, start=1):
         visit = present.get(plan.code)

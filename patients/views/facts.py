@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.sessions.kept_forms import kept_data
 from patients.casebook.facts import Fact, patient_of_row
 from patients.casebook.item_history import add_threads
 from patients.entry.form_page.page_drafts import attach_typed
@@ -88,6 +89,7 @@ def show_fact(request: TrialRequest, log: QueryLog, about: Fact) -> HttpResponse
         refusal=refusal if raises else "",
         mark=(mark := fact_marks.newest(about, fact_verification.KIND)),
         undone=undone_fact_words(mark, about),
+        reason=(kept_data(request) or QueryDict()).get("reason", ""),
         may_verify=request.access.may(log.verifies),
         trail_url=trail_address(about) if request.access.may(P.SEE_TRAIL) else "",
     )

@@ -72,6 +72,9 @@ def step(
     """
     typed = typed or PageDraft(request, patient)
     form = form_class(typed.sent, trial=request.trial, patient=patient)
+    if request.method != "POST" and form.is_bound and not form.fields.keys() & form.data.keys():
+        # What was kept when the session ended was typed into another form of this page.
+        form = form_class(None, trial=request.trial, patient=patient)
     if (kept := typed.answer(form)) is not None:
         return kept
     status = 200

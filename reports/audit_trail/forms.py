@@ -14,7 +14,7 @@ from accounts.models import User
 from audit import events
 from audit.events import AccessKind
 from audit.models import TrailReview
-from audit.trail import label_of, title_of, tracked_columns, tracked_models, trail_of
+from audit.trail import item_name, label_of, title_of, told_columns, tracked_models, trail_of
 from audit.trail_reading.sources import Filter
 from patients.models import Patient
 from patients.queries.filters import form_choices
@@ -158,8 +158,11 @@ class TrailForm(forms.Form):
             names = dict.fromkeys(item.name for version in versions for item in version.items)
             return [(name, items[name].label.in_language(language)) for name in names]
         model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
-        columns = tracked_columns(model) if model else []
-        return [(field.name, label_of(model, field)) for field in columns if model and not field.primary_key]
+        if model is None:
+            return []
+        # The index has `target` and `target_id` under one name: the label is that of the first.
+        labels = [(item_name(field.attname), label_of(model, field)) for field in told_columns(model)]
+        return list(dict(labels[::-1]).items())[::-1]
 
     def clean_patient(self) -> str:
         """Return the patient's code and keep the patient for `filter()`. Raises ValidationError for an unknown code."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Model
 
-from audit.trail import tracked_columns, tracked_models, trail_of
+from audit.trail import item_name, told_columns, tracked_models, trail_of
 from audit.trail_reading.sources import WorkingHours
 from patients.casebook.facts import KINDS
 from protocol.document.document import Protocol
@@ -62,7 +62,7 @@ def _has(form: Form, item: str) -> bool:
 
 def _columns(model: type[Model]) -> set[str]:
     """Return the columns of a table as the index names them."""
-    return {field.attname.removesuffix("_id") for field in tracked_columns(model)} - {trail_of(model).items}
+    return {item_name(field.attname) for field in told_columns(model)} - {trail_of(model).items}
 
 
 def working_hours(rules: Protocol) -> WorkingHours:

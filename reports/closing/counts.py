@@ -8,7 +8,7 @@ other forms and those they read.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Sum, TextField, Value, When
@@ -22,6 +22,7 @@ from dosing.models import Infusion, ProductDeviation, ProductQuery
 from patients.casebook.outdated_scores import outdated_by_patient
 from patients.models import Aliquot, Deviation, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.participation.death import begins_until_death
 from patients.participation.eligibility_decisions.eligibility import evaluate
 from patients.participation.visit_status import (
     ENDS_VISITS,
@@ -58,15 +59,27 @@ def _by_patient(rows: Any, patient: str = "patient_id") -> Any:
     return rows.values_list(patient).annotate(number=Count("pk"))
 
 
-def open_visits(today: date, **who: Any) -> Any:
-    """Return the planned visits whose window has opened, of patients who did not fail screening."""
+def open_visits(today: date, died_on: str | None, **who: Any) -> Any:
+    """Return the planned visits whose window has opened, of patients who did not fail screening.
+
+    died_on: the item of the protocol's profile that states the death, `form.item`.
+    """
     # No visit is due after the end of study.
     due = Coalesce(F("patient__ended_on"), today)
     rows = Visit.objects.visible_in(**who).filter(state=Visit.State.PLANNED, window_from__lte=due)
-    # Nor after consent to them was withdrawn.
+    # Nor after a death that a form states, nor after consent to them was withdrawn.
+    rows = rows.filter(begins_until_death(died_on))
     for name in ENDS_VISITS:
         rows = rows.exclude(window_from__gt=F(f"patient__{name}"))
     return rows.exclude(patient__state=Patient.State.SCREEN_FAILED)
+
+
+@cache
+def _visits_by_patient(died_on: str | None) -> CompiledValues:
+    """Return the query of the numbers of open visits. died_on: as for `open_visits`."""
+    return CompiledValues(
+        lambda **on: _by_patient(open_visits(died_on=died_on, **on)), **IN_TRIAL, today=date
+    )
 
 
 def open_infusions(**who: Any) -> Any:
@@ -109,7 +122,6 @@ PATIENTS = CompiledValues(
     lambda **who: Patient.objects.visible_in(**who).order_by("number").values_list("pk", "code", "state"),
     **IN_TRIAL,
 )
-VISITS = CompiledValues(lambda **on: _by_patient(open_visits(**on)), **IN_TRIAL, today=date)
 INFUSIONS = CompiledValues(lambda **who: _by_patient(open_infusions(**who)), **IN_TRIAL)
 DRAFTS = CompiledValues(
     lambda **who: _by_patient(Record.objects.visible_in(**who).filter(state=Record.State.DRAFT)), **IN_TRIAL
@@ -154,6 +166,11 @@ class TrialRows:
         """Return the patients of the trial by number."""
         return [PatientRow(*row) for row in PATIENTS.rows(**self.who)]
 
+    @property
+    def died_on(self) -> str | None:
+        """Return the item that states the date of death (`form.item`), if the protocol has one."""
+        return self.trial.rules.profile.died_on
+
     @cached_property
     def rules(self) -> dict[int, Protocol]:
         """Return the protocol versions by primary key."""
@@ -176,7 +193,7 @@ def in_study(trial_rows: TrialRows) -> Counts:
 
 def visits(trial_rows: TrialRows) -> Counts:
     """Count planned visits whose window has opened and that are neither held nor missed."""
-    return trial_rows.counted(VISITS, today=trial_rows.trial.today)
+    return trial_rows.counted(_visits_by_patient(trial_rows.died_on), today=trial_rows.trial.today)
 
 
 def infusions(trial_rows: TrialRows) -> Counts:

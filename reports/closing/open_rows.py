@@ -48,7 +48,8 @@ def _in_study(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
 
 
 def _visits(trial_rows: TrialRows, patients: Patients) -> Iterator[OpenRow]:
-    rows = counts.open_visits(trial_rows.trial.today, **trial_rows.who).filter(patient__in=patients)
+    found = counts.open_visits(trial_rows.trial.today, trial_rows.died_on, **trial_rows.who)
+    rows = found.filter(patient__in=patients)
     for visit in rows.select_related("patient").order_by("patient__number", "position", "number"):
         planned = _("%(visit)s, planned on %(day)s")
         words = planned % {"visit": visit.key, "day": shown_day(visit.planned_on)}

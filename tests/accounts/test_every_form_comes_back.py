@@ -73,3 +73,24 @@ def test_whatever_was_typed_before_the_session_ended_is_on_the_page_after_signin
         elif found := lost_of(browser, address, form):
             lost[name] = found
     assert not lost, lost
+
+
+# Pages that cannot be opened, to which a form of another page sends a text. That it comes back is tested with each;
+# the two for facts are one function.
+SENT_FROM_ANOTHER_PAGE = {
+    "patients:unlock-request", "patients:unlock-decide", "patients:verify-withdraw", "patients:review-withdraw",
+    "patients:fact-withdraw", "dosing:product-fact-withdraw", "dosing:bedside-decision", "dosing:give-before",
+}  # fmt: skip
+# Such pages to which a button sends no text, or a script sends what stays on the page.
+NOTHING_TYPED = {
+    "reports:own-question-retire", "safety:view-retire", "audit:view-retire", "documents:cancel",
+    "patients:form-check", "patients:form-keep", "patients:form-discard",
+    "patients:log-check", "patients:log-keep", "patients:log-discard",
+    "safety:report-keep", "dosing:dose",
+}  # fmt: skip
+
+
+def test_every_page_that_cannot_be_opened_is_known_to_these_tests():
+    """ACC-05: `form_owner` names the page of a form that is sent to one of them."""
+    closed = {name for name, (see, _change) in TRIAL_PAGES.items() if see is None}
+    assert closed == SENT_FROM_ANOTHER_PAGE | NOTHING_TYPED

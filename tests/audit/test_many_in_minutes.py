@@ -22,18 +22,20 @@ PERSON, TRIAL = 7, 1
 BEFORE = ("after_inclusion", "after_signature", "after_lock", "after_unlock")
 # Seconds since the begin: close to the limit of five minutes, equal ones included.
 SECONDS = st.sampled_from([0, 1, 60, 61, 299, 300, 301, 360, 600])
-ENTRIES = st.lists(st.tuples(SECONDS, st.sampled_from(["", "", "see_treatment"])), max_size=40)
+RIGHTS, TRIALS = st.sampled_from(["", "", "see_treatment"]), st.sampled_from([TRIAL, TRIAL, TRIAL + 1])
+ENTRIES = st.lists(st.tuples(SECONDS, RIGHTS, TRIALS), max_size=40)
+Entry = tuple[int, str, int]
 
 
-def index(entries: Sequence[tuple[int, str]], numbers: Iterable[int]) -> list[int]:
-    """Store entries as one portion, given as seconds since the begin and the right that reading them needs."""
+def index(entries: Sequence[Entry], numbers: Iterable[int]) -> list[int]:
+    """Store entries as one portion: seconds since the begin, the right that reading them needs, and their trial."""
     rows = [
         TrailIndexRow(
-            id=number, trial_id=TRIAL, at=BEGIN + timedelta(seconds=seconds), source="patients.record", row=number,
+            id=number, trial_id=trial, at=BEGIN + timedelta(seconds=seconds), source="patients.record", row=number,
             kind="changed", user_id=PERSON, content=True, origin="web", see=see, minute=0,
             **dict.fromkeys(BEFORE, False),
         )
-        for (seconds, see), number in zip(entries, numbers, strict=False)
+        for (seconds, see, trial), number in zip(entries, numbers, strict=False)
     ]  # fmt: skip
     TrailIndexRow.objects.bulk_create(rows)
     if rows:
@@ -41,11 +43,11 @@ def index(entries: Sequence[tuple[int, str]], numbers: Iterable[int]) -> list[in
     return [row.id for row in rows]
 
 
-def many(entries: Sequence[tuple[int, str]]) -> list[bool]:
+def many(entries: Sequence[Entry]) -> list[bool]:
     """Return for each entry whether ten of those that count with it lie within five minutes around it."""
     found = []
-    for at, right in entries:
-        times = [other for other, see in entries if see in ("", right)]
+    for at, right, trial in entries:
+        times = [other for other, see, its in entries if see in ("", right) and its == trial]
         spans = ([each for each in times if begin <= each <= begin + 300] for begin in times)
         found.append(any(len(span) >= building.MANY and at in span for span in spans))
     return found
@@ -65,11 +67,20 @@ def test_portions_that_come_later_mark_the_entries_before_them(portions):
 def test_an_entry_with_an_earlier_time_that_comes_last_marks_the_others(trial):
     """AUD-11: the clock of a database ran behind for a moment; nine entries wait for the tenth."""
     numbers = count(building.number_at(BEGIN))
-    index([(seconds, "") for seconds in (290, 291, 292, 293, 294, 295, 296, 297, 298)], numbers)
+    index([(seconds, "", TRIAL) for seconds in (290, 291, 292, 293, 294, 295, 296, 297, 298)], numbers)
     assert not TrailIndexRow.objects.filter(in_bulk=True).exists()
-    index([(10, "")], numbers)
+    index([(10, "", TRIAL)], numbers)
     assert TrailIndexRow.objects.filter(in_bulk=True, user_id=PERSON).count() == 10
     assert finding.count(Filter(TRIAL, states=("in_bulk",)), may=()) == 10
+
+
+def test_what_a_person_does_in_another_trial_is_not_counted():
+    """AUD-11: nine entries in one trial and nine in the other, in the same minute, are not many in either."""
+    numbers = count(building.number_at(BEGIN))
+    index([(second, "", trial) for second in range(9) for trial in (TRIAL, TRIAL + 1)], numbers)
+    assert not TrailIndexRow.objects.filter(in_bulk=True).exists()
+    index([(9, "", TRIAL)], numbers)
+    assert set(TrailIndexRow.objects.filter(in_bulk=True).values_list("trial_id", flat=True)) == {TRIAL}
 
 
 def written(trial, patient, person, number) -> int:

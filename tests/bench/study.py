@@ -41,13 +41,16 @@ def values(rng: Random) -> dict[str, str]:
 
 
 def fill(password: str, *, patients: int, events: int, values: int, terms: Sequence[str]) -> None:
-    """Store two trials: `bench`, as large as a real one, for the pages; `bulk` for the listing and the export."""
+    """Store two trials: `bench`, as large as a real one, for the pages; `bulk` for the listing and the export.
+
+    `bulk` has a fifth of the patients, at least one: all its events and values are theirs.
+    """
     text = PROTOCOL.read_text("utf-8")
     with acting(system="bench", reason="measuring"):
         bench = load_protocol(text=text).trial
         bulk = load_protocol(text=text.replace('"BENCH"', '"BULK"').replace('"bench"', '"bulk"')).trial
         people = _people([bench, bulk], password)
-        for trial, size, items in ((bench, patients, 0), (bulk, patients // 5, values)):
+        for trial, size, items in ((bench, patients, 0), (bulk, max(1, patients // 5), values)):
             enrolled = [_included(trial, people["investigator"], password) for _each in range(size)]
             _records(enrolled, items)
             _events(trial, enrolled, events if items else patients * 3, terms)

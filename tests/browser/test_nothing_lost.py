@@ -2,15 +2,16 @@
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from patients.models import Draft, Record
 from safety.models import AdverseEvent, EventDraft
-from tests.browser.pages import choose, day, field, press
+from tests.browser.pages import choose, day, field, group, press
 from tests.support import build
 from tests.support.pages.entry_pages import address
 from tests.support.pages.event_forms import page as event_page
@@ -268,3 +269,95 @@ def test_a_dead_line_keeps_the_form_on_the_screen(desk):
     save_draft(desk)
     expect(desk.get_by_text("Not saved yet")).to_have_count(0)
     assert Record.objects.get().values == {"hr": "72"}
+
+
+@pytest.fixture
+def slow_script(page) -> Iterator[list[Route]]:
+    """Hold the request for the script of the pages until the test lets it go on."""
+    held: list[Route] = []
+    page.route("**/stroma*.js", lambda route: held.append(route), times=1)
+    yield held
+    assert not held, "the test did not let the script go on"
+
+
+def open_before_the_script(page: Page, to: str, slow_script: list[Route]) -> None:
+    """Open a page whose script is on its way."""
+    with page.expect_request("**/stroma*.js"):
+        page.goto(to, wait_until="commit")
+    page.get_by_role("main").wait_for()
+    assert slow_script
+
+
+def test_text_typed_before_the_script_came_is_kept_without_another_key(
+    page: Page, patient, nurse, enter, slow_script
+):
+    """REL-13: on a slow line a person types before the scripts are there. Checks and draft follow when they are."""
+    enter(nurse)
+    open_before_the_script(page, address(patient), slow_script)
+    field(page, "Heart rate").fill("72")
+    with page.expect_response("**/check/"):
+        slow_script.pop().continue_()
+    expect(page.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
+    assert dict(Draft.objects.get().payload)["hr"] == "72"
+
+
+@pytest.mark.parametrize("how", ["choice", "box", "list"])
+def test_an_answer_given_before_the_script_came_is_kept(page: Page, patient, nurse, enter, slow_script, how):
+    """REL-13: a chosen answer, a ticked box and an entry of a list, in a form that is kept whole."""
+    enter(nurse)
+    to = f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/"
+    open_before_the_script(page, to, slow_script)
+    if how == "choice":
+        group(page, "Grade (CTCAE 5.0)").locator("label", has_text="1 Mild").click()
+    elif how == "box":
+        group(page, "Is it serious? Tick all that apply").locator("label", has_text="None of these").click()
+    else:
+        field(page, "Outcome").select_option(label="Recovering")
+    with page.expect_response("**/new/keep/", timeout=15_000):
+        slow_script.pop().continue_()
+
+
+def test_a_page_that_nobody_typed_into_keeps_nothing_and_is_left_without_a_question(
+    page: Page, patient, nurse, enter
+):
+    """REL-13: fields as the server sent them are not taken for typed ones: no page of these is unsaved at its start."""
+    event = build.event(patient=patient, grade=2)
+    enter(nurse)
+    new = f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/"
+    for to in (address(patient), new, event_page(event, "amend")):
+        page.goto(to)
+        page.evaluate("new Promise((done) => setTimeout(done, 50))")
+        assert page.locator("form[data-changed]").count() == 0, to
+        assert page.locator("form[data-guard]").count() > 0, to
+
+
+def test_what_the_browser_shows_again_overwrites_nothing(
+    page: Page, patient, nurse, enter, browser, base_url
+):
+    """REL-13, DAT-11: typed, left, and come back to when a colleague has saved: the two answers stand side by side."""
+    event = build.event(patient=patient, grade=2)
+    enter(nurse)
+    page.goto(event_page(event, "amend"))
+    with page.expect_response("**/amend/?keep=1"):
+        field(page, "Outcome").select_option(label="Recovering")
+    page.goto("/accounts/profile/")
+    Draft.objects.all().delete()
+    colleague = build.client(build.user("investigator", trial=patient.trial)).session.session_key
+    context = browser.new_context(base_url=base_url)
+    context.add_cookies([{"name": "sessionid", "value": colleague, "url": base_url}])
+    other = context.new_page()
+    other.goto(event_page(event, "amend"))
+    field(other, "Outcome").select_option(label="Not recovered")
+    field(other, "Reason for the change").select_option(index=1)
+    other.keyboard.press("Control+s")
+    expect(other.get_by_role("heading", name=re.compile("^AE 1"))).to_be_visible()
+    page.go_back()
+    expect(field(page, "Outcome")).to_have_value("recovering")
+    expect(page.locator("form[data-changed]")).to_have_count(1)
+    field(page, "Reason for the change").select_option(index=1)
+    page.keyboard.press("Control+s")
+    conflict = page.get_by_role("alert").filter(has_text="this event was changed while you typed")
+    expect(conflict).to_contain_text("Not recovered")
+    expect(conflict).to_contain_text("Recovering")
+    assert AdverseEvent.objects.get().outcome == "not_recovered"
+    context.close()

@@ -22,6 +22,7 @@ from patients.models import Deviation
 from tests.support import build
 from tests.support.pages.infusions import bedside as typed_record
 from tests.support.pages.infusions import page, stored, text_of, weighed
+from tests.support.pages.session_end import sent_after_session_end
 from tests.support.study.bedside import INCLUDED
 
 pytestmark = pytest.mark.django_db
@@ -513,3 +514,17 @@ def test_the_page_costs_the_same_whatever_is_recorded(nurse, patient, clock, dja
         send(nurse, patient, "observe", point=point, **{**SIGNS, "o-reaction": "SEVERE"})
     with django_assert_max_num_queries(40):
         shown(nurse, patient)
+
+
+def test_what_was_typed_at_the_bedside_comes_back_after_the_session_ended(nurse, physician, trial, patient):
+    """ACC-05, REL-13, without the script: also what is sent to an address that cannot be opened."""
+    bedside, laboratory = page(patient, "bedside"), build.user("cell_laboratory", trial=trial)
+    form = sent_after_session_end(
+        build.client(laboratory), bedside, to=page(patient, "give-before"), kit="K-1", typed_at="12:30"
+    )
+    assert (form.fields["kit"], form.fields["typed_at"]) == (["K-1"], ["12:30"])
+    send(nurse, patient, "started")
+    send(nurse, patient, "observe", point="start", **{**SIGNS, "o-reaction": "SEVERE"})
+    decision = page(patient, "bedside-decision")
+    form = sent_after_session_end(build.client(physician), bedside, to=decision, choice="stop", reason="Rash")
+    assert (form.fields["choice"], form.fields["reason"]) == (["stop"], ["Rash"])

@@ -15,6 +15,7 @@ from patients.participation import disposition
 from patients.participation.consents.consent_withdrawal import withdraw_consent
 from patients.participation.protocol_amendments.amendments import preview
 from patients.participation.visit_status import overdue
+from patients.participation.visits import replan, unsettled
 from protocol.document.schedule import planned_visits
 from tests.support import build
 from tests.support.study.bedside import give, on, stored
@@ -82,13 +83,50 @@ def test_consent_withdrawn_for_samples_leaves_the_infusion_planned(included, doc
     assert planned(included, "D28") is None
 
 
-def test_the_end_before_the_infusion_counts_them_from_inclusion_until_it_is_reopened(included, doctor):
-    ended = disposition.end_study(
-        patient=included, on=date(2026, 3, 20), reason="withdrawal", note="Left", by=doctor
-    )
+def ended(patient: Patient, day: date, by: Any) -> Patient:
+    return disposition.end_study(patient=patient, on=day, reason="withdrawal", note="Left", by=by)
+
+
+@pytest.mark.parametrize("afterwards", [False, True])
+@pytest.mark.parametrize("slug", [build.COVID_MSV, build.LIEGE])
+def test_the_end_before_the_infusion_makes_no_visit_due_that_had_no_day(slug, doctor, afterwards):
+    """P11-06: nobody could hold them in time, or was asked about them at the end; nor when the infusion is settled."""
+    trial = build.trial(slug)
+    if slug == build.COVID_MSV:
+        generate_list(trial=trial, seed="once", by=build.user("administrator", trial=trial))
+    person = build.user("investigator", trial=trial)
+    patient = build.enrolled(trial=trial, on=INCLUDED)
+    before = dict(patient.visits.values_list("code", "planned_on"))
+    assert before["D1"] is None
+    asked = {visit.code for visit in unsettled(patient, date(2026, 3, 20))}
+    ended(patient, date(2026, 3, 20), person)
+    if afterwards:
+        not_given(patient, person)
+    assert dict(patient.visits.values_list("code", "planned_on")) == before
+    late = Visit.objects.filter(overdue(NOW.date(), None), patient=patient)
+    assert set(late.values_list("code", flat=True)) == asked
+
+
+def test_a_visit_that_was_counted_from_inclusion_keeps_its_day_at_the_end(included, doctor):
+    """P11-06: it was planned while the patient was in follow-up, so the end asks about it."""
+    not_given(included, doctor)
+    ended(Patient.objects.get(pk=included.pk), date(2026, 3, 20), doctor)
+    replan(Patient.objects.get(pk=included.pk), doctor)
     assert planned(included, "D7") == date(2026, 3, 17)
-    disposition.reopen_study(patient=ended, reason="He came back", by=doctor)
+
+
+def test_an_infusion_recorded_after_the_end_counts_its_visits(included, doctor):
+    ended(included, date(2026, 3, 20), doctor)
+    give(included, 1, on("11-Mar-2026", weight_kg=Decimal("70")), doctor)
+    assert planned(included, "D7") == date(2026, 3, 18)
+
+
+def test_a_study_that_is_reopened_waits_for_the_infusion_again(included, doctor):
+    patient = ended(included, date(2026, 3, 20), doctor)
+    disposition.reopen_study(patient=patient, reason="He came back", by=doctor)
     assert planned(included, "D7") is None
+    not_given(included, doctor)
+    assert planned(included, "D7") == date(2026, 3, 17)
 
 
 def test_an_amendment_keeps_the_days_counted_from_inclusion(included, doctor):

@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from audit.models import TrailIndexRow
+from audit.models import SavedView, TrailIndexRow
 from audit.trail_index import building, finding
+from audit.trail_index.entries import IndexedEntry, indexed_tables
 from audit.trail_reading.sources import Filter
 from patients.models import Record
+from reports.audit_trail.forms import TrailForm
 from reports.audit_trail.watching import RECORD, places_of
 from tests.support import build
 from tests.support.pages.trail_pages import lines, text_of, url, vitals
+from trials.permissions import Permission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 
@@ -65,6 +69,42 @@ def test_a_column_is_found_in_every_table_that_has_it_also_in_accounts(trial, pa
         and "Petit" in line.first.new
     ]  # fmt: skip
     assert entry.entry.row.id == person.pk
+
+
+def offered(trial, name: str, **filters) -> list[str]:
+    """Return the choices of a field for a reader with every right."""
+    form = TrailForm(filters, trial=trial, people=(), may=set(Permission))
+    choices = [
+        dict(title) if isinstance(title, list) else {value: title}
+        for value, title in form.fields[name].choices
+    ]
+    return [value for group in choices for value in group if value]
+
+
+def test_an_item_is_offered_under_the_name_that_the_index_has(trial):
+    """AUD-11: every offered column of every table is one whose change the index notes, so that it can match a row."""
+    tables = {table.of._meta.label_lower: table for table in indexed_tables() if table.of}
+    labels = [label for label in offered(trial, "form") if "." in label]
+    assert {"accounts.user", "audit.signature", "dosing.allocationslot"} <= set(labels)
+    for label in labels:
+        names = offered(trial, "item", form=label)
+        row = dict.fromkeys(tables[label].columns, "new") | {"history_type": "+"}
+        noted = IndexedEntry(tables[label], 1, timezone.now(), row, {}).items()
+        assert sorted(names) == sorted(set(noted)), label
+    assert "target" in offered(trial, "item", form="audit.signature")
+    assert "password_digest" not in offered(trial, "item", form="accounts.user")
+
+
+def test_a_column_with_a_number_of_another_row_is_found(trial, inspector):
+    """AUD-11: the reviewer of a saved view, a column that is no foreign key."""
+    with acting(system="test"):
+        SavedView.objects.create(
+            trial_id=trial.pk, name="Late", made_by=inspector.pk, made_by_name="Ida", made_at=timezone.now(),
+            person_id=inspector.pk,
+        )  # fmt: skip
+    assert [table for table, _row in found(inspector, trial, form="audit.savedview", item="person")] == [
+        "audit.savedview"
+    ]
 
 
 def test_an_unknown_item_has_no_entry(trial, patient, inspector):

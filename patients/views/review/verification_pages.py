@@ -9,12 +9,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Q
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.sessions.kept_forms import sent_or_kept
 from patients.casebook.facts import KINDS
 from patients.models import Mark, Patient, Record
 from patients.participation.treatment.arm_knowledge import arm_known_since, known_words
@@ -105,12 +106,16 @@ def _page(
     refused: list[str],
     context: dict[str, Any],
 ) -> HttpResponse:
+    typed = sent_or_kept(request) or QueryDict()
     context_of_page = {
         "patient": patient,
         "visits": blocks,
         "one_visit": request.GET.get("visit", ""),
         "refused": refused,
-        "ticked": [*request.POST.getlist("item"), *request.POST.getlist("fact")],
+        "ticked": [*typed.getlist("item"), *typed.getlist("fact")],
+        # A reason belongs to one entry, which is withdrawn; without one the entries are those that were ticked.
+        "withdrawing": (typed.get("record") or typed.get("fact")) if "reason" in typed else None,
+        "reason": typed.get("reason", ""),
         **context,
     }
     return render(request, template, context_of_page, status=422 if refused else 200)

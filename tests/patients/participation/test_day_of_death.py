@@ -20,6 +20,9 @@ from reports.calendar.entries import entries_of
 from reports.casebook.page_parts import infusion_link
 from reports.casebook.patient_data import PatientData
 from reports.casebook.steps import steps
+from reports.closing import counts
+from reports.closing.counts import TrialRows
+from reports.closing.open_rows import open_rows
 from reports.home.matrix import MatrixColumn, matrix
 from reports.home.selection import SELECTIONS, OnDay
 from reports.home.workload import Workload
@@ -105,6 +108,33 @@ def test_a_visit_is_overdue_after_a_death_only_if_its_window_was_over_before(inc
     """DAT-08: on home, in the matrix, the list of patients and the casebook alike, though the study has not ended."""
     stated(included, died)
     assert set(waits(included).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("died", "asked"),
+    [
+        # The window began until the day of death: somebody says whether the visit was held.
+        ("2026-04-10", True),
+        ("2026-04-05", True),
+        ("2026-04-05T08:15+02:00[Europe/Brussels]", True),
+        ("2026-04-04", False),
+        ("2026-03", False),
+        ("2026-04", True),
+        ("2026", True),
+        ({"missing": "UNK"}, True),
+        (None, True),
+    ],
+)
+def test_the_lock_checklist_asks_only_about_visits_that_began_until_a_stated_death(included, died, asked):
+    """SIG-03, DAT-08: in its number and in its list, before the end of study is recorded."""
+    stated(included, died)
+    trial = included.trial
+    access = access_to(user=build.user("data_manager", trial=trial), slug=trial.slug)
+    assert access is not None
+    standing = TrialRows(access)
+    listed = open_rows("visits", standing, included.code)
+    assert any("D28" in row.words for row in listed) == asked
+    assert counts.visits(standing).get(included.pk, 0) == len(listed)
 
 
 @pytest.mark.parametrize(("on", "expected"), [(AFTER, EVERYWHERE), (LAST, NOWHERE), (FIRST, NOWHERE)])

@@ -22,6 +22,7 @@ from reports.closing import counts
 from tests.support import build
 from tests.support.build import moment
 from tests.support.pages.entry_pages import words
+from tests.support.pages.session_end import sent_after_session_end
 from trials.access import access_to
 from trials.models import Trial
 
@@ -336,3 +337,14 @@ class TestThePages:
             build.event(patient=patient, term=term)
         with django_assert_num_queries(20):
             browser.get(address(patient))
+
+
+def test_the_reason_of_a_withdrawal_comes_back_after_the_session_ended(patient, monitor):
+    """ACC-05, REL-13: and the question beside it, which nobody typed, is not refused."""
+    line = waiting(patient)["consent", "given"]
+    verify(patient, monitor, line)
+    web, page = build.client(monitor), line.fact.address
+    form = sent_after_session_end(web, page, to=f"{page}withdraw/", reason="The wrong page")
+    assert form.fields["reason"] == ["The wrong page"]
+    shown = web.get(page, {"kept": form.fields["kept"][0]})
+    assert not shown.context["form"].is_bound

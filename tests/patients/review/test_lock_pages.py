@@ -3,9 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import KeptPost, User
 from patients.models import DataLock, UnlockRequest
 from tests.support import build
+from tests.support.pages.session_end import sent_after_session_end
 from tests.support.study.entered_forms import DEMOGRAPHY
 from tests.support.study.locking import hold
 from trials.models import Trial
@@ -71,3 +72,31 @@ def test_the_list_of_locks_costs_the_same_with_one_and_three(
     web.get(page)
     with django_assert_num_queries(5):
         assert web.get(page).status_code == 200
+
+
+def test_a_reason_to_unlock_comes_back_after_the_session_ended(record, trial, manager, nurse):
+    """ACC-05, REL-13: the request is sent to an address that cannot be opened; its page is the one of the locks."""
+    hold("lock", "record", record, manager)
+    page = reverse("patients:lock", args=[trial.slug, "record", record.pk])
+    asking = reverse("patients:unlock-request", args=[trial.slug, "record", record.pk])
+    web = build.client(nurse)
+    form = sent_after_session_end(web, page, to=asking, reason="A late result")
+    assert form.fields["reason"] == ["A late result"]
+    assert web.post(asking, form.sent()).status_code == 302
+    assert UnlockRequest.objects.get().reason == "A late result"
+    assert not KeptPost.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["grant", "refuse"])
+def test_the_note_on_a_request_comes_back_at_its_own_button(record, trial, manager, second, nurse, step):
+    """ACC-05, REL-13."""
+    hold("lock", "record", record, manager)
+    page = reverse("patients:lock", args=[trial.slug, "record", record.pk])
+    asking = reverse("patients:unlock-request", args=[trial.slug, "record", record.pk])
+    build.client(nurse).post(asking, {"action": "request", "reason": "Late"})
+    decide = reverse("patients:unlock-decide", args=[trial.slug, UnlockRequest.objects.get().pk])
+    web = build.client(second)
+    form = sent_after_session_end(web, page, to=decide, holding=step, reason="Two values are open")
+    assert form.fields["reason"] == ["Two values are open"]
+    shown = web.get(page, {"kept": KeptPost.objects.get().token}).content.decode()
+    assert shown.count("Two values are open") == 1

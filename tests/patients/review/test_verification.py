@@ -17,6 +17,7 @@ from patients.models import Mark, Record
 from patients.review import medical_review, source_verification
 from patients.review.marks import WHOLE, SeenVersion
 from tests.support import build
+from tests.support.pages.session_end import sent_after_session_end
 from tests.support.study import cohort
 from tests.support.study.entered_forms import DEMOGRAPHY
 from tests.support.translation.readers import reader, three_languages  # noqa: F401
@@ -392,3 +393,31 @@ def test_an_investigator_reviews_forms_and_a_monitor_may_not(record, trial, pati
     consent = re.findall(r'name="fact" value="(consent:[^"]+)"', left)
     assert doctor.post(page, {"fact": consent}).status_code == 302
     assert "Everything complete is reviewed" in doctor.get(page).content.decode()
+
+
+@pytest.mark.parametrize("name", ["verify", "review"])
+def test_the_reason_of_a_withdrawal_comes_back_at_its_form_after_the_session_ended(
+    record, trial, patient, doctor, monitor, name
+):
+    """ACC-05, REL-13: the withdrawal is sent to an address that cannot be opened."""
+    person = monitor if name == "verify" else doctor
+    if name == "verify":
+        verify(record, monitor)
+    else:
+        seen = [SeenVersion(record.pk, record.version, (WHOLE,))]
+        with acting(user=doctor, role="investigator"):
+            medical_review.review(patient=patient, seen=seen, by=doctor, role="investigator")
+    web, page = build.client(person), address(name, trial, patient.code)
+    to = address(f"{name}-withdraw", trial, patient.code)
+    form = sent_after_session_end(web, page, to=to, reason="The wrong patient")
+    assert form.fields["reason"] == ["The wrong patient"]
+    assert web.post(to, form.sent()).status_code == 302
+    assert not Mark.objects.filter(undone_at=None).exists()
+
+
+def test_what_was_ticked_is_ticked_after_the_session_ended(record, trial, patient, monitor):
+    """ACC-05, REL-13."""
+    page = address("verify", trial, patient.code)
+    typed = ticks(record, "age", "sex")
+    form = sent_after_session_end(build.client(monitor), page, to=page, **typed)
+    assert sorted(form.fields["item"]) == sorted(typed["item"])
