@@ -117,6 +117,8 @@ def test_a_patient_is_verified_and_its_casebook_signed_in_few_clicks(
     hand.click(page.get_by_role("navigation").get_by_role("link", name="To sign").first)
     hand.click(page.get_by_role("row").get_by_role("link", name=record.patient.code).first)
     hand.click(page.get_by_role("link", name="Sign the casebook").first)
+    # `all` waits for nothing: on a slow machine it looked for the boxes before the page was there.
+    expect(page.get_by_role("button", name="Sign the casebook")).to_be_visible()
     for box in page.get_by_role("checkbox", name=re.compile("^I reviewed")).all():
         hand.click(box)
     choose(page, "Meaning of the signature", "Review")
