@@ -28,7 +28,7 @@ PULSE = 'name = "pulse", type = "integer"'
 
 
 def test_a_column_has_the_type_that_holds_the_answers_of_every_version():
-    """Else 72.5 in a column of whole numbers and NEARLY in one of Y and N would be no values of it (EXP-01)."""
+    """Else 72.5 in a column of whole numbers and NEARLY in one of Y and N would be no values of it (P11-03)."""
     narrow = amended_protocol.text("1.0").replace(STEPS, STEPS + NARROW)
     wide = amended_protocol.text("1.1").replace(PULSE, PULSE.replace("integer", "decimal"))
     spo2 = '  { name = "spo2",'
