@@ -1,6 +1,7 @@
 """An export holds the rows that were chosen, and nothing that would tell the others (P11-02, PRV-04)."""
 
 import csv
+import errno
 import io
 import json
 import zipfile
@@ -196,6 +197,27 @@ def test_an_export_that_fails_half_way_leaves_no_file(trial, tmp_path, monkeypat
         exported(trial, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert AccessEvent.objects.filter(kind="export_ended").latest("pk").detail["stage"] == "aborted"
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_file(trial, tmp_path, monkeypatch):
+    """REL-02: the snapshot that was read is closed by then, and the register says that the export was broken off."""
+
+    def full(_file: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("exports.management.command_arguments.os.fsync", full)
+    with pytest.raises(CommandError, match=r"x\.zip is not written: the disk is full"):
+        exported(trial, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    small = iter(lambda: b"x" * 1_000_000, b"")
+    monkeypatch.setattr("exports.exporting.Archive.stream", lambda *_args: (_full(piece) for piece in small))
+    with pytest.raises(CommandError, match="the disk is full"):
+        exported(trial, tmp_path)
+    assert AccessEvent.objects.filter(kind="export_ended").latest("pk").detail["stage"] == "aborted"
+
+
+def _full(_piece: bytes) -> bytes:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_selection_is_told_and_read_again():
