@@ -1,5 +1,6 @@
 """Exports of a study that the worker makes, with the rights of the person who asked for them."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,5 +41,6 @@ def write_export(row: Document, access: Access, out: Path, progress: Progress) -
         progress=progress,
         asked_as=started,
     )
-    with out.open("wb") as file:
+    # Closed before an error is told: the request is marked outside the transaction that reads the data.
+    with out.open("wb") as file, closing(pieces):
         file.writelines(pieces)

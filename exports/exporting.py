@@ -92,10 +92,11 @@ def export(
     selection: ChosenRows = EVERYTHING,
     progress: Progress = lambda done: None,
     asked_as: AccessEvent | None = None,
-) -> Iterator[bytes]:
-    """Seal the trail, register the start, and return the bytes of the file as an iterator.
+) -> Generator[bytes]:
+    """Seal the trail, register the start, and return the bytes of the file as a generator.
 
-    It is a zip, or the one file of a format that has one (`ExportFormat.extension`).
+    Close it if it is not read to its end: it reads the data inside a transaction. It is a zip, or the one file of a
+    format that has one (`ExportFormat.extension`).
 
     Row counts and the hash are registered after the last byte is read, or that it was broken off. Attached files are
     included with `sees_files`. format_code: one of `exports.formats.registry.FORMATS`. progress: called with the
@@ -180,7 +181,7 @@ class _Progress:
             yield table
 
 
-def _pieces(trial: Trial, made: _Made, moment: datetime) -> Iterator[bytes]:
+def _pieces(trial: Trial, made: _Made, moment: datetime) -> Generator[bytes]:
     """Yield the archive. It runs after the request has ended, so the actor of the request is kept in `made`.
 
     moment: of an export of the data as they are.

@@ -127,12 +127,14 @@ def _agrees(shown: str, held: Any) -> bool:
     if isinstance(held, list | dict):
         return any(_reads_as(text, held) for text in texts)
     if not isinstance(held, str):
-        return _number(shown) == Decimal(str(held))
+        return Decimal(str(held)) in map(_number, texts)
     if held.startswith(('{"code":', '{"typed":')):
         # A sentence of the system: the table has its English words, and what a person added.
         return shown == held or str(json.loads(held).get("typed", "")) in shown
     moment = shown.replace("T", " ").removesuffix("Z")
-    return held in texts or held == moment or (_number(shown) is not None and _number(shown) == _number(held))
+    # A negative number has the apostrophe that guards a spreadsheet, too, and its last zeros are not sealed.
+    number = _number(held)
+    return held in texts or held == moment or (number is not None and number in map(_number, texts))
 
 
 def _reads_as(text: str, held: Any) -> bool:

@@ -96,6 +96,11 @@ class Sheets:
         self._header, self._number = tuple(header), 1
         self._open(name)
 
+    @property
+    def name(self) -> str:
+        """Return the name of the first sheet of the table that was begun last."""
+        return self._names[-1]
+
     def _open(self, name: str) -> None:
         self._sheet, self._row = self.book.add_worksheet(name), 0
         self._sheet.freeze_panes(1, 0)
@@ -125,6 +130,7 @@ def _add(sheets: Sheets, table: StudyTable, listed: VariableList, beside: LongTe
     with Spool(table, beside, HOLDING) as spool:
         variables = variables_of(spool, LIMITS)
         sheets.begin(table.name, [variable.name for variable in variables])
+        listed.datasets[table.name] = sheets.name
         listed.add(table, NAME, variables)
         formats = {
             place: sheets.formats[variable.kind]

@@ -1,5 +1,6 @@
 """Arguments shared by the commands that write a file: the trial and the output path."""
 
+import errno
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterable
@@ -91,13 +92,20 @@ def selection_of(trial: Trial, options: dict[str, Any]) -> ChosenRows:
 def write_whole(out: Path, pieces: Iterable[bytes]) -> None:
     """Write a file under its name only when it is whole: one that fails half way leaves nothing.
 
-    Raises CommandError if somebody made a file of this name meanwhile.
+    Raises CommandError if somebody made a file of this name meanwhile, and if the disk is full.
     """
-    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", suffix=".part") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
-        put_whole(Path(file.name), out)
+    try:
+        with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", suffix=".part") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+            put_whole(Path(file.name), out)
+    except OSError as wrong:
+        if wrong.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise CommandError(
+            f"{out} is not written: the disk is full. Make room, or choose another place"
+        ) from wrong
 
 
 def put_whole(made: Path, out: Path) -> None:

@@ -10,17 +10,21 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from audit.models import Signature
 from dosing.models import MaskedResult
 from exports.selection import ChosenRows, Only
+from exports.tables.columns import TableColumn
 from patients.models import Mark, Patient, Query, QueryMessage, Record, Sample, Visit
 from patients.participation.visit_status import VALID_SIGNATURE
 from safety.models import AdverseEvent
 
 # A value that the selection leaves out could still be read in these.
 TELL_VALUES: Final = (Query, QueryMessage, MaskedResult)
+TELLING_COLUMNS: Final = frozenset({("criteria", "inputs")})
 TO_PATIENT: Final = ("patient", "infusion__patient", "query__patient")
+TO_SAMPLE: Final = ("sample", "aliquot__sample")
 # The column that says on which day a row happened: a day, or the local time as it was entered.
 DAYS: Final = {
     "adverse_events": "onset", "consents": "given", "contacts": "tried_on", "deviations": "occurred_on",
-    "infusions": "started", "product_deviations": "occurred_on", "samples": "collected", "visits": "held_on",
+    "infusions": "started", "product_deviations": "occurred_on", "sample_events": "moment", "samples": "collected",
+    "visits": "held_on",
 }  # fmt: skip
 LOCKS: Final = ("locked_at", "visit__locked_at", "patient__locked_at", "patient__trial__locked_at")
 IS_LOCKED: Final[Q] = reduce(or_, (Q(**{f"{path}__isnull": False}) for path in LOCKS))
@@ -45,6 +49,15 @@ def path_to_patient(model: type[Model]) -> str:
     return next((path for path in TO_PATIENT if has(model, path)), "")
 
 
+def told_columns(
+    name: str, columns: tuple[TableColumn, ...], selection: ChosenRows
+) -> tuple[TableColumn, ...]:
+    """Return the columns of a table of the study, without those that would tell values that were not chosen."""
+    if not selection.narrows_values:
+        return columns
+    return tuple(column for column in columns if (name, column.name) not in TELLING_COLUMNS)
+
+
 def of_patients(rows: QuerySet[Any], selection: ChosenRows) -> QuerySet[Any]:
     """Keep the rows of the selected patients, and all of a table whose rows belong to none."""
     if not selection.patients:
@@ -64,6 +77,8 @@ def kept(name: str, rows: QuerySet[Any], selection: ChosenRows) -> QuerySet[Any]
     model = rows.model
     if selection.visits and model in (Visit, Sample):
         rows = rows.filter(**{"code__in" if model is Visit else "visit__code__in": selection.visits})
+    if to_sample := next((path for path in TO_SAMPLE if has(model, path)), ""):
+        rows = rows.filter(**{f"{to_sample}__in": kept("samples", Sample.objects.all(), selection)})
     if selection.until and name in DAYS:
         rows = rows.filter(_until(name, selection))
     if selection.until and has(model, "infusion__started"):

@@ -1,11 +1,13 @@
 """Tables of adverse events in an export: events, grades over time, links, clocks of the sponsor."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from exports.tables.columns import PATIENT, TableColumn, col, moment
+from exports.tables.description.code_lists import codes_of_scale
 from safety.models import AdverseEvent, CaseClock, EventGrade, EventLink
 from trials.models import Trial
 
@@ -94,6 +96,8 @@ EVENT_TABLES: dict[str, tuple[TableColumn, ...]] = {
         col("recorded_at", "Recorded at (UTC)"),
     ),
 }
+OPINIONS = ("causality", "sponsor_causality")
+"""How the names of the columns begin whose values are codes of the protocol's causality scale."""
 EVENT_TITLES = {
     "adverse_events": gettext_noop("Adverse events"),
     "event_grades": gettext_noop("Grades of the adverse events"),
@@ -111,3 +115,16 @@ def event_rows(trial: Trial) -> dict[str, QuerySet[Any]]:
         "event_links": EventLink.objects.filter(patient__trial=trial).order_by(*order),
         "case_clocks": CaseClock.objects.filter(patient__trial=trial).order_by(*order),
     }
+
+
+def with_scale(trial: Trial, columns: tuple[TableColumn, ...]) -> tuple[TableColumn, ...]:
+    """Return the columns of adverse events; those of causality with the codes of the protocol's scale, of all versions.
+
+    One query.
+    """
+    versions = trial.versions.order_by("effective_from", "pk")
+    scales = [version.rules.safety.causality for version in versions]
+    codes = codes_of_scale(scales, AdverseEvent._meta.get_field("causality"))
+    return tuple(
+        replace(column, codes=codes) if column.name.startswith(OPINIONS) else column for column in columns
+    )

@@ -22,6 +22,7 @@ from patients.participation.visit_status import VALID_SIGNATURE
 from protocol.checking import column_names, dictionary
 from protocol.checking.column_kinds import Kind, kind_of
 from protocol.checking.column_labels import label_of
+from protocol.document.items import Item
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
@@ -135,7 +136,10 @@ def _table(
 
 
 def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
-    """Return the columns of all versions, each once, in order of appearance."""
+    """Return the columns of all versions, each once, in order of appearance, as the newest version defines them.
+
+    An amendment may widen the type of an item: every answer of an earlier version is one of the wider type too.
+    """
     found: dict[str, TableColumn] = {}
     codes = codes_of_versions(layouts.values())
     for table in layouts.values():
@@ -143,8 +147,7 @@ def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
             for name in table.columns_of(item):
                 free = (item.type in ("text", "file") and name == item.name) or name.endswith("__reason")
                 column = TableColumn(name, name, label_of(item, name), free_text=free)
-                column = replace(column, kind=kind_of(item, name), codes=codes.get(name, ()))
-                found.setdefault(name, column)
+                found[name] = replace(column, kind=kind_of(item, name), codes=codes.get(name, ()))
     return list(found.values())
 
 
@@ -159,7 +162,7 @@ def _reader(
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
     placed: dict[str, Layout] = {
-        version: (table, _places(table, names)) for version, table in layouts.items()
+        version: (table, _places(table, names)) for version, table in _with_wider_items(layouts).items()
     }
     free = [index for index, column in enumerate(columns) if column.free_text]
     repeated = newest.rows_of.name if newest.rows_of else ""
@@ -194,6 +197,21 @@ def _reader(
                 yield (*key_cells, " ".join(name for name in never if name not in answers), *number, *cells)
 
     return rows
+
+
+def _with_wider_items(layouts: dict[str, dictionary.FormTable]) -> dict[str, dictionary.FormTable]:
+    """Return the tables with each item whose type an amendment widened as the newest version defines it.
+
+    So a whole day has its precision too where a later version also takes a month.
+    """
+    newest = {item.name: item for table in layouts.values() for item in table.items}
+
+    def wider(item: Item) -> Item:
+        return item if newest[item.name].type == item.type else newest[item.name]
+
+    return {
+        version: replace(table, items=tuple(map(wider, table.items))) for version, table in layouts.items()
+    }
 
 
 def _own_columns(

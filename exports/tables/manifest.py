@@ -40,9 +40,10 @@ LEFT_OUT = {
     "audit_trail": "its lines would tell values that were not chosen",
     "queries": "their texts and values would tell values that were not chosen",
     "query_messages": "their texts would tell values that were not chosen",
+    "criteria.inputs": "they would tell values that were not chosen",
     "masked_results": "they are no part of the forms that were chosen",
 }
-"""Why a table is not part of an export of chosen values."""
+"""Why a table, or a column of one, is not part of an export of chosen values."""
 
 
 DE_IDENTIFIED = [
@@ -62,7 +63,7 @@ def _told(selection: ChosenRows) -> dict[str, Any]:
 
 
 def left_out(selection: ChosenRows) -> dict[str, str]:
-    """Return the tables that the selection leaves out as a whole, each with the reason."""
+    """Return the tables and columns that the selection leaves out as a whole, each with the reason."""
     return LEFT_OUT if selection.narrows_values else {}
 
 

@@ -29,8 +29,6 @@ NEVER: Final = frozenset({"audit_trail", "signatures", "verification", "product_
                           "product_query_messages", "unblindings", "instructions"})  # fmt: skip
 # Times at which something happened to the patient. Every other instant is that of an entry, a decision or a signature.
 CLINICAL_INSTANTS: Final = frozenset({"at", "collected_at", "window_opens_at", "window_closes_at"})
-# The answers by which a criterion was judged: an age stands among them.
-NEVER_COLUMNS: Final = frozenset({("criteria", "inputs")})
 PRECISION: Final = "__precision"
 PARTIAL_DAYS: Final = frozenset({"occurred_on"})
 FULL_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?=$|[T ])")
@@ -112,8 +110,6 @@ def shared_tables(trial: Trial, tables: Iterator[StudyTable], *, free_text: bool
 
 
 def _is_kept(table: str, column: TableColumn, free_text: bool) -> bool:
-    if (table, column.name) in NEVER_COLUMNS:
-        return False
     if column.kind == "instant" and not column.name.endswith("__utc"):
         return column.name in CLINICAL_INSTANTS
     return free_text or not column.free_text

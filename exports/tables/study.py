@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from dosing.models import AllocationSlot, Infusion, MaskedResult, Preparation, ProductDeviation, Unblinding
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables import bedside, holds, product, review
-from exports.tables.choosing import TELL_VALUES, kept
+from exports.tables.choosing import TELL_VALUES, kept, told_columns
 from exports.tables.columns import StudyTable, TableColumn, reader_of, with_kinds
 from exports.tables.event_facts import fact_tables
-from exports.tables.events import event_rows
+from exports.tables.events import event_rows, with_scale
 from exports.tables.queries import queries_with_rows
 from exports.tables.study_columns import COLUMNS, TITLES
 from patients.models import (
@@ -100,7 +100,9 @@ def study_tables(
 ) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
     for name, queryset in querysets(trial, sees_treatment=sees_treatment, selection=selection).items():
-        columns = with_kinds(queryset, COLUMNS[name])
+        columns = with_kinds(queryset, told_columns(name, COLUMNS[name], selection))
+        if name == "adverse_events":
+            columns = with_scale(trial, columns)
         yield StudyTable(name, TITLES[name], columns, reader_of(queryset, columns), _escaped(columns))
     yield from fact_tables(trial, selection, sees_treatment=sees_treatment)
 

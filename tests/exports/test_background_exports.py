@@ -1,14 +1,17 @@
 """Exports that the worker makes: asked for on the page, followed, cancelled, taken again by right (PRV-04, SEC-02)."""
 
+import gc
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.context import acting
 from audit.models import AccessEvent
@@ -228,3 +231,22 @@ class TestWorker:
         assert (row.state, row.file) == ("cancelled", "")
         assert seen[-2] < 50 <= seen[-1] < 60
         assert AccessEvent.objects.get(kind="export_ended").detail["stage"] == "aborted"
+
+
+@pytest.mark.parametrize("as_of", ["", "now"])
+def test_a_full_disk_is_told_on_the_page_of_the_request(trial, manager, monkeypatch, as_of):
+    """REL-02: not first when the request counts as stalled; the snapshot that was read is closed before it is told."""
+    build.patient(trial=trial)
+    written = documents.write_export
+    monkeypatch.setattr(
+        documents,
+        "write_export",
+        lambda row, access, _out, told: written(row, access, Path("/dev/full"), told),
+    )
+    chosen = {"as_of": timezone.now().isoformat()} if as_of else {}
+    row = asked(manager, trial, format="jsonl", **chosen)
+    gc.collect()
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert AccessEvent.objects.filter(kind="export_ended").latest("pk").detail["stage"] == "aborted"
+    assert taken(manager, row).status_code == 404

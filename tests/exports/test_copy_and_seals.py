@@ -203,7 +203,8 @@ def test_a_blinded_copy_is_tied_by_the_hash_of_each_row(tmp_path):
     ("shown", "held", "agrees"),
     [
         ("", None, True), ("Y", True, True), ("N", True, False), ("1", True, False), ("12", 12, True),
-        ("1.50", "1.5", True),
+        ("1.50", "1.5", True), ("'-150.0", "-150", True), ("'-150.0", "-15", False),
+        ("'-5", -5, True), ("'-5", 5, False),
         ("2026-09-15T09:00:00.000000Z", "2026-09-15 09:00:00.000000", True), ("'=1", "=1", True), ("''x", "'x", True),
         ("2026-09-15T09:00:01.000000Z", "2026-09-15 09:00:00.000000", False), ('["b", "a"]', ["a", "b"], False),
         ('{"a": 1}', {"a": 1}, True), ("x", {"a": 1}, False), ("x", 3, False), ("", "x", False),

@@ -1,6 +1,7 @@
 """An export holds the rows that were chosen, and nothing that would tell the others (P11-02, PRV-04)."""
 
 import csv
+import errno
 import io
 import json
 import zipfile
@@ -18,6 +19,7 @@ from exports.selection import EVERYTHING, ChosenRows, Only, chosen, from_told
 from patients.models import Record, Visit
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.study.samples import collected, handled, held
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +58,7 @@ def test_only_verified_forms_leave_out_the_others_and_all_that_tells_them(trial,
     assert rows(archive, "forms/vitals") == rows(archive, "adverse_events") == []
     assert len(rows(archive, "patients")) == 2
     left_out = set(json.loads(archive.read("manifest.json"))["left_out"])
-    assert left_out == {"audit_trail", "queries", "query_messages", "masked_results"}
+    assert left_out == {"audit_trail", "queries", "query_messages", "masked_results", "criteria.inputs"}
     assert not {f"{name}.csv" for name in left_out} & set(archive.namelist())
     assert {row["table"] for row in rows(archive, "data_dictionary")}.isdisjoint(left_out)
 
@@ -129,6 +131,41 @@ def test_what_happened_after_the_last_day_is_left_out(trial, tmp_path):
     assert rows(before, "event_timing") == rows(before, "event_classes") == []
 
 
+def test_a_tube_goes_with_its_sample_and_what_was_done_with_it_has_its_day(trial, tmp_path, doctor):
+    """Tubes of a sample that was left out would join to no row and tell of a later visit."""
+    patient = build.enrolled(trial=trial, on=trial.today - timedelta(days=30), investigator=doctor)
+    samples = [collected(held(patient, code, doctor), doctor) for code in ("D7", "D14")]
+    for sample in samples:
+        handled(sample, doctor, "processed", 30)
+        handled(sample, doctor, "frozen", 3 * 24 * 60)
+    whole = exported(trial, tmp_path)
+    assert {row["sample"] for row in rows(whole, "aliquots")} == {sample.code for sample in samples}
+    tubes = set(samples[0].aliquots.values_list("code", flat=True))
+    steps = [row for row in rows(whole, "sample_events") if row["aliquot"] in tubes]
+    day = samples[0].collected[:10]
+    for number, (options, left) in enumerate(
+        ((("--visit", "D7"), steps), (("--until", day), [row for row in steps if row["moment"][:10] == day]))
+    ):
+        (tmp_path / str(number)).mkdir()
+        kept = exported(trial, tmp_path / str(number), *options)
+        assert [row["sample"] for row in rows(kept, "samples")] == [samples[0].code]
+        assert {row["aliquot"] for row in rows(kept, "aliquots")} == tubes
+        assert rows(kept, "sample_events") == left
+        assert 0 < len(left) <= len(steps)
+
+
+def test_the_answers_behind_a_decision_are_not_told_of_forms_that_were_left_out(trial, tmp_path):
+    """P11-02: an eligibility criterion keeps the values by which it was judged, of whatever form."""
+    whole = exported(trial, tmp_path)
+    assert any("demography.age=" in row["inputs"] for row in rows(whole, "criteria"))
+    chosen_forms = exported_again(trial, tmp_path, "--form", "vitals")
+    assert rows(chosen_forms, "criteria")
+    assert "inputs" not in rows(chosen_forms, "criteria")[0]
+    described = {(row["table"], row["item"]) for row in rows(chosen_forms, "data_dictionary")}
+    assert ("criteria", "allows") in described
+    assert ("criteria", "inputs") not in described
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -160,6 +197,27 @@ def test_an_export_that_fails_half_way_leaves_no_file(trial, tmp_path, monkeypat
         exported(trial, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert AccessEvent.objects.filter(kind="export_ended").latest("pk").detail["stage"] == "aborted"
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_leaves_no_file(trial, tmp_path, monkeypatch):
+    """REL-02: the snapshot that was read is closed by then, and the register says that the export was broken off."""
+
+    def full(_file: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("exports.management.command_arguments.os.fsync", full)
+    with pytest.raises(CommandError, match=r"x\.zip is not written: the disk is full"):
+        exported(trial, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    small = iter(lambda: b"x" * 1_000_000, b"")
+    monkeypatch.setattr("exports.exporting.Archive.stream", lambda *_args: (_full(piece) for piece in small))
+    with pytest.raises(CommandError, match="the disk is full"):
+        exported(trial, tmp_path)
+    assert AccessEvent.objects.filter(kind="export_ended").latest("pk").detail["stage"] == "aborted"
+
+
+def _full(_piece: bytes) -> bytes:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_selection_is_told_and_read_again():

@@ -13,6 +13,7 @@ from exports.tables.columns import PATIENT, col, computed
 from patients.models import Visit
 from patients.participation.visits import hold_visit, miss_visit
 from protocol.checking.column_names import KEY_COLUMNS, ROW_KEY_COLUMNS
+from safety.choices import causalities
 from tests.support import build
 from tests.support.study import amended_protocol
 
@@ -145,3 +146,18 @@ def test_a_missed_visit_and_an_infusion_not_given_are_exported_with_their_reason
     assert (missed["visit"], missed["missed_reason"]) == ("D7", "In quarantine")
     (skipped,) = [row for row in rows_of(trial, "infusions") if row["status"] == "not_given"]
     assert (skipped["infusion"], skipped["not_given_reason"]) == (3, "No bag left")
+
+
+def test_the_codes_of_a_causality_are_those_of_the_protocols_scale():
+    """P11-03: the list of the field is that of a protocol without a scale; pages and database have the trial's own."""
+    columns = {}
+    for trial in (build.trial(build.COVID_MSV), build.trial(build.LIEGE), build.trial("third")):
+        tables = tables_of(trial, sees_treatment=False)
+        events = next(table for table in tables if table.name == "adverse_events")
+        columns[trial] = {column.name: column for column in events.columns}
+        wanted = [code for code, _label in causalities(trial.rules)]
+        for name in ("causality", "causality_infusion", "sponsor_causality", "sponsor_causality_disease"):
+            assert [code.code for code in columns[trial][name].codes] == wanted
+        labels = [code.label("en") for code in columns[trial]["causality"].codes]
+        assert labels == [label for _code, label in causalities(trial.rules)]
+        assert columns[trial]["serious"].codes == ()

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from argparse import ArgumentParser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Command(OperatorCommand):
         user, sees_treatment, sees_files = self._rights(options["user"], trial)
         refuse_unmarked(out, holds_treatment=trial.masked and sees_treatment)
         with acting(user=user, system="export"):
-            pieces = export(
+            made = export(
                 trial=trial,
                 purpose=options["purpose"],
                 sees_treatment=sees_treatment,
@@ -68,7 +69,8 @@ class Command(OperatorCommand):
                 format_code=options["format"],
                 selection=selection,
             )
-            write_whole(out, pieces)
+            with closing(made) as pieces:
+                write_whole(out, pieces)
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
         if FORMATS[options["format"]].of_trial is None:
             self._refuse_incomplete(out)

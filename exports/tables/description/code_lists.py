@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 
 from protocol.checking.dictionary import FormTable, missing_in_files
+from protocol.document.design import Coded
 from protocol.document.items import Item, Text
 from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS
 
@@ -53,6 +54,21 @@ def codes_of_field(field: "Field[Any, Any]") -> tuple[Code, ...]:
     return tuple(
         Code(code, _from_catalogue(label)) for code, label in pairs if isinstance(code, str) and code
     )
+
+
+def codes_of_scale(scales: Iterable[Iterable[Coded]], field: "Field[Any, Any]") -> tuple[Code, ...]:
+    """Return the codes of a field whose values the protocol versions name (oldest first), each code once.
+
+    A version without a scale has the choices of the field, which also label the codes that they know, as pages do.
+    """
+    own = {code.code: code for code in codes_of_field(field)}
+    found: dict[str, Code] = {}
+    for scale in scales:
+        named = {
+            each.code: own.get(each.code) or Code(each.code, _from_protocol(each.title)) for each in scale
+        }
+        found |= named or own
+    return tuple(found.values())
 
 
 def codes_of_item(item: Item, column: str) -> tuple[Code, ...]:

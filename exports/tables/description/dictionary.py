@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_noop
 
 from exports.selection import EVERYTHING, ChosenRows
+from exports.tables.choosing import told_columns
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.event_facts import FACT_TITLES, fact_columns
 from exports.tables.forms import FOLDER, KEYS, ROW_KEYS
@@ -31,7 +32,7 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool, selection: ChosenRow
         facts = fact_columns(context)
         tables = querysets(trial, sees_treatment=sees_treatment, selection=selection)
         for name in (*tables, *facts):
-            for column in COLUMNS.get(name) or facts[name]:
+            for column in told_columns(name, COLUMNS.get(name) or facts[name], selection):
                 yield _row(name, column)
         for column in (*KEYS, *context.columns, *ROW_KEYS):
             yield _row(EVERY_FORM, column)

@@ -97,6 +97,9 @@ def workbook(tables: list[StudyTable]) -> None:
     kinds = {(row["table"], row["variable"]): row["kind"] for row in variables}
     titles = [title for title in read if title != "variables"]
     assert len(titles) == len(tables)
+    # A sheet's name may be cut: the list says which one holds the table.
+    told = {row["table"]: row["dataset"] for row in variables}
+    assert told == {table.name: title for table, title in zip(tables, titles, strict=True)}
     for table, title in zip(tables, titles, strict=True):
         frame = of_sheet(read[title])
         for name, values in frame.items():
