@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -121,6 +122,8 @@ def walk(
     return found
 
 
+# A page links to the same few hundred addresses as the one before.
+@lru_cache(maxsize=4096)
 def _shape(url: str) -> tuple[str, tuple[str, ...]]:
     for pattern, kept in ALIKE:
         url = pattern.sub(kept, url)
