@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.test import Client
 from pypdf import PdfReader
@@ -36,15 +37,15 @@ from dosing.models import (
     WorksheetStep,
 )
 from operation.blinding import readings
-from operation.blinding.readings import DRAWN, differences, read_after, undone
+from operation.blinding.readings import differences, read_after, undone, without_drawn
 from operation.blinding.swapping import CELLS, SALINE, as_it_is, swap_arms
 from tests.support.pages.recalled import Answer
 from trials.models import Trial
 
 __all__ = [
     "CELLS",
-    "DRAWN",
     "SALINE",
+    "EachParameterOnce",
     "SHOWN_WITH_THE_PRODUCT",
     "as_it_is",
     "crawl",
@@ -55,6 +56,7 @@ __all__ = [
     "swap_arms",
     "undone",
     "walk",
+    "without_drawn",
     "without_times",
 ]
 
@@ -106,9 +108,31 @@ def crawl(client: Client, urls: Iterable[str]) -> dict[str, bytes]:
     return readings.crawl(client, urls, show=shown)
 
 
-def walk(client: Client, start: str, *, within: str, also: Iterable[str]) -> dict[str, bytes]:
+class EachParameterOnce(readings.Seen):
+    """Kinds of pages: an address is new with a parameter that it was not read with, alone or beside others.
+
+    The formats of a file are parameters of their own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[str, set[str]] = {}
+
+    def add(self, url: str) -> bool:
+        """Note an address that is read; return whether the address or one of its parameters is new."""
+        path, names = readings.shape_of(url)
+        formats = parse_qs(urlsplit(url).query).get("format", [])
+        said = {*names, *(f"format={each}" for each in formats)} - {"format"}
+        is_new = path not in self._known or not said <= self._known[path]
+        self._known.setdefault(path, set()).update(said)
+        return is_new
+
+
+def walk(
+    client: Client, start: str, *, within: str, also: Iterable[str], seen: readings.Seen | None = None
+) -> dict[str, bytes]:
     """Follow every link; see `operation.blinding.readings.walk`."""
-    return readings.walk(client, start, within=within, also=also, show=shown)
+    return readings.walk(client, start, within=within, also=also, show=shown, seen=seen)
 
 
 def without_times(page: bytes) -> bytes:

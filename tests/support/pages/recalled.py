@@ -112,15 +112,16 @@ class Answer(HttpResponse):
 
 
 class Browser(Client):
-    """A test client in which someone is signed in; after `begin` it gives known answers again where that is right.
+    """A test client in which someone is signed in; it gives known answers again where that is right.
 
-    recalls: False to ask for every page each time.
+    recalls: False to ask for every page. asked, recalled: the requests that were answered in each way.
     """
 
-    def __init__(self, signed_in: Client, *, recalls: bool = True) -> None:
+    def __init__(self, signed_in: Client) -> None:
         super().__init__()
-        self._signed_in, self._recalls = signed_in.cookies.output(header="", sep=";"), recalls
-        self._known: dict[Any, tuple[Noted, Answer]] = {}
+        self._signed_in = signed_in.cookies.output(header="", sep=";")
+        self._known: dict[str, tuple[Noted, Answer]] = {}
+        self.recalls = True
         self.asked, self.recalled = 0, 0
         self.begin()
 
@@ -132,7 +133,7 @@ class Browser(Client):
         """Return the known answer if each of its statements finds the same rows; else ask."""
         key = self._key(request)
         known = self._known.get(key)
-        if self._recalls and known is not None and known[0].complete and _finds_the_same(known[0]):
+        if self.recalls and known is not None and known[0].complete and _finds_the_same(known[0]):
             self.recalled += 1
             self.cookies.update(known[1].cookies)
             return known[1]
@@ -147,7 +148,7 @@ class Browser(Client):
         self._known.setdefault(key, (noted, answer))
         return answer
 
-    def _key(self, request: dict[str, Any]) -> Any:
+    def _key(self, request: dict[str, Any]) -> str:
         """Return what the application knows of a request."""
         sent = b""
         if "wsgi.input" in request:
