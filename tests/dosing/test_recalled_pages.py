@@ -1,21 +1,20 @@
 """The walks of the blinding tests spare what cannot differ, and nothing else: answers recalled, parameters read once."""
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from audit.models import AccessEvent
-from patients.models import Patient
 from tests.support import build
 from tests.support.pages.blinding import EachParameterOnce, undone
-from tests.support.pages.recalled import Browser
+from tests.support.pages.recalled import Browser, Noted, NotingCursor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 
 @pytest.fixture
-def browser(desk) -> Browser:
-    return Browser(desk)
+def browser(manager) -> Browser:
+    return Browser(build.client(manager))
 
 
 def counts(browser: Browser) -> tuple[int, int]:
@@ -23,7 +22,7 @@ def counts(browser: Browser) -> tuple[int, int]:
 
 
 def test_an_answer_is_given_again_while_every_statement_finds_the_same_rows(browser, trial, patient):
-    address = reverse("patients:patient", args=[trial.slug, patient.code])
+    address = reverse("reports:casebook", args=[trial.slug, patient.code])
     first = browser.get(address)
     browser.begin()
     second = browser.get(address)
@@ -34,7 +33,7 @@ def test_an_answer_is_given_again_while_every_statement_finds_the_same_rows(brow
 
 def test_a_page_is_made_again_if_a_row_of_it_is_new(browser, trial, patient):
     """BLD-01: a row more changes a list, a number or a choice; what does not read it is given again."""
-    lists, own = (reverse(f"patients:{name}", args=[trial.slug]) for name in ("patients", "queries"))
+    lists, own = (reverse(f"patients:{name}", args=[trial.slug]) for name in ("listing", "protocol"))
     before = browser.get(lists).content
     browser.get(own)
     with undone():
@@ -48,9 +47,9 @@ def test_a_page_is_made_again_if_a_row_of_it_is_new(browser, trial, patient):
     assert counts(browser) == (3, 1)
 
 
-def test_a_page_is_made_again_if_it_was_refused_or_asked_otherwise(browser, trial, patient):
+def test_another_question_has_an_answer_of_its_own(browser, trial, patient):
     """Another method, another body and other cookies are other requests."""
-    address = reverse("exports:exports", args=[trial.slug])
+    address = reverse("exports:index", args=[trial.slug])
     for fields in ({"purpose": "One"}, {"purpose": "Other"}):
         browser.post(address, fields)
     browser.get(address)
@@ -61,7 +60,7 @@ def test_a_page_is_made_again_if_it_was_refused_or_asked_otherwise(browser, tria
 
 def test_an_answer_given_again_leaves_the_rows_that_its_page_left(browser, trial, patient):
     """AUD-08: the export is in the trail of who took it, with the same rows, each time."""
-    address = reverse("exports:exports", args=[trial.slug])
+    address = reverse("exports:index", args=[trial.slug])
     left = []
     for _each in range(2):
         browser.begin()
@@ -74,7 +73,7 @@ def test_an_answer_given_again_leaves_the_rows_that_its_page_left(browser, trial
 
 
 def test_what_was_sent_again_is_taken_back_if_the_page_is_made_again(browser, trial, patient):
-    address = reverse("exports:exports", args=[trial.slug])
+    address = reverse("exports:index", args=[trial.slug])
     with undone():
         browser.post(address, {"purpose": "Reading"})
         once = AccessEvent.objects.count()
@@ -86,25 +85,25 @@ def test_what_was_sent_again_is_taken_back_if_the_page_is_made_again(browser, tr
         assert AccessEvent.objects.count() == once
 
 
-def test_a_statement_that_fails_is_not_noted(browser, trial, patient, monkeypatch):
-    """What cannot be sent again is asked for again."""
-    from patients.views import participation
+def test_a_statement_that_fails_cannot_be_sent_again(db):
+    """Its page is asked for each time, whatever it did about the failure."""
+    noted = Noted()
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as plain:
+        NotingCursor(plain.cursor, plain.db, noted).execute("SELECT 1 FROM nowhere")
+    assert not noted.complete
 
-    real, address = participation.patient_of, reverse("patients:patient", args=[trial.slug, patient.code])
 
-    def fails_first(*args, **kwargs):
-        try:
-            with transaction.atomic():
-                Patient.objects.create(pk=patient.pk)
-        except Exception:  # noqa: BLE001  whatever the database says
-            return real(*args, **kwargs)
-        raise AssertionError
-
-    monkeypatch.setattr(participation, "patient_of", fails_first)
-    for _each in range(2):
-        browser.begin()
-        browser.get(address)
-    assert counts(browser) == (2, 0)
+def test_rows_are_given_as_they_are_asked_for(db):
+    noted, sql = Noted(), "SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 ORDER BY 1"
+    with connection.cursor() as plain:
+        cursor = NotingCursor(plain.cursor, plain.db, noted)
+        cursor.execute(sql)
+        assert [cursor.fetchone(), cursor.fetchmany(1), cursor.fetchall(), cursor.fetchone()] == [
+            (1,), [(2,)], [(3,), (4,)], None,
+        ]  # fmt: skip
+        cursor.execute(sql)
+        assert list(cursor) == [(1,), (2,), (3,), (4,)]
+    assert [each.found for each in noted.statements] == ["[(1,), (2,), (3,), (4,)]"] * 2
 
 
 def test_each_parameter_of_a_page_is_read_once_and_each_format():
