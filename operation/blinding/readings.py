@@ -37,7 +37,9 @@ DRAWN = (
     (re.compile(rb"(,(?:finished|aborted|taken),[0-9]*,)[0-9a-f]{64}"), rb"\1(hash)"),
 )
 # Most pages hold no id, which a search for 32 digits in every byte of them finds out slowly.
-_DIGITS_AS_ZERO = bytes(48 if byte in b"0123456789abcdef" else byte if byte == 45 else 32 for byte in range(256))
+_DIGITS_AS_ZERO = bytes(
+    48 if byte in b"0123456789abcdef" else byte if byte == 45 else 32 for byte in range(256)
+)
 _NO_ID, _NO_KEY = b"0" * 32, b"00000000-0000-0000-0000-000000000000"
 HEADERS = (
     "Content-Type",

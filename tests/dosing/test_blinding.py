@@ -4,14 +4,14 @@ Each test reads everything twice, with the arms as allocated and with the arms e
 
 Two things are spared, so that every role can read everything:
 
-- A page whose statements all find the same rows after the exchange is not made again (`tests/support/pages/recalled.py`):
-  what makes a page does not know the arm but by a row. Whatever reads a slot, a product, a result or a row that depends
-  on one, to show it, to count, to sort or to offer a choice, finds another row and is made again. As the coordinator and
-  the data manager every page is made in both arms, on each engine.
-- The links of a listing carry sets of parameters: a sort order beside a filter, a page beside a number of rows, as a page
-  or as a file. These two roles open every set. The others open each page and each file with every one of its parameters:
-  by the order of rows, by a count or by the choices of a filter a right of their own would show as well as beside
-  another parameter. The columns and choices that a role sees are those of its own pages, which are opened as this role.
+- A page whose statements all find the same rows after the exchange is not made again: what makes a page knows the arm
+  by a row only (`tests/support/pages/recalled.py`). Whatever reads a place of the list, a product, a result or a row
+  that depends on one, be it to show it, to count, to sort or to offer a choice, finds another row and is made again.
+  As the coordinator and the data manager every page is made in both arms, on each engine.
+- The links of a listing carry sets of parameters: a sort order beside a filter, as a page or as a file. These two roles
+  open every set. The others open each page without a parameter and with each one that a link has, alone or beside
+  others, and each format of a file. An order of rows, a count or the choices of a filter that would tell a role more
+  than these two tell it with one parameter as with two; its columns and choices are those of its own pages.
 """
 
 import io

@@ -45,8 +45,8 @@ from trials.models import Trial
 __all__ = [
     "CELLS",
     "SALINE",
-    "EachParameterOnce",
     "SHOWN_WITH_THE_PRODUCT",
+    "EachParameterOnce",
     "as_it_is",
     "crawl",
     "differences",
@@ -122,7 +122,8 @@ class EachParameterOnce(readings.Seen):
         """Note an address that is read; return whether the address or one of its parameters is new."""
         path, names = readings.shape_of(url)
         formats = parse_qs(urlsplit(url).query).get("format", [])
-        said = {*names, *(f"format={each}" for each in formats)} - {"format"}
+        # The page without any is read too, wherever it comes in the walk.
+        said = {*names, *(f"format={each}" for each in formats)} - {"format"} or {""}
         is_new = path not in self._known or not said <= self._known[path]
         self._known.setdefault(path, set()).update(said)
         return is_new
