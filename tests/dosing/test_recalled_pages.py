@@ -58,6 +58,8 @@ def test_another_question_has_an_answer_of_its_own(browser, trial, patient):
     assert counts(browser) == (4, 0)
 
 
+# An export asks the database for its moment; the clock of PostgreSQL goes on, so there it is always asked for again.
+@pytest.mark.one_engine
 def test_an_answer_given_again_leaves_the_rows_that_its_page_left(browser, trial, patient):
     """AUD-08: the export is in the trail of who took it, with the same rows, each time."""
     address = reverse("exports:index", args=[trial.slug])
