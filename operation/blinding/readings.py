@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,12 +18,14 @@ from django.test import Client
 
 from trials.models import Trial
 
+_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_KEY = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What may differ between two answers to the same question: tokens, and ids drawn for one request.
 DRAWN = (
     (re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*'), rb"\1"),
     (re.compile(rb'("X-CSRFToken": ")[^"]*'), rb"\1"),
-    (re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), b"(id)"),
-    (re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), b"(key)"),
+    (_ID, b"(id)"),
+    (_KEY, b"(key)"),
     # The moment of an export is that of the database's clock, which goes on on PostgreSQL.
     (re.compile(rb'("data_as_of": ")[^"]*'), rb"\1"),
     # The hash of a file whose rows hold such ids, in the manifest, the register and the trail; the rows are compared.
@@ -33,6 +36,11 @@ DRAWN = (
     ),
     (re.compile(rb"(,(?:finished|aborted|taken),[0-9]*,)[0-9a-f]{64}"), rb"\1(hash)"),
 )
+# Most pages hold no id, which a search for 32 digits in every byte of them finds out slowly.
+_DIGITS_AS_ZERO = bytes(
+    48 if byte in b"0123456789abcdef" else byte if byte == 45 else 32 for byte in range(256)
+)
+_NO_ID, _NO_KEY = b"0" * 32, b"00000000-0000-0000-0000-000000000000"
 HEADERS = (
     "Content-Type",
     "Content-Disposition",
@@ -84,10 +92,19 @@ def shown(response: Any, read_pdf: Callable[[bytes], bytes] = hashed) -> bytes:
     if response.get("Content-Type") == "image/png":
         # By its hash: three letters of a product stand by chance in a compressed drawing.
         body = hashed(body)
-    for pattern, kept in DRAWN:
-        body = pattern.sub(kept, body)
+    body = without_drawn(body)
     head = "".join(f"{name}: {response[name]}\n" for name in HEADERS if name in response)
     return f"{response.status_code}\n{head}\n".encode() + body
+
+
+def without_drawn(body: bytes) -> bytes:
+    """Return a content without what is drawn anew for each answer."""
+    zeros = body.translate(_DIGITS_AS_ZERO)
+    absent = {_ID: _NO_ID not in zeros, _KEY: _NO_KEY not in zeros}
+    for pattern, kept in DRAWN:
+        if not absent.get(pattern):
+            body = pattern.sub(kept, body)
+    return body
 
 
 def _unzipped(data: bytes) -> bytes:
@@ -103,17 +120,41 @@ def crawl(client: Client, urls: Iterable[str], *, show: Show = shown) -> dict[st
     return {url: show(client.get(url)) for url in urls}
 
 
+class Seen:
+    """The kinds of pages that a walk has read: an address and the names of its parameters."""
+
+    def __init__(self) -> None:
+        self._shapes: set[tuple[str, tuple[str, ...]]] = set()
+
+    def add(self, url: str) -> bool:
+        """Note an address that is read; return whether its kind is new."""
+        count = len(self._shapes)
+        self._shapes.add(shape_of(url))
+        return len(self._shapes) > count
+
+
 def walk(
-    client: Client, start: str, *, within: str, also: Iterable[str], show: Show = shown
+    client: Client,
+    start: str,
+    *,
+    within: str,
+    also: Iterable[str],
+    show: Show = shown,
+    seen: Seen | None = None,
 ) -> dict[str, bytes]:
-    """Follow every link from `start` and `also` inside `within`; of pages of the same kind only the first."""
+    """Follow every link from `start` and `also` inside `within`; of pages of the same kind only the first.
+
+    seen: decides which are of the same kind.
+    """
+    seen = Seen() if seen is None else seen
     found, waiting = crawl(client, also, show=show), [start]
-    seen = {_shape(url) for url in found if "?" not in url}
+    for url in found:
+        if "?" not in url:
+            seen.add(url)
     while waiting:
         url = waiting.pop(0)
-        if (shape := _shape(url)) in seen:
+        if not seen.add(url):
             continue
-        seen.add(shape)
         response = client.get(url)
         found[url] = show(response)
         if response.get("Content-Type", "").startswith("text/html"):
@@ -121,7 +162,10 @@ def walk(
     return found
 
 
-def _shape(url: str) -> tuple[str, tuple[str, ...]]:
+# A page links to the same few hundred addresses as the one before.
+@lru_cache(maxsize=4096)
+def shape_of(url: str) -> tuple[str, tuple[str, ...]]:
+    """Return what pages of the same kind have in common: the address, and the names of its parameters."""
     for pattern, kept in ALIKE:
         url = pattern.sub(kept, url)
     parts = urlsplit(url)

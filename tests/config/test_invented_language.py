@@ -2,11 +2,14 @@
 
 `tests/support/translation/invented.py` makes the language from the marked texts;
 `tests/support/translation/untranslated.py` knows which texts are data.
-Each role opens every address that it may read in a shipped trial, and the kinds of pages linked from there.
+Each role opens every address that it may read in a shipped trial, and the kinds of pages linked from there. Two roles
+open a page with every set of parameters that a link has; the others with every parameter, alone or beside others: each
+filter and each saved list has its own words, whatever else is asked for.
 The application sends no mail.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -47,6 +50,7 @@ DOCUMENTS = {
 TRIALS = [build.LIEGE, build.COVID_MSV]
 # Every role in the masked trial; in the open one the roles that together see all that any role sees.
 WALKS = [(role, build.COVID_MSV) for role in sorted(ROLES)] + [(role, build.LIEGE) for role in widest_roles()]
+IN_FULL = ("data_manager", "investigator")
 # Filters and places in a listing change which rows are shown, not the words around them.
 NO_OTHER_WORDS = {"after", "field", "form", "item", "page", "patient", "row", "show", "sort", "state"}
 
@@ -90,20 +94,25 @@ def addresses(trial: Trial, role: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=4096)
-def kind(url: str) -> tuple[str, tuple[str, ...]]:
+def kind(url: str) -> tuple[str, frozenset[str]]:
     """Return what is alike about pages that say the same words around other data."""
     parts = urlsplit(url)
-    return resolve(parts.path).view_name, tuple(sorted(parse_qs(parts.query).keys() - NO_OTHER_WORDS))
+    return resolve(parts.path).view_name, frozenset(parse_qs(parts.query).keys() - NO_OTHER_WORDS)
 
 
 def walk(client: Client, trial: Trial, role: str) -> Iterator[tuple[str, Any]]:
     """Yield the pages of a trial that a person may read, one of each kind."""
-    within, waiting, seen = f"/trials/{trial.slug}/", list(addresses(trial, role)), set()
+    within, waiting = f"/trials/{trial.slug}/", list(addresses(trial, role))
+    seen = defaultdict[str, set[frozenset[str]]](set)
     while waiting:
         url = waiting.pop(0)
-        if (alike := kind(url)) in seen:
+        view, parameters = kind(url)
+        known = seen[view]
+        # A page without parameters is a kind of its own.
+        is_known = parameters and role not in IN_FULL and parameters <= frozenset().union(*known)
+        if parameters in known or is_known:
             continue
-        seen.add(alike)
+        known.add(parameters)
         response = client.get(url)
         if response.get("Content-Type", "").startswith("text/html") and not response.streaming:
             yield url, response

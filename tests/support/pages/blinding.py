@@ -8,7 +8,9 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.test import Client
 from pypdf import PdfReader
@@ -35,15 +37,16 @@ from dosing.models import (
     WorksheetStep,
 )
 from operation.blinding import readings
-from operation.blinding.readings import DRAWN, differences, read_after, undone
+from operation.blinding.readings import differences, read_after, undone, without_drawn
 from operation.blinding.swapping import CELLS, SALINE, as_it_is, swap_arms
+from tests.support.pages.recalled import Answer
 from trials.models import Trial
 
 __all__ = [
     "CELLS",
-    "DRAWN",
     "SALINE",
     "SHOWN_WITH_THE_PRODUCT",
+    "EachParameterOnce",
     "as_it_is",
     "crawl",
     "differences",
@@ -53,6 +56,7 @@ __all__ = [
     "swap_arms",
     "undone",
     "walk",
+    "without_drawn",
     "without_times",
 ]
 
@@ -90,7 +94,13 @@ def _text(data: bytes) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
 
 
-shown = partial(readings.shown, read_pdf=read_pdf)
+def shown(response: Any) -> bytes:
+    """Return what can be compared of an answer; of one that is given again, what it was at first."""
+    if not isinstance(response, Answer):
+        return readings.shown(response, read_pdf)
+    if response.as_shown is None:
+        response.as_shown = readings.shown(response, read_pdf)
+    return response.as_shown
 
 
 def crawl(client: Client, urls: Iterable[str]) -> dict[str, bytes]:
@@ -98,9 +108,32 @@ def crawl(client: Client, urls: Iterable[str]) -> dict[str, bytes]:
     return readings.crawl(client, urls, show=shown)
 
 
-def walk(client: Client, start: str, *, within: str, also: Iterable[str]) -> dict[str, bytes]:
+class EachParameterOnce(readings.Seen):
+    """Kinds of pages: an address is new with a parameter that it was not read with, alone or beside others.
+
+    The formats of a file are parameters of their own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[str, set[str]] = {}
+
+    def add(self, url: str) -> bool:
+        """Note an address that is read; return whether the address or one of its parameters is new."""
+        path, names = readings.shape_of(url)
+        formats = parse_qs(urlsplit(url).query).get("format", [])
+        # The page without any is read too, wherever it comes in the walk.
+        said = {*names, *(f"format={each}" for each in formats)} - {"format"} or {""}
+        is_new = path not in self._known or not said <= self._known[path]
+        self._known.setdefault(path, set()).update(said)
+        return is_new
+
+
+def walk(
+    client: Client, start: str, *, within: str, also: Iterable[str], seen: readings.Seen | None = None
+) -> dict[str, bytes]:
     """Follow every link; see `operation.blinding.readings.walk`."""
-    return readings.walk(client, start, within=within, also=also, show=shown)
+    return readings.walk(client, start, within=within, also=also, show=shown, seen=seen)
 
 
 def without_times(page: bytes) -> bytes:

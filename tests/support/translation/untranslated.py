@@ -8,11 +8,11 @@ days, numbers, units and codes. A code of a list of choices is never data: a pag
 import json
 import re
 from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 from django.apps import apps
 from django.db import models
+from lxml.html import document_fromstring
 
 from audit.stored_text import StoredText
 from dosing.models import Kit
@@ -23,24 +23,6 @@ from safety.terms.own_classes import CLASSES
 from safety.terms.own_terms import TERMS
 from tests.support.translation.invented import CLOSES, OPENS
 
-VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "source",
-        "track",
-        "use",
-        "wbr",
-    ]
-)
 # Attributes that are read to or by a person; the scripts hold no words of their own.
 READ_ALOUD = frozenset(
     ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "aria-roledescription",
@@ -84,33 +66,22 @@ _DAYS = re.compile(
 _MACHINE = re.compile(r"(?<![\w.])/[\w./-]*|\b(?=\w*\d)[\w.+-]+\b|\b[a-z]\w*\.[a-z]\w*\b")
 
 
-class _Reader(HTMLParser):
-    """Collects texts and spoken attributes of a page, without what is marked as not to be translated."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, str]] = []
-        self._silent: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        silent = bool(self._silent) or given.get("translate") == "no" or tag in {"script", "style"}
-        if silent and tag not in VOID:
-            self._silent.append(tag)
-        if silent:
-            return
-        for name, value in given.items():
-            shown = name == "value" and tag == "input" and given.get("type") in BUTTONS
-            if shown or name in READ_ALOUD:
-                self.found.append((f"{tag} {name}", value))
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._silent and tag == self._silent[-1]:
-            self._silent.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent and data.strip():
-            self.found.append(("", data))
+def _collect(element: Any, found: list[tuple[str, str]]) -> None:
+    """Add texts and spoken attributes of an element, without what is marked as not to be translated."""
+    tag, given = element.tag, element.attrib
+    # Comments have no name.
+    if not isinstance(tag, str) or tag in {"script", "style"} or given.get("translate") == "no":
+        return
+    for name, value in given.items():
+        shown = name == "value" and tag == "input" and given.get("type") in BUTTONS
+        if shown or name in READ_ALOUD:
+            found.append((f"{tag} {name}", value))
+    if (text := element.text) and text.strip():
+        found.append(("", text))
+    for inner in element:
+        _collect(inner, found)
+        if (text := inner.tail) and text.strip():
+            found.append(("", text))
 
 
 class Data:
@@ -167,9 +138,11 @@ def _tokens(text: str) -> list[str]:
 
 def of_page(html: str, data: Data) -> Iterator[str]:
     """Yield the bare texts of a page."""
-    reader = _Reader()
-    reader.feed(html)
-    for where, text in _whole(reader.found):
+    found: list[tuple[str, str]] = []
+    # A part of a page may be empty.
+    if html.strip():
+        _collect(document_fromstring(html), found)
+    for where, text in _whole(found):
         if rest := data.untranslated(text):
             yield f"{where}: {rest}" if where else rest
 
