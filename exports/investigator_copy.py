@@ -28,7 +28,7 @@ from exports.exporting import attached_files, tables_of
 from exports.formats import odm_files
 from exports.formats.data_files import Exported, ReaderRights
 from exports.paper.audience import Audience
-from exports.paper.casebook import write_casebook
+from exports.paper.casebook import one_of_many, write_casebook
 from exports.paper.typesetting import Making
 from exports.sealed_copy import SealedCopy, write_sealed_rows
 from exports.tables.cells import csv_chunks
@@ -133,7 +133,8 @@ def _casebooks(
     with TemporaryDirectory() as folder:
         for number, code in enumerate(codes):
             pdf = Path(folder) / "casebook.pdf"
-            write_casebook(audience=audience, codes=[code], making=making, out=pdf)
+            told = one_of_many(progress, number, len(codes), percent=90)
+            write_casebook(audience=audience, codes=[code], making=making, out=pdf, progress=told)
             name = marked_name(f"{code}.pdf", marked=audience.holds_treatment)
             writer.add(f"casebooks/{name}", [pdf.read_bytes()])
             progress(90 * (number + 1) // len(codes))

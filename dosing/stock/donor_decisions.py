@@ -4,6 +4,7 @@ from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -32,8 +33,17 @@ def decide_donor(
     if errors := _errors(row, kind, since, reason):
         raise ValidationError(errors)
     day = since or row.trial.today
+    now = timezone.now()
+    # One moment of a save: a decision is not recorded before it is taken.
     made = DonorDecision.objects.create(
-        trial=row.trial, donor=row, kind=kind, since=day, reason=reason.strip(), recorded_by=by
+        trial=row.trial,
+        donor=row,
+        kind=kind,
+        since=day,
+        reason=reason.strip(),
+        decided_at=now,
+        recorded_at=now,
+        recorded_by=by,
     )
     row.unfit_since = day if kind == Kind.UNFIT else None
     row.unfit_reason = reason.strip() if kind == Kind.UNFIT else ""

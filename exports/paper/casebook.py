@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from exports.paper import labels
 from exports.paper.audience import Audience
+from exports.paper.division import pieces
 from exports.paper.patient import PatientPaper
 from exports.paper.typesetting import Making, typeset
 from exports.tables.snapshot import snapshot
@@ -38,11 +39,12 @@ def write_casebook(
     return typeset(
         template="casebook",
         head=head(audience, codes),
-        parts=_parts(audience, codes, progress),
+        parts=parts_of(audience, codes, progress),
         making=making,
         out=out,
         most_bytes=most_bytes,
-        divisible=True,
+        divide=pieces,
+        progress=lambda share: progress(GATHERED + int((100 - GATHERED) * share)),
     )
 
 
@@ -63,7 +65,13 @@ def write_casebooks(
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, TemporaryDirectory() as folder:
         for number, code in enumerate(codes):
             pdf = Path(folder) / "casebook.pdf"
-            sha256 = write_casebook(audience=audience, codes=[code], making=making, out=pdf)
+            sha256 = write_casebook(
+                audience=audience,
+                codes=[code],
+                making=making,
+                out=pdf,
+                progress=one_of_many(progress, number, len(codes)),
+            )
             name = marked_name(f"{code}.pdf", marked=audience.holds_treatment)
             with pdf.open("rb") as file:
                 whole = hashlib.file_digest(file, "sha256").hexdigest()
@@ -75,6 +83,15 @@ def write_casebooks(
             archive.comment = LINE.encode()
         archive.writestr(zipfile.ZipInfo("manifest.json", stamp), manifest, zipfile.ZIP_DEFLATED)
     return hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def one_of_many(progress: Progress, number: int, count: int, *, percent: int = 100) -> Progress:
+    """Return the progress of one casebook of several (number: from 0), which together are so many percent of a file."""
+
+    def told(done: int) -> None:
+        progress(percent * (100 * number + done) // (100 * count))
+
+    return told
 
 
 def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -> str:
@@ -90,7 +107,7 @@ def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
-def _parts(audience: Audience, codes: list[str], progress: Progress) -> Iterator[dict[str, Any]]:
+def parts_of(audience: Audience, codes: list[str], progress: Progress) -> Iterator[dict[str, Any]]:
     """Yield one patient after the other, each from one snapshot."""
     for number, code in enumerate(codes):
         with snapshot():

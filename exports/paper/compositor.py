@@ -24,11 +24,20 @@ PIECE = 12
 BREAK = "\u200b"
 
 
+class Begun(TypedDict):
+    """A heading of the two highest levels: its page, from 1, and its place below the upper edge, in points."""
+
+    level: int
+    title: str
+    page: int
+    down: int
+
+
 class Pages(TypedDict):
-    """Number of pages of a part of a document, and the page on which each heading of the highest level stands."""
+    """Number of pages of a part of a document, and the headings with which it begins something new."""
 
     count: int
-    begins: list[int]
+    begins: list[Begun]
 
 
 def main(template: str, data: str, made: str, out: str = "") -> None:

@@ -3,6 +3,7 @@
 Source: ISO 32000-1, 7.5 (objects, cross-reference table), 7.7.3 (page tree), 12.3.3 (bookmarks), 14.7 (structure).
 It reads what our compositor writes, not any PDF: a classic cross-reference table, one flat list of pages, structure
 below one element `Document`, text in braces without single ones. Raises ValueError for anything else.
+A link to `page:12:300` becomes one to that page of the joined file, counted from 1, 300 points below its upper edge.
 """
 
 import base64
@@ -19,26 +20,39 @@ from typing import BinaryIO, Final
 
 # Objects that the parts have in common: numbers in the joined file.
 CATALOG, PAGES, OUTLINES, STRUCTURE, DOCUMENT, INFO, METADATA = range(1, 8)
-PAGE_LINK: Final = "page:"
-"""Start of the address of a link that leads to a page of the joined file, counted from 1: `page:12`."""
+# Height of a page in points: A4, on which the compositor sets.
+HEIGHT: Final = 842
+# A heading is shown with some room above it.
+ROOM: Final = 10
 STREAM: Final = b">>\nstream\n"
 NESTED: Final = rb"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\))*\)"
 # Texts are read as a whole, so that nothing in them is taken for one of the others.
 TOKEN: Final = re.compile(
     rb"/ID(?P<id>\([^()\\]*\))|/Headers\[(?P<headers>[^\]]*)\]|(?P<key>/StructParents? )(?P<parent>\d+)"
-    rb"|/A<</Type/Action/S/URI/URI\(page:(?P<page>\d+)\)>>|(?P<text>" + NESTED + rb"|<[0-9A-Fa-f]*>)"
+    rb"|/A<</Type/Action/S/URI/URI\(page:(?P<page>\d+):(?P<down>\d+)\)>>|(?P<text>"
+    + NESTED
+    + rb"|<[0-9A-Fa-f]*>)"
     rb"|(?<![\d.])(?P<reference>\d+) 0 R",
     re.DOTALL,
 )
 
 
 @dataclass(eq=False)
+class _Bookmark:
+    """A bookmark of a part with those below it. number: of its object in the joined file."""
+
+    number: int
+    kids: list["_Bookmark"]
+
+
+@dataclass(eq=False)
 class _Part:
     """One PDF. first: number that its first object gets. place: of the part, from 0. parents: keys of the structure
-    before it."""
+    before it. continued: levels of headings that it only repeats, so that those below them have their level."""
 
     data: mmap.mmap
     place: int
+    continued: int = 0
     first: int = 0
     parents: int = 0
     offsets: list[int] = field(default_factory=list)
@@ -89,18 +103,43 @@ class _Part:
         return {**found, self.outlines: OUTLINES} if self.outlines else found
 
     @cached_property
+    def repeated(self) -> set[int]:
+        """Return the headings that it repeats: their elements in the structure, which hold no text, and bookmarks."""
+        elements = [int(each) for each in re.findall(rb"(\d+) 0 R", self.inner)][: self.continued]
+        if any(
+            not re.fullmatch(rb"<</Type/StructElem/S/H\d.*/K\[\]>>", self.body(each)) for each in elements
+        ):
+            raise ValueError("a part does not begin with the headings that it repeats")
+        found, mark = set(elements), self.outlines
+        for _level in range(self.continued):
+            mark = int(self._found(rb"/First (\d+) 0 R", self.entries_of(mark)))
+            found.add(mark)
+        return found
+
+    @cached_property
+    def inner(self) -> bytes:
+        """Return the elements below `Document`."""
+        return self._found(rb"/K\[(.*)\]", self.body(self.document))
+
+    @cached_property
     def _left_out(self) -> list[int]:
-        return sorted(self.shared)
+        return sorted(self.shared.keys() | self.repeated)
 
     @property
     def own(self) -> int:
         """Return the number of objects that stay its own."""
-        return len(self.offsets) - len(self.shared)
+        return len(self.offsets) - len(self._left_out)
+
+    def stays(self, own: int) -> bool:
+        """Return whether an object stays in the joined file as one of its own."""
+        return own not in self.shared and own not in self.repeated
 
     def number(self, own: int) -> int:
         """Return the number of an object in the joined file."""
         if own in self.shared:
             return self.shared[own]
+        if own in self.repeated:
+            raise ValueError("something refers to a heading that a part only repeats")
         return self.first + own - 1 - bisect(self._left_out, own)
 
     def references(self, text: bytes) -> list[int]:
@@ -116,14 +155,19 @@ class _Part:
             raise ValueError("the pages of a part are no flat list")
         return [self.number(page) for page in own]
 
-    @cached_property
-    def marks(self) -> tuple[int, int, int] | None:
-        """Return its first and last bookmark of the highest level, as numbered in the part, and the number of all."""
-        text = self.body(self.outlines) if self.outlines else b""
-        if b"/First" not in text:
-            return None
-        first, last = (int(self._found(rb"/%s (\d+) 0 R" % name, text)) for name in (b"First", b"Last"))
-        return first, last, int(self._found(rb"/Count (\d+)", text))
+    def entries_of(self, bookmark: int) -> bytes:
+        """Return the entries of a bookmark (or of the root of all) that say where in the tree it is."""
+        return self.body(bookmark).partition(b"/Title")[0]
+
+    def marks(self, parent: int) -> list[_Bookmark]:
+        """Return the bookmarks below one of the part; those that it repeats have the number 0."""
+        found = []
+        following = re.search(rb"/First (\d+) 0 R", self.entries_of(parent)) if parent else None
+        while following:
+            own = int(following[1])
+            found.append(_Bookmark(self.number(own) if self.stays(own) else 0, self.marks(own)))
+            following = re.search(rb"/Next (\d+) 0 R", self.entries_of(own))
+        return found
 
     @cached_property
     def tree(self) -> bytes:
@@ -140,12 +184,17 @@ class _Part:
         return b"(P%04d" % self.place + identity[1:]
 
 
-def join(paths: Sequence[Path], out: Path) -> None:
-    """Write the pages of all files as one PDF. Title, author, language and time are those of the first."""
+def join(paths: Sequence[Path], out: Path, continued: Sequence[int] = ()) -> None:
+    """Write the pages of all files as one PDF. Title, author, language and time are those of the first.
+
+    continued: for each file how many levels of headings it only repeats from the file before, for bookmarks and
+    structure; its pages do not show them.
+    """
     parts = []
     for place, path in enumerate(paths):
         with path.open("rb") as file:
-            parts.append(_Part(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), place))
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        parts.append(_Part(data, place, continued[place] if continued else 0))
     first, parents = METADATA + 1, 0
     for part in parts:
         part.first, part.parents = first, parents
@@ -162,16 +211,19 @@ class _Writer:
     parts: list[_Part]
     offsets: dict[int, int] = field(default_factory=dict)
     pages: list[int] = field(default_factory=list)
-    marked: list[tuple[_Part, tuple[int, int, int]]] = field(default_factory=list)
+    marked: list[_Bookmark] = field(default_factory=list)
+    ties: dict[int, bytes] = field(default_factory=dict)
 
     def write(self, size: int) -> None:
         """Write all objects, the table of their places, and the end. size: one more than the highest number."""
         self.file.write(b"%PDF-1.7\n%\x80\x80\x80\x80\n")
         self.pages = [page for part in self.parts for page in part.kids]
-        self.marked = [(part, part.marks) for part in self.parts if part.marks]
+        for part in self.parts:
+            _merge(self.marked, part.marks(part.outlines))
+        self._tie(OUTLINES, self.marked)
         for part in self.parts:
             for own in range(1, len(part.offsets) + 1):
-                if own not in part.shared:
+                if part.stays(own):
                     self._object(part.number(own), b"".join(self._rewritten(part, own)))
         self._common()
         digest = hashlib.sha256()
@@ -196,12 +248,12 @@ class _Writer:
     def _rewritten(self, part: _Part, own: int) -> Iterator[bytes]:
         """Yield an object of a part with the numbers of the joined file; the bytes of a stream stay."""
         body = part.body(own)
+        if ties := self.ties.get(part.number(own)):
+            body = body[body.index(b"/Title") :]
+            yield b"<<" + ties
         end = body.find(STREAM) if body.startswith(b"<<") else -1
         head, rest = (body, b"") if end < 0 else (body[:end], body[end:])
-        head = self._renumbered(part, head)
-        if links := self._neighbours(part, own):
-            head = b"<<" + links + head[2:]
-        yield head
+        yield self._renumbered(part, head)
         yield rest
 
     def _renumbered(self, part: _Part, text: bytes) -> bytes:
@@ -213,7 +265,8 @@ class _Writer:
             if found["parent"] is not None:
                 return found["key"] + b"%d" % (int(found["parent"]) + part.parents)
             if found["page"] is not None:
-                return b"/Dest[%d 0 R/XYZ 0 842 0]" % self.pages[int(found["page"]) - 1]
+                top = min(HEIGHT, HEIGHT + ROOM - int(found["down"]))
+                return b"/Dest[%d 0 R/XYZ 0 %d 0]" % (self.pages[int(found["page"]) - 1], top)
             if found["id"] is not None:
                 return b"/ID" + part.renamed(found["id"])
             named = re.sub(rb"\([^()]*\)", lambda each: part.renamed(each[0]), found["headers"])
@@ -221,18 +274,19 @@ class _Writer:
 
         return TOKEN.sub(new, text)
 
-    def _neighbours(self, part: _Part, own: int) -> bytes:
-        """Return the entries that tie the first and last bookmark of a part to those of the parts beside it."""
-        if part.marks is None or own not in part.marks[:2]:
-            return b""
-        place, found = self.marked.index((part, part.marks)), b""
-        if own == part.marks[0] and place > 0:
-            before, marks = self.marked[place - 1]
-            found += b"/Prev %d 0 R" % before.number(marks[1])
-        if own == part.marks[1] and place + 1 < len(self.marked):
-            after, marks = self.marked[place + 1]
-            found += b"/Next %d 0 R" % after.number(marks[0])
-        return found
+    def _tie(self, parent: int, marks: list[_Bookmark]) -> None:
+        """Note the entries that tie each bookmark to those around it; like the compositor's, all are closed."""
+        for place, mark in enumerate(marks):
+            ties = b"/Parent %d 0 R" % parent
+            if place > 0:
+                ties += b"/Prev %d 0 R" % marks[place - 1].number
+            if place + 1 < len(marks):
+                ties += b"/Next %d 0 R" % marks[place + 1].number
+            if mark.kids:
+                first, last = mark.kids[0].number, mark.kids[-1].number
+                ties += b"/First %d 0 R/Last %d 0 R/Count -%d" % (first, last, len(mark.kids))
+            self.ties[mark.number] = ties
+            self._tie(mark.number, mark.kids)
 
     def _common(self) -> None:
         """Write the objects that the parts share: catalogue, pages, bookmarks and the root of the structure."""
@@ -243,20 +297,16 @@ class _Writer:
         listed = b" ".join(b"%d 0 R" % page for page in self.pages)
         self._object(PAGES, b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(self.pages), listed))
         if self.marked:
-            (begin, first), (end, last) = self.marked[0], self.marked[-1]
+            first, last, count = self.marked[0].number, self.marked[-1].number, len(self.marked)
             self._object(
-                OUTLINES,
-                b"<</Type/Outlines/First %d 0 R/Last %d 0 R/Count %d>>"
-                % (
-                    begin.number(first[0]),
-                    end.number(last[1]),
-                    sum(marks[2] for _part, marks in self.marked),
-                ),
+                OUTLINES, b"<</Type/Outlines/First %d 0 R/Last %d 0 R/Count %d>>" % (first, last, count)
             )
         self._object(STRUCTURE, self._structure())
         inner = b" ".join(
-            self._renumbered(part, part._found(rb"/K\[(.*)\]", part.body(part.document)))
+            b"%d 0 R" % part.number(own)
             for part in self.parts
+            for own in map(int, re.findall(rb"(\d+) 0 R", part.inner))
+            if part.stays(own)
         )
         self._object(DOCUMENT, b"<</Type/StructElem/S/Document/P %d 0 R/K[%s]>>" % (STRUCTURE, inner))
 
@@ -289,3 +339,13 @@ class _Writer:
         self._object(
             METADATA, b"<</Length %d/Type/Metadata/Subtype/XML>>\nstream\n%s\nendstream" % (len(xml), xml)
         )
+
+
+def _merge(before: list[_Bookmark], marks: list[_Bookmark]) -> None:
+    """Add the bookmarks of a part to those before it; what is below a repeated one goes below the last of its level."""
+    if marks and not marks[0].number:
+        if not before:
+            raise ValueError("a part goes on with a heading that none before it has")
+        _merge(before[-1].kids, marks[0].kids)
+        marks = marks[1:]
+    before += marks

@@ -16,14 +16,16 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from audit.stored_text import system_text
-from exports.paper.groups import divided, set_in_groups
+from exports.paper.groups import Divide, Progress, divided, set_in_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 900
 # About 900 pages, which take minutes.
 MOST_BYTES = 4_000_000
-# About 100 pages: setting takes 1.4 MB of memory per page.
-PART_BYTES = 500_000
+# Setting takes up to 2 MB of memory per page. A document of about 100 pages is set as one; a larger one in groups of
+# about 60, which take as much processor time as groups of 100 and two thirds of the memory.
+WHOLE_BYTES = 500_000
+PART_BYTES = 300_000
 
 
 class NotPrinted(Exception):
@@ -47,13 +49,16 @@ def typeset(
     making: Making,
     out: Path,
     most_bytes: int | None = None,
-    divisible: bool = False,
+    divide: Divide | None = None,
+    progress: Progress = lambda share: None,
 ) -> str:
     """Write a PDF and return the SHA-256 of its data, which is printed on every page.
 
     `head` describes the document; `parts` are its patients or forms, read one by one, so only one is in memory.
-    divisible: the template can set some of the parts as a document of their own, so that a large one is set group by
-    group and joined. Raises NotPrinted if there is too much data, or if setting fails.
+    divide: divides a large part; the template can set some of the parts, or pieces of one, as a document of their own,
+    so that a large one is set group by group and joined. progress: called with the share of the setting that is done,
+    from 0 to 1, after each group; what it raises ends the setting. Raises NotPrinted if there is too much data, or if
+    setting fails.
     """
     if find_spec("typst") is None:
         raise NotPrinted(system_text("document.no_typesetting"))
@@ -62,9 +67,9 @@ def typeset(
         with data.open("wb") as file:
             sha256 = _stream(file, head, parts, most_bytes)
         made = _made(making, sha256)
-        groups = divided(data, PART_BYTES) if divisible else []
-        if len(groups) > 1:
-            set_in_groups(partial(_set, template), groups, made, out)
+        if divide and data.stat().st_size > WHOLE_BYTES:
+            groups = divided(data, PART_BYTES, divide)
+            set_in_groups(partial(_set, template), groups, made, out, progress)
         else:
             _set(template, data, made, out)
     return sha256

@@ -26,6 +26,7 @@ from django.db import transaction
 
 from dosing.allocation.slots import arm_of
 from dosing.models import Preparation, ProductDeviation
+from exports.paper import typesetting
 from patients.models import Deviation
 from reports.packs.registry import PACKS
 from tests.support import build
@@ -232,6 +233,18 @@ def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world, r
     assert words_of_the_product(before) == []
     assert b"Infusion 1" in before["casebook.pdf"]
     assert blinding.differences(before, read_in(world, browser, blinding.swap_arms, on_paper)) == {}
+
+
+@pytest.mark.one_engine
+def test_a_casebook_set_in_pieces_is_the_same_to_the_byte_when_the_arms_are_exchanged(world, monkeypatch):
+    """BLD-01, BLD-03: where a large casebook is divided does not tell the arm either."""
+    monkeypatch.setattr(typesetting, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(typesetting, "PART_BYTES", 4_000)
+    before = read_by(world, "monitor", blinding.as_it_is, on_paper)
+    assert b"Infusion 1" in before["casebook.pdf"]
+    assert blinding.differences(before, read_by(world, "monitor", blinding.swap_arms, on_paper)) == {}
+    told = told_apart(world, "statistician", blinding.swap_arms, on_paper)
+    assert "casebook.pdf" in told
 
 
 @pytest.mark.one_engine

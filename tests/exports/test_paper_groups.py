@@ -5,17 +5,22 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from pypdf import PdfReader
-from pypdf.generic import Destination
+import time_machine
+from django.utils import timezone
 
 from exports.paper import typesetting
+from exports.paper.audience import Audience
+from exports.paper.casebook import write_casebook
 from exports.paper.joining import join
+from exports.paper.typesetting import Making
+from exports.recorder import Cancelled
 from tests.support import build
 from tests.support.pages.paper import Paper
 from tests.support.study.casebooks import book, full_patient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
-TABLE_OF_CONTENTS = {"/TOC", "/TOCI", "/Reference", "/Link", "/Document", "/P"}
+TABLE_OF_CONTENTS = {"/TOC", "/TOCI", "/Reference", "/Link"}
+HEADS = {"/Table", "/THead", "/TBody", "/TR", "/TH"}
 
 
 @pytest.fixture
@@ -26,24 +31,44 @@ def papers(trial, doctor, tmp_path, monkeypatch) -> tuple[Paper, Paper]:
         build.event(patient=build.enrolled(trial=trial, investigator=doctor), by=doctor)
     person = build.user("data_manager", trial=trial).get_username()
     whole = book(trial, tmp_path, user=person)
-    monkeypatch.setattr(typesetting, "PART_BYTES", 1000)
-    return whole, book(trial, tmp_path, user=person)
+    in_groups_of(60_000, monkeypatch)
+    joined = book(trial, tmp_path, user=person)
+    assert groups_of(joined) == 3
+    return whole, joined
+
+
+@pytest.fixture
+def pieces(trial, doctor, tmp_path, monkeypatch) -> tuple[Paper, Paper]:
+    """The casebook of one patient, set as one document and set in pieces."""
+    found = full_patient(trial, doctor)
+    person = build.user("data_manager", trial=trial).get_username()
+    whole = book(trial, tmp_path, user=person, patient=found.code)
+    in_groups_of(8_000, monkeypatch)
+    joined = book(trial, tmp_path, user=person, patient=found.code)
+    assert groups_of(joined) > 5
+    return whole, joined
+
+
+@pytest.fixture(params=["papers", "pieces"])
+def each(request) -> tuple[Paper, Paper]:
+    """A document set as one and in groups: of patients, and of pieces of one patient."""
+    return request.getfixturevalue(request.param)
+
+
+def in_groups_of(most_bytes: int, monkeypatch) -> None:
+    monkeypatch.setattr(typesetting, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(typesetting, "PART_BYTES", most_bytes)
+
+
+def groups_of(paper: Paper) -> int:
+    """Return how many groups have a table: the names of their headers begin with the number of the group."""
+    return len({name[:5] for name in paper.root["/StructTreeRoot"]["/IDTree"]["/Names"][::2]} - {"P0000"})
 
 
 def words(page: str) -> str:
     """Return the text of a page without the moment and the hash at its foot, spaces and leader dots."""
     page = re.sub(r"Generated.*?,|SHA-256 of the data [0-9a-f]+", "", page, flags=re.DOTALL)
     return re.sub(r"[\s.]+", "", page)
-
-
-def bookmarks(reader: PdfReader, found: list | None = None, level: int = 0) -> list[tuple[int, str, int]]:
-    told = []
-    for each in reader.outline if found is None else found:
-        if isinstance(each, Destination):
-            told.append((level, each.title, reader.get_destination_page_number(each)))
-        else:
-            told += bookmarks(reader, each, level + 1)
-    return told
 
 
 def test_the_pages_are_the_same_and_numbered_through(papers):
@@ -55,27 +80,74 @@ def test_the_pages_are_the_same_and_numbered_through(papers):
         assert words(one) == words(other), number
 
 
-def test_bookmarks_and_contents_lead_to_the_same_pages(papers):
-    whole, joined = papers
-    assert bookmarks(joined.reader) == bookmarks(whole.reader)
-    assert len({level for level, _title, _page in bookmarks(joined.reader)}) > 1
+def test_the_pages_of_a_divided_casebook_are_numbered_through_and_say_whose_they_are(pieces):
+    """CTL-03, P11-02: the contents do not grow, so they and the cover are one page."""
+    _whole, joined = pieces
+    count = len(joined.pages)
+    for number, page in enumerate(joined.pages, start=1):
+        assert f"Page {number} of {count}" in page
+        assert ("Protocol version 1.0" in page, "LIE-001 Protocol" in page) == (True, number > 1), number
+
+
+def test_a_divided_casebook_says_the_same(pieces):
+    """P11-02: every element with its text, once, in order; a table that goes on has its header once more."""
+    whole, joined = (in_words(paper) for paper in pieces)
+    assert [each for each in joined if each[0] not in HEADS] == [
+        each for each in whole if each[0] not in HEADS
+    ]
+    assert {each for each in joined if each[0] == "/TH"} == {each for each in whole if each[0] == "/TH"}
+    assert len(whole) > 500
+
+
+def in_words(paper: Paper) -> list[tuple[str, str]]:
+    """Return what is said, without the list of contents, whose pages are others."""
+    return [(tag, text) for tag, text in paper.spoken() if tag not in TABLE_OF_CONTENTS - {"/P"}]
+
+
+def test_bookmarks_and_contents_lead_to_the_same_headings(each):
+    """PDF/UA-1: levels and titles as of the whole; each leads to the page on which its heading is printed."""
+    whole, joined = each
+    titles = [(level, title) for level, title, _page in joined.bookmarks()]
+    assert titles == [(level, title) for level, title, _page in whole.bookmarks()]
+    assert {level for level, _title in titles} == {0, 1, 2}
+    for _level, title, page in joined.bookmarks():
+        assert words(title) in words(joined.pages[page])
+    depth = 0 if joined.holds("LIE-002") else 1
     pages = [page.indirect_reference.idnum for page in joined.reader.pages]
-    links = [each.get_object() for page in joined.reader.pages for each in page.get("/Annots", [])]
+    links = [link.get_object() for page in joined.reader.pages for link in page.get("/Annots", [])]
     led = [pages.index(link["/Dest"][0].idnum) for link in links]
-    assert led == [page for level, _title, page in bookmarks(joined.reader) if level == 0]
+    assert led == [page for level, _title, page in joined.bookmarks() if level <= depth]
     assert all(link["/Contents"] for link in links)
+    tops = [float(mark.top) for level, mark in joined.destinations() if level <= depth]
+    assert [float(link["/Dest"][3]) for link in links] == pytest.approx(tops, abs=1.5)
 
 
-def test_the_tags_are_the_same_and_every_mark_belongs_to_its_page(papers):
-    """PDF/UA-1: one tree over all groups; a screen reader finds each text in it, and each cell its header."""
+def test_cover_and_contents_look_as_those_of_one_document(each):
+    """CTL-03: only the numbers of the pages differ."""
+    whole, joined = each
+    assert len(beginnings(joined)) > 10
+    assert beginnings(joined) == beginnings(whole)
+
+
+def beginnings(paper: Paper) -> list[tuple[float, float]]:
+    """Return where the lines of the first page begin, in points, without the foot."""
+    page = pypdfium2.PdfDocument(paper.data)[0].get_textpage()
+    corners = [page.get_rect(number) for number in range(page.count_rects())]
+    return [(round(top), round(left)) for left, _bottom, _right, top in corners if left < 70 and top > 60]
+
+
+def test_the_tags_are_the_same(papers):
+    """PDF/UA-1: one tree over all groups."""
     whole, joined = papers
-    one, other = (
-        [tag for tag in paper.structure() if tag not in TABLE_OF_CONTENTS] for paper in (whole, joined)
-    )
-    assert other == one
+    assert in_words(joined) == in_words(whole)
+
+
+def test_every_mark_belongs_to_its_page(each):
+    """PDF/UA-1: a screen reader finds each text in the tree, and each cell its header."""
+    _whole, joined = each
     root = joined.root["/StructTreeRoot"]
     numbers = root["/ParentTree"]["/Nums"]
-    elements = dict(zip(numbers[::2], (each.get_object() for each in numbers[1::2]), strict=True))
+    elements = dict(zip(numbers[::2], (found.get_object() for found in numbers[1::2]), strict=True))
     assert sorted(elements) == list(range(root["/ParentTreeNextKey"]))
     for page in joined.reader.pages:
         held = elements[page["/StructParents"]]
@@ -83,7 +155,7 @@ def test_the_tags_are_the_same_and_every_mark_belongs_to_its_page(papers):
         assert all(page.indirect_reference.idnum in _pages_of(element.get_object()) for element in held)
     names = root["/IDTree"]["/Names"][::2]
     assert list(names) == sorted(set(names))
-    used = {name for element in _elements(root) for each in _headers(element) for name in each}
+    used = {name for element in _elements(root) for found in _headers(element) for name in found}
     assert used
     assert used <= set(names)
 
@@ -109,19 +181,62 @@ def _headers(element):
             yield each.get_object()["/Headers"]
 
 
-def test_the_joined_file_is_whole(papers):
-    """PDF/UA-1: title, language and standard; another reader opens every page."""
-    whole, joined = papers
+def test_the_joined_file_is_whole(each):
+    """PDF/UA-1: title, language and standard; another reader opens every page; no object is missing or left over."""
+    whole, joined = each
     assert joined.root["/Lang"] == whole.root["/Lang"] == "en"
     assert joined.reader.metadata.title == whole.reader.metadata.title
     told = joined.root["/Metadata"].get_data()
     assert b"pdfuaid:part>1<" in told
     assert b"<xmpTPg:NPages>%d<" % len(joined.pages) in told
-    joined.reader.stream.seek(0)
-    document = pypdfium2.PdfDocument(joined.reader.stream.read())
+    assert joined.data.count(b" 65535 f ") == 1
+    document = pypdfium2.PdfDocument(joined.data)
     assert len(document) == len(joined.pages)
     for page in document:
         assert page.get_textpage().count_chars() > 100
+
+
+def test_a_divided_casebook_is_the_same_twice(trial, doctor, tmp_path, monkeypatch):
+    """REL-09: nothing random, also where parts are joined."""
+    found = full_patient(trial, doctor)
+    in_groups_of(8_000, monkeypatch)
+    with time_machine.travel(timezone.now(), tick=False):
+        one, other = (written(trial, found.code, tmp_path / name) for name in ("one.pdf", "other.pdf"))
+    assert one == other
+
+
+def written(trial, code: str, out: Path, progress=lambda done: None) -> bytes:
+    making = Making(at=timezone.now(), at_words="today", by="me")
+    audience = Audience.nobody(trial)
+    write_casebook(audience=audience, codes=[code], making=making, out=out, progress=progress)
+    return out.read_bytes()
+
+
+def test_who_waits_sees_the_progress_of_each_group_and_may_cancel(trial, doctor, tmp_path, monkeypatch):
+    """P11-02: a large casebook takes minutes. What the progress raises ends the setting, and no file is left."""
+    found = full_patient(trial, doctor)
+    in_groups_of(8_000, monkeypatch)
+    seen: list[int] = []
+    written(trial, found.code, tmp_path / "whole.pdf", seen.append)
+    assert seen == sorted(seen)
+    assert seen[0] == 70 < seen[1] < seen[-1] == 100
+    assert len(seen) > 12
+
+    def cancelled(done: int) -> None:
+        if done > 85:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        written(trial, found.code, tmp_path / "cancelled.pdf", cancelled)
+    assert [each.name for each in tmp_path.iterdir()] == ["whole.pdf"]
+
+
+def test_a_part_that_does_not_repeat_the_headings_it_goes_on_with_is_not_joined(pieces, tmp_path):
+    """Headings of its own would be lost."""
+    whole = tmp_path / "whole.pdf"
+    whole.write_bytes(pieces[0].data)
+    with pytest.raises(ValueError, match="does not begin with the headings"):
+        join([whole, whole], tmp_path / "joined.pdf", [0, 1])
 
 
 def test_a_file_of_another_program_is_not_joined(tmp_path: Path):

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -157,6 +158,7 @@ def decide(*, lot: Lot, kind: str, reason: str, password: str, by: User) -> LotD
         _refuse_lift(row)
     if kind not in {Decision.RELEASE, Decision.CONDITIONAL} and not trimmed(reason):
         raise ValidationError({"reason": _("Say why.")})
+    now = timezone.now()
     decision = LotDecision.objects.create(
         trial=row.trial,
         lot=row,
@@ -164,6 +166,9 @@ def decide(*, lot: Lot, kind: str, reason: str, password: str, by: User) -> LotD
         status=status or _before_quarantine(row),
         reason=reason.strip(),
         pending=pending,
+        # One moment of a save: a decision is not recorded before it is taken.
+        decided_at=now,
+        recorded_at=now,
         recorded_by=by,
     )
     row.status, row.version = decision.status, row.version + 1
