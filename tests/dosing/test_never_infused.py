@@ -15,7 +15,7 @@ from patients.participation import disposition
 from patients.participation.consents.consent_withdrawal import withdraw_consent
 from patients.participation.protocol_amendments.amendments import preview
 from patients.participation.visit_status import overdue
-from patients.participation.visits import replan, unsettled
+from patients.participation.visits import replan, visits_due
 from protocol.document.schedule import planned_visits
 from tests.support import build
 from tests.support.study.bedside import give, on, stored
@@ -98,7 +98,7 @@ def test_the_end_before_the_infusion_makes_no_visit_due_that_had_no_day(slug, do
     patient = build.enrolled(trial=trial, on=INCLUDED)
     before = dict(patient.visits.values_list("code", "planned_on"))
     assert before["D1"] is None
-    asked = {visit.code for visit in unsettled(patient, date(2026, 3, 20))}
+    asked = {visit.code for visit in visits_due(patient, date(2026, 3, 20))}
     ended(patient, date(2026, 3, 20), person)
     if afterwards:
         not_given(patient, person)
