@@ -106,10 +106,23 @@ class _Written:
         begin = self.line(head).removesuffix(LINE_END) + ","
         known = self._known
         lines = [
-            (known.get(end) or self._repeated(end)) if type(end) is Repeated else self.line(end)
+            (known.get(end) or self._repeated(end)) if type(end) is Repeated else self._texts(end)
             for end in ends
         ]
         return begin + begin.join(lines)
+
+    def _texts(self, cells: tuple[str, ...]) -> str:
+        """Return texts as a line, without the csv writer where nothing has to be quoted."""
+        line = ",".join(cells)
+        if (
+            line.count(",") != len(cells) - 1
+            or '"' in line
+            or "\n" in line
+            or "\r" in line
+            or len(line) > MOST_CHARACTERS
+        ):
+            return self.line(cells)
+        return line + LINE_END
 
     def _repeated(self, end: Repeated) -> str:
         if len(self._known) >= MOST_KNOWN:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime, tzinfo
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
@@ -20,7 +20,7 @@ from audit.trail import Concealed, history_model, tracked_columns, tracked_model
 from audit.trail_reading.sources import hidden_signatures
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cell_sql import Instant, YesNo
-from exports.tables.cells import Group, GroupedRows, Repeated, cell, safe_free_text
+from exports.tables.cells import MARKED, Group, GroupedRows, Repeated, cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
 from patients.models import Record
@@ -33,6 +33,8 @@ CHUNK = 500
 MOST_OF_FIELD, MOST_KEPT, LONGEST_KEPT = 200, 8192, 300
 # Not booleans and decimals, which may be equal to a number and have another text.
 PLAIN = frozenset({str, int, type(None)})
+# The first character of a text that is not written as it is, or may be a sentence of the system.
+UNUSUAL = frozenset({*MARKED, *(each[0] for each in CODED)})
 COLUMNS = (
     TableColumn("at", "", "When (UTC)"),
     TableColumn("site_time", "", "When, on the clock of the site"),
@@ -104,7 +106,7 @@ def trail_table(
                 of_histories & Q(history_patient__in=patients),
                 of_events & Q(patient_id__in=patients),
             )
-        for model in tracked_models():
+        for model in _with_history(trial):
             needed = trail_of(model).see
             if not needed or needed in seen:
                 yield from _changes(model, trial, places, seen, of_histories)
@@ -114,6 +116,18 @@ def trail_table(
     return StudyTable(
         "audit_trail", gettext_noop("Audit trail"), COLUMNS, lambda: GroupedRows(groups()), escaped
     )
+
+
+def _with_history(trial: Trial) -> "list[type[models.Model]]":
+    """Return the models whose history has rows of the trial. One query: to ask each costs more than to read few rows."""
+    found = tracked_models()
+    each = [
+        f'EXISTS(SELECT 1 FROM "{history_model(model)._meta.db_table}" WHERE "history_trial" = %s)'  # noqa: S608  our own tables
+        for model in found
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(each)}", [trial.pk] * len(each))
+        return list(compress(found, cursor.fetchone()))
 
 
 def _changes(
@@ -169,12 +183,12 @@ class _FieldLines:
     """What the lines of one field have in common.
 
     kept: the ends of its lines by (old, new); None once there were too many different ones to keep any.
-    never_coded: no text in it is a code, so that it has no words.
+    plain: no text in it is a code, so that it has no words, and none is concealed.
     """
 
     name: str
     label: str
-    never_coded: bool
+    plain: bool
     kept: dict[tuple[Any, Any], Repeated] | None = dataclass_field(default_factory=dict)
 
 
@@ -202,20 +216,23 @@ class _LineEnds:
         for name, old, new in differences(before, after):
             field = known.get(name)
             if field is None:
-                field = known[name] = self._field(name, columns)
+                field = known[name] = self._field(name, columns, concealed)
             kept = field.kept
-            if kept is not None and type(new) in PLAIN and type(old) in PLAIN:
+            if type(new) not in PLAIN or type(old) not in PLAIN:
+                ends.append(self._end(field, old, new, columns, concealed))
+            elif kept is not None:
                 end = kept.get((old, new))
                 ends.append(self._keep(field, old, new, columns, concealed) if end is None else end)
+            elif field.plain and old is None and (text := str(new))[:1] not in UNUSUAL:
+                ends.append((name, field.label, "", text, "", ""))
             else:
                 ends.append(self._end(field, old, new, columns, concealed))
         return ends
 
-    def _field(self, name: str, columns: dict[str, Any]) -> _FieldLines:
-        places = self._places
-        return _FieldLines(
-            name, places.label(self._model, columns, name), not places.may_be_coded(self._model, columns, name)
-        )
+    def _field(self, name: str, columns: dict[str, Any], concealed: Concealed) -> _FieldLines:
+        places, model = self._places, self._model
+        plain = name not in concealed.columns and not places.may_be_coded(model, columns, name)
+        return _FieldLines(name, places.label(model, columns, name), plain)
 
     def _keep(
         self, field: _FieldLines, old: Any, new: Any, columns: dict[str, Any], concealed: Concealed
@@ -256,10 +273,6 @@ class _LineEnds:
             return "", ""
         if field.name in concealed.columns or not value:
             return _shown(field.name, value, concealed), ""
-        if type(value) is int and field.never_coded:
-            return safe_free_text(str(value)), ""
-        if type(value) is str and field.never_coded and not value.startswith(CODED):
-            return safe_free_text(value), ""
         words = self._places.decoded(self._model, columns, field.name, value)
         return _shown(field.name, value, concealed), words
 
@@ -300,7 +313,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple
     if not before:
         # A new row: most of the trail.
         for name, new in after.items():
-            if new is not None and new != "" and _text(new):
+            if new is not None and new != "":
                 yield name, None, new
         return
     for name in {**before, **after}:
