@@ -10,7 +10,6 @@ from typing import Final
 
 from exports.formats.data_files import DataFile
 
-
 # Of deflate: as fast as 1 on the repeated beginnings of the lines of the trail, and a third of the time of 6.
 LEVEL: Final = 3
 

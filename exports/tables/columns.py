@@ -88,7 +88,9 @@ def moment(name: str, label: str, source: str = "", *, partial: bool = False) ->
         parts.append((f"{name}__precision", f"{label}: known to the year, month, day or minute", "precision"))
     kinds: dict[str, Kind] = {"utc": "instant", "local": "partial" if partial else "local"}
     return tuple(
-        computed(column, words, PartOfMoment(MomentParts._fields.index(part)), path, kind=kinds.get(part, "text"))
+        computed(
+            column, words, PartOfMoment(MomentParts._fields.index(part)), path, kind=kinds.get(part, "text")
+        )
         for column, words, part in parts
     )
 

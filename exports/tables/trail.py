@@ -119,7 +119,7 @@ def trail_table(
 
 
 def _with_history(trial: Trial) -> "list[type[models.Model]]":
-    """Return the models whose history has rows of the trial. One query: to ask each costs more than to read few rows."""
+    """Return the models whose history has rows of the trial. One query: few trials use all tables."""
     found = tracked_models()
     each = [
         f'EXISTS(SELECT 1 FROM "{history_model(model)._meta.db_table}" WHERE "history_trial" = %s)'  # noqa: S608  our own tables
@@ -154,7 +154,9 @@ def _changes(
     previous_key, before, concealed_now = None, dict[str, Any](), NOTHING
     ends = _LineEnds(model, places)
     rows = history.values_list(*read).iterator(chunk_size=CHUNK)
-    for row in _with_places(rows, first + fields.index("record_id"), places) if "record_id" in fields else rows:
+    for row in (
+        _with_places(rows, first + fields.index("record_id"), places) if "record_id" in fields else rows
+    ):
         at, own_key, number, kind, patient, user, full_name, role, reason, *traced = row[:first]
         if own_key != previous_key:
             previous_key, before = own_key, {}
