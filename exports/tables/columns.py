@@ -170,8 +170,21 @@ def reader_of(
 ) -> Callable[[], Iterator[Sequence[Any]]]:
     """Return a function that yields the rows, with one query. The database formats instants and booleans."""
     fields = [source_field(queryset, column) for column in columns]
-    read = [
-        column.read[0] if column.computed else _in_sql(column.source, field)
+    read: list[str | Instant | YesNo] = []
+    known: dict[str, int] = {}
+
+    def place_of(source: str | Instant | YesNo) -> int:
+        """Return the place of a source in a row that was read; the columns of a moment have one source."""
+        if not isinstance(source, str):
+            read.append(source)
+            return len(read) - 1
+        if source not in known:
+            known[source] = len(read)
+            read.append(source)
+        return known[source]
+
+    own = [
+        place_of(column.read[0] if column.computed else _in_sql(column.source, field))
         for column, field in zip(columns, fields, strict=True)
     ]
     typed = [index for index, column in enumerate(columns) if column.free_text]
@@ -181,28 +194,25 @@ def reader_of(
         if isinstance(field, DecimalField) and not column.free_text
     ]
     lists = [index for index, column in enumerate(columns) if column.several]
-    # The first source of a computed column stands in its place, the others follow all columns.
     made: list[tuple[int, Callable[..., Any], list[int]]] = []
     # The columns of a moment are made together: most moments of a row are blank.
-    moments: dict[str, list[tuple[int, int]]] = {}
+    moments: dict[int, list[tuple[int, int]]] = {}
     for index, column in enumerate(columns):
         if isinstance(column.computed, PartOfMoment):
-            moments.setdefault(column.read[0], []).append((index, column.computed.place))
+            moments.setdefault(own[index], []).append((index, column.computed.place))
         elif column.computed:
-            further = range(len(read), len(read) + len(column.read) - 1)
-            made.append((index, column.computed, [index, *further]))
-            read += column.read[1:]
+            made.append((index, column.computed, [place_of(path) for path in column.read]))
+    straight = own == list(range(len(own)))
 
     def rows() -> Iterator[Sequence[Any]]:
         for row in queryset.values_list(*read).iterator(chunk_size=2000):
-            cells = list(row[: len(columns)])
+            cells = list(row[: len(own)]) if straight else [row[place] for place in own]
             for index, function, places in made:
                 cells[index] = cell(function(*[row[place] for place in places]))
-            for parts in moments.values():
-                stored = cells[parts[0][0]]
-                found = moment_parts(stored) if stored else NOTHING
-                for index, place in parts:
-                    cells[index] = found[place]
+            for place, parts in moments.items():
+                found = moment_parts(row[place]) if row[place] else NOTHING
+                for index, part in parts:
+                    cells[index] = found[part]
             for each in _one_by_one(cells, lists) if lists else (cells,):
                 for index in typed:
                     if each[index]:

@@ -165,10 +165,19 @@ def _changes(
         after = flat(columns) if objects else columns
         if changed := ends.of(before, {} if kind == "-" else after, columns, concealed_now):
             head = (
-                *(at, site_time(datetime.fromisoformat(at), zone), table, own_key, number, kind),
+                at,
+                site_time(datetime.fromisoformat(at), zone),
+                table,
+                own_key,
+                number,
+                kind,
                 *places.where(model, columns, patient),
-                *(user, safe_free_text(actor_in_english(full_name)), role),
-                *(safe_free_text(reason or ""), code_of(reason), *traced),
+                user,
+                safe_free_text(actor_in_english(full_name)),
+                role,
+                safe_free_text(reason or ""),
+                code_of(reason),
+                *traced,
             )
             yield head, changed
         before = after
