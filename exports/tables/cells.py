@@ -50,14 +50,14 @@ def cell(value: Any) -> Any:
     return value
 
 
-class Repeated(tuple[Any, ...]):
+class Repeated(tuple[str, ...]):
     """Cells that come again in other lines, as the same object."""
 
     __slots__ = ()
 
 
-Group = tuple[Sequence[Any], Sequence[tuple[Any, ...]]]
-"""The first cells of neighbouring rows, which are the same, and the last cells of each of them."""
+Group = tuple[Sequence[Any], Sequence[tuple[str, ...]]]
+"""The first cells of neighbouring rows, which are the same, and the last cells of each of them, all texts."""
 
 
 class GroupedRows:
@@ -101,9 +101,9 @@ class _Written:
             line = self._line.pop()
         return line
 
-    def group(self, head: Sequence[Any], ends: Sequence[tuple[Any, ...]]) -> str:
+    def group(self, head: Sequence[Any], ends: Sequence[tuple[str, ...]]) -> str:
         """Return the lines of rows that begin with the same cells."""
-        begin = self.line(head).removesuffix(LINE_END) + ","
+        begin = self.line((*head, "")).removesuffix(LINE_END)
         known = self._known
         lines = [
             (known.get(end) or self._repeated(end)) if type(end) is Repeated else self._texts(end)
@@ -127,7 +127,7 @@ class _Written:
     def _repeated(self, end: Repeated) -> str:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[end] = line = self.line(end)
+        self._known[end] = line = self._texts(end)
         return line
 
 
