@@ -60,19 +60,21 @@ Group = tuple[Sequence[Any], Sequence[tuple[str, ...]]]
 """The first cells of neighbouring rows, which are the same, and the last cells of each of them, all texts."""
 
 
-class GroupedRows:
-    """The rows of a table of which neighbours begin with the same cells. As an iterable it yields plain rows.
+class GroupedRows(Iterator[Sequence[Any]]):
+    """The rows of a table of which neighbours begin with the same cells. As an iterator it yields plain rows.
 
     groups: not empty. A writer may read them instead, to write what is the same once. They are read once.
     """
 
     def __init__(self, groups: Iterator[Group]) -> None:
         self.groups = groups
+        self._rows: Iterator[Sequence[Any]] = ((*head, *end) for head, ends in groups for end in ends)
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
-        for head, ends in self.groups:
-            for end in ends:
-                yield (*head, *end)
+        return self._rows
+
+    def __next__(self) -> Sequence[Any]:
+        return next(self._rows)
 
 
 class _Written:
