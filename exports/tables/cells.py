@@ -1,7 +1,8 @@
 """Cells of a CSV file: lossless, with free text kept from being read as a formula by a spreadsheet."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,9 @@ from trials.listing.lines import MOST_CHARACTERS
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 500
+LINE_END = "\r\n"
+# Rendered ends of lines that are kept.
+MOST_KNOWN = 8192
 
 
 def safe_free_text(typed: Text) -> str:
@@ -46,41 +50,121 @@ def cell(value: Any) -> Any:
     return value
 
 
-class _Lines:
-    """Output of the csv writer. It collects the lines until they are sent."""
+class Repeated(tuple[str, ...]):
+    """Cells that come again in other lines, as the same object."""
 
-    def __init__(self) -> None:
+    __slots__ = ()
+
+
+Group = tuple[Sequence[Any], Sequence[tuple[str, ...]]]
+"""The first cells of neighbouring rows, which are the same, and the last cells of each of them, all texts."""
+
+
+class GroupedRows(Iterator[Sequence[Any]]):
+    """The rows of a table of which neighbours begin with the same cells. As an iterator it yields plain rows.
+
+    groups: not empty. A writer may read them instead, to write what is the same once. They are read once.
+    """
+
+    def __init__(self, groups: Iterator[Group]) -> None:
+        self.groups = groups
+        self._rows: Iterator[Sequence[Any]] = ((*head, *end) for head, ends in groups for end in ends)
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return self._rows
+
+    def __next__(self) -> Sequence[Any]:
+        return next(self._rows)
+
+
+class _Written:
+    """Lines of a CSV file that wait to be sent."""
+
+    def __init__(self, long_texts: LongTexts) -> None:
+        self._long_texts = long_texts
         self.parts: list[str] = []
-
-    def write(self, text: str) -> int:
-        self.parts.append(text)
-        return len(text)
+        self._line: list[str] = []
+        self._writer = csv.writer(_Output(self._line.append))
+        self._known: dict[Repeated, str] = {}
 
     def take(self) -> bytes:
+        """Return the bytes of the waiting lines and forget them."""
         data = "".join(self.parts).encode("utf-8")
         self.parts.clear()
         return data
+
+    def line(self, cells: Sequence[Any]) -> str:
+        """Return cells as a line with its end."""
+        self._writer.writerow(cells)
+        line = self._line.pop()
+        # Asked of the line, not of each cell: hardly any line is that long, and this runs for millions.
+        if len(line) > MOST_CHARACTERS:
+            self._writer.writerow([self._long_texts.cell(each) for each in cells])
+            line = self._line.pop()
+        return line
+
+    def group(self, head: Sequence[Any], ends: Sequence[tuple[str, ...]]) -> str:
+        """Return the lines of rows that begin with the same cells."""
+        begin = self.line((*head, "")).removesuffix(LINE_END)
+        known = self._known
+        lines = [
+            (known.get(end) or self._repeated(end)) if type(end) is Repeated else self._texts(end)
+            for end in ends
+        ]
+        return begin + begin.join(lines)
+
+    def _texts(self, cells: tuple[str, ...]) -> str:
+        """Return texts as a line, without the csv writer where nothing has to be quoted."""
+        line = ",".join(cells)
+        if (
+            line.count(",") != len(cells) - 1
+            or '"' in line
+            or "\n" in line
+            or "\r" in line
+            or len(line) > MOST_CHARACTERS
+        ):
+            return self.line(cells)
+        return line + LINE_END
+
+    def _repeated(self, end: Repeated) -> str:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[end] = line = self._texts(end)
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Output of the csv writer."""
+
+    write: Callable[[str], None]
 
 
 def csv_chunks(
     header: Sequence[str], rows: Iterable[Sequence[Any]], count: list[int], long_texts: LongTexts
 ) -> Iterator[bytes]:
-    """Yield the file (RFC 4180, UTF-8) in pieces of 500 rows, and set `count[0]` to the number of rows.
+    """Yield the file (RFC 4180, UTF-8) in pieces of about 500 rows, and set `count[0]` to the number of rows.
 
     long_texts: takes what no cell of a spreadsheet holds.
     """
-    lines = _Lines()
-    writer = csv.writer(lines)
-    writer.writerow(header)
-    write = writer.writerow
-    number = 0
-    for row in rows:
-        # Asked of the line, not of each cell: hardly any line is that long, and this runs for millions.
-        if write(row) > MOST_CHARACTERS:
-            lines.parts.pop()
-            write([long_texts.cell(each) for each in row])
-        number += 1
-        if number % CHUNK_ROWS == 0:
-            yield lines.take()
+    written = _Written(long_texts)
+    written.parts.append(written.line(header))
+    number, due = 0, CHUNK_ROWS
+    for lines, more in _in_groups(written, rows):
+        written.parts.append(lines)
+        number += more
+        if number >= due:
+            due = number + CHUNK_ROWS
+            yield written.take()
     count[0] = number
-    yield lines.take()
+    yield written.take()
+
+
+def _in_groups(written: _Written, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, int]]:
+    """Yield lines and their number."""
+    if isinstance(rows, GroupedRows):
+        for head, ends in rows.groups:
+            yield written.group(head, ends), len(ends)
+    else:
+        for row in rows:
+            yield written.line(row), 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import Any, cast
 
 from django.db.models import (
@@ -22,7 +21,7 @@ from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.description.code_lists import Code, codes_of_field
 from protocol.checking.column_kinds import Kind
-from protocol.values.moment_parts import moment_parts
+from protocol.values.moment_parts import NOTHING, MomentParts, moment_parts
 
 
 @dataclass(frozen=True)
@@ -89,18 +88,21 @@ def moment(name: str, label: str, source: str = "", *, partial: bool = False) ->
         parts.append((f"{name}__precision", f"{label}: known to the year, month, day or minute", "precision"))
     kinds: dict[str, Kind] = {"utc": "instant", "local": "partial" if partial else "local"}
     return tuple(
-        computed(column, words, _part_of_moment(part), path, kind=kinds.get(part, "text"))
+        computed(
+            column, words, PartOfMoment(MomentParts._fields.index(part)), path, kind=kinds.get(part, "text")
+        )
         for column, words, part in parts
     )
 
 
-def _part_of_moment(part: str) -> Callable[[str | None], str | None]:
-    read = attrgetter(part)
+@dataclass(frozen=True, slots=True)
+class PartOfMoment:
+    """Computes one column of a stored moment: a field of `MomentParts`, by its place; None for a blank moment."""
 
-    def cell_of(stored: str | None) -> str | None:
-        return read(moment_parts(stored)) if stored else None
+    place: int
 
-    return cell_of
+    def __call__(self, stored: str | None) -> str | None:
+        return moment_parts(stored)[self.place] if stored else None
 
 
 PATIENT = col("patient", "Subject code", "patient__code")
@@ -168,34 +170,56 @@ def reader_of(
 ) -> Callable[[], Iterator[Sequence[Any]]]:
     """Return a function that yields the rows, with one query. The database formats instants and booleans."""
     fields = [source_field(queryset, column) for column in columns]
-    read = [
-        column.read[0] if column.computed else _in_sql(column.source, field)
+    read: list[str | Instant | YesNo] = []
+    known: dict[str, int] = {}
+
+    def place_of(source: str | Instant | YesNo) -> int:
+        """Return the place of a source in a row that was read; the columns of a moment have one source."""
+        if not isinstance(source, str):
+            read.append(source)
+            return len(read) - 1
+        if source not in known:
+            known[source] = len(read)
+            read.append(source)
+        return known[source]
+
+    own = [
+        place_of(column.read[0] if column.computed else _in_sql(column.source, field))
         for column, field in zip(columns, fields, strict=True)
     ]
-    converted = [
-        (index, safe_free_text if column.free_text else cell)
+    typed = [index for index, column in enumerate(columns) if column.free_text]
+    decimals = [
+        index
         for index, (column, field) in enumerate(zip(columns, fields, strict=True))
-        if column.free_text or isinstance(field, DecimalField)
+        if isinstance(field, DecimalField) and not column.free_text
     ]
     lists = [index for index, column in enumerate(columns) if column.several]
-    # The first source of a computed column stands in its place, the others follow all columns.
     made: list[tuple[int, Callable[..., Any], list[int]]] = []
+    # The columns of a moment are made together: most moments of a row are blank.
+    moments: dict[int, list[tuple[int, int]]] = {}
     for index, column in enumerate(columns):
-        if column.computed:
-            further = range(len(read), len(read) + len(column.read) - 1)
-            made.append((index, column.computed, [index, *further]))
-            read += column.read[1:]
+        if isinstance(column.computed, PartOfMoment):
+            moments.setdefault(own[index], []).append((index, column.computed.place))
+        elif column.computed:
+            made.append((index, column.computed, [place_of(path) for path in column.read]))
+    straight = own == list(range(len(own)))
 
     def rows() -> Iterator[Sequence[Any]]:
         for row in queryset.values_list(*read).iterator(chunk_size=2000):
-            cells = list(row[: len(columns)])
+            cells = list(row[: len(own)]) if straight else [row[place] for place in own]
             for index, function, places in made:
-                cells[index] = cell(function(*(row[place] for place in places)))
+                cells[index] = cell(function(*[row[place] for place in places]))
+            for place, parts in moments.items():
+                found = moment_parts(row[place]) if row[place] else NOTHING
+                for index, part in parts:
+                    cells[index] = found[part]
             for each in _one_by_one(cells, lists) if lists else (cells,):
-                for index, make in converted:
-                    value = each[index]
-                    if value is not None:
-                        each[index] = make(value)
+                for index in typed:
+                    if each[index]:
+                        each[index] = safe_free_text(each[index])
+                for index in decimals:
+                    if each[index] is not None:
+                        each[index] = cell(each[index])
                 yield each
 
     return rows

@@ -4,20 +4,25 @@ Only the column `arm`, for who may know it, depends on the arm: a class follows 
 the infusion of either arm.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 from django.utils.translation import gettext_noop
 
 from exports.selection import EVERYTHING, ChosenRows, Only
+from exports.tables.cell_sql import YesNo
 from exports.tables.cells import cell
 from exports.tables.choosing import event_state, kept
 from exports.tables.columns import PATIENT, StudyTable, TableColumn, col
 from exports.tables.row_context import RowContext
+from patients.models import Patient
+from patients.participation.milestones import Milestone
+from protocol.values.moments import Moment
+from safety.classification import NONE_OF_THESE, SeriousnessCriterion
 from safety.listing.infusion_days import infusions_of
 from safety.models import AdverseEvent
 from safety.timing import since, treatment_emergent
@@ -74,11 +79,28 @@ FACT_TITLES = {
 }
 CHUNK = 500
 HUNDREDTH = Decimal("0.01")
+# The columns that `AdverseEvent.classes` depends on.
+CRITERIA = (*map(str, SeriousnessCriterion), NONE_OF_THESE)
+OPINIONS = ("causality", "sponsor_causality", "expectedness", "grade")
 
 
 def fact_columns(context: RowContext) -> dict[str, tuple[TableColumn, ...]]:
     """Return the columns of each table; readers who may know the arm get it after the study days of an event."""
     return {**_FACTS, "event_classes": (*_FACTS["event_classes"], *context.own_columns)}
+
+
+class _Event(NamedTuple):
+    """What the tables read of an event. infusions: those given to its patient. states: verified, signed, locked.
+
+    answers: the columns of criteria, Y or N, and of opinions.
+    """
+
+    patient: Patient
+    infusions: list[Milestone]
+    onset: str
+    zone: str
+    states: Sequence[str]
+    answers: tuple[Any, ...]
 
 
 def fact_tables(
@@ -97,7 +119,7 @@ def fact_tables(
 def _reader(
     trial: Trial,
     selection: ChosenRows,
-    rows_of: Callable[[AdverseEvent, str], Iterator[list[Any]]],
+    rows_of: Callable[[_Event], Iterator[list[Any]]],
     *,
     of_infusions: bool,
 ) -> Callable[[], Iterator[list[Any]]]:
@@ -113,38 +135,47 @@ def _reader(
         found = kept("adverse_events", found, selection)
         if of_infusions:
             found = found.filter(patient__in=[key for key, infusions in given.items() if infusions])
-        for name, step in STATES.items():
-            found = found.annotate(**{name: event_state(step)})
-        for event in found.iterator(chunk_size=CHUNK):
-            event.patient = patients[event.patient_id]
-            event.infusions_given = given[event.patient_id]
-            for row in rows_of(event, zone):
-                yield [cell(value) for value in (event.patient.code, event.number, *row)]
+        states = [_yes_no(event_state(step)) for step in STATES.values()]
+        # Not as instances: an event has five times as many columns.
+        read = found.values_list("patient_id", "number", "onset", *states, *map(YesNo, CRITERIA), *OPINIONS)
+        for key, number, onset, verified, signed, locked, *answers in read.iterator(chunk_size=CHUNK):
+            patient, reached = patients[key], (verified, signed, locked)
+            event = _Event(patient, given[key], onset, zone, reached, tuple(answers))
+            for row in rows_of(event):
+                yield [patient.code, number, *row]
 
     return rows
 
 
-def _classes(context: RowContext, event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
-    found = event.classes
-    emergent = treatment_emergent(
-        [each.at for each in event.infusions_given], event.onset_moment.placed(zone)
-    )
-    classes = [str(found.most_specific), found.sae, found.ar, found.sar, found.sesar, found.susar, emergent]
-    states = [bool(getattr(event, name)) for name in STATES]
-    days = context.cells(event.patient_id, _onset_day(event))
-    yield [*classes, event.patient.group, *states, *days]
+def _yes_no(condition: Any) -> Case:
+    return Case(When(condition, then=Value("Y")), default=Value("N"))
 
 
-def _onset_day(event: AdverseEvent) -> date | None:
+def _classes(context: RowContext, event: _Event) -> Iterator[list[Any]]:
+    given = [each.at for each in event.infusions]
+    # Of a patient without infusion no event began after one, whenever it began.
+    emergent = treatment_emergent(given, Moment.from_iso(event.onset).placed(event.zone)) if given else False
+    days = context.cells(event.patient.pk, _onset_day(event.onset))
+    yield [*_class_cells(event.answers), cell(emergent), event.patient.group, *event.states, *days]
+
+
+# Many events have the same answers.
+@lru_cache(maxsize=1024)
+def _class_cells(answers: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the cells of the classes. answers: the columns of criteria, Y or N, and of opinions."""
+    criteria = {name: answer == "Y" for name, answer in zip(CRITERIA, answers, strict=False)}
+    opinions = dict(zip(OPINIONS, answers[len(CRITERIA) :], strict=True))
+    found = AdverseEvent(**criteria, **opinions).classes
+    return str(found.most_specific), *map(cell, (found.sae, found.ar, found.sar, found.sesar, found.susar))
+
+
+def _onset_day(onset: str) -> date | None:
     """Return the day of the onset at the site; None if it is known to the month or the year."""
-    onset = event.onset_moment
-    if onset.month is None or onset.day is None:
-        return None
-    return date(onset.year, onset.month, onset.day)
+    return date.fromisoformat(onset[:10]) if len(onset) >= len("2026-03-01") else None
 
 
-def _timing(event: AdverseEvent, zone: str) -> Iterator[list[Any]]:
-    for each in event.infusions_given:
-        time = since(each.at, event.onset_moment, zone)
+def _timing(event: _Event) -> Iterator[list[Any]]:
+    for each in event.infusions:
+        time = since(each.at, Moment.from_iso(event.onset), event.zone)
         hours = [(Decimal(minutes) / 60).quantize(HUNDREDTH) for minutes in time.minutes]
-        yield [each.number, *time.days, *hours, time.after]
+        yield [cell(value) for value in (each.number, *time.days, *hours, time.after)]

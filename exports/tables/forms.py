@@ -10,6 +10,7 @@ from django.db.models.lookups import IsNull
 
 from audit.concealment import without_entries
 from exports.selection import EVERYTHING, ChosenRows
+from exports.tables.cell_sql import Instant
 from exports.tables.cells import cell, safe_free_text
 from exports.tables.choosing import IS_LOCKED, records
 from exports.tables.columns import StudyTable, TableColumn
@@ -36,8 +37,8 @@ SOURCES: dict[str, Any] = {
     "repeat": "repeat",
     "status": "state",
     "protocol_version": "protocol__version",
-    "entered_at": "created_at",
-    "completed_at": "completed_at",
+    "entered_at": Instant("created_at"),
+    "completed_at": Instant("completed_at"),
     "visit_date": "visit__held_on",
     "patient_group": "patient__group",
     "is_verified": IsNull(F("verified_at"), False),
@@ -193,7 +194,8 @@ def _reader(
                 for name in answers.keys() & own_columns.keys() - table.names:
                     _fill(cells, own_columns[name], answers)
                 for index in free:
-                    cells[index] = safe_free_text(cells[index])
+                    if cells[index]:
+                        cells[index] = safe_free_text(cells[index])
                 yield (*key_cells, " ".join(name for name in never if name not in answers), *number, *cells)
 
     return rows

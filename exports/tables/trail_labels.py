@@ -72,6 +72,12 @@ class TrailLabels:
             return item.label.in_language("en") if item else ""
         return f"{column_label(model, column)}: {name}" if name else column_label(model, column)
 
+    def may_be_coded(self, model: type[models.Model], row: dict[str, Any], field: str) -> bool:
+        """Return whether a text or number in the field may be a code. Any text may be a sentence of the system."""
+        _column, _dot, name = field.partition(".")
+        item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
+        return item.type in CODED if item is not None else field in _choices(model)
+
     def decoded(self, model: type[models.Model], row: dict[str, Any], field: str, value: Any) -> str:
         """Return the label of a coded value; empty if the value is not coded."""
         if not value:

@@ -81,12 +81,27 @@ class FormTable:
 
         ``readings`` holds by item how laboratory values compare with their reference ranges.
         """
-        cells = []
-        for item in self.items:
-            cells += cells_of(item, values.get(item.name))
-            if item.name in self.with_ranges:
-                cells += _range_cells((readings or {}).get(item.name))
+        cells: list[str] = []
+        for name, item, blanks, ranged in self._layout:
+            value = values.get(name)
+            if blanks is not None and (value is None or type(value) is str):
+                cells.append(value or "")
+                cells += blanks
+            else:
+                cells += cells_of(item, value)
+            if ranged:
+                cells += _range_cells((readings or {}).get(name))
         return cells
+
+    @cached_property
+    def _layout(self) -> tuple[tuple[str, Item, tuple[str, ...] | None, bool], ...]:
+        """Name and item of each column, the blanks after a value that is a mere text, and whether it has a range.
+
+        None instead of the blanks: a text fills further columns.
+        """
+        return tuple(
+            (item.name, item, _blanks_after_text(item), item.name in self.with_ranges) for item in self.items
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +217,13 @@ def cells_of(item: Item, value: Any) -> list[str]:
     if _may_be_missing(item):
         cells += [missing_in_files(parts.get("missing", "")), parts.get("reason", "")]
     return cells
+
+
+def _blanks_after_text(item: Item) -> tuple[str, ...] | None:
+    """Return the cells of an item after that of a value which is a text; None if they depend on the text."""
+    if item.type in ("choices", "rows", "file", "datetime", "partial_date") or item.units:
+        return None
+    return ("",) * (len(list(columns_of(item))) - 1)
 
 
 def missing_in_files(code: str) -> str:

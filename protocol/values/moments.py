@@ -170,10 +170,11 @@ def _stored(text: str, zone: str | None) -> Moment:
     if not matched:
         raise ValueError(f"not a stored moment: {text!r}")
     year, month, day, hour, minute, offset, own_zone = matched.groups()
-    moment = Moment(int(year), _number(month), _number(day), zone=own_zone or zone)
-    if offset is not None:
-        east = offset_minutes(offset)
-        moment = replace(moment, hour=_number(hour), minute=_number(minute), offset=east)
+    moment = Moment(
+        *(int(year), _number(month), _number(day), _number(hour), _number(minute)),
+        offset=None if offset is None else offset_minutes(offset),
+        zone=own_zone or zone,
+    )
     moment.wall  # noqa: B018  refuses a thirteenth month or a 31 February
     return moment
 

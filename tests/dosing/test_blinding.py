@@ -240,9 +240,10 @@ def test_a_casebook_set_in_pieces_is_the_same_to_the_byte_when_the_arms_are_exch
     """BLD-01, BLD-03: where a large casebook is divided does not tell the arm either."""
     monkeypatch.setattr(typesetting, "WHOLE_BYTES", 0)
     monkeypatch.setattr(typesetting, "PART_BYTES", 4_000)
-    before = read_by(world, "monitor", blinding.as_it_is, on_paper)
+    browser = browser_of(world, "monitor")
+    before = read_in(world, browser, blinding.as_it_is, on_paper)
     assert b"Infusion 1" in before["casebook.pdf"]
-    assert blinding.differences(before, read_by(world, "monitor", blinding.swap_arms, on_paper)) == {}
+    assert blinding.differences(before, read_in(world, browser, blinding.swap_arms, on_paper)) == {}
     told = told_apart(world, "statistician", blinding.swap_arms, on_paper)
     assert "casebook.pdf" in told
 

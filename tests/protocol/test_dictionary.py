@@ -1,15 +1,20 @@
 """Tables, columns and the data dictionary (DAT-02, DAT-10)."""
 
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from protocol.checking.dictionary import HEADER, cells_of, columns, columns_of, rows, tables
+from protocol.checking.dictionary import HEADER, cells_of, columns, columns_of, rows, tables, tables_of
 from protocol.checking.loading import load
 from protocol.document.items import Item
 from protocol.simulation.answers import Simulation, simulated_values
 from protocol.values.moment_parts import moment_parts
+from protocol.values.moments import Moment
 from protocol.values.units import UCUM
+from tests.support.protocols.every_type import EVERY_TYPE, VALUES
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SMALL = load((ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"))
@@ -144,6 +149,42 @@ def test_a_date_with_a_time_is_local_time_instant_and_zone() -> None:
     assert cells[:4] == ["2026-10-25T02:30", "2026-10-25T01:30:00Z", "Europe/Brussels", "minute"]
     assert cells_of(at, "2026-10-25")[:4] == ["2026-10-25", "", "", "day"]
     assert cells_of(at, None) == [""] * len(columns)
+
+
+@given(
+    st.datetimes(min_value=datetime(1900, 1, 2), max_value=datetime(2100, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.sampled_from(("Europe/Brussels", "Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "UTC")),
+)
+def test_the_parts_of_a_minute_are_those_of_its_moment(instant: datetime, zone: str) -> None:
+    """DAT-10: also in the hour that occurs twice, and at half-hour offsets."""
+    moment = Moment.from_datetime(instant, zone)
+    parts = moment_parts(moment.iso)
+    assert parts.local == moment.wall.isoformat(timespec="minutes")
+    assert datetime.fromisoformat(parts.utc) == moment.earliest
+    assert parts.utc.endswith("Z")
+    assert (parts.zone, parts.precision) == (zone, "minute")
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-31T09:00+01:00[Europe/Brussels]", "2026-02-31", "2026-03-01T09:00"]
+)
+def test_what_is_no_stored_moment_has_no_parts(text: str) -> None:
+    with pytest.raises(ValueError):
+        moment_parts(text)
+
+
+def test_the_cells_of_a_record_are_those_of_its_items() -> None:
+    """P11-02: for a mere text, a missing code, and an item of every type, with a value or without one."""
+    table = next(tables_of(EVERY_TYPE))
+    for values in (
+        VALUES,
+        {},
+        dict.fromkeys(VALUES),
+        {name: {"missing": "ND", "reason": "x"} for name in VALUES},
+    ):
+        apart = [cells_of(item, values.get(item.name)) for item in table.items]
+        assert table.cells(values) == [cell for each in apart for cell in each]
+        assert len(table.cells(values)) == len(table.columns)
 
 
 def test_a_partial_date_says_what_is_known() -> None:
