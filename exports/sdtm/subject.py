@@ -210,9 +210,7 @@ def _unmasked(study: Study, keys: Sequence[int]) -> dict[str, dict[int, Any]]:
     for row in Preparation.objects.filter(**of_patient).values("patient_id", *PREPARED):
         prepared.setdefault(row["patient_id"], {})[row["infusion_id"]] = row
     volumes: dict[int, Any] = {}
-    drawn = WorksheetStep.objects.filter(
-        **of_patient, kind=WorksheetStep.Kind.DRAWN, struck_out_reason=None
-    )
+    drawn = WorksheetStep.objects.filter(**of_patient, kind=WorksheetStep.Kind.DRAWN, struck_out_reason=None)
     for row in drawn.values("patient_id", "infusion_id", "values"):
         if volume := row["values"].get("final_ml"):
             volumes.setdefault(row["patient_id"], {})[row["infusion_id"]] = Decimal(volume)

@@ -30,7 +30,7 @@ STOPPING: Final = frozenset({AdverseEvent.Action.INTERRUPTED, AdverseEvent.Actio
 
 
 def infusions(subject: Subject) -> Iterator[Observation | Relation]:
-    """Yield what was prepared, what was given and not given as collected, what was infused, and what belongs together."""
+    """Yield what was prepared and collected of each infusion, what reached the patient, and what belongs together."""
     for infusion in subject.infusions:
         if infusion.state == Infusion.State.PLANNED:
             continue
@@ -188,7 +188,9 @@ def _course(subject: Subject, infusion: Infusion) -> Course:
     dosing = subject.study.rules_of(subject.patient.protocol_id).dosing
     limits = dosing.volume_ml if dosing else None
     least = None if limits is None else limits.planned if limits.lowest is None else limits.lowest
-    stopped = infusion.interruption_reason or infusion.pk in subject.stops or _stopped_for_event(subject, infusion)
+    stopped = (
+        infusion.interruption_reason or infusion.pk in subject.stops or _stopped_for_event(subject, infusion)
+    )
     return Course(
         infused_ml=infusion.volume_ml,
         prepared_ml=subject.prepared_ml.get(infusion.pk),

@@ -157,7 +157,8 @@ def test_a_physicians_stop_and_its_reason_count_without_an_interruption(patients
 
 
 @pytest.mark.parametrize(
-    ("action", "complete"), [("stopped", False), ("interrupted", False), ("none", True), ("next_postponed", True)]
+    ("action", "complete"),
+    [("stopped", False), ("interrupted", False), ("none", True), ("next_postponed", True)],
 )
 def test_an_infusion_stopped_for_an_event_was_not_completed(patients, action, complete):
     """CEL-10: the action taken says so where the ward recorded no interruption."""
