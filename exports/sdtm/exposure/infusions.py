@@ -60,6 +60,9 @@ def _prepared(subject: Subject, infusion: Infusion) -> Iterator[Observation]:
         **_dose("EC", subject, infusion, product["viable_cells"]),
         "ECSTDTC": planned or None,
     }
+    if not values.get("ECDOSE"):
+        # What was collected of a placebo is a volume, no number of cells (CORE-000137).
+        values |= {"ECDOSE": None, "ECDOSU": None}
     row = Observation("EC", values, moment=planned)
     if volume := subject.prepared_ml.get(infusion.pk):
         row.supplements.append(Supplement("PREPML", "Volume prepared (mL)", f"{volume.normalize():f}"))

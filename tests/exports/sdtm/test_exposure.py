@@ -190,7 +190,9 @@ def test_a_placebo_has_the_dose_nothing_however_much_was_infused(patients):
     infused(patient, "40", **STOPPED)
     package = Package.of(patient.trial)
     assert dose(package, patient) == ("0", "10^6 Therapeutic Cells", "Chills", None)
-    assert [row["ECDOSE"] for row in package.some("EC", ECMOOD="SCHEDULED")] == ["0"]
+    made = package.one("EC", ECMOOD="SCHEDULED")
+    assert (made["ECDOSE"], made["ECDOSU"], made["ECDOSFRM"]) == (None, None, "INJECTION, SOLUTION")
+    assert package.one("SUPPEC", QNAM="PREPML")["QVAL"] == "100"
     hidden = Package.of(patient.trial, sees_treatment=False)
     assert "EX" not in hidden.heads
     assert [(row["ECMOOD"], row["ECDOSE"]) for row in hidden.rows("EC")] == [("PERFORMED", "40.00")]
