@@ -27,7 +27,9 @@ TABLE_LEAF: Final = "LF.acrftable"
 NOTE_LEAF: Final = "LF.note"
 FORMS_FILE, TABLE_FILE, NOTE_FILE, DEFINE_FILE = "acrf.pdf", "acrf.csv", "reviewers_note.md", "define.xml"
 NO_DATA: Final = "COM.NODATA"
-NO_DATA_COMMENT: Final = "The guide expects this variable, or it is the study day of a date; the study has no data for it."
+NO_DATA_COMMENT: Final = (
+    "The guide expects this variable, or it is the study day of a date; the study has no data for it."
+)
 DAY_LENGTH: Final = 10
 # Variables that hold terms of MedDRA; a number is the code of one.
 MEDDRA: Final = frozenset({"AELLT", "AELLTCD", "AEDECOD", "AEBODSYS", "AESOC"})

@@ -19,7 +19,7 @@ WHOLE: Final = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class InfusedShare:
     """What tells how much of a product was infused; None where it was not recorded.
 
     planned_ml: the least volume that the protocol plans. uninterrupted: the ward recorded that the infusion was

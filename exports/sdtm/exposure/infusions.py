@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dosing.models import Infusion
 from exports.sdtm.demographics import planned_arm
-from exports.sdtm.exposure.delivered import NO_PRODUCT, Course
+from exports.sdtm.exposure.delivered import NO_PRODUCT, InfusedShare
 from exports.sdtm.observations import Observation, Relation, Supplement
 from exports.sdtm.standard.tables import test_names
 from exports.sdtm.subject import Subject
@@ -187,14 +187,14 @@ def _given(subject: Subject, infusion: Infusion) -> Observation:
     return row
 
 
-def _course(subject: Subject, infusion: Infusion) -> Course:
+def _course(subject: Subject, infusion: Infusion) -> InfusedShare:
     dosing = subject.study.rules_of(subject.patient.protocol_id).dosing
     limits = dosing.volume_ml if dosing else None
     least = None if limits is None else limits.planned if limits.lowest is None else limits.lowest
     stopped = (
         infusion.interruption_reason or infusion.pk in subject.stops or _stopped_for_event(subject, infusion)
     )
-    return Course(
+    return InfusedShare(
         infused_ml=infusion.volume_ml,
         prepared_ml=subject.prepared_ml.get(infusion.pk),
         planned_ml=least,

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exports.sdtm.exposure.delivered import NO_VOLUME, NOT_COMPLETE, TOO_MUCH, Course
+from exports.sdtm.exposure.delivered import NO_VOLUME, NOT_COMPLETE, TOO_MUCH, InfusedShare
 
 PREPARED = Decimal(80_000_000)
 
 
-def course(infused, prepared=None, planned=None, *, uninterrupted=True) -> Course:
+def course(infused, prepared=None, planned=None, *, uninterrupted=True) -> InfusedShare:
     volumes = (None if each is None else Decimal(each) for each in (infused, prepared, planned))
-    return Course(*volumes, uninterrupted=uninterrupted)
+    return InfusedShare(*volumes, uninterrupted=uninterrupted)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_infusion_that_ran_to_its_end_gave_the_whole_product(found):
 def test_never_more_than_was_prepared_reaches_the_patient(cells, one, other):
     """CEL-10: the delivered cells lie within one cell of the exact share."""
     infused, prepared = sorted((one, other))
-    found = Course(infused, prepared).delivered(cells)
+    found = InfusedShare(infused, prepared).delivered(cells)
     assert found is not None
     assert 0 <= found <= cells
     assert found * prepared <= cells * infused < (found + 1) * prepared
