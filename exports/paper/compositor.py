@@ -1,7 +1,8 @@
 """Set a document in a process of its own, so that its memory is freed and a runaway document can be stopped.
 
 `python -m exports.paper.compositor TEMPLATE DATA MADE OUT`: name of the template, file with the data, file with
-author and time, and the PDF to write. Without OUT the number of its pages is printed (`Pages`).
+author and time, and the PDF to write. Without OUT the number of its pages is printed (`Pages`). Of data with `placed`
+the pages of the marked places are printed too (`placed_pdf`).
 
 The template parses the data as JSON, so no text becomes markup. Only the compositor's own fonts are used, so the same
 data give the same bytes on every machine.
@@ -44,7 +45,11 @@ def main(template: str, data: str, made: str, out: str = "") -> None:
     """Write the PDF, or without a place for it print its pages."""
     made_data = json.loads(Path(made).read_text("utf-8"))
     content = json.loads(Path(data).read_text("utf-8"))
-    if out:
+    if out and content.get("placed"):
+        document, places = placed_pdf(template, content, made_data)
+        Path(out).write_bytes(document)
+        print(json.dumps(places))
+    elif out:
         Path(out).write_bytes(pdf(template, content, made_data))
     else:
         print(json.dumps(pages(template, content, made_data)))
@@ -63,6 +68,24 @@ def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
         pdf_standards=STANDARD,
         timestamp=made["timestamp"],
     )
+
+
+def placed_pdf(template: str, content: Any, made: dict[str, Any]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the document as `pdf` does, and the pages (from 1) on which its marked places stand: (mark, page).
+
+    Both come from one layout. A mark that stands on several pages is in the list as often.
+    """
+    import typst
+
+    compiler = typst.Compiler(
+        TEMPLATES / f"{template}.typ",
+        root=TEMPLATES,
+        ignore_system_fonts=True,
+        sys_inputs=_inputs(content, made),
+    )
+    document: Any = compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=made["timestamp"])
+    found = json.loads(compiler.query("<places>", field="value", one=True))
+    return document, [(int(mark), int(page)) for mark, page in found]
 
 
 def pages(template: str, content: Any, made: dict[str, Any]) -> Pages:

@@ -60,8 +60,7 @@ def typeset(
     from 0 to 1, after each group; what it raises ends the setting. Raises NotPrinted if there is too much data, or if
     setting fails.
     """
-    if find_spec("typst") is None:
-        raise NotPrinted(system_text("document.no_typesetting"))
+    _need_compositor()
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data.json"
         with data.open("wb") as file:
@@ -73,6 +72,27 @@ def typeset(
         else:
             _set(template, data, made, out)
     return sha256
+
+
+def typeset_placed(
+    *, template: str, head: Mapping[str, Any], parts: Iterable[Any], making: Making, version: str
+) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return a PDF and the pages (from 1) of the places that its template marks: (mark, page). See `typeset`.
+
+    version: of the program, as the document states it.
+    """
+    _need_compositor()
+    with TemporaryDirectory() as folder:
+        data, out = Path(folder) / "data.json", Path(folder) / "document.pdf"
+        with data.open("wb") as file:
+            sha256 = _stream(file, {**head, "placed": True}, parts, None)
+        places = json.loads(_set(template, data, {**_made(making, sha256), "version": version}, out))
+        return out.read_bytes(), [(mark, page) for mark, page in places]
+
+
+def _need_compositor() -> None:
+    if find_spec("typst") is None:
+        raise NotPrinted(system_text("document.no_typesetting"))
 
 
 def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most: int | None) -> str:
@@ -106,7 +126,7 @@ def _made(making: Making, sha256: str) -> dict[str, Any]:
 
 
 def _set(template: str, data: Path, made: dict[str, Any], out: Path | None) -> str:
-    """Set the data as PDF, and return what the compositor said: without a place for the PDF, its pages."""
+    """Set the data as PDF, and return what the compositor printed: pages or places, else nothing."""
     made_file = data.with_name("made.json")
     made_file.write_text(json.dumps(made, ensure_ascii=False), "utf-8")
     command = [sys.executable, "-m", "exports.paper.compositor", template, str(data), str(made_file)]

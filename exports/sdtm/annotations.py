@@ -1,4 +1,8 @@
-"""Annotated forms: where each item of each protocol version goes, as a table and as words on paper."""
+"""Annotated forms: where each item of each protocol version goes.
+
+The table of the package, the PDF of the forms, the page references of Define-XML and the annotated CRF on paper are all
+made of these rows and words.
+"""
 
 import csv
 import io
@@ -8,14 +12,14 @@ from typing import Final
 from exports.sdtm.answers import choice_words
 from exports.sdtm.bedside import bedside_form
 from exports.sdtm.captured import EACH_CHOICE, NOBODY
-from exports.sdtm.pages import annotated_pages
+from exports.sdtm.pages import AnnotationRow, annotated_pages
 from exports.sdtm.standard.tables import domains
 from protocol.document.document import Protocol
 from protocol.document.items import MOMENT_TYPES, Form, Item
 from protocol.document.tabulation import NOTHING, FormTabulation, TargetKind
 
 HEADER: Final = ("version", "form", "item", "label", "data set", "annotation")
-NOT_SUBMITTED: Final = "NOT SUBMITTED"
+NOT_SUBMITTED: Final = "[NOT SUBMITTED]"
 NO_FORM: Final = FormTabulation()
 
 
@@ -68,19 +72,28 @@ def _terms(item: Item, name: str) -> str:
     return " / ".join(choice_words(item, code, upper=True) for code in item.codes if code not in NOBODY)
 
 
-def annotated(versions: Iterable[Protocol], *, with_masked: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the table: a row for each item and column. with_masked: also what tells the arm.
+def annotated_forms(rules: Protocol) -> tuple[Form, ...]:
+    """Return the forms of a version, and after them its observations at the bedside."""
+    return (*rules.forms.values(), *([bedside_form(rules)] if rules.bedside.items else []))
+
+
+def annotated_form(rules: Protocol, form: Form, *, with_masked: bool) -> Iterator[AnnotationRow]:
+    """Yield a row for each item and column of a form. with_masked: also what tells the arm."""
+    for item in (*form.items, *(form.masked_items if with_masked else ())):
+        for each in item.columns or (item,):
+            name = f"{item.name}.{each.name}" if item.columns else item.name
+            words = each.label.in_language("en")
+            yield AnnotationRow(rules.trial.version, form.code, name, words, *annotation(form, each))
+
+
+def annotated(versions: Iterable[Protocol], *, with_masked: bool) -> Iterator[AnnotationRow]:
+    """Yield the table. with_masked: also what tells the arm.
 
     The forms of each version come first, its observations at the bedside after them, the other pages last.
     """
     for rules in versions:
-        bedside = [bedside_form(rules)] if rules.bedside.items else []
-        for form in (*rules.forms.values(), *bedside):
-            for item in (*form.items, *(form.masked_items if with_masked else ())):
-                for each in item.columns or (item,):
-                    name = f"{item.name}.{each.name}" if item.columns else item.name
-                    words = each.label.in_language("en")
-                    yield rules.trial.version, form.code, name, words, *annotation(form, each)
+        for form in annotated_forms(rules):
+            yield from annotated_form(rules, form, with_masked=with_masked)
     yield from annotated_pages(with_treatment=with_masked)
 
 

@@ -8,7 +8,7 @@ from exports.sdtm.bedside import observations
 from exports.sdtm.captured import CapturedForm, CapturePlace, completed
 from exports.sdtm.demographics import demographics
 from exports.sdtm.deviations import deviations
-from exports.sdtm.exposure import infusions
+from exports.sdtm.exposure.infusions import infusions
 from exports.sdtm.numbering import numbered
 from exports.sdtm.observations import Observation, Relation, Remark, Supplement
 from exports.sdtm.participation import criteria_not_met, disposition, elements, visits

@@ -2,13 +2,15 @@
 
 A code list holds the terms that the data use; terms that the sponsor added are marked. Value-level metadata describe
 the result of each test and the value of each supplemental qualifier, and name the items of the annotated forms. Types,
-lengths and decimals are those of the data; a variable that has none is marked.
+lengths and decimals are those of the data; a variable that has none is marked. What was collected refers to the pages
+of the annotated forms on which it is annotated, as they were set.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exports.sdtm.acrf.references import PageReferences
 from exports.sdtm.methods import method_of, methods
 from exports.sdtm.observations import domain_of
 from exports.sdtm.spool import DomainData, ValueUse
@@ -21,10 +23,13 @@ XLINK: Final = "http://www.w3.org/1999/xlink"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 IG, CT = "STD.SDTMIG", "STD.CT"
 FORMS_LEAF: Final = "LF.acrf"
+TABLE_LEAF: Final = "LF.acrftable"
 NOTE_LEAF: Final = "LF.note"
-FORMS_FILE, NOTE_FILE, DEFINE_FILE = "acrf.csv", "reviewers_note.md", "define.xml"
+FORMS_FILE, TABLE_FILE, NOTE_FILE, DEFINE_FILE = "acrf.pdf", "acrf.csv", "reviewers_note.md", "define.xml"
 NO_DATA: Final = "COM.NODATA"
-NO_DATA_COMMENT: Final = "The guide expects this variable; the study has no data for it."
+NO_DATA_COMMENT: Final = (
+    "The guide expects this variable, or it is the study day of a date; the study has no data for it."
+)
 DAY_LENGTH: Final = 10
 # Variables that hold terms of MedDRA; a number is the code of one.
 MEDDRA: Final = frozenset({"AELLT", "AELLTCD", "AEDECOD", "AEBODSYS", "AESOC"})
@@ -40,11 +45,13 @@ MASKED_COMMENT: Final = (
 )
 
 
-def define_xml(study: Study, sets: Sequence[DomainData], *, created: str, version: str) -> bytes:
-    """Return the file. created: ISO 8601 with offset; version: of this program."""
+def define_xml(
+    study: Study, sets: Sequence[DomainData], forms: PageReferences, *, created: str, version: str
+) -> bytes:
+    """Return the file. forms: pages of the annotated forms. created: ISO 8601 with offset; version: of this program."""
     from lxml import etree
 
-    document = _Document(etree, study, sets)
+    document = _Document(etree, study, sets, forms)
     root = document.root(created, version)
     text: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return text
@@ -55,6 +62,7 @@ class _Document:
     etree: Any
     study: Study
     sets: Sequence[DomainData]
+    forms: PageReferences
 
     def add(self, parent: Any, tag: str, text: str | None = None, /, **attributes: str | None) -> Any:
         """Add an element: `def_Class` is one of Define-XML, attributes likewise; None leaves an attribute out."""
@@ -101,7 +109,8 @@ class _Document:
         if self.study.hides_arms:
             self.words(self.add(data, "def_CommentDef", OID="COM.MASKED"), "Description", MASKED_COMMENT)
         self.words(self.add(data, "def_CommentDef", OID=NO_DATA), "Description", NO_DATA_COMMENT)
-        self._leaf(data, FORMS_LEAF, FORMS_FILE, "Annotated case report forms, as a table")
+        self._leaf(data, FORMS_LEAF, FORMS_FILE, "Annotated case report forms")
+        self._leaf(data, TABLE_LEAF, TABLE_FILE, "Annotated case report forms, as a table")
         self._leaf(data, NOTE_LEAF, NOTE_FILE, "Note for the reviewer")
         return root
 
@@ -113,7 +122,9 @@ class _Document:
             Status="Final",
         )  # fmt: skip
         self.add(self.add(data, "def_AnnotatedCRF"), "def_DocumentRef", leafID=FORMS_LEAF)
-        self.add(self.add(data, "def_SupplementalDoc"), "def_DocumentRef", leafID=NOTE_LEAF)
+        documents = self.add(data, "def_SupplementalDoc")
+        for leaf in (NOTE_LEAF, TABLE_LEAF):
+            self.add(documents, "def_DocumentRef", leafID=leaf)
 
     def _leaf(self, parent: Any, name: str, href: str, title: str) -> None:
         leaf = self.add(parent, "def_leaf", ID=name, xlink_href=href)
@@ -173,16 +184,19 @@ class _Document:
             self.add(item, "CodeListRef", CodeListOID=f"CL.MEDDRA.{_meddra_type(variable)}")
         # The values of a qualifier have origins of their own.
         if made.has(variable) and not (made.is_supplement and variable.name == valued(made)):
-            self._origin(item, variable.origin)
+            self._origin(item, variable.origin, self.forms.of_variable(made.name, variable.name))
         if variable.name == valued(made):
             self.add(item, "def_ValueListRef", ValueListOID=f"VL.{made.name}.{variable.name}")
 
-    def _origin(self, item: Any, origin: str, sources: Iterable[str] = ()) -> None:
+    def _origin(self, item: Any, origin: str, pages: Iterable[int], sources: Iterable[str] = ()) -> None:
+        """Add the origin. pages: of the annotated forms, for what was collected."""
         found = self.add(item, "def_Origin", Type=origin, Source=SOURCES[origin])
         if items := ", ".join(sorted(sources)):
             self.words(found, "Description", f"Items of the annotated forms: {items}")
         if origin == "Collected":
-            self.add(found, "def_DocumentRef", leafID=FORMS_LEAF)
+            document = self.add(found, "def_DocumentRef", leafID=FORMS_LEAF)
+            if numbers := " ".join(map(str, pages)):
+                self.add(document, "def_PDFPageRef", PageRefs=numbers, Type="PhysicalRef")
 
     def _values(self, data: Any, made: DomainData) -> None:
         name = valued(made)
@@ -193,7 +207,8 @@ class _Document:
                 Length=length, SignificantDigits=str(use.decimals) if kind == "float" else None,
             )  # fmt: skip
             self.words(item, "Description", use.label or code)
-            self._origin(item, use.origin, use.sources)
+            pages = self.forms.of_value(made.name, code, use.sources)
+            self._origin(item, use.origin, pages, use.sources)
 
     def _code_lists(self, data: Any) -> None:
         for made in self.sets:

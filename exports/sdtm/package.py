@@ -1,4 +1,4 @@
-"""The package: every data set as transport file and Dataset-JSON, define.xml, annotations and note, in one archive.
+"""The package: every data set as transport file and Dataset-JSON, define.xml, annotated forms and note, in one archive.
 
 The subjects are read once, some at a time; their records wait in a temporary folder until the metadata are known.
 """
@@ -12,9 +12,10 @@ from typing import Any
 from exports.formats import dataset_json
 from exports.formats.data_files import DataFile, Exported
 from exports.sdtm import xport
+from exports.sdtm.acrf.document import annotated_forms
 from exports.sdtm.annotations import annotation_file
 from exports.sdtm.assembling import SubjectRecords
-from exports.sdtm.define import DEFINE_FILE, FORMS_FILE, NOTE_FILE, define_xml, is_integer
+from exports.sdtm.define import DEFINE_FILE, FORMS_FILE, NOTE_FILE, TABLE_FILE, define_xml, is_integer
 from exports.sdtm.design import trial_design
 from exports.sdtm.reviewers_note import note
 from exports.sdtm.spool import DomainData, DomainSpool
@@ -27,7 +28,10 @@ from trials.models import Trial
 
 
 def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
-    """Yield the files of the package. The tables of the other formats are not read."""
+    """Yield the files of the package. The tables of the other formats are not read.
+
+    Raises NotPrinted if the annotated forms cannot be set.
+    """
     trial = Trial.objects.get(slug=exported.trial)
     study = Study(trial, sees_treatment=exported.sees_treatment, at=exported.at)
     with TemporaryDirectory() as folder:
@@ -35,9 +39,12 @@ def files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile
         created = study.local(exported.at) + f"{exported.at.astimezone(trial.zone):%z}"
         created = f"{created[:-2]}:{created[-2:]}"
         created = f"{created[:16]}:00{created[16:]}"
-        yield _whole(DEFINE_FILE, define_xml(study, sets, created=created, version=exported.version))
+        forms, version = annotated_forms(study, version=exported.version), exported.version
+        metadata = define_xml(study, sets, forms.references, created=created, version=version)
+        yield _whole(DEFINE_FILE, metadata)
+        yield _whole(FORMS_FILE, forms.pdf)
         rules = [each.rules for each in study.versions.values()]
-        yield _whole(FORMS_FILE, annotation_file(rules, with_masked=not study.hides_arms))
+        yield _whole(TABLE_FILE, annotation_file(rules, with_masked=not study.hides_arms))
         yield _whole(NOTE_FILE, note(study, sets, version=exported.version))
         for made in sets:
             pieces = xport.pieces(made, exported.at)

@@ -16,6 +16,25 @@ EVERY_VERSION: Final = "*"
 """In the column of the version: these pages are the same in each."""
 
 
+class AnnotationRow(NamedTuple):
+    """One row of the annotated forms. data_set: empty for an item that is not submitted.
+
+    form, item: of a page that is no form its table and column.
+    """
+
+    version: str
+    form: str
+    item: str
+    label: str
+    data_set: str
+    words: str
+
+    @property
+    def source(self) -> str:
+        """Return form and item as value-level metadata name them: `vitals.temp`."""
+        return f"{self.form}.{self.item}"
+
+
 class PageAnnotation(NamedTuple):
     """Where a column goes. tells_treatment: it is left out of a package that hides the arms."""
 
@@ -44,8 +63,10 @@ def pages() -> tuple[PageAnnotation, ...]:
         return tuple(PageAnnotation(**row) for row in csv.DictReader(file))
 
 
-def annotated_pages(*, with_treatment: bool) -> Iterator[tuple[str, ...]]:
+def annotated_pages(*, with_treatment: bool) -> Iterator[AnnotationRow]:
     """Yield the rows of the annotated forms that every version shares."""
     for each in pages():
         if with_treatment or not each.tells_treatment:
-            yield EVERY_VERSION, each.table, each.column, each.label, each.data_set, each.annotation
+            yield AnnotationRow(
+                EVERY_VERSION, each.table, each.column, each.label, each.data_set, each.annotation
+            )

@@ -25,8 +25,10 @@ No dictionary is applied to medicines and histories: their terms are as reported
 RACE and ETHNIC are not collected.
 Texts of more than 200 characters go on in supplemental qualifiers or comments.
 Transport files hold ASCII: accents and signs are spelled out there. The Dataset-JSON files have the exact texts.
-EC holds what the ward collected of each infusion, with the volume infused as dose.
-EX holds the viable cells of the product that was prepared, in millions; EC says whether it was interrupted and why.
+EC with ECMOOD PERFORMED is what the ward collected of each infusion, with the volume infused as dose.
+EC with ECMOOD SCHEDULED is the product that the laboratory prepared, with its viable cells in millions as dose.
+EX is what reached the patient: EXDOSE is the viable cells prepared times the share of the volume that was infused.
+EXADJ says why it was not the whole product. Where nothing tells the share, EXDOSE is blank and SUPPEX NODOSE says why.
 BE holds each sample once as collected, then what was done with each of its tubes; BS the volume of each tube.
 RELSPEC says which tube came from which sample.
 BEDECOD is blank for a tube that was processed or is missing: its code list has no such term.

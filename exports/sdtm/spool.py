@@ -66,12 +66,12 @@ class DomainData:
 
     @property
     def variables(self) -> tuple[DomainVariable, ...]:
-        """Return the variables: those that are required or expected, and the permissible ones that are used."""
-        return tuple(
-            each
-            for each in domain_of(self.name).variables
-            if each.core in ("Req", "Exp") or self.lengths.get(each.name)
-        )
+        """Return the variables: required and expected ones, permissible ones that are used, and the days of dates."""
+        known = domain_of(self.name).variables
+        kept = {each.name for each in known if each.core in ("Req", "Exp") or self.lengths.get(each.name)}
+        # The study day stands beside its date, also where no date is known in full.
+        days = {f"{name.removesuffix('DTC')}DY" for name in kept if name.endswith("DTC")}
+        return tuple(each for each in known if each.name in kept | days)
 
     def note(self, variable: DomainVariable, text: str) -> None:
         """Note a value of a variable."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -16,6 +17,8 @@ from dosing.models import (
     MaskedResult,
     Preparation,
     ProductDeviation,
+    StopDecision,
+    WorksheetStep,
 )
 from exports.sdtm.study import Study
 from exports.sdtm.timeline import Timeline
@@ -34,7 +37,9 @@ from protocol.values.moment_parts import moment_parts
 from safety.models import AdverseEvent, EventGrade, EventLink
 
 AT_ONCE = 50
-PREPARED = ("infusion_id", "donor_code", "lot", "bag", "viable_cells", "viability_percent", "cells_per_kg")
+PREPARED = (
+    "infusion_id", "donor_code", "lot", "bag", "viable_cells", "viability_percent", "cells_per_kg", "dose_measure",
+)  # fmt: skip
 RESULTS = ("visit_id", "form", "item", "value", "missing")
 
 
@@ -60,7 +65,10 @@ class Subject:
     tubes: dict[int, list[Aliquot]] = field(default_factory=dict)
     movements: dict[int, list[SampleMovement]] = field(default_factory=dict)
     arm: str = ""
+    # By infusion: the product, the volume prepared in mL, and why a physician decided to stop.
     preparations: dict[int, dict[str, Any]] = field(default_factory=dict)
+    prepared_ml: dict[int, Decimal] = field(default_factory=dict)
+    stops: dict[int, list[str]] = field(default_factory=dict)
     masked: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     product_deviations: Sequence[dict[str, Any]] = ()
     # Values of DM that forms hold: set while the forms are read, before DM is made.
@@ -201,6 +209,19 @@ def _unmasked(study: Study, keys: Sequence[int]) -> dict[str, dict[int, Any]]:
     prepared: dict[int, Any] = {}
     for row in Preparation.objects.filter(**of_patient).values("patient_id", *PREPARED):
         prepared.setdefault(row["patient_id"], {})[row["infusion_id"]] = row
+    volumes: dict[int, Any] = {}
+    drawn = WorksheetStep.objects.filter(**of_patient, kind=WorksheetStep.Kind.DRAWN, struck_out_reason=None)
+    for row in drawn.values("patient_id", "infusion_id", "values"):
+        if volume := row["values"].get("final_ml"):
+            volumes.setdefault(row["patient_id"], {})[row["infusion_id"]] = Decimal(volume)
+    stops: dict[int, Any] = {}
+    decided = StopDecision.objects.in_force().filter(
+        infusion__patient__in=keys, choice=StopDecision.Choice.STOP
+    )
+    for patient, infusion, reason in decided.order_by("at", "pk").values_list(
+        "infusion__patient_id", "infusion_id", "reason"
+    ):
+        stops.setdefault(patient, {}).setdefault(infusion, []).append(reason)
     masked: dict[int, Any] = {}
     for row in MaskedResult.objects.filter(**of_patient).order_by("pk").values("patient_id", *RESULTS):
         of_form = masked.setdefault(row["patient_id"], {}).setdefault((row["visit_id"], row["form"]), {})
@@ -214,6 +235,8 @@ def _unmasked(study: Study, keys: Sequence[int]) -> dict[str, dict[int, Any]]:
     return {
         "arm": dict(slots),
         "preparations": prepared,
+        "prepared_ml": volumes,
+        "stops": stops,
         "masked": masked,
         "product_deviations": deviations,
     }

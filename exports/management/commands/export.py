@@ -22,6 +22,7 @@ from exports.management.command_arguments import (
     trial_named,
     write_whole,
 )
+from exports.paper.typesetting import NotPrinted
 from exports.tables import manifest
 from trials.access import access_to
 from trials.models import Trial
@@ -69,8 +70,11 @@ class Command(OperatorCommand):
                 format_code=options["format"],
                 selection=selection,
             )
-            with closing(made) as pieces:
-                write_whole(out, pieces)
+            try:
+                with closing(made) as pieces:
+                    write_whole(out, pieces)
+            except NotPrinted as refused:
+                raise CommandError(str(refused)) from refused
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
         if FORMATS[options["format"]].of_trial is None:
             self._refuse_incomplete(out)

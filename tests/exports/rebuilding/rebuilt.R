@@ -99,7 +99,7 @@ from_sdtm <- function() {
   re <- data_set("re")
   re <- re[re$RETESTCD == "RESPSUP" & re$RESTRESC != "", ]
   ec <- data_set("ec")
-  ec <- ec[ec$ECOCCUR == "Y", ]
+  ec <- ec[ec$ECMOOD == "PERFORMED" & ec$ECOCCUR == "Y", ]
   contacts <- data_set("suppss")
   contacts <- contacts[contacts$QNAM == "LASTCONT", ]
   held <- sv$SVSTDTC[match(paste(re$USUBJID, re$VISITNUM), paste(sv$USUBJID, sv$VISITNUM))]

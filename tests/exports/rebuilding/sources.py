@@ -212,7 +212,7 @@ def from_sdtm(folder: Path, items: dict[str, Finding], visits: dict[str, str]) -
             if row["VISIT"] in visits:
                 person.visits[visits[row["VISIT"]]] = day(row["SVSTDTC"])
     for person, row in _with(people, sdtm.rows("EC")):
-        if row["ECOCCUR"] == "Y":
+        if row["ECMOOD"] == "PERFORMED" and row["ECOCCUR"] == "Y":
             person.doses.append(row["ECSTDTC"])
     for person, row in _with(people, sdtm.rows("SUPPSS")):
         if row["QNAM"] == "LASTCONT":

@@ -98,6 +98,18 @@ def test_study_days_count_from_the_first_infusion(liege):
     assert liege.one("CM", CMTRT="Dexamethasone").get("CMSTDY") is None
 
 
+def test_a_study_day_stands_beside_its_date(each):
+    """P11-02: CORE-000328, CORE-000776: also where no date of the data set is known in full."""
+    blank = 0
+    for _name, domain, rows in data_sets(each):
+        for variable in rows[0]:
+            day = f"{variable.removesuffix('DTC')}DY"
+            if variable.endswith("DTC") and day in domain.names:
+                assert day in rows[0], (domain.code, day)
+                blank += all(row[day] is None for row in rows)
+    assert blank > 0
+
+
 def test_transport_files_hold_the_records_of_the_dataset_json_files(liege):
     """P11-02: a second reader finds the same rows; texts are ASCII of at most 200 characters there."""
     for name, head in liege.heads.items():

@@ -1,0 +1,1 @@
+"""The annotated forms as PDF, and the pages of it to which Define-XML refers."""
