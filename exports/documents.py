@@ -20,6 +20,7 @@ from audit.sealing import seals
 from audit.sealing.seal_files import SealBroken
 from audit.stored_text import Text, system_text
 from exports.background import sending_of_request, write_export
+from exports.document_makers import MAKERS
 from exports.investigator_copy import write_investigator_copy
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
@@ -71,8 +72,10 @@ class Maker(Protocol):
         """Write the file and return the SHA-256 of its data. Raises NotPrinted."""
 
 
-# Filled when the applications start, by the rooms that make these kinds.
-MAKERS: dict[str, Maker] = {}
+def maker_of(kind: str) -> Maker | None:
+    """Return who makes a kind of document in a room above; None for the kinds of this room."""
+    make = MAKERS.get(kind)
+    return make() if make is not None else None
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Copy:
     @property
     def treatment(self) -> bool:
         """Return whether the document holds the treatment."""
-        maker = MAKERS.get(self.kind)
+        maker = maker_of(self.kind)
         if maker is not None and self.access is not None:
             return maker.holds_treatment(self.access, self.choices)
         return self.audience.sees_treatment and self.holds_data
@@ -115,7 +118,7 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 
 
 def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
-    if (maker := MAKERS.get(copy.kind)) is not None:
+    if (maker := maker_of(copy.kind)) is not None:
         return maker.write(copy, out, progress, most)
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
@@ -247,13 +250,13 @@ def _make(row: Document) -> None:
 
 def may_have(access: Access, kind: str, choices: Choices) -> bool:
     """Return whether a person may have a document of this kind now."""
-    maker = MAKERS.get(kind)
+    maker = maker_of(kind)
     return access.may(NEEDED[Kind(kind)]) and (maker is None or maker.may(access, choices))
 
 
 def treatment_in(access: Access, kind: str, choices: Choices) -> bool:
     """Return whether a document of this kind holds the treatment for this person now."""
-    maker = MAKERS.get(kind)
+    maker = maker_of(kind)
     if maker is not None:
         return maker.holds_treatment(access, choices)
     return access.sees_treatment and kind in HOLDS_DATA

@@ -1,4 +1,12 @@
+from typing import Any
+
 from django.apps import AppConfig
+
+
+def _pack_maker() -> Any:
+    from reports.packs.making import PackMaker
+
+    return PackMaker()
 
 
 class ReportsConfig(AppConfig):
@@ -10,14 +18,13 @@ class ReportsConfig(AppConfig):
         from audit.stored_text import register
         from audit.trail_index import building
         from audit.trail_reading import row_titles
-        from exports.documents import MAKERS
+        from exports.document_makers import MAKERS
         from exports.models import Document
         from reports.audit_trail.circumstances import circumstances
         from reports.own_questions.row_titles import TITLES
-        from reports.packs.making import PackMaker
         from reports.system_texts import TEXTS
 
         register(TEXTS)
-        MAKERS[Document.Kind.PACK] = PackMaker()
+        MAKERS[Document.Kind.PACK] = _pack_maker
         building.register(circumstances)
         row_titles.register(TITLES)

@@ -2,10 +2,10 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from reports.packs.registry import PACKS
+from reports.packs.titles import TITLES
 
 TEXTS = {
-    **{f"pack.{pack.code}": pack.title for pack in PACKS.values()},
+    **{f"pack.{code}": title for code, title in TITLES.items()},
     "search.hospital_number": _("hospital number"),
     "search.person": _("name or hospital number"),
 }

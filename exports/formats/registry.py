@@ -7,13 +7,11 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from exports.adam import package as adam_package
 from exports.formats import (
     csv_files,
     dataset_json,
     excel,
     json_lines,
-    odm_files,
     parquet,
     sas_transport,
     spss,
@@ -21,7 +19,6 @@ from exports.formats import (
     stata,
 )
 from exports.formats.data_files import DataFile, DataFiles, Exported, ReaderRights, TrialFile
-from exports.sdtm import package as sdtm_package
 from exports.selection import ChoiceRefused, ChosenRows
 from exports.tables.columns import StudyTable
 from trials.models import Trial
@@ -66,6 +63,39 @@ class ExportFormat:
         return f"application/{self.extension}"
 
 
+# The modules of the mappings take 5 MB, which no export of the tables needs: they are imported when they are asked for.
+
+
+def _sdtm_files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+    from exports.sdtm import package
+
+    return package.files(tables, exported)
+
+
+def _adam_files(tables: Iterable[StudyTable], exported: Exported) -> Iterator[DataFile]:
+    from exports.adam import package
+
+    return package.files(tables, exported)
+
+
+def _odm_snapshot(trial: Trial, exported: Exported, rights: ReaderRights) -> DataFile:
+    from exports.formats import odm_files
+
+    return odm_files.snapshot(trial, exported, rights)
+
+
+def _odm_transactions(trial: Trial, exported: Exported, rights: ReaderRights) -> DataFile:
+    from exports.formats import odm_files
+
+    return odm_files.transactions(trial, exported, rights)
+
+
+def _odm_metadata(trial: Trial, exported: Exported, rights: ReaderRights) -> DataFile:
+    from exports.formats import odm_files
+
+    return odm_files.metadata(trial, exported, rights)
+
+
 DEFAULT: Final = "csv"
 FORMATS: Final[dict[str, ExportFormat]] = {
     DEFAULT: ExportFormat(_("CSV: for spreadsheets and every program"), csv_files.files, escaped=True),
@@ -77,23 +107,23 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "sav": ExportFormat(_("SPSS (SAV)"), spss.files),
     "dta": ExportFormat(_("Stata (DTA)"), stata.files),
     "parquet": ExportFormat(_("Parquet: for R, Python and databases"), parquet.files),
-    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), sdtm_package.files, maps_study=True),
+    "sdtm": ExportFormat(_("SDTM IG 3.4 with Define-XML 2.1 (CDISC)"), _sdtm_files, maps_study=True),
     "adam": ExportFormat(
         _("ADaM: analysis data sets, with scripts that compute the outcomes again"),
-        adam_package.files,
+        _adam_files,
         maps_study=True,
     ),
     "sqlite": ExportFormat(_("SQLite: one file with all tables"), sqlite_file.files),
     "odm": ExportFormat(
-        _("ODM 1.3.2 (CDISC): the data as they are"), of_trial=odm_files.snapshot, maps_study=True
+        _("ODM 1.3.2 (CDISC): the data as they are"), of_trial=_odm_snapshot, maps_study=True
     ),
     "odm-transactions": ExportFormat(
         _("ODM 1.3.2 (CDISC): every change with its audit record"),
-        of_trial=odm_files.transactions,
+        of_trial=_odm_transactions,
         maps_study=True,
     ),
     "odm2-metadata": ExportFormat(
-        _("ODM 2.0 (CDISC): the definitions, without data"), of_trial=odm_files.metadata, maps_study=True
+        _("ODM 2.0 (CDISC): the definitions, without data"), of_trial=_odm_metadata, maps_study=True
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.db.models import (
     AutoField,
@@ -22,6 +22,9 @@ from exports.tables.cells import cell, safe_free_text
 from exports.tables.description.code_lists import Code, codes_of_field
 from protocol.checking.column_kinds import Kind
 from protocol.values.moment_parts import NOTHING, MomentParts, moment_parts
+
+# Rows read at once: those of a wide table cost memory, and more at once is not faster.
+CHUNK: Final = 250
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ def reader_of(
     straight = own == list(range(len(own)))
 
     def rows() -> Iterator[Sequence[Any]]:
-        for row in queryset.values_list(*read).iterator(chunk_size=2000):
+        for row in queryset.values_list(*read).iterator(chunk_size=CHUNK):
             cells = list(row[: len(own)]) if straight else [row[place] for place in own]
             for index, function, places in made:
                 cells[index] = cell(function(*[row[place] for place in places]))

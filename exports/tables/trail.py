@@ -28,7 +28,7 @@ from trials.models import Trial
 from trials.permissions import Permission
 
 # Rows read at once: larger chunks cost much more memory.
-CHUNK = 500
+CHUNK = 250
 # Of the ends of lines that are kept: of one field, of one table, and characters of each.
 MOST_OF_FIELD, MOST_KEPT, LONGEST_KEPT = 200, 8192, 300
 # Not booleans and decimals, which may be equal to a number and have another text.

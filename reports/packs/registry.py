@@ -18,6 +18,7 @@ from reports.packs.flow import flow
 from reports.packs.missing_data import missing_data
 from reports.packs.outcome_tables import outcomes
 from reports.packs.recruitment import recruitment
+from reports.packs.titles import TITLES
 from trials.access import Access
 from trials.permissions import Permission as P
 
@@ -64,7 +65,7 @@ PACKS: dict[str, Pack] = {
     for pack in (
         Pack(
             "dsmb-open",
-            _("Open report for the data monitoring board"),
+            TITLES["dsmb-open"],
             _(
                 "Pooled over the arms, for everybody: flow, recruitment, baseline, exposure, adverse events, serious "
                 "events, missing data."
@@ -75,7 +76,7 @@ PACKS: dict[str, Pack] = {
         ),
         Pack(
             "dsmb-closed",
-            _("Closed report for the data monitoring board"),
+            TITLES["dsmb-closed"],
             _("By arm, only for the data monitoring board: flow, baseline, exposure, adverse events, outcomes."),
             P.SEE_CLOSED_REPORT,
             always,
@@ -83,7 +84,7 @@ PACKS: dict[str, Pack] = {
         ),
         Pack(
             "status",
-            _("Status report for the sponsor"),
+            TITLES["status"],
             _(
                 "Recruitment, visits, queries, source data verification, open events and their clocks, deviations, "
                 "missing data."
@@ -97,7 +98,7 @@ PACKS: dict[str, Pack] = {
         ),
         Pack(
             "monitoring",
-            _("Monitoring visit"),
+            TITLES["monitoring"],
             _("What to verify, open queries, overdue visits and drafts, deviations, consents."),
             P.SEE_TRAIL,
             never,
@@ -108,7 +109,7 @@ PACKS: dict[str, Pack] = {
         ),
         Pack(
             "dsur",
-            _("Tables of the annual safety report"),
+            TITLES["dsur"],
             _(
                 "Serious events so far, serious reactions of the interval, exposure (ICH E2F). By arm only after the "
                 "treatment of the trial is opened."
@@ -120,7 +121,7 @@ PACKS: dict[str, Pack] = {
         ),
         Pack(
             "final",
-            _("Statistical tables at the end of the study"),
+            TITLES["final"],
             _(
                 "Flow, baseline, exposure, outcomes in every reading, adverse events, serious events, missing data "
                 "(ICH E3). By arm only after the treatment of the trial is opened."
