@@ -89,7 +89,7 @@ def fact_columns(context: RowContext) -> dict[str, tuple[TableColumn, ...]]:
     return {**_FACTS, "event_classes": (*_FACTS["event_classes"], *context.own_columns)}
 
 
-class _Event(NamedTuple):
+class _ReadEvent(NamedTuple):
     """What the tables read of an event. infusions: those given to its patient. states: verified, signed, locked.
 
     answers: the columns of criteria, Y or N, and of opinions.
@@ -119,7 +119,7 @@ def fact_tables(
 def _reader(
     trial: Trial,
     selection: ChosenRows,
-    rows_of: Callable[[_Event], Iterator[list[Any]]],
+    rows_of: Callable[[_ReadEvent], Iterator[list[Any]]],
     *,
     of_infusions: bool,
 ) -> Callable[[], Iterator[list[Any]]]:
@@ -140,7 +140,7 @@ def _reader(
         read = found.values_list("patient_id", "number", "onset", *states, *map(YesNo, CRITERIA), *OPINIONS)
         for key, number, onset, verified, signed, locked, *answers in read.iterator(chunk_size=CHUNK):
             patient, reached = patients[key], (verified, signed, locked)
-            event = _Event(patient, given[key], onset, zone, reached, tuple(answers))
+            event = _ReadEvent(patient, given[key], onset, zone, reached, tuple(answers))
             for row in rows_of(event):
                 yield [patient.code, number, *row]
 
@@ -151,7 +151,7 @@ def _yes_no(condition: Any) -> Case:
     return Case(When(condition, then=Value("Y")), default=Value("N"))
 
 
-def _classes(context: RowContext, event: _Event) -> Iterator[list[Any]]:
+def _classes(context: RowContext, event: _ReadEvent) -> Iterator[list[Any]]:
     given = [each.at for each in event.infusions]
     # Of a patient without infusion no event began after one, whenever it began.
     emergent = treatment_emergent(given, Moment.from_iso(event.onset).placed(event.zone)) if given else False
@@ -174,7 +174,7 @@ def _onset_day(onset: str) -> date | None:
     return date.fromisoformat(onset[:10]) if len(onset) >= len("2026-03-01") else None
 
 
-def _timing(event: _Event) -> Iterator[list[Any]]:
+def _timing(event: _ReadEvent) -> Iterator[list[Any]]:
     for each in event.infusions:
         time = since(each.at, Moment.from_iso(event.onset), event.zone)
         hours = [(Decimal(minutes) / 60).quantize(HUNDREDTH) for minutes in time.minutes]

@@ -239,7 +239,7 @@ def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world, r
 def test_a_casebook_set_in_pieces_is_the_same_to_the_byte_when_the_arms_are_exchanged(world, monkeypatch):
     """BLD-01, BLD-03: where a large casebook is divided does not tell the arm either."""
     monkeypatch.setattr(typesetting, "WHOLE_BYTES", 0)
-    monkeypatch.setattr(typesetting, "PART_BYTES", 4_000)
+    monkeypatch.setattr(typesetting, "PART_BYTES", 16_000)
     browser = browser_of(world, "monitor")
     before = read_in(world, browser, blinding.as_it_is, on_paper)
     assert b"Infusion 1" in before["casebook.pdf"]

@@ -7,7 +7,7 @@ from django.urls import reverse
 from audit.models import AccessEvent
 from tests.support import build
 from tests.support.pages.blinding import EachParameterOnce, undone
-from tests.support.pages.recalled import Browser, Noted, NotingCursor
+from tests.support.pages.recalled import Browser, Noted, NotingCursor, found_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -105,7 +105,7 @@ def test_rows_are_given_as_they_are_asked_for(db):
         ]  # fmt: skip
         cursor.execute(sql)
         assert list(cursor) == [(1,), (2,), (3,), (4,)]
-    assert [each.found for each in noted.statements] == ["[(1,), (2,), (3,), (4,)]"] * 2
+    assert [each.found for each in noted.statements] == [found_of(None, [(1,), (2,), (3,), (4,)])] * 2
 
 
 def test_each_parameter_of_a_page_is_read_once_and_each_format():

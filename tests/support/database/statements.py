@@ -25,7 +25,7 @@ SAVEPOINT = re.compile(r'SAVEPOINT "?\w+"?')
 SIZES: Final = (0, 255, 2000, 8000)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5000)
 def shape_of(statement: str) -> str:
     """Return a statement without values, lists of values as one, and without the number of a savepoint."""
     shape = SAVEPOINT.sub("SAVEPOINT", LITERAL.sub("#", statement))

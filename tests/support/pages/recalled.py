@@ -10,8 +10,10 @@ sent again like the others, so the rows afterwards are those that the page would
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from http.cookies import SimpleCookie
 from itertools import islice
+from sys import intern
 from typing import Any
 from unittest import mock
 
@@ -29,13 +31,13 @@ DRAWN_COOKIE = "csrftoken"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement as it was sent, who acted, and what it found."""
+    """A statement as it was sent, who acted, and the hash of what it found."""
 
     sql: Any
     params: Any
     many: bool
     actor: Actor | None
-    found: str
+    found: bytes
 
     def finds_the_same(self, cursor: CursorWrapper) -> bool:
         """Send the statement again; return whether it finds the same rows. Raises DatabaseError."""
@@ -45,9 +47,9 @@ class Statement:
         return found_of(cursor.cursor, rows) == self.found
 
 
-def found_of(cursor: Any, rows: list[Any] | None) -> str:
-    """Return what a statement found: its rows, or how many it changed."""
-    return repr(cursor.rowcount if rows is None else rows)
+def found_of(cursor: Any, rows: list[Any] | None) -> bytes:
+    """Return the hash of what a statement found, its rows or how many it changed: the rows would fill gigabytes."""
+    return sha256(repr(cursor.rowcount if rows is None else rows).encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ class NotingCursor(CursorWrapper):
         rows = self.cursor.fetchall() if self.cursor.description else None
         self._rows = iter(rows or ())
         actor, found = current_actor(), found_of(self.cursor, rows)
-        self._noted.statements.append(Statement(sql, params, many, actor, found))
+        text = intern(sql) if type(sql) is str else sql
+        self._noted.statements.append(Statement(text, params, many, actor, found))
         return answer
 
     def __getattr__(self, name: str) -> Any:
