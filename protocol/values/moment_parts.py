@@ -31,7 +31,7 @@ MINUTE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})([+-]\d{2}:\d{2})\[([A-Za-z
 
 
 # The same moments stand in neighbouring rows: the start of a visit, of an infusion.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def moment_parts(stored: str) -> MomentParts:
     """Return the cells of a stored moment (`Moment.iso`). Raises ValueError for another text."""
     if not stored:
