@@ -11,7 +11,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from audit.context import acting
 from audit.models import AccessEvent
@@ -24,6 +23,7 @@ from patients.models import Patient
 from reports.notices.kinds import notices_of
 from tests.support import build
 from tests.support.pages.exports import archive_of, taken
+from tests.support.trail_clock import trail_now
 from trials.access import access_to
 from trials.models import Trial
 
@@ -243,7 +243,7 @@ def test_a_full_disk_is_told_on_the_page_of_the_request(trial, manager, monkeypa
         "write_export",
         lambda row, access, _out, told: written(row, access, Path("/dev/full"), told),
     )
-    chosen = {"as_of": timezone.now().isoformat()} if as_of else {}
+    chosen = {"as_of": trail_now().isoformat()} if as_of else {}
     row = asked(manager, trial, format="jsonl", **chosen)
     gc.collect()
     row.refresh_from_db()

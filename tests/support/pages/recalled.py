@@ -115,7 +115,7 @@ class Answer(HttpResponse):
 
 
 class Browser(Client):
-    """A test client in which someone is signed in; it gives known answers again where that is right.
+    """A test client in which someone is signed in; it gives answers of earlier readings again where that is right.
 
     recalls: False to ask for every page. asked, recalled: the requests that were answered in each way.
     """
@@ -124,12 +124,15 @@ class Browser(Client):
         super().__init__()
         self._signed_in = signed_in.cookies.output(header="", sep=";")
         self._known: dict[str, tuple[Noted, Answer]] = {}
+        self._read: dict[str, tuple[Noted, Answer]] = {}
         self.recalls = True
         self.asked, self.recalled = 0, 0
         self.begin()
 
     def begin(self) -> None:
-        """Begin a reading: the cookies are those of signing in."""
+        """Begin a reading: the cookies are those of signing in. Only what was read before it is recalled in it."""
+        self._known = {**self._read, **self._known}
+        self._read = {}
         self.cookies = SimpleCookie(self._signed_in)
 
     def request(self, **request: Any) -> Any:
@@ -148,7 +151,7 @@ class Browser(Client):
             content = b"".join(response)
         answer = Answer(content, status=response.status_code, headers=dict(response.headers))
         answer.cookies = response.cookies
-        self._known.setdefault(key, (noted, answer))
+        self._read.setdefault(key, (noted, answer))
         return answer
 
     def _key(self, request: dict[str, Any]) -> str:
