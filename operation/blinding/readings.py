@@ -65,14 +65,14 @@ LINK = re.compile(r'(?:href|src|hx-get)="([^"#]*)')
 @contextmanager
 def undone() -> Iterator[None]:
     """Take back everything that was stored inside: two readings start from the same rows and numbers."""
-    _count_from_the_rows()
+    count_from_the_rows()
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
-    _count_from_the_rows()
+    count_from_the_rows()
 
 
-def _count_from_the_rows() -> None:
+def count_from_the_rows() -> None:
     """Let the next rows be numbered after those that there are.
 
     PostgreSQL goes on counting after a rollback, and numbers of rows stand in the trail and its export.

@@ -24,6 +24,7 @@ from django.test import Client
 from django.test.client import FakePayload
 
 from audit.context import Actor, acting_as, current_actor
+from operation.blinding.readings import count_from_the_rows
 
 # Drawn anew for each visitor; pages show it in inputs that no comparison reads.
 DRAWN_COOKIE = "csrftoken"
@@ -175,4 +176,6 @@ def _finds_the_same(noted: Noted) -> bool:
         # What it wrote cannot be written again: it is asked for again.
         same = False
     (transaction.savepoint_commit if same else transaction.savepoint_rollback)(point)
+    if not same and any("INSERT INTO" in str(each.sql) for each in noted.statements):
+        count_from_the_rows()
     return same
