@@ -116,15 +116,15 @@ class _Written:
     def _texts(self, cells: tuple[str, ...]) -> str:
         """Return texts as a line, without the csv writer where nothing has to be quoted."""
         line = ",".join(cells)
+        # A break of the line is not printable.
         if (
-            line.count(",") != len(cells) - 1
-            or '"' in line
-            or "\n" in line
-            or "\r" in line
-            or len(line) > MOST_CHARACTERS
+            line.isprintable()
+            and '"' not in line
+            and line.count(",") == len(cells) - 1
+            and len(line) <= MOST_CHARACTERS
         ):
-            return self.line(cells)
-        return line + LINE_END
+            return line + LINE_END
+        return self.line(cells)
 
     def _repeated(self, end: Repeated) -> str:
         if len(self._known) >= MOST_KNOWN:

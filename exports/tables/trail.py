@@ -1,7 +1,7 @@
 """The audit trail as a table: one line per changed field, with its old and new value (P11-02, AUD-02)."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime, tzinfo
@@ -319,18 +319,13 @@ def flat(columns: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (field, old, new) of the values whose texts differ, in column order."""
+def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterable[tuple[str, Any, Any]]:
+    """Return (field, old, new) of the values whose texts differ, in column order."""
     if not before:
         # A new row: most of the trail.
-        for name, new in after.items():
-            if new is not None and new != "":
-                yield name, None, new
-        return
-    for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
-        if old is not new and _text(old) != _text(new):
-            yield name, old, new
+        return [(name, None, new) for name, new in after.items() if new is not None and new != ""]
+    pairs = ((name, before.get(name), after.get(name)) for name in {**before, **after})
+    return ((name, old, new) for name, old, new in pairs if old is not new and _text(old) != _text(new))
 
 
 def _text(value: Any) -> str:
