@@ -4,7 +4,6 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -70,10 +69,10 @@ class Archive:
     ) -> Iterator[bytes]:
         """Yield the bytes of the archive: the data files, the attached files, then the file that `last` returns."""
         pipe, whole = _Pipe(), hashlib.sha256()
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive, ThreadPoolExecutor(1) as aside:
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.comment = self.comment.encode()
             for file in files:
-                for piece in self._add(archive, pipe, file, aside):
+                for piece in self._add(archive, pipe, file):
                     whole.update(piece)
                     yield piece
             for piece in self._beside(archive, pipe, attached):
@@ -86,28 +85,16 @@ class Archive:
         self.sha256 = whole.hexdigest()
         yield piece
 
-    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, file: DataFile, aside: Executor) -> Iterator[bytes]:
-        """Yield the file. A chunk is hashed and deflated aside, outside of Python's lock, while the next is made."""
-        digest, size, kept = hashlib.sha256(), 0, Future[None]()
-        kept.set_result(None)
+    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, file: DataFile) -> Iterator[bytes]:
+        digest, size = hashlib.sha256(), 0
         # The size is unknown until the file is written, so the entry must allow for more than 2 GiB.
         with archive.open(self._entry(file.name), "w", force_zip64=True) as entry:
-
-            def keep(chunk: bytes) -> None:
+            for chunk in file.pieces:
                 digest.update(chunk)
+                size += len(chunk)
                 entry.write(chunk)
-
-            try:
-                for chunk in file.pieces:
-                    kept.result()
-                    # Nothing is written while this waits to be sent.
-                    if pipe.parts:
-                        yield pipe.take()
-                    kept = aside.submit(keep, chunk)
-                    size += len(chunk)
-            finally:
-                # The entry must not be closed below a chunk that is being written.
-                kept.result()
+                if pipe.parts:
+                    yield pipe.take()
         self.files.append(FileSummary(file.name, file.count[0], digest.hexdigest(), size))
         yield from self._beside(archive, pipe, file.long_texts.taken())
 

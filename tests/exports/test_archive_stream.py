@@ -1,10 +1,9 @@
-"""An archive is hashed and deflated beside the making of its chunks, and holds them whole and in their order."""
+"""An archive holds its chunks whole, in order and with their hash; it ends when one fails or nobody reads on."""
 
 import hashlib
 import io
-import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -38,20 +37,7 @@ def test_each_file_holds_its_chunks_in_their_order_with_their_hash(contents):
             assert (told.sha256, told.size) == (hashlib.sha256(data).hexdigest(), len(data))
 
 
-def test_chunks_are_made_in_the_thread_that_asks_for_them():
-    """A connection to the database belongs to its thread."""
-    makers = set()
-
-    def pieces() -> Iterator[bytes]:
-        for number in range(5):
-            makers.add(threading.get_ident())
-            yield bytes([number]) * 100_000
-
-    assert b"".join(Archive(AT).stream([data_file("a.csv", pieces())], lambda _files: LAST))
-    assert makers == {threading.get_ident()}
-
-
-def endless() -> Iterator[bytes]:
+def endless() -> Generator[bytes]:
     number = 0
     while True:
         number += 1
@@ -63,16 +49,17 @@ def failing() -> Iterator[bytes]:
     raise RuntimeError("the third table cannot be read")
 
 
-def test_a_table_that_fails_ends_the_archive_with_its_own_error_and_leaves_no_thread():
-    before = threading.active_count()
+def test_a_table_that_fails_ends_the_archive_with_its_own_error():
+    archive = Archive(AT)
     with pytest.raises(RuntimeError, match="the third table"):
-        list(Archive(AT).stream([data_file("a.csv", failing())], lambda _files: LAST))
-    assert threading.active_count() == before
+        list(archive.stream([data_file("a.csv", failing())], lambda _files: LAST))
+    assert (archive.files, archive.sha256) == ([], "")
 
 
-def test_a_reader_who_goes_away_leaves_no_thread():
-    before = threading.active_count()
-    stream = Archive(AT).stream([data_file("a.csv", endless())], lambda _files: LAST)
+def test_a_reader_who_goes_away_ends_the_making_of_chunks():
+    pieces, archive = endless(), Archive(AT)
+    stream = archive.stream([data_file("a.csv", pieces)], lambda _files: LAST)
     assert next(stream)
     stream.close()
-    assert threading.active_count() == before
+    pieces.close()
+    assert (archive.files, archive.sha256) == ([], "")
