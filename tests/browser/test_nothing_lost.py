@@ -301,8 +301,13 @@ def test_text_typed_before_the_script_came_is_kept_without_another_key(
     assert dict(Draft.objects.get().payload)["hr"] == "72"
 
 
-@pytest.mark.parametrize("how", ["choice", "box", "list"])
-def test_an_answer_given_before_the_script_came_is_kept(page: Page, patient, nurse, enter, slow_script, how):
+@pytest.mark.parametrize(
+    ("how", "name", "kept"),
+    [("choice", "grade", "1"), ("box", "seriousness", "none_of_these"), ("list", "outcome", "recovering")],
+)
+def test_an_answer_given_before_the_script_came_is_kept(
+    page: Page, patient, nurse, enter, slow_script, how, name, kept
+):
     """REL-13: a chosen answer, a ticked box and an entry of a list, in a form that is kept whole."""
     enter(nurse)
     to = f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/"
@@ -315,6 +320,7 @@ def test_an_answer_given_before_the_script_came_is_kept(page: Page, patient, nur
         field(page, "Outcome").select_option(label="Recovering")
     with page.expect_response("**/new/keep/", timeout=15_000):
         slow_script.pop().continue_()
+    assert dict(EventDraft.objects.get().payload)[name] == kept
 
 
 def test_a_page_that_nobody_typed_into_keeps_nothing_and_is_left_without_a_question(
