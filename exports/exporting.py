@@ -33,7 +33,7 @@ from exports.tables.past import trail_clock
 from exports.tables.sharing import shared_tables
 from exports.tables.snapshot import snapshot_of
 from exports.tables.study import study_tables
-from exports.tables.trail import trail_table
+from exports.tables.trail.table import trail_table
 from patients.entry.files.attachments import MISSING, Damaged, content
 from patients.entry.files.held_files import held_files
 from patients.models import Attachment, Record

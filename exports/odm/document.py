@@ -15,7 +15,7 @@ from exports.odm.study_definitions import StudyDefinitions
 from exports.odm.study_sources import StudySources
 from exports.odm.transactions import transactions
 from exports.odm.xml_nodes import ODM1, Nodes
-from exports.tables.trail_labels import actor_in_english
+from exports.tables.trail.labels import actor_in_english
 from trials.blinding.unblinded_files import LINE
 from trials.models import Trial
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from audit.stored_text import Text, english
@@ -14,10 +15,10 @@ from trials.listing.lines import MOST_CHARACTERS
 # First characters that make a spreadsheet read a cell as a formula (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
-CHUNK_ROWS = 500
+CHUNK_ROWS, ROWS_AT_ONCE = 500, 100
 LINE_END = "\r\n"
-# Rendered ends of lines that are kept.
-MOST_KNOWN = 8192
+# A cell that is written as it is, and a length that leaves room for the cells around.
+MARK, SURELY_SHORT = "x", MOST_CHARACTERS // 2
 
 
 def safe_free_text(typed: Text) -> str:
@@ -50,14 +51,42 @@ def cell(value: Any) -> Any:
     return value
 
 
-class Repeated(tuple[str, ...]):
-    """Cells that come again in other lines, as the same object."""
+@dataclass(slots=True, eq=False)
+class FixedEnd:
+    """The last cells of a row. The same object may stand in many rows.
 
-    __slots__ = ()
+    line: how they end a line of a CSV file, once a writer has made it; never of cells that no spreadsheet holds.
+    """
+
+    cells: tuple[str, ...]
+    line: str = ""
 
 
-Group = tuple[Sequence[Any], Sequence[tuple[str, ...]]]
+@dataclass(slots=True, eq=False)
+class Around:
+    """The last cells of rows in which only one of these differs: those before it, and those after it.
+
+    begin, end: how they stand in a line of a CSV file, once a writer has made them.
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    begin: str = ""
+    end: str = ""
+
+
+End = FixedEnd | tuple[Around, str]
+"""The last cells of a row: fixed ones, or one text with the cells around it."""
+Group = tuple[Sequence[Any], Sequence[End]]
 """The first cells of neighbouring rows, which are the same, and the last cells of each of them, all texts."""
+
+
+def cells_of(end: End) -> tuple[str, ...]:
+    """Return the last cells of a row."""
+    if isinstance(end, FixedEnd):
+        return end.cells
+    around, text = end
+    return *around.before, text, *around.after
 
 
 class GroupedRows(Iterator[Sequence[Any]]):
@@ -68,7 +97,9 @@ class GroupedRows(Iterator[Sequence[Any]]):
 
     def __init__(self, groups: Iterator[Group]) -> None:
         self.groups = groups
-        self._rows: Iterator[Sequence[Any]] = ((*head, *end) for head, ends in groups for end in ends)
+        self._rows: Iterator[Sequence[Any]] = (
+            (*head, *cells_of(end)) for head, ends in groups for end in ends
+        )
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
         return self._rows
@@ -85,7 +116,6 @@ class _Written:
         self.parts: list[str] = []
         self._line: list[str] = []
         self._writer = csv.writer(_Output(self._line.append))
-        self._known: dict[Repeated, str] = {}
 
     def take(self) -> bytes:
         """Return the bytes of the waiting lines and forget them."""
@@ -103,34 +133,41 @@ class _Written:
             line = self._line.pop()
         return line
 
-    def group(self, head: Sequence[Any], ends: Sequence[tuple[str, ...]]) -> str:
+    def lines(self, rows: Sequence[Sequence[Any]]) -> str:
+        """Return rows as lines."""
+        self._writer.writerows(rows)
+        lines, self._line[:] = self._line[:], []
+        if max(map(len, lines), default=0) > MOST_CHARACTERS:
+            lines = [self.line(row) for row in rows]
+        return "".join(lines)
+
+    def group(self, head: Sequence[Any], ends: Sequence[End]) -> str:
         """Return the lines of rows that begin with the same cells."""
         begin = self.line((*head, "")).removesuffix(LINE_END)
-        known = self._known
         lines = [
-            (known.get(end) or self._repeated(end)) if type(end) is Repeated else self._texts(end)
-            for end in ends
+            (end.line or self._fixed(end)) if type(end) is FixedEnd else self._between(*end) for end in ends
         ]
         return begin + begin.join(lines)
 
-    def _texts(self, cells: tuple[str, ...]) -> str:
-        """Return texts as a line, without the csv writer where nothing has to be quoted."""
-        line = ",".join(cells)
-        # A break of the line is not printable.
-        if (
-            line.isprintable()
-            and '"' not in line
-            and line.count(",") == len(cells) - 1
-            and len(line) <= MOST_CHARACTERS
-        ):
-            return line + LINE_END
-        return self.line(cells)
-
-    def _repeated(self, end: Repeated) -> str:
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[end] = line = self._texts(end)
+    def _fixed(self, end: FixedEnd) -> str:
+        line = self.line(end.cells)
+        # A long text is taken once for each file.
+        if len(line) <= MOST_CHARACTERS:
+            end.line = line
         return line
+
+    def _between(self, around: Around, text: str) -> str:
+        """Return a line, without the csv writer where the text has not to be quoted."""
+        # A break of the line is not printable.
+        if text.isprintable() and '"' not in text and "," not in text and len(text) <= SURELY_SHORT:
+            if not around.begin:
+                self._make(around)
+            return f"{around.begin}{text}{around.end}"
+        return self.line((*around.before, text, *around.after))
+
+    def _make(self, around: Around) -> None:
+        around.begin = self.line((*around.before, MARK)).removesuffix(MARK + LINE_END)
+        around.end = self.line((MARK, *around.after)).removeprefix(MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +203,6 @@ def _in_groups(written: _Written, rows: Iterable[Sequence[Any]]) -> Iterator[tup
         for head, ends in rows.groups:
             yield written.group(head, ends), len(ends)
     else:
-        for row in rows:
-            yield written.line(row), 1
+        rest = iter(rows)
+        while part := list(islice(rest, ROWS_AT_ONCE)):
+            yield written.lines(part), len(part)

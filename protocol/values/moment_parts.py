@@ -7,7 +7,7 @@ the local date and time stands alone, the instant beside it, and the name of the
 import datetime as dt
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from protocol.values.moments import Moment
 
@@ -30,6 +30,12 @@ NOTHING = MomentParts("", "", "", "")
 MINUTE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})([+-]\d{2}:\d{2})\[([A-Za-z0-9_+/-]+)\]", re.ASCII)
 
 
+@lru_cache(maxsize=64)
+def _offset(text: str) -> dt.timedelta:
+    """Return an offset such as `+01:30`. Raises ValueError for one of a day or more."""
+    return cast("dt.timedelta", dt.datetime.fromisoformat(f"2000-01-01T00:00{text}").utcoffset())
+
+
 # The same moments stand in neighbouring rows: the start of a visit, of an infusion.
 @lru_cache(maxsize=512)
 def moment_parts(stored: str) -> MomentParts:
@@ -39,7 +45,7 @@ def moment_parts(stored: str) -> MomentParts:
     if minute := MINUTE.fullmatch(stored):
         # Most moments of a study; without a `Moment` in a quarter of the time.
         local, offset, zone = minute.groups()
-        utc = dt.datetime.fromisoformat(local + offset).astimezone(dt.UTC).isoformat(timespec="seconds")
-        return MomentParts(local, utc.replace("+00:00", "Z"), zone, "minute")
+        utc = dt.datetime.fromisoformat(local) - _offset(offset)
+        return MomentParts(local, f"{utc.isoformat()}Z", zone, "minute")
     moment = Moment.from_iso(stored)
     return MomentParts(moment.iso, "", "", moment.precision)

@@ -56,7 +56,7 @@ LOOKED_UP = {
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("dosing/masked/forms.py", "MISSING_WORDS[code]"),
     ("exports/tables/description/code_lists.py", "words"),
-    ("exports/tables/trail_labels.py", "text"),
+    ("exports/tables/trail/labels.py", "text"),
     ("patients/entry/fields.py", "MISSING_WORDS[code]"),
     ("patients/system_texts.py", "AGE_DISAGREES"),
     ("patients/system_texts.py", "UNUSUAL"),

@@ -19,8 +19,8 @@ from audit.sealing.seal_files import SealBroken
 from exports.tables.cells import as_typed, safe_free_text
 from exports.tables.study import querysets
 from exports.tables.study_columns import COLUMNS
-from exports.tables.trail import COLUMNS as COLUMNS_OF_TRAIL
-from exports.tables.trail import trail_table
+from exports.tables.trail.table import COLUMNS as COLUMNS_OF_TRAIL
+from exports.tables.trail.table import trail_table
 from patients.models import Patient, Query, Record
 from patients.queries.threads import answer_query, raise_query
 from protocol.values.moment_parts import moment_parts

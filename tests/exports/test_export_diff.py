@@ -13,7 +13,7 @@ from exports.differences import KEYS, Difference, differences
 from exports.tables.columns import StudyTable
 from exports.tables.description.dictionary import dictionary_table
 from exports.tables.study import study_tables
-from exports.tables.trail import trail_table
+from exports.tables.trail.table import trail_table
 from patients.models import Record
 from safety.models import AdverseEvent
 from tests.support import build

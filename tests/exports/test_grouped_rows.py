@@ -16,7 +16,7 @@ from exports.tables import cells, trail
 from exports.tables.archive import LEVEL, Archive
 from exports.tables.cells import GroupedRows, Repeated, csv_chunks
 from exports.tables.long_texts import LongTexts
-from exports.tables.trail_labels import TrailLabels
+from exports.tables.trail.labels import TrailLabels
 from patients.models import Consent, Record, Visit
 from tests.support import build
 from trials.listing.lines import MOST_CHARACTERS

@@ -7,7 +7,7 @@ import pytest
 from audit import events
 from audit.context import acting
 from dosing.models import AllocationSlot
-from exports.tables.trail import COLUMNS, trail_table
+from exports.tables.trail.table import COLUMNS, trail_table
 from tests.support import build
 from tests.support.pages.trail_pages import (
     everything,

@@ -12,7 +12,7 @@ from audit.context import acting
 from audit.models import AccessEvent
 from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
-from exports.tables.trail import trail_table
+from exports.tables.trail.table import trail_table
 from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Mark, Record
 from patients.models.attachments import attachment_storage

@@ -1,10 +1,8 @@
 """The audit trail as a table: one line per changed field, with its old and new value (P11-02, AUD-02)."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from collections.abc import Collection, Iterator
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from itertools import compress, islice
 from typing import Any
 
@@ -13,28 +11,24 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from audit import events
-from audit.concealment import NOTHING, concealed_from_reader, revealed_keys, without_entries
+from audit.concealment import NOTHING, concealed_from_reader, revealed_keys
 from audit.models import AccessEvent, Signature
-from audit.stored_text import CODED, StoredText, code_of, english
-from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
+from audit.stored_text import code_of, english
+from audit.trail import history_model, tracked_columns, tracked_models, trail_of
 from audit.trail_reading.sources import hidden_signatures
 from exports.selection import EVERYTHING, ChosenRows
 from exports.tables.cell_sql import Instant, YesNo
-from exports.tables.cells import MARKED, Group, GroupedRows, Repeated, cell, safe_free_text
+from exports.tables.cells import FixedEnd, Group, GroupedRows, cell, safe_free_text
 from exports.tables.columns import StudyTable, TableColumn
-from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
-from patients.models import Record
+from exports.tables.trail.labels import TrailLabels, actor_in_english, event_label
+from exports.tables.trail.line_ends import LineEnds, plain_text
 from trials.models import Trial
 from trials.permissions import Permission
 
 # Rows read at once: larger chunks cost much more memory.
 CHUNK = 250
-# Of the ends of lines that are kept: of one field, of one table, and characters of each.
-MOST_OF_FIELD, MOST_KEPT, LONGEST_KEPT = 200, 8192, 300
-# Not booleans and decimals, which may be equal to a number and have another text.
-PLAIN = frozenset({str, int, type(None)})
-# The first character of a text that is not written as it is, or may be a sentence of the system.
-UNUSUAL = frozenset({*MARKED, *(each[0] for each in CODED)})
+# Places in an instant: after the minute, and after the microseconds.
+MINUTE, END_OF_SECONDS = len("2026-03-01T09:30"), len("2026-03-01T09:30:00.000000")
 COLUMNS = (
     TableColumn("at", "", "When (UTC)"),
     TableColumn("site_time", "", "When, on the clock of the site"),
@@ -136,7 +130,6 @@ def _changes(
     """Yield the lines of each row, one per changed field, row by row in the order of the history."""
     tracked = tracked_columns(model)
     fields = [column.attname for column in tracked]
-    objects = [column.attname for column in tracked if isinstance(column, models.JSONField)]
     key = model._meta.pk.attname
     history = history_model(model)._default_manager.filter(chosen, history_trial=trial.pk)
     history = history.order_by(key, "history_id")
@@ -151,27 +144,30 @@ def _changes(
     for column in tracked:
         read += _as_text(column, column.attname)
     zone, table = trial.zone, model._meta.label_lower
-    previous_key, before, concealed_now = None, dict[str, Any](), NOTHING
-    ends = _LineEnds(model, places)
+    previous_key, before, concealed_now = None, None, NOTHING
+    ends, where = LineEnds(model, places, fields), places.of_rows(model, fields)
     rows = history.values_list(*read).iterator(chunk_size=CHUNK)
     for row in (
         _with_places(rows, first + fields.index("record_id"), places) if "record_id" in fields else rows
     ):
         at, own_key, number, kind, patient, user, full_name, role, reason, *traced = row[:first]
         if own_key != previous_key:
-            previous_key, before = own_key, {}
+            previous_key, before = own_key, None
             concealed_now = concealed_from_reader(model, own_key, may=seen, revealed=revealed)
-        columns = dict(zip(fields, row[first:], strict=True))
-        after = flat(columns) if objects else columns
-        if changed := ends.of(before, {} if kind == "-" else after, columns, concealed_now):
+        values = row[first:]
+        if before is not None:
+            changed = ends.of_change(before, values, concealed_now, deleted=kind == "-")
+        else:
+            changed = ends.of_new(values, concealed_now) if kind != "-" else []
+        if changed:
             head = (
                 at,
-                site_time(datetime.fromisoformat(at), zone),
+                _site_text(at, zone),
                 table,
                 own_key,
                 number,
                 kind,
-                *places.where(model, columns, patient),
+                *where(values, patient),
                 user,
                 safe_free_text(actor_in_english(full_name)),
                 role,
@@ -180,112 +176,13 @@ def _changes(
                 *traced,
             )
             yield head, changed
-        before = after
+        before = values
 
 
 def _as_text(column: "models.Field[Any, Any]", name: str) -> "list[str | Instant | YesNo]":
     if isinstance(column, models.DateTimeField):
         return [Instant(name)]
     return [YesNo(name) if isinstance(column, models.BooleanField) else name]
-
-
-@dataclass(slots=True)
-class _FieldLines:
-    """What the lines of one field have in common.
-
-    kept: the ends of its lines by (old, new); None once there were too many different ones to keep any.
-    plain: no text in it is a code, so that it has no words, and none is concealed.
-    """
-
-    name: str
-    label: str
-    plain: bool
-    kept: dict[tuple[Any, Any], Repeated] | None = dataclass_field(default_factory=dict)
-
-
-class _LineEnds:
-    """Makes the last cells of the lines of one table: field, label, old and new value, as text and in words.
-
-    Most fields have few different values: codes, states, names of people. The ends of their lines are kept.
-    """
-
-    def __init__(self, model: type[models.Model], places: TrailLabels) -> None:
-        self._model, self._places = model, places
-        self._known: dict[Any, dict[str, _FieldLines]] = {}
-        self._number = 0
-
-    def of(
-        self, before: dict[str, Any], after: dict[str, Any], columns: dict[str, Any], concealed: Concealed
-    ) -> list[tuple[str, ...]]:
-        """Return the end of the line of each changed field. columns: of the row."""
-        # All that the cells depend on besides the values: label and words of an item, and what is concealed.
-        context = (columns["protocol_id"], columns["form"], concealed) if self._model is Record else concealed
-        known = self._known.get(context)
-        if known is None:
-            known = self._known[context] = {}
-        ends: list[tuple[str, ...]] = []
-        for name, old, new in differences(before, after):
-            field = known.get(name)
-            if field is None:
-                field = known[name] = self._field(name, columns, concealed)
-            kept = field.kept
-            if type(new) not in PLAIN or type(old) not in PLAIN:
-                ends.append(self._end(field, old, new, columns, concealed))
-            elif kept is not None:
-                end = kept.get((old, new))
-                ends.append(self._keep(field, old, new, columns, concealed) if end is None else end)
-            elif field.plain and old is None and (text := str(new))[:1] not in UNUSUAL:
-                ends.append((name, field.label, "", text, "", ""))
-            else:
-                ends.append(self._end(field, old, new, columns, concealed))
-        return ends
-
-    def _field(self, name: str, columns: dict[str, Any], concealed: Concealed) -> _FieldLines:
-        places, model = self._places, self._model
-        plain = name not in concealed.columns and not places.may_be_coded(model, columns, name)
-        return _FieldLines(name, places.label(model, columns, name), plain)
-
-    def _keep(
-        self, field: _FieldLines, old: Any, new: Any, columns: dict[str, Any], concealed: Concealed
-    ) -> tuple[str, ...]:
-        end = self._end(field, old, new, columns, concealed)
-        kept = field.kept
-        if kept is None or sum(map(len, end)) > LONGEST_KEPT:
-            return end
-        if len(kept) >= MOST_OF_FIELD:
-            field.kept = None
-            return end
-        if self._number >= MOST_KEPT:
-            self._forget()
-        self._number += 1
-        kept[old, new] = known = Repeated(end)
-        return known
-
-    def _forget(self) -> None:
-        """Forget what is kept, but not which fields have too many values."""
-        self._number = 0
-        for fields in self._known.values():
-            for field in fields.values():
-                if field.kept is not None:
-                    field.kept.clear()
-
-    def _end(
-        self, field: _FieldLines, old: Any, new: Any, columns: dict[str, Any], concealed: Concealed
-    ) -> tuple[str, ...]:
-        was, was_words = self._cells(field, old, columns, concealed)
-        now, now_words = self._cells(field, new, columns, concealed)
-        return field.name, field.label, was, now, was_words, now_words
-
-    def _cells(
-        self, field: _FieldLines, value: Any, columns: dict[str, Any], concealed: Concealed
-    ) -> tuple[str, str]:
-        """Return a value as text and in words."""
-        if value is None:
-            return "", ""
-        if field.name in concealed.columns or not value:
-            return _shown(field.name, value, concealed), ""
-        words = self._places.decoded(self._model, columns, field.name, value)
-        return _shown(field.name, value, concealed), words
 
 
 def _with_places(rows: Iterator[Any], at: int, places: TrailLabels) -> Iterator[Any]:
@@ -300,45 +197,18 @@ def site_time(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).isoformat(timespec="microseconds")
 
 
-def _shown(name: str, value: Any, concealed: Concealed) -> str:
-    """Return a value as text, or the text that replaces a concealed value."""
-    if value is None:
-        return ""
-    text = _text(without_entries(value, concealed.parts) if concealed.parts else value)
-    return safe_free_text(concealed.words if text and name in concealed.columns else text)
+# Neighbouring rows were written within one minute.
+@lru_cache(maxsize=1024)
+def _site_minute(minute: str, zone: tzinfo) -> tuple[str, str]:
+    """Return the minute at the site, and the UTC offset in it. minute: `2026-03-01T09:30` in UTC."""
+    text = site_time(datetime.fromisoformat(minute + "Z"), zone)
+    return text[:MINUTE], text[END_OF_SECONDS:]
 
 
-def flat(columns: dict[str, Any]) -> dict[str, Any]:
-    """Return columns by name. A JSON object becomes one entry per item, such as `values.sbp`."""
-    found: dict[str, Any] = {}
-    for name, value in columns.items():
-        if isinstance(value, dict):
-            found |= {f"{name}.{item}": inner for item, inner in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterable[tuple[str, Any, Any]]:
-    """Return (field, old, new) of the values whose texts differ, in column order."""
-    if not before:
-        # A new row: most of the trail.
-        return [(name, None, new) for name, new in after.items() if new is not None and new != ""]
-    pairs = ((name, before.get(name), after.get(name)) for name in {**before, **after})
-    return ((name, old, new) for name, old, new in pairs if old is not new and _text(old) != _text(new))
-
-
-def _text(value: Any) -> str:
-    # Nearly all values, in millions of lines.
-    if value is None:
-        return ""
-    if type(value) is str:
-        return value
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    if isinstance(value, StoredText):
-        return value.stored
-    return str(cell(value))
+def _site_text(at: str, zone: tzinfo) -> str:
+    """Return an instant (as `Instant` writes it) in the site's time zone with its UTC offset."""
+    minute, offset = _site_minute(at[:MINUTE], zone)
+    return f"{minute}{at[MINUTE:END_OF_SECONDS]}{offset}"
 
 
 def _events(trial: Trial, places: TrailLabels, seen: Collection[str], chosen: Q) -> Iterator[Group]:
@@ -361,6 +231,6 @@ def _events(trial: Trial, places: TrailLabels, seen: Collection[str], chosen: Q)
             event.address,
         )
         detail = safe_free_text(
-            _text({key: english(value) for key, value in events.visible_detail(event, may=seen).items()})
+            plain_text({key: english(value) for key, value in events.visible_detail(event, may=seen).items()})
         )
-        yield (*head, *who), [(event.kind, event_label(event.kind), "", detail, "", "")]
+        yield (*head, *who), [FixedEnd((event.kind, event_label(event.kind), "", detail, "", ""))]

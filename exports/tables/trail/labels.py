@@ -1,6 +1,6 @@
 """Subject, visit, form and field labels of the rows of the audit trail (AUD-02)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -45,16 +45,31 @@ class TrailLabels:
             for pk, visit, form, repeat in rows.values_list("pk", "visit_id", "form", "repeat")
         }
 
-    def where(self, model: type[models.Model], row: dict[str, Any], patient: int | None) -> Where:
-        """Return subject, visit, form and row number of a row of a tracked table."""
-        subject = self.subject(patient)
+    def of_rows(
+        self, model: type[models.Model], columns: Sequence[str]
+    ) -> Callable[[Sequence[Any], int | None], Where]:
+        """Return a function of the values of a row of a tracked table, in the order of its columns, and the patient."""
         if model is Record:
-            return subject, self._visits.get(row["visit_id"], ""), row["form"], row["repeat"]
-        if row.get("record_id") in self._records:
-            visit, form, repeat = self._records[row["record_id"]]
-            return subject, self._visits.get(visit, ""), form, repeat
-        visit = row["id"] if model is Visit else row.get("visit_id")
-        return subject, self._visits.get(visit, "") if visit else "", "", ""
+            visit_at, form_at, repeat_at = (columns.index(name) for name in ("visit_id", "form", "repeat"))
+
+            def of_record(values: Sequence[Any], patient: int | None) -> Where:
+                visit = self._visits.get(values[visit_at], "")
+                return self.subject(patient), visit, values[form_at], values[repeat_at]
+
+            return of_record
+        name = "id" if model is Visit else "visit_id"
+        own_visit = columns.index(name) if name in columns else None
+        record_at = columns.index("record_id") if "record_id" in columns else None
+
+        def of_row(values: Sequence[Any], patient: int | None) -> Where:
+            record = self._records.get(values[record_at]) if record_at is not None else None
+            if record is not None:
+                visit, form, repeat = record
+                return self.subject(patient), self._visits.get(visit, ""), form, repeat
+            visit = values[own_visit] if own_visit is not None else None
+            return self.subject(patient), self._visits.get(visit, "") if visit else "", "", ""
+
+        return of_row
 
     def _item(self, version: int, form: str, name: str) -> Item | None:
         """Return an item of a form: from the given version, or from any other that has it."""
