@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from isal import isal_zlib
+
 from exports.formats.data_files import DataFile
 
-# Of deflate: as fast as 1 on the repeated beginnings of the lines of the trail, and a third of the time of 6.
-LEVEL: Final = 3
+# Of igzip, whose level 1 makes the trail as small as level 3 of zlib, in a fifth of its time.
+LEVEL: Final = 1
+RAW_DEFLATE: Final = -15
 
 
 class _Pipe(io.RawIOBase):
@@ -89,6 +92,8 @@ class Archive:
         digest, size = hashlib.sha256(), 0
         # The size is unknown until the file is written, so the entry must allow for more than 2 GiB.
         with archive.open(self._entry(file.name), "w", force_zip64=True) as entry:
+            # The standard library offers no other way to another compressor of the same format.
+            entry._compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)  # type: ignore[attr-defined]
             for chunk in file.pieces:
                 digest.update(chunk)
                 size += len(chunk)
@@ -111,6 +116,4 @@ class Archive:
         entry = zipfile.ZipInfo(name, self.written_at.astimezone(UTC).timetuple()[:6])
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.external_attr = 0o600 << 16
-        # The level of the archive is not that of an entry made here; the public name came with Python 3.13.
-        entry._compresslevel = LEVEL  # type: ignore[attr-defined]
         return entry

@@ -150,24 +150,32 @@ class _Written:
         return begin + begin.join(lines)
 
     def _fixed(self, end: FixedEnd) -> str:
-        line = self.line(end.cells)
-        # A long text is taken once for each file.
-        if len(line) <= MOST_CHARACTERS:
+        # After another cell: the writer quotes a blank cell that is the whole line.
+        line = self.line(("", *end.cells)).removeprefix(",")
+        if _short(end.cells):
             end.line = line
         return line
 
     def _between(self, around: Around, text: str) -> str:
         """Return a line, without the csv writer where the text has not to be quoted."""
         # A break of the line is not printable.
-        if text.isprintable() and '"' not in text and "," not in text and len(text) <= SURELY_SHORT:
-            if not around.begin:
-                self._make(around)
+        if (
+            around.begin
+            and text.isprintable()
+            and '"' not in text
+            and "," not in text
+            and len(text) <= SURELY_SHORT
+        ):
             return f"{around.begin}{text}{around.end}"
-        return self.line((*around.before, text, *around.after))
+        if not around.begin and _short((*around.before, *around.after)):
+            around.begin = self.line((*around.before, MARK)).removesuffix(MARK + LINE_END)
+            around.end = self.line((MARK, *around.after)).removeprefix(MARK)
+        return self.line(("", *around.before, text, *around.after)).removeprefix(",")
 
-    def _make(self, around: Around) -> None:
-        around.begin = self.line((*around.before, MARK)).removesuffix(MARK + LINE_END)
-        around.end = self.line((MARK, *around.after)).removeprefix(MARK)
+
+def _short(cells: Sequence[str]) -> bool:
+    """Return whether a line keeps the cells as they are. The path of a long text is written once for each file."""
+    return sum(map(len, cells)) <= SURELY_SHORT
 
 
 @dataclass(frozen=True, slots=True)
