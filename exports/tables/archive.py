@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import IO, Final
 
 from isal import isal_zlib
 
@@ -82,7 +82,8 @@ class Archive:
                 whole.update(piece)
                 yield piece
             name, data = last(self.files)
-            archive.writestr(self._entry(name), data)
+            with self._opened(archive, name) as entry:
+                entry.write(data.encode())
         piece = pipe.take()
         whole.update(piece)
         self.sha256 = whole.hexdigest()
@@ -90,10 +91,7 @@ class Archive:
 
     def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, file: DataFile) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
-        # The size is unknown until the file is written, so the entry must allow for more than 2 GiB.
-        with archive.open(self._entry(file.name), "w", force_zip64=True) as entry:
-            # The standard library offers no other way to another compressor of the same format.
-            entry._compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)  # type: ignore[attr-defined]
+        with self._opened(archive, file.name) as entry:
             for chunk in file.pieces:
                 digest.update(chunk)
                 size += len(chunk)
@@ -108,9 +106,17 @@ class Archive:
         written = {file.name for file in self.files}
         for name, content in contents:
             if name not in written:
-                archive.writestr(self._entry(name), content)
+                with self._opened(archive, name) as entry:
+                    entry.write(content)
                 self.files.append(FileSummary(name, 0, hashlib.sha256(content).hexdigest(), len(content)))
                 yield pipe.take()
+
+    def _opened(self, archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+        # The size is unknown until the file is written, so the entry must allow for more than 2 GiB.
+        opened = archive.open(self._entry(name), "w", force_zip64=True)
+        # The standard library offers no other way to another compressor of the same format.
+        opened._compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)  # type: ignore[attr-defined]
+        return opened
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         entry = zipfile.ZipInfo(name, self.written_at.astimezone(UTC).timetuple()[:6])

@@ -145,7 +145,8 @@ class _Written:
         """Return the lines of rows that begin with the same cells."""
         begin = self.line((*head, "")).removesuffix(LINE_END)
         lines = [
-            (end.line or self._fixed(end)) if type(end) is FixedEnd else self._between(*end) for end in ends
+            (end.line or self._fixed(end)) if isinstance(end, FixedEnd) else self._between(*end)
+            for end in ends
         ]
         return begin + begin.join(lines)
 

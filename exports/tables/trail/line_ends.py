@@ -41,7 +41,7 @@ class _FieldLines:
 
 
 @dataclass(slots=True)
-class _Known:
+class _AlikeRows:
     """Rows that are alike in all that their cells depend on besides the values, and their fields.
 
     row: the first of them. columns: in the order of the model. named: columns and items of JSON objects, by name, such
@@ -68,78 +68,78 @@ class LineEnds:
         self._version, self._form = (
             (columns.index("protocol_id"), columns.index("form")) if model is Record else (-1, -1)
         )
-        self._known: dict[Any, _Known] = {}
+        self._alike: dict[Any, _AlikeRows] = {}
         self._number = 0
 
     def of_new(self, values: Sequence[Any], concealed: Concealed) -> list[End]:
         """Return the end of the line of each filled field of a new row: most of the trail."""
-        known = self._known_of(values, concealed)
+        alike = self._alike_to(values, concealed)
         ends: list[End] = []
-        for field, new in zip(known.columns, values, strict=True):
+        for field, new in zip(alike.columns, values, strict=True):
             if new is None or new == "":
                 continue
             if isinstance(new, dict):
-                self._of_items(ends, known, field.name, new)
+                self._of_items(ends, alike, field.name, new)
                 continue
             # Here, not behind a call: this runs for each line of millions.
             kept = field.kept
             end = kept.get(new) if kept is not None and type(new) in PLAIN else None
-            ends.append(self._kept_or_made(known, field, None, new) if end is None else end)
+            ends.append(self._kept_or_made(alike, field, None, new) if end is None else end)
         return ends
 
-    def _of_items(self, ends: list[End], known: _Known, column: str, items: dict[str, Any]) -> None:
-        fields = known.items.setdefault(column, {})
+    def _of_items(self, ends: list[End], alike: _AlikeRows, column: str, items: dict[str, Any]) -> None:
+        fields = alike.items.setdefault(column, {})
         for name, new in items.items():
             if new is None or new == "":
                 continue
             field = fields.get(name)
             if field is None:
-                field = fields[name] = self._field(known, f"{column}.{name}")
+                field = fields[name] = self._field(alike, f"{column}.{name}")
             kept = field.kept
             end = kept.get(new) if kept is not None and type(new) in PLAIN else None
-            ends.append(self._kept_or_made(known, field, None, new) if end is None else end)
+            ends.append(self._kept_or_made(alike, field, None, new) if end is None else end)
 
     def of_change(
         self, before: Sequence[Any], row: Sequence[Any], concealed: Concealed, *, deleted: bool = False
     ) -> list[End]:
         """Return the end of the line of each field whose text differs; of each that had one, of a deleted row."""
-        known = self._known_of(row, concealed)
+        alike = self._alike_to(row, concealed)
         was = flat(dict(zip(self._columns, before, strict=True)))
         now = {} if deleted else flat(dict(zip(self._columns, row, strict=True)))
         return [
-            self._kept_or_made(known, known.named.get(name) or self._field(known, name), old, new)
+            self._kept_or_made(alike, alike.named.get(name) or self._field(alike, name), old, new)
             for name, old, new in differences(was, now)
         ]
 
-    def _known_of(self, row: Sequence[Any], concealed: Concealed) -> _Known:
+    def _alike_to(self, row: Sequence[Any], concealed: Concealed) -> _AlikeRows:
         version = (row[self._version], row[self._form]) if self._form >= 0 else None
-        known = self._known.get((version, concealed))
-        if known is None:
-            known = _Known(dict(zip(self._columns, row, strict=True)), concealed)
-            known.columns += [self._field(known, name) for name in self._columns]
-            self._known[version, concealed] = known
-        return known
+        alike = self._alike.get((version, concealed))
+        if alike is None:
+            alike = _AlikeRows(dict(zip(self._columns, row, strict=True)), concealed)
+            alike.columns += [self._field(alike, name) for name in self._columns]
+            self._alike[version, concealed] = alike
+        return alike
 
-    def _field(self, known: _Known, name: str) -> _FieldLines:
+    def _field(self, alike: _AlikeRows, name: str) -> _FieldLines:
         places, model = self._places, self._model
-        plain = name not in known.concealed.columns and not places.may_be_coded(model, known.row, name)
-        label = places.label(model, known.row, name)
-        known.named[name] = found = _FieldLines(name, label, plain, Around((name, label, ""), ("", "")))
+        plain = name not in alike.concealed.columns and not places.may_be_coded(model, alike.row, name)
+        label = places.label(model, alike.row, name)
+        alike.named[name] = found = _FieldLines(name, label, plain, Around((name, label, ""), ("", "")))
         return found
 
-    def _kept_or_made(self, known: _Known, field: _FieldLines, old: Any, new: Any) -> End:
+    def _kept_or_made(self, alike: _AlikeRows, field: _FieldLines, old: Any, new: Any) -> End:
         if type(new) not in PLAIN or type(old) not in PLAIN:
-            return FixedEnd(self._cells(known, field, old, new))
+            return FixedEnd(self._cells(alike, field, old, new))
         kept = field.kept
         if kept is None:
             if field.plain and old is None and (text := str(new))[:1] not in UNUSUAL:
                 return field.around, text
-            return FixedEnd(self._cells(known, field, old, new))
+            return FixedEnd(self._cells(alike, field, old, new))
         key = new if old is None else (old, new)
         end = kept.get(key)
-        return self._kept(known, field, key, self._cells(known, field, old, new)) if end is None else end
+        return self._kept(alike, field, key, self._cells(alike, field, old, new)) if end is None else end
 
-    def _kept(self, known: _Known, field: _FieldLines, key: Any, cells: tuple[str, ...]) -> FixedEnd:
+    def _kept(self, alike: _AlikeRows, field: _FieldLines, key: Any, cells: tuple[str, ...]) -> FixedEnd:
         end = FixedEnd(cells)
         if field.kept is None or sum(map(len, cells)) > LONGEST_KEPT:
             return end
@@ -155,24 +155,24 @@ class LineEnds:
     def _forget(self) -> None:
         """Forget what is kept, but not which fields have too many values."""
         self._number = 0
-        for known in self._known.values():
-            for field in known.named.values():
+        for alike in self._alike.values():
+            for field in alike.named.values():
                 if field.kept is not None:
                     field.kept.clear()
 
-    def _cells(self, known: _Known, field: _FieldLines, old: Any, new: Any) -> tuple[str, ...]:
-        was, was_words = self._shown(known, field, old)
-        now, now_words = self._shown(known, field, new)
+    def _cells(self, alike: _AlikeRows, field: _FieldLines, old: Any, new: Any) -> tuple[str, ...]:
+        was, was_words = self._shown(alike, field, old)
+        now, now_words = self._shown(alike, field, new)
         return field.name, field.label, was, now, was_words, now_words
 
-    def _shown(self, known: _Known, field: _FieldLines, value: Any) -> tuple[str, str]:
+    def _shown(self, alike: _AlikeRows, field: _FieldLines, value: Any) -> tuple[str, str]:
         """Return a value as text and in words."""
         if value is None:
             return "", ""
-        concealed = known.concealed
+        concealed = alike.concealed
         if field.name in concealed.columns or not value:
             return shown(field.name, value, concealed), ""
-        words = self._places.decoded(self._model, known.row, field.name, value)
+        words = self._places.decoded(self._model, alike.row, field.name, value)
         return shown(field.name, value, concealed), words
 
 
