@@ -71,7 +71,7 @@ lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the imp
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-# BASE=<commit>: beside that commit. SECONDS, TURNS and ENGINES=sqlite make it shorter.
+# BASE=<commit>: beside that commit. SECONDS, TURNS, ENGINES=sqlite and PARTS=study make it shorter.
 keys: $(VENV)/test browser ## Count the keys and clicks of one whole patient, typed with a browser (some minutes)
 	TYPE_EVERY_VISIT=1 $(BIN)/pytest -n 0 -q -s tests/browser/test_typed_patients.py
 

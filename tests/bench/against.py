@@ -7,6 +7,7 @@ over the turns of each side, and the median of the ratios of neighbouring turns.
 
 SECONDS: duration of the mixed load on each side (60). TURNS: number of turns of each side (6).
 ENGINES: `sqlite` or `postgresql` to measure only one. EVENTS: adverse events of the second trial (1000).
+PARTS: some of `pages,study,load` to measure only these: single pages, the export of a whole study, the mixed load.
 BASE_PYTHON: a Python that has the packages of the older commit, where one is at hand.
 """
 
@@ -29,6 +30,7 @@ from tests.bench import fill
 fill.EVENTS, fill.ITEM_VALUES = {events}, {values}
 fill.fill_stroma()
 """
+PARTS = ("pages", "study", "load")
 Turn = dict[str, float]
 """The figures of one turn by name; the name includes the unit."""
 
@@ -126,12 +128,21 @@ def printed(names: list[str], ours: list[Turn], theirs: list[Turn]) -> str:
     return "\n".join(lines)
 
 
+def chosen_parts(text: str) -> list[str]:
+    """Return the named parts. Raises ValueError for another name."""
+    found = text.split(",")
+    if unknown := set(found) - set(PARTS):
+        raise ValueError(f"unknown part {', '.join(sorted(unknown))}: PARTS names some of {', '.join(PARTS)}")
+    return found
+
+
 def main() -> None:
     """Check out, fill, measure and print."""
     # Exit by an exception on SIGTERM, so that the worktree and the servers are still removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commit, seconds = sys.argv[1], float(os.environ.get("SECONDS_OF_LOAD") or 60)
     turns, events = int(os.environ.get("TURNS") or 6), int(os.environ.get("EVENTS") or 1000)
+    parts = chosen_parts(os.environ.get("PARTS") or ",".join(PARTS))
     with tempfile.TemporaryDirectory() as name, older(commit, Path(name)) as (root, python):
         for engine, made in databases(Path(name)).items():
             sides = [
@@ -142,12 +153,18 @@ def main() -> None:
                 side.fill(events)
             names = [side.name for side in sides]
             print(f"\n{engine}, {turns} turns each", flush=True)
-            print(printed(names, *by_turns(sides, timed.Figures(), turns)), flush=True)
-            print(printed(names, *by_turns(sides, whole_study.Export(), 2)), flush=True)
-            print(f"  {whole_study.AIM}", flush=True)
-            load = by_turns(sides, mixed.Load(seconds / 2), 2)
-            print(f"\n{engine}, mixed load: {mixed.PEOPLE} people without pauses, {seconds:.0f} s each side")
-            print(printed(names, *load), flush=True)
+            if "pages" in parts:
+                print(printed(names, *by_turns(sides, timed.Figures(), turns)), flush=True)
+            if "study" in parts:
+                # The first turn of each of the two workers loads what an export needs.
+                print(printed(names, *by_turns(sides, whole_study.Export(), max(turns, 4))), flush=True)
+                print(f"  {whole_study.AIM}", flush=True)
+            if "load" in parts:
+                load = by_turns(sides, mixed.Load(seconds / 2), 2)
+                print(
+                    f"\n{engine}, mixed load: {mixed.PEOPLE} people without pauses, {seconds:.0f} s each side"
+                )
+                print(printed(names, *load), flush=True)
 
 
 if __name__ == "__main__":
