@@ -38,11 +38,6 @@ def nurse(trial, patient):
     return person
 
 
-@pytest.fixture
-def physician(trial, patient):
-    return build.user("investigator", trial=trial, full_name="Ward Doctor")
-
-
 KEYS = iter(range(10**9))
 
 
@@ -60,8 +55,3 @@ def shown(person, patient):
 def sentences(answer) -> str:
     assert answer.status_code == 422, answer.content
     return " ".join(answer.json()["sentences"])
-
-
-def tapped(at: datetime, offset: int = 0) -> dict[str, str]:
-    """Return what the script sends of a tap at a server's time, on a tablet so many seconds ahead."""
-    return {"tapped_ms": str(int((at.timestamp() + offset) * 1000)), "offset_ms": str(offset * 1000)}

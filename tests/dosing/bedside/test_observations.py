@@ -16,6 +16,11 @@ from tests.support.pages.session_end import sent_after_session_end
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def physician(trial, patient):
+    return build.user("investigator", trial=trial, full_name="Ward Doctor")
+
+
 class TestObservations:
     """CEL-15."""
 

@@ -1,6 +1,6 @@
-"""Steps of an infusion on the page of the bedside: their order, refusals, a tablet that waited (CEL-12, CEL-15, CEL-16)."""
+"""Steps of an infusion on the page of the bedside: order, refusals, keys, a late tablet (CEL-12, CEL-15, CEL-16)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,13 +8,18 @@ import pytest
 from audit.context import acting
 from dosing.bedside.ledger import ledger_of
 from dosing.models import BedsideObservation, Infusion, InfusionStep
-from tests.dosing.bedside.conftest import SIGNS, START, send, sentences, shown, tapped
+from tests.dosing.bedside.conftest import SIGNS, START, send, sentences, shown
 from tests.support import build
 from tests.support.pages.infusions import bedside as typed_record
 from tests.support.pages.infusions import page, stored, text_of
 from tests.support.study.bedside import INCLUDED
 
 pytestmark = pytest.mark.django_db
+
+
+def tapped(at: datetime, offset: int = 0) -> dict[str, str]:
+    """Return what the script sends of a tap at a server's time, on a tablet so many seconds ahead."""
+    return {"tapped_ms": str(int((at.timestamp() + offset) * 1000)), "offset_ms": str(offset * 1000)}
 
 
 def kinds(patient) -> list[str]:
