@@ -13,6 +13,7 @@ from protocol.checking.mistakes import problems
 from tests.support import build
 from tests.support.database.engines import each_engine_or_one
 from tests.support.pages import blinding
+from tests.support.pages.exports import exported, table
 from tests.support.study.bedside import INCLUDED
 from tests.support.study.masked_trial import give, measure, prepare, weigh
 from trials.roles import KNOWING, ROLES
@@ -260,8 +261,6 @@ class TestTheFile:
 
 
 def test_results_are_in_the_export_of_those_who_may_know(sample, laboratory, trial):
-    from tests.exports.test_export import exported, table
-
     sent(sample, laboratory, specificities="A2, B7")
     found = exported(build.user("statistician", trial=trial), trial)
     rows = {row["item"]: row["value"] for row in table(found, "masked_results")}

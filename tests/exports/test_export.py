@@ -1,30 +1,20 @@
-"""The export of a study: complete, lossless, consistent, blinded, registered, in constant memory."""
+"""The files of a study's export: complete, lossless, consistent, each column explained."""
 
 import csv
 import hashlib
 import io
 import json
-import zipfile
-from datetime import datetime
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
-from django.urls import reverse
-from django.utils.translation import gettext, override
 
-from audit.context import acting, set_user
-from audit.models import AccessEvent
-from audit.sealing.seal_files import SealBroken
+from audit.context import acting
 from exports.tables.cells import as_typed, safe_free_text
 from exports.tables.study import querysets
 from exports.tables.study_columns import COLUMNS
-from exports.tables.trail.table import COLUMNS as COLUMNS_OF_TRAIL
-from exports.tables.trail.table import trail_table
-from patients.models import Patient, Query, Record
-from patients.queries.threads import answer_query, raise_query
+from patients.models import Patient, Record
 from protocol.values.moment_parts import moment_parts
 from tests.support import build
+from tests.support.pages.exports import exported, table
 
 pytestmark = pytest.mark.django_db
 TRICKY = [
@@ -39,27 +29,6 @@ TRICKY = [
     "-5",
     "@x",
 ]
-
-
-def exported(person, trial, purpose="interim look") -> zipfile.ZipFile:
-    response = build.client(person).post(reverse("exports:index", args=[trial.slug]), {"purpose": purpose})
-    assert response.status_code == 200
-    return zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
-
-
-def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(archive.read(f"{name}.csv").decode("utf-8"), newline="")))
-
-
-def ask_for_height(record: Record, by) -> Query:
-    return raise_query(
-        record=record,
-        item="height",
-        text="Was it measured?",
-        origin=Query.Origin.DATA_MANAGER,
-        by=by,
-        role="data_manager",
-    )
 
 
 def test_what_was_typed_comes_back_from_the_file(trial, manager):
@@ -178,153 +147,6 @@ def test_every_column_is_in_the_data_dictionary(trial, manager):
         assert missing == [], name
 
 
-def test_the_trail_shows_old_and_new_value_with_who_and_why(trial, manager):
-    """P11-02: the electronic copy includes the audit trail of each item."""
-    patient = build.eligible(trial=trial)
-    record = Record.objects.get(patient=patient, form="demography")
-    person = build.user("coordinator", trial=trial)
-    with acting(user=person, role="coordinator", reason="Misread the chart"):
-        record.values = {**record.values, "height": "179"}
-        record.save()
-    rows = [row for row in table(exported(manager, trial), "audit_trail") if row["field"] == "values.height"]
-    assert [(row["old"], row["new"]) for row in rows] == [("", "178"), ("178", "179")]
-    assert (rows[1]["user"], rows[1]["role"], rows[1]["reason"]) == (
-        person.username,
-        "coordinator",
-        "Misread the chart",
-    )
-
-
-def test_a_line_of_the_exported_trail_says_where_it_belongs_and_what_its_codes_mean(trial, manager):
-    """AUD-02: subject, visit, form, repeat, label, value raw and decoded, time in UTC and at the site."""
-    patient = build.eligible(trial=trial)
-    record = Record.objects.get(patient=patient, form="demography")
-    with acting(user=manager):
-        set_user(manager, session="4f2a")
-        record.values = {**record.values, "sex": "F", "height": {"missing": "ND"}}
-        record.save()
-        asked = ask_for_height(record, manager)
-    rows = [row for row in table(exported(manager, trial), "audit_trail") if row["patient"] == patient.code]
-    sex, height = (
-        next(row for row in rows if row["field"] == f"values.{name}" and row["session"])
-        for name in ("sex", "height")
-    )
-    place = {"visit": "SCR", "form": "demography", "repeat": "1"}
-    assert place.items() <= sex.items()
-    assert (sex["label"], sex["new"], sex["new_words"]) == ("Sex at birth", "F", "Female")
-    assert (height["old"], height["old_words"], height["new_words"]) == ("178", "", "Not done")
-    assert (sex["session"], sex["at"][-1]) == ("4f2a", "Z")
-    at_site = datetime.fromisoformat(sex["site_time"])
-    assert at_site == datetime.fromisoformat(sex["at"])
-    assert at_site.utcoffset() == at_site.astimezone(trial.zone).utcoffset()
-    question = next(row for row in rows if (row["table"], row["row"]) == ("patients.query", str(asked.pk)))
-    assert place.items() <= question.items()
-    state = next(row for row in rows if row["field"] == "state" and row["table"] == "patients.query")
-    assert (state["new"], state["new_words"]) == ("open", "Open")
-
-
-def test_an_export_speaks_english_whoever_takes_it(trial):
-    """The file is read by other people than its user; Django itself translates "Yes" into French."""
-    build.eligible(trial=trial)
-    with override("fr"):
-        assert str(gettext("Yes")) == "Oui"
-        rows = list(trail_table(trial, sees_treatment=True).rows())
-    field, new, words = (
-        [column.name for column in COLUMNS_OF_TRAIL].index(name) for name in ("field", "new", "new_words")
-    )
-    result = {row[words] for row in rows if row[field].startswith("values.") and row[new] == "Y"}
-    assert result == {"Yes"}
-
-
-def test_the_threads_of_queries_are_exported_with_author_and_text(trial, manager):
-    patient = build.eligible(trial=trial)
-    record = Record.objects.get(patient=patient, form="demography")
-    nurse = build.user("coordinator", trial=trial)
-    with acting(user=manager):
-        asked = ask_for_height(record, manager)
-    with acting(user=nurse):
-        answer_query(query=asked, text="=Yes, standing", by=nurse, role="coordinator")
-    archive = exported(manager, trial)
-    number = next(row["query"] for row in table(archive, "queries") if row["item"] == "height")
-    result = [row for row in table(archive, "query_messages") if row["query"] == number]
-    assert result[-1]["patient"] == patient.code
-    assert (result[-1]["said_by"], result[-1]["role"]) == (nurse.full_name, "coordinator")
-    assert as_typed(result[-1]["text"]) == "=Yes, standing"
-
-
-def test_an_export_is_registered_with_its_purpose_and_hash(trial, manager):
-    """PRV-04, AUD-08."""
-    exported(manager, trial, purpose="DSMB")
-    stages = list(
-        AccessEvent.objects.filter(kind="exported").order_by("pk").values_list("detail__stage", flat=True)
-    )
-    finished = AccessEvent.objects.get(kind="exported", detail__stage="finished")
-    assert stages == ["started", "finished"]
-    assert finished.user_name == manager.username
-    assert len(finished.detail["sha256"]) == 64
-    assert finished.detail["purpose"] == "DSMB"
-
-
-def test_an_export_without_purpose_is_refused_beside_the_field(trial, manager):
-    response = build.client(manager).post(reverse("exports:index", args=[trial.slug]), {"purpose": " "})
-    assert response.status_code == 422
-    assert not AccessEvent.objects.filter(kind="exported").exists()
-
-
-def test_the_blind_is_kept_for_blinded_exporters():
-    """BLD-03: no product, no allocation, and no history of them."""
-    trial = build.trial(build.COVID_MSV)
-    build.enrolled(trial=trial)
-    blinded = exported(build.user("data_manager", trial=trial), trial)
-    unblinded = exported(build.user("statistician", trial=trial), trial)
-    assert {"preparations.csv", "allocation.csv"} & set(blinded.namelist()) == set()
-    assert {"preparations.csv", "allocation.csv"} <= set(unblinded.namelist())
-    hidden = {"dosing.allocationlist", "dosing.allocationslot", "dosing.preparation"}
-    assert hidden & {row["table"] for row in table(blinded, "audit_trail")} == set()
-    assert hidden & {row["table"] for row in table(unblinded, "audit_trail")} != set()
-
-
-def test_identity_is_in_no_export(trial, manager):
-    """PRV-01."""
-    build.patient(trial=trial, name="Jeanne Dubois", hospital_number="H-77812")
-    archive = exported(build.user("inspector", trial=trial), trial)
-    everything = b"".join(archive.read(name) for name in archive.namelist())
-    assert b"Dubois" not in everything
-    assert b"H-77812" not in everything
-
-
-def test_the_command_writes_the_same_archive(trial, tmp_path, capsys):
-    build.enrolled(trial=trial)
-    out = tmp_path / "study.zip"
-    call_command("export", "--trial", trial.slug.upper(), "--format", "csv", "--out", str(out))
-    archive = zipfile.ZipFile(out)
-    assert len(table(archive, "patients")) == 1
-    assert json.loads(archive.read("manifest.json"))["exported_by"] == "system:export"
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"--trial": "nct00000000"}, "No trial"),
-        ({"--user": "nobody"}, "may not export"),
-        ({"--out": "."}, "exists already"),
-        ({"--out": "/no/such/folder/x.zip"}, "There is no folder"),
-    ],
-)
-def test_the_command_says_what_is_wrong(trial, tmp_path, change, sentence):
-    options = {"--trial": trial.slug, "--out": str(tmp_path / "x.zip")} | change
-    with pytest.raises(CommandError, match=sentence):
-        call_command("export", *[part for pair in options.items() for part in pair])
-
-
-def test_the_page_costs_the_same_with_one_and_three_patients(trial, manager, django_assert_max_num_queries):
-    client, address = build.client(manager), reverse("exports:index", args=[trial.slug])
-    for _each in range(3):
-        build.patient(trial=trial)
-        with django_assert_max_num_queries(12):
-            assert client.get(address).status_code == 200
-
-
 # Technical columns: keys, instants and versions that order saves, and copies of other columns.
 TECHNICAL = {
     "id",
@@ -395,19 +217,6 @@ def test_no_answer_of_a_clinical_table_is_left_out(trial):
     for name, queryset in querysets(trial, sees_treatment=True).items():
         paths = {path.partition("__")[0] for column in COLUMNS[name] for path in column.read}
         exported_fields.setdefault(queryset.model, set()).update(paths)
-    for model, exported in exported_fields.items():
+    for model, in_files in exported_fields.items():
         stored = {field.name for field in model._meta.concrete_fields}
-        assert stored - exported - TECHNICAL == set(), model._meta.label
-
-
-def test_a_broken_seal_stops_the_export_with_a_sentence(trial, manager, monkeypatch):
-    """AUD-07, SEC-19: a trail that does not match its seals is not exported; the page shows a message."""
-
-    def broken(*, reason: str) -> None:
-        raise SealBroken("Seal 3 is not the one in the database")
-
-    monkeypatch.setattr("audit.sealing.seals.seal", broken)
-    answer = build.client(manager).post(reverse("exports:index", args=[trial.slug]), {"purpose": "DSMB"})
-    assert answer.status_code == 422
-    assert "Nothing was exported: Seal 3" in answer.content.decode()
-    assert not AccessEvent.objects.filter(kind="exported", detail__stage="finished").exists()
+        assert stored - in_files - TECHNICAL == set(), model._meta.label

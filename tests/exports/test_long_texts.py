@@ -11,9 +11,9 @@ import pytest
 from exports.archive_check.check import check
 from exports.tables.cells import csv_chunks
 from exports.tables.long_texts import LongTexts
-from tests.exports.test_export import exported
 from tests.exports.test_investigator_copy import copy_of, rewritten
 from tests.support import build
+from tests.support.pages.exports import exported
 from tests.support.pages.trail_pages import url
 from trials.listing.lines import MOST_CHARACTERS
 

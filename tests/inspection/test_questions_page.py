@@ -10,10 +10,10 @@ QUESTIONS = 35
 
 
 def answers_by_name() -> dict[str, str]:
-    """Return the source of each test of this folder by its name."""
+    """Return the source of each test of this folder, and of those in it, by its name."""
     return {
         node.name: ast.unparse(node)
-        for path in sorted(HERE.glob("test_*_questions.py"))
+        for path in sorted(HERE.rglob("test_*_questions.py"))
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }

@@ -17,7 +17,7 @@ from outcomes.statistics.proportions import clopper_pearson, newcombe, wilson
 from outcomes.statistics.rates import poisson_rate
 from outcomes.statistics.survival import ObservedTime, curve, incidence_at, median_time, share_at
 from outcomes.statistics.welch import welch
-from tests.outcomes.test_statistics import BERKELEY, PLACEBO, SIX_MP, numbers
+from tests.support.published_figures import BERKELEY, PLACEBO, SIX_MP, numbers
 
 SCRIPTS = Path(__file__).parents[3] / "exports/adam/scripts"
 ANSWERS = (

@@ -50,11 +50,6 @@ def neighbour(patient: Patient, nurse: User) -> Patient:
     return other
 
 
-@pytest.fixture
-def monitor(trial: Trial) -> User:
-    return build.user("monitor", trial=trial)
-
-
 def record_of(patient: Patient, form: str = "demography") -> Record:
     return Record.objects.select_related("patient__trial", "visit").get(patient=patient, form=form)
 

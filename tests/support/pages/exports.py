@@ -1,5 +1,6 @@
 """An export taken from its page, sent at once or made by the worker and fetched."""
 
+import csv
 import io
 import zipfile
 from typing import Any
@@ -32,3 +33,15 @@ def sent_export(person: User, trial: Trial, **facts: str) -> Any:
 def archive_of(answer: Any) -> zipfile.ZipFile:
     """Return the archive that an answer holds."""
     return zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+
+
+def exported(person: User, trial: Trial, purpose: str = "interim look") -> zipfile.ZipFile:
+    """Return the archive of an export that its page sends at once."""
+    answer = build.client(person).post(reverse("exports:index", args=[trial.slug]), {"purpose": purpose})
+    assert answer.status_code == 200
+    return archive_of(answer)
+
+
+def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of an archive as text."""
+    return list(csv.DictReader(io.StringIO(archive.read(f"{name}.csv").decode("utf-8"), newline="")))

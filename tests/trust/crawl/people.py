@@ -8,7 +8,7 @@ from django.conf import settings
 
 from audit.context import acting
 from tests.support import build
-from tests.trust.crawl import rights, study
+from tests.trust.crawl import letters, study
 from trials.models import Trial
 
 ANONYMOUS, OUTSIDE = "anonymous", "outside"
@@ -32,7 +32,7 @@ def _signed_in(name: str, role: str, user: object, *words: str) -> Person:
 def people(home: Trial, other: Trial) -> Iterator[Person]:
     """Yield everybody, seen from one trial. `words`: the trials whose words the person may read."""
     yield Person("nobody signed in", None)
-    for letter, role in rights.ROLES.items():
+    for letter, role in letters.ROLES.items():
         yield _signed_in(
             role, letter, build.user(role, trial=home, full_name=f"Reader {study.mark(home)}"), home.slug
         )

@@ -1,43 +1,32 @@
 """Who may do what, stated once more: from the roles as the protocol of a trial describes them, not from the code.
 
-A letter is a role. Each line says which roles may read an address (GET) and which may send to it (POST); an empty text
-means that nobody does, because the page offers no such thing. Nothing here is imported from the application.
+A letter is a role (`letters.py`). Each line says which roles may read an address (GET) and which may send to it (POST);
+an empty text means that nobody does, because the page offers no such thing. Nothing is imported from the application.
 """
 
-ROLES = {
-    "C": "coordinator", "I": "investigator", "L": "cell_laboratory", "M": "monitor",
-    "D": "data_manager", "S": "statistician", "A": "administrator", "X": "inspector",
-    "P": "principal_investigator", "H": "pharmacist", "U": "unblinded_monitor", "B": "blinded_statistician",
-    "R": "sponsor_representative", "V": "sponsor_safety", "W": "data_monitoring_board",
-}  # fmt: skip
-ALL = "CILMDSAXPHUBRVW"
-SITE = "CIP"  # enters data, screens, includes, records what was given, reports events
-DOCTORS = "IP"  # decides and signs
-PRODUCT = "LH"  # prepares the product
-QUERIES = "MDV"
-READS_NAMES = "CIXP"
-READS_TRAIL = "CIMDSAXPUBRV"
-PEOPLE = "CIMDAXPUR"
-SECOND_PERSON = "CIDP"
-EXPORTS = "DSAXB"
-# In a masked trial only these know what was given; in an open one everybody.
-UNBLINDED = "LSXHU"
-# Figures of each arm, for the board and who makes them.
-CLOSED_REPORT = "SXW"
-# Who makes the product decides on its deviations, in an open trial the investigators too.
-DECIDES_ON_PRODUCT = "LHIP of an open trial"
-# The unblinded monitor asks about the product and verifies it; in an open trial who does so with clinical data, too.
-ASKS_ABOUT_PRODUCT = "U, and MDV of an open trial"
-VERIFIES_PRODUCT = "U, and M of an open trial"
-EXPOSURES = "CIPLHMUDV"
-NOBODY = ""
-# Hold the trial, and sign for the site or the sponsor that it goes on.
-HOLDS = "IPRV"
-DRUG_SAFETY = "V"
-CODES = "D"
+from tests.trust.crawl.letters import (
+    ALL,
+    ASKS_ABOUT_PRODUCT,
+    CLOSED_REPORT,
+    CODES,
+    DECIDES_ON_PRODUCT,
+    DOCTORS,
+    DRUG_SAFETY,
+    EXPORTS,
+    NOBODY,
+    PEOPLE,
+    PRODUCT,
+    QUERIES,
+    READS_NAMES,
+    READS_TRAIL,
+    SECOND_PERSON,
+    SITE,
+    UNBLINDED,
+    VERIFIES_PRODUCT,
+)
+from tests.trust.crawl.patient_rights import ABOUT_PATIENTS
+from tests.trust.crawl.product_rights import ABOUT_PRODUCT, INFUSION
 
-FORM = ("patients/*/visits/*/*/", "patients/*/logs/*/*/")
-INFUSION = "patients/*/infusions/*/"
 EVENT = "patients/*/adverse-events/*/"
 SAMPLE = "patients/*/samples/*/"
 DEVIATION, PRODUCT_DEVIATION = "patients/*/deviations/*/", "patients/*/product-deviations/*/"
@@ -78,146 +67,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "lists/entry/": (ALL, NOBODY),
     "lists/changes/": (READS_TRAIL, NOBODY),
     "edit-checks/*/": (ALL, NOBODY),
-    # Patients, from the first to the last day.
-    "patients/": (ALL, NOBODY),
-    # Who was considered and not screened: no identity is in it.
-    "pre-screening/": (ALL, NOBODY),
-    **{f"pre-screening/{end}": (SITE, SITE) for end in ("new/", "*/correct/", "*/strike-out/")},
-    "patients/screen/": (SITE, SITE),
-    "patients/*/": (ALL, NOBODY),
-    "patients/*/profile.svg": (ALL, NOBODY),
-    "patients/*/identity/": (READS_NAMES, SITE),
-    "patients/*/consent/": (ALL, SITE),
-    "patients/*/consent/capacity/": (ALL, SITE),
-    "patients/*/eligibility/": (ALL, DOCTORS),
-    **dict.fromkeys(["patients/*/enrol/", "patients/*/fail/", "patients/*/end/"], (ALL, SITE)),
-    # Corrections.
-    "patients/*/consent/withdraw/": (SITE, SITE),
-    **{f"patients/*/consent/*/{end}": (SITE, SITE) for end in ("correct/", "strike-out/")},
-    **{f"patients/*/{step}/correct/": (SITE, SITE) for step in ("screening", "enrol", "fail", "end")},
-    **{f"patients/*/{step}/strike-out/": (SITE, SITE) for step in ("enrol", "fail")},
-    "patients/*/end/reopen/": (DOCTORS, DOCTORS),
-    "patients/*/visits/*/strike-out/": (SITE, SITE),
-    # Visits and forms.
-    "patients/*/visits/new/": (ALL, SITE),
-    "patients/*/visits/*/": (ALL, NOBODY),
-    "patients/*/visits/*/hold/": (ALL, SITE),
-    "patients/*/visits/*/miss/": (ALL, SITE),
-    "patients/*/logs/*/": (ALL, NOBODY),
-    "patients/*/files/*/": ("CIMDXPV", NOBODY),
-    **dict.fromkeys(FORM, (ALL, SITE)),
-    **{f"{form}{end}": (NOBODY, SITE) for form in FORM for end in ("check/", "keep/", "discard/")},
-    **{f"{form}query/": (QUERIES, QUERIES) for form in FORM},
-    **{f"{form}strike-out/": (SITE, SITE) for form in FORM},
-    "consents/": (ALL, NOBODY),
-    "consents/eligibility/": (ALL, NOBODY),
-    "forms/": (ALL, NOBODY),
-    "forms/ask/": (QUERIES, QUERIES),
-    # Queries, marks, signatures, locks.
-    "queries/": (ALL, NOBODY),
-    "queries/close/": (QUERIES, QUERIES),
-    "patients/*/facts/*/*/*/": (ALL, QUERIES),
-    "patients/*/facts/*/*/*/withdraw/": (NOBODY, "M"),
-    "queries/ask/*/": (QUERIES, QUERIES),
-    "queries/*/": (ALL, NOBODY),
-    "queries/*/answer/": (SITE, SITE),
-    "queries/*/close/": (QUERIES, QUERIES),
-    "queries/*/reopen/": (QUERIES, QUERIES),
-    "verification/": (ALL, NOBODY),
-    "verification/undone/": (ALL, NOBODY),
-    "patients/*/verify/": (ALL, "M"),
-    "patients/*/verify/withdraw/": (NOBODY, "M"),
-    "patients/*/review/": (ALL, DOCTORS),
-    "patients/*/review/withdraw/": (NOBODY, DOCTORS),
-    "to-sign/": (ALL, NOBODY),
-    **dict.fromkeys(
-        [
-            "to-sign/sign/", "patients/*/sign/", "patients/*/sign/casebook/", "patients/*/visits/*/sign/",
-            "adverse-events/sign/",
-        ],
-        (DOCTORS, DOCTORS),
-    ),
-    "locks/": (ALL, NOBODY),
-    "locks/*/*/": (ALL, "D"),
-    "locks/*/*/request/": (NOBODY, "CIDP"),
-    "locks/requests/*/": (NOBODY, "D"),
-    # The protocol and its amendments.
-    "protocol/": (ALL, NOBODY),
-    "protocol/*/*/": (ALL, NOBODY),
-    "protocol/*/patients/": ("D", "D"),
-    "protocol/*/withdraw/": ("D", "D"),
-    # The principal investigator approves what somebody else loaded.
-    "protocol/*/approve/": ("P", "P"),
-    # Product and infusions.
-    "infusions/": (ALL, NOBODY),
-    "allocation/": (UNBLINDED, NOBODY),
-    "allocation/upload/": ("S", "S"),
-    # A hash and random numbers tell nothing.
-    "allocation/hash/": (ALL, NOBODY),
-    "kits/": (ALL, NOBODY),
-    "kits/labels/": (ALL, NOBODY),
-    # Unblinding: an investigator alone, drug safety for a SUSAR, the data manager after the lock; who was unblinded is
-    # told to all who read the trail. Everybody who works with patients or product records an exposure by accident.
-    "unblindings/": (READS_TRAIL, NOBODY),
-    "unblindings/open/": ("D", "D"),
-    "patients/*/unblinding/": (DOCTORS, DOCTORS),
-    "patients/*/unblinding/susar/": ("V", "V"),
-    "patients/*/unblinding/exposure/": (EXPOSURES, EXPOSURES),
-    # After a recall: laboratory and drug safety of the sponsor instruct, an investigator opens.
-    "recalls/": ("LHV", NOBODY),
-    "recalls/*/": ("LHV", "LHV"),
-    "patients/*/recalls/*/instruct/": ("LHV", "LHV"),
-    "patients/*/instructions/*/": (DOCTORS, DOCTORS),
-    # Everybody knows the dose levels; an investigator opens places.
-    "dose-levels/": (ALL, DOCTORS),
-    # Everybody knows that the trial is on hold, and why.
-    "holds/": (ALL, NOBODY),
-    "holds/new/": (HOLDS, HOLDS),
-    "holds/*/": (ALL, HOLDS),
-    "patients/*/treatment-holds/*/": (ALL, DOCTORS),
-    INFUSION: (ALL, SITE),
-    f"{INFUSION}weight/": (SITE, SITE),
-    f"{INFUSION}not-given/": (SITE, SITE),
-    f"{INFUSION}bedside/": (ALL, SITE),
-    f"{INFUSION}bedside/decision/": (NOBODY, DOCTORS),
-    f"{INFUSION}bedside/give-before/": (NOBODY, PRODUCT),
-    f"{INFUSION}preparation/": (UNBLINDED, PRODUCT),
-    # The laboratory's worksheet, the ward's check of the kit, an investigator's override.
-    f"{INFUSION}worksheet/": (UNBLINDED, PRODUCT),
-    f"{INFUSION}kit/": (SITE, SITE),
-    f"{INFUSION}kit/label/": (ALL, NOBODY),
-    f"{INFUSION}override/": (DOCTORS, DOCTORS),
-    # A lot out of specification: an investigator asks and decides, the laboratory evaluates and tells.
-    f"{INFUSION}exceptional-use/": (UNBLINDED, NOBODY),
-    f"{INFUSION}exceptional-use/new/": (DOCTORS, DOCTORS),
-    f"{INFUSION}exceptional-use/*/evaluation/": (PRODUCT, PRODUCT),
-    f"{INFUSION}exceptional-use/*/decision/": (DOCTORS, DOCTORS),
-    f"{INFUSION}exceptional-use/*/notice/": (PRODUCT, PRODUCT),
-    f"{INFUSION}preparation/dose/": (NOBODY, PRODUCT),
-    f"{INFUSION}dispense/": (PRODUCT, PRODUCT),
-    # Envelopes for the day without a server: all see that there are some, the laboratory prints them and their codes.
-    "envelopes/": (ALL, EXPOSURES),
-    **{f"envelopes/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
-    # The next places of the list on paper, for a patient who is allocated without the server.
-    "envelopes/reserve/": (ALL, EXPOSURES),
-    **{f"envelopes/reserve/{kind}/": (PRODUCT, PRODUCT) for kind in ("print", "codes")},
-    "blank-worksheets/": (ALL, NOBODY),
-    # Results that would tell the treatment.
-    "masked-results/": (UNBLINDED, NOBODY),
-    "patients/*/masked-results/*/*/": (UNBLINDED, PRODUCT),
-    # The stock: a scan is posted by whoever may know the treatment, and stores nothing.
-    "stock/": (UNBLINDED, UNBLINDED),
-    "stock/movements/": (UNBLINDED, NOBODY),
-    **{f"look-back/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "donors")},
-    "product-history/*/*/": (UNBLINDED, NOBODY),
-    "stock/donors/": (UNBLINDED, NOBODY),
-    **{f"stock/{kind}/*/": (UNBLINDED, NOBODY) for kind in ("lots", "bags", "donors")},
-    "stock/certificates/*/": (UNBLINDED, NOBODY),
-    "stock/bags/*/label/": (UNBLINDED, NOBODY),
-    "stock/lots/*/labels/": (UNBLINDED, NOBODY),
-    **{f"stock/{kind}/*/*/": (PRODUCT, PRODUCT) for kind in ("lots", "bags", "donors")},
-    **{f"stock/{kind}/new/": (PRODUCT, PRODUCT) for kind in ("lots", "donors")},
-    "stock/excursions/*/": (PRODUCT, PRODUCT),
+    **ABOUT_PATIENTS,
+    **ABOUT_PRODUCT,
     # Attempts to reach patients at home.
     "contacts/": (ALL, NOBODY),
     "patients/*/contacts/": (ALL, NOBODY),

@@ -5,7 +5,7 @@ import pytest
 from patients.models import Query
 from patients.views import threads
 from tests.support import build
-from tests.trust.crawl import rights, study
+from tests.trust.crawl import letters, rights, study
 from tests.trust.crawl.crawler import Crawl
 from trials.access import Access
 from trials.models import Trial
@@ -34,7 +34,7 @@ def test_nobody_reads_or_does_what_the_roles_do_not_say(trials):
 
 def test_every_role_is_crawled():
     """P11-07: a new role without a letter fails."""
-    assert set(rights.ROLES.values()) == set(ROLES)
+    assert set(letters.ROLES.values()) == set(ROLES)
 
 
 def test_a_page_that_forgets_its_trial_and_one_that_writes_are_found(trials, monkeypatch):
