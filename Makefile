@@ -36,9 +36,10 @@ BROWSERS ?= 2
 PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
 TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
 # What each test does with the database is noted on SQLite; then PostgreSQL runs those that together do all of it.
+# With "=": pytest takes a folder that follows an option of ours for one with tests, and then does not know the option.
 NOTES := .statements
-test: ONLY := --note-statements $(NOTES)
-test-postgres: ONLY = --database-only $(if $(NOTES),--noted $(NOTES))
+test: ONLY := --note-statements=$(NOTES)
+test-postgres: ONLY = --database-only $(if $(NOTES),--noted=$(NOTES))
 
 test: $(VENV)/test browser proxy tracer ## Run every test on SQLite
 	@rm -rf $(NOTES)

@@ -1,13 +1,15 @@
 """A second engine runs the tests that together make every statement; the rest would make the same again."""
 
 import re
+import shutil
+import subprocess
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.config.test_database_selection import kept, run  # noqa: F401  a fixture
+from tests.config.test_database_selection import ROOT, kept, run  # noqa: F401  a fixture
 from tests.support.database.noting import digest
 from tests.support.database.statements import TIMES, Noted, covering, kind_of, kinds_of, shape_of
 
@@ -165,3 +167,15 @@ def test_notes_of_another_tree_leave_nothing_out(noting):
     output = noting(of_tree="0" * 16)
     assert {f"test_alike_{number}" for number in (1, 2, 3, 4)} <= kept(output)
     assert "is run by" not in output
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+@pytest.mark.parametrize(("goal", "option"), [("test", "--note-statements"), ("test-postgres", "--noted")])
+def test_make_gives_the_folder_as_a_part_of_the_option(goal, option):
+    """Where the folder exists, pytest took it for the tests to run: it read no `conftest.py` and knew no option of ours.
+
+    The walks of `make test` come after the folder was made, and all of `make test-postgres` does.
+    """
+    told = subprocess.run(["make", "-n", goal], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.count(f"{option}=.statements ") == 2
+    assert f"{option} " not in told
