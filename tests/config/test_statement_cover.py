@@ -172,7 +172,7 @@ def test_notes_of_another_tree_leave_nothing_out(noting):
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 @pytest.mark.parametrize(("goal", "option"), [("test", "--note-statements"), ("test-postgres", "--noted")])
 def test_make_gives_the_folder_as_a_part_of_the_option(goal, option):
-    """Where the folder exists, pytest took it for the tests to run: it read no `conftest.py` and knew no option of ours.
+    """Where the folder exists, pytest took it for the tests to run, read no `conftest.py` and knew no option of ours.
 
     The walks of `make test` come after the folder was made, and all of `make test-postgres` does.
     """
