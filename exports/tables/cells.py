@@ -136,7 +136,8 @@ class _Written:
     def lines(self, rows: Sequence[Sequence[Any]]) -> str:
         """Return rows as lines."""
         self._writer.writerows(rows)
-        lines, self._line[:] = self._line[:], []
+        lines = self._line.copy()
+        self._line.clear()
         if max(map(len, lines), default=0) > MOST_CHARACTERS:
             lines = [self.line(row) for row in rows]
         return "".join(lines)
@@ -175,7 +176,7 @@ class _Written:
 
 
 def _short(cells: Sequence[str]) -> bool:
-    """Return whether a line keeps the cells as they are. The path of a long text is written once for each file."""
+    """Return whether a line holds the cells as they are; else the path of a file that each archive has to have."""
     return sum(map(len, cells)) <= SURELY_SHORT
 
 
