@@ -1,7 +1,7 @@
 """The data of every patient as they are now, in ODM 1.3.2."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,6 +50,8 @@ def snapshot_subjects(sources: StudySources, nodes: DataNodes) -> Iterator[tuple
             _signature(nodes, element, patient, ("subject", version, None))
             nodes.site(element)
             yield version, SubjectPart(element, _events(sources, nodes, patient, version))
+        # Before the next patients are read: a patient with many rows would be held twice.
+        del rows, patient
 
 
 def _collected(sources: StudySources, subject: StudySubject, rows: list[StoredRow]) -> _Patient:
@@ -74,7 +76,7 @@ def _collected(sources: StudySources, subject: StudySubject, rows: list[StoredRo
     return patient
 
 
-def _sign(patient: _Patient, columns: dict[str, Any], remarks: Remarks, known: Known) -> None:
+def _sign(patient: _Patient, columns: Mapping[str, Any], remarks: Remarks, known: Known) -> None:
     """Keep the newest valid signature of each element; all of them are forms of their own."""
     signed = remarks.signed(columns, known)
     if signed is not None:

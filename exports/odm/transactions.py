@@ -52,6 +52,8 @@ def transactions(sources: StudySources, nodes: DataNodes) -> Iterator[tuple[int,
     """Yield key of the version and element of each transaction, patient by patient."""
     for subject, rows in sources.history():
         yield from _of_patient(sources, nodes, subject, rows)
+        # Before the next patients are read: a patient with many rows would be held twice.
+        del rows
 
 
 def _of_patient(

@@ -9,7 +9,7 @@ import duckdb
 import openpyxl
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from exports.formats import excel
@@ -158,7 +158,8 @@ def test_generated_cells_are_read_back_from_parquet(rows, tmp_path_factory):
 @settings(max_examples=25, deadline=None)
 @given(rows=st.lists(cells, max_size=30))
 def test_generated_cells_are_read_back_from_a_workbook(rows):
-    """P11-03."""
+    """P11-03. A reader of sheets drops last rows without a cell; each row of an export has the key of its patient."""
+    assume(not rows or any(rows[-1]))
     made = table(rows, MADE)
     files = written(FORMATS["xlsx"].files, made)
     read = sheets(files)
