@@ -4,9 +4,10 @@ import io
 import zipfile
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from isal import isal_zlib
 
@@ -20,7 +21,7 @@ from exports.tables.long_texts import LongTexts
 from exports.tables.trail import line_ends
 from exports.tables.trail.labels import TrailLabels
 from exports.tables.trail.line_ends import LineEnds, flat
-from exports.tables.trail.table import trail_table
+from exports.tables.trail.table import site_text, site_time, trail_table
 from patients.models import Consent, Record, Visit
 from tests.support import build
 from trials.listing.lines import MOST_CHARACTERS
@@ -207,3 +208,16 @@ def test_an_archive_is_compressed_by_igzip():
     with zipfile.ZipFile(io.BytesIO(made)) as archive_read:
         assert archive_read.testzip() is None
         assert archive_read.read("a") == data
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001  naive, as the strategy takes them
+    st.sampled_from(("Europe/Brussels", "Europe/Madrid", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")),
+)
+@example(datetime(2026, 10, 25, 0, 59, 59, 999999), "Europe/Madrid")  # noqa: DTZ001
+@example(datetime(2026, 10, 25, 1), "Europe/Madrid")  # noqa: DTZ001
+def test_an_instant_in_the_zone_of_the_site_follows_the_zone_to_the_microsecond(naive, zone):
+    """AUD-02: the minute and the offset are kept for the rows of one minute; clocks change between two minutes."""
+    at = naive.replace(tzinfo=UTC)
+    text = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    assert site_text(text, ZoneInfo(zone)) == site_time(at, ZoneInfo(zone))

@@ -162,7 +162,7 @@ def _changes(
         if changed:
             head = (
                 at,
-                _site_text(at, zone),
+                site_text(at, zone),
                 table,
                 own_key,
                 number,
@@ -205,7 +205,7 @@ def _site_minute(minute: str, zone: tzinfo) -> tuple[str, str]:
     return text[:MINUTE], text[END_OF_SECONDS:]
 
 
-def _site_text(at: str, zone: tzinfo) -> str:
+def site_text(at: str, zone: tzinfo) -> str:
     """Return an instant (as `Instant` writes it) in the site's time zone with its UTC offset."""
     minute, offset = _site_minute(at[:MINUTE], zone)
     return f"{minute}{at[MINUTE:END_OF_SECONDS]}{offset}"

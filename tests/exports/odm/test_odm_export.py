@@ -1,7 +1,9 @@
 """ODM from the page and the command line, what it costs, and that it is registered like any export."""
 
 import hashlib
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -122,6 +124,30 @@ def test_patients_with_many_rows_are_read_alone(trial, code, monkeypatch):
     monkeypatch.setattr(study_sources, "CHUNK_ROWS", 1)
     assert odm(trial, code) == whole
     assert queries_of(trial, code) > together
+
+
+class _WatchedRows(list[Any]):
+    """Rows of a patient whose end can be seen."""
+
+
+@pytest.mark.parametrize("code", ["odm", "odm-transactions"])
+def test_a_patient_is_let_go_before_the_next_is_read(trial, code, monkeypatch):
+    """Memory: the rows of one patient with very many of them were held while those of the next were read."""
+    monkeypatch.setattr(study_sources, "CHUNK_PATIENTS", 1)
+    doctor = build.user("investigator", trial=trial)
+    for _each in range(3):
+        build.event(patient=build.enrolled(trial=trial, on=INCLUDED, investigator=doctor), by=doctor)
+    earlier, real = list[weakref.ref[_WatchedRows]](), study_sources.StudySources._rows_of
+
+    def watched(sources: Any, chunk: Any, **kind: Any) -> Any:
+        assert [ref for ref in earlier if ref() is not None] == []
+        found = {patient: _WatchedRows(rows) for patient, rows in real(sources, chunk, **kind).items()}
+        earlier.extend(map(weakref.ref, found.values()))
+        return found
+
+    monkeypatch.setattr(study_sources.StudySources, "_rows_of", watched)
+    odm(trial, code)
+    assert len(earlier) == 3
 
 
 def test_the_definitions_alone_cost_one_query(trial):
