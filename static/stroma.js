@@ -409,14 +409,20 @@
     later(Number(dialog.dataset.seconds));
   }
 
+  /* What the browser shows again stands in the fields when all that the page needs is loaded, a picture on its way included. */
+  function onceShown(look) {
+    if (isShownAgain && document.readyState !== "complete") addEventListener("pageshow", () => setTimeout(look), { once: true });
+    else setTimeout(look);
+  }
   function prepare(root) {
+    const ticks = () => all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("[data-scripted]", root).forEach((part) => { part.hidden = false; });
     all("figure.fig", root).forEach(describe);
-    all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
+    ticks();
     all("form[data-guard]", root).forEach(guard);
     all("form[data-keep]", root).forEach(keeping);
     // After the other scripts have begun to listen.
-    setTimeout(() => all("form:is([data-guard], [data-keep])", root).forEach(findTyped));
+    onceShown(() => { all("form:is([data-guard], [data-keep])", root).forEach(findTyped); ticks(); });
     all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
   document.addEventListener("DOMContentLoaded", () => {

@@ -271,6 +271,12 @@ def test_a_dead_line_keeps_the_form_on_the_screen(desk):
     assert Record.objects.get().values == {"hr": "72"}
 
 
+def late_picture(route: Route) -> None:
+    """Answer after a second."""
+    time.sleep(1)
+    route.fulfill(status=404)
+
+
 @pytest.fixture
 def slow_script(page) -> Iterator[list[Route]]:
     """Hold the request for the script of the pages until the test lets it go on."""
@@ -337,10 +343,18 @@ def test_a_page_that_nobody_typed_into_keeps_nothing_and_is_left_without_a_quest
         assert page.locator("form[data-guard]").count() > 0, to
 
 
+@pytest.mark.parametrize("picture", ["all is there", "a picture is on its way"])
 def test_what_the_browser_shows_again_overwrites_nothing(
-    page: Page, patient, nurse, enter, browser, base_url
+    page: Page, patient, nurse, enter, browser, base_url, picture
 ):
     """REL-13, DAT-11: typed, left, and come back to when a colleague has saved: the two answers stand side by side."""
+    if picture == "a picture is on its way":
+        # The browser fills the fields again when the last picture is there, long after the script began.
+        page.add_init_script(
+            "addEventListener('DOMContentLoaded', () => document.body.append("
+            "Object.assign(new Image(), {src: '/late.png', alt: ''})))"
+        )
+        page.route("**/late.png", late_picture)
     event = build.event(patient=patient, grade=2)
     enter(nurse)
     page.goto(event_page(event, "amend"))
@@ -367,3 +381,20 @@ def test_what_the_browser_shows_again_overwrites_nothing(
     expect(conflict).to_contain_text("Recovering")
     assert AdverseEvent.objects.get().outcome == "not_recovered"
     context.close()
+
+
+def test_rows_that_the_browser_ticks_again_are_counted(page: Page, patient, enter):
+    """DAT-11: on the way back from another page the ticked rows stay ticked, are counted and can be sent."""
+    enter(build.user("monitor", trial=patient.trial))
+    build.event(patient=patient, grade=2)
+    listing = f"/trials/{patient.trial.slug}/adverse-events/"
+    page.goto(listing)
+    row = page.locator("tbody input[type=checkbox]").first
+    row.check()
+    ticked = page.locator("[data-selected]")
+    expect(ticked).to_have_text("1")
+    page.goto("/accounts/profile/")
+    page.go_back()
+    expect(row).to_be_checked()
+    expect(ticked).to_have_text("1")
+    expect(page.locator("[data-needs-selection]")).to_be_enabled()
