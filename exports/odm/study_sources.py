@@ -5,6 +5,7 @@ A chunk costs a fixed number of queries: one for each model, and at most one for
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from exports.formats.data_files import ReaderRights
 from exports.odm import captured, oids
 from exports.odm.content import Content, Datum, FormDataPlace, PlacedRow
 from exports.odm.facts import FactForm, as_text
+from exports.odm.kept_rows import Keep, RowColumns, RowFile
 from exports.odm.study_definitions import VISITS, StudyDefinitions
 from patients.models import Patient, Query, QueryMessage, Record, Visit
 from patients.models.attachments import OF_FILES
@@ -59,27 +61,6 @@ class Change(NamedTuple):
     role: str
     reason: Any
     origin: str
-
-
-class RowColumns(Mapping[str, Any]):
-    """The columns of a row by name. The rows of a table share the names: a dictionary for each takes thrice the memory.
-
-    places: of the names among the values.
-    """
-
-    __slots__ = ("_places", "_values")
-
-    def __init__(self, places: dict[str, int], values: Sequence[Any]) -> None:
-        self._places, self._values = places, values
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[self._places[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
 
 
 class StoredRow(NamedTuple):
@@ -142,13 +123,17 @@ class StudySources:
         yield from self._read(history=True)
 
     def _read(self, *, history: bool) -> Iterator[tuple[StudySubject, list[StoredRow]]]:
-        for chunk in self._chunks(history=history):
-            rows = self._rows_of(chunk, history=history)
-            for subject in chunk:
-                yield subject, rows.pop(subject.pk, [])
+        for chunk, weight in self._chunks(history=history):
+            with RowFile() if weight > CHUNK_ROWS else nullcontext() as file:
+                rows = self._rows_of(chunk, RowColumns if file is None else file.keep, history=history)
+                for subject in chunk:
+                    yield subject, rows.pop(subject.pk, [])
 
-    def _chunks(self, *, history: bool) -> Iterator[list[StudySubject]]:
-        """Yield the patients by their numbers, as many as their rows allow, at least one. Three queries."""
+    def _chunks(self, *, history: bool) -> Iterator[tuple[list[StudySubject], int]]:
+        """Yield the patients by their numbers, as many as their rows allow, at least one. Three queries.
+
+        With them the number of those rows.
+        """
         rows = Patient.objects.filter(trial=self.trial).order_by("number")
         weights: Counter[int] = Counter()
         for model in MOST_ROWS:
@@ -157,12 +142,12 @@ class StudySources:
         for row in rows.values_list("pk", "code", "protocol_id").iterator(chunk_size=500):
             subject = StudySubject(*row)
             if chunk and (len(chunk) == CHUNK_PATIENTS or weight + weights[subject.pk] > CHUNK_ROWS):
-                yield chunk
+                yield chunk, weight
                 chunk, weight = [], 0
             chunk.append(subject)
             weight += weights[subject.pk]
         if chunk:
-            yield chunk
+            yield chunk, weight
 
     def _numbers_of_rows(self, model: type[models.Model], *, history: bool) -> dict[int, int]:
         if history:
@@ -173,23 +158,40 @@ class StudySources:
         counted = kept.exclude(**{path: None}).order_by().values_list(path)
         return dict(counted.annotate(number=Count("pk")))
 
-    def _rows_of(self, chunk: Sequence[StudySubject], *, history: bool) -> dict[int, list[StoredRow]]:
+    def _rows_of(
+        self, chunk: Sequence[StudySubject], keep: Keep, *, history: bool
+    ) -> dict[int, list[StoredRow]]:
         found: dict[int, list[StoredRow]] = defaultdict(list)
         self.related.forget()
         self._visits.clear()
         for model in self.models:
-            rows = list(self._rows(model, [subject.pk for subject in chunk], history=history))
-            self._expect(model, [stored.columns for _patient, stored in rows])
-            for patient, stored in rows:
+            asked = [(over, path, key, set[Any]()) for over, path, key in self._paths(model)]
+            for patient, stored in self._rows(model, [each.pk for each in chunk], keep, history=history):
                 found[patient].append(stored)
+                columns = stored.columns
+                if model is Visit:
+                    self._visits[columns["id"]] = columns["code"], columns["number"]
+                for _over, _path, key, keys in asked:
+                    keys.add(columns[key])
+            for over, path, _key, keys in asked:
+                self.related.expect(over, path, keys)
         return found
+
+    def _paths(self, model: type[models.Model]) -> list[tuple[type[models.Model], str, str]]:
+        """Return what the rows of a model need of others: the model, the path there, the column with the key."""
+        form = self.facts.get(model)
+        paths = sorted(form.paths, key=str) if form else []
+        if model in PERSON_OF:
+            person: Any = model._meta.get_field(PERSON_OF[model]).related_model
+            paths.append((person, "full_name", PERSON_OF[model]))
+        return paths
 
     def visible(self, model: type[models.Model], rows: Any) -> Any:
         """Return the rows without signatures on rows that the reader may not see."""
         return rows.exclude(target_type__in=self._hidden) if model is Signature else rows
 
     def _rows(
-        self, model: type[models.Model], patients: list[int], *, history: bool
+        self, model: type[models.Model], patients: list[int], keep: Keep, *, history: bool
     ) -> Iterator[tuple[int, StoredRow]]:
         names = [column.attname for column in tracked_columns(model)]
         first: tuple[str, ...] = ACTOR if history else ()
@@ -203,17 +205,7 @@ class StudySources:
         begin, places = 1 + len(first), {name: place for place, name in enumerate(names)}
         for values in read.iterator(chunk_size=READ_AT_ONCE):
             change = Change(*values[1:begin]) if first else None
-            yield values[0], StoredRow(model, RowColumns(places, values[begin:]), change)
-
-    def _expect(self, model: type[models.Model], rows: list[Mapping[str, Any]]) -> None:
-        if model is Visit:
-            self._visits.update((row["id"], (row["code"], row["number"])) for row in rows)
-        form = self.facts.get(model)
-        for over, path, key in sorted(form.paths, key=str) if form else ():
-            self.related.expect(over, path, (row[key] for row in rows))
-        if model in PERSON_OF:
-            person: Any = model._meta.get_field(PERSON_OF[model]).related_model
-            self.related.expect(person, "full_name", (row[PERSON_OF[model]] for row in rows))
+            yield values[0], StoredRow(model, keep(places, values[begin:]), change)
 
     def person(self, stored: StoredRow) -> str:
         """Return the full name of who wrote a query or a message."""

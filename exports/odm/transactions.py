@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from audit.models import Signature
-from exports.odm.content import Content, FormDataPlace, PlacedRow
+from exports.odm.content import Content, FormDataPlace
 from exports.odm.odm1_data import DataNodes
 from exports.odm.remarks import Annotation, Known, QueryPlace, Remarks
 from exports.odm.study_sources import THREADS, Change, StoredRow, StudySources, StudySubject
@@ -23,12 +23,16 @@ INSERT, UPDATE, REMOVE, CONTEXT = "Insert", "Update", "Remove", "Context"
 
 @dataclass
 class _State:
-    """What the transactions of one patient have told so far. left: how many entries of each row are still to come."""
+    """What the transactions of one patient have told so far.
+
+    left: how many entries of each row are still to come. rows: those of which one is, as they were told; what they say
+    is made again then, because it takes many times the memory of its place in the file of rows.
+    """
 
     subject: StudySubject
     left: Counter[tuple[str, Any]]
     known: Known = field(default_factory=Known)
-    rows: dict[tuple[str, Any], PlacedRow] = field(default_factory=dict)
+    rows: dict[tuple[str, Any], StoredRow] = field(default_factory=dict)
     events: set[tuple[str, str]] = field(default_factory=set)
     annotated: dict[int, Annotation] = field(default_factory=dict)
     told: bool = False
@@ -103,7 +107,8 @@ def _row(
 ) -> Iterator[tuple[int, Element]]:
     key = _key(stored)
     state.left[key] -= 1
-    before, change, source = state.rows.pop(key, None), _change(stored), _source(stored)
+    told, change, source = state.rows.pop(key, None), _change(stored), _source(stored)
+    before = sources.row(told, state.subject) if told is not None else None
     now = sources.row(stored, state.subject) if change.kind != "-" else None
     if before is not None and (now is None or now.place != before.place):
         opened = _Opened(nodes, state, before.place, REMOVE)
@@ -113,7 +118,7 @@ def _row(
     if now is None:
         return
     if state.left[key]:
-        state.rows[key] = now
+        state.rows[key] = stored
     state.known.learn(stored, now.place, now.version)
     earlier = before.content if before is not None else {}
     if before is not None and earlier == now.content:

@@ -13,9 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from lxml import etree
 
+from audit.context import acting
 from audit.models import AccessEvent
 from exports.odm import study_sources
+from exports.odm.kept_rows import RowFile
 from exports.odm.study_sources import CHUNK_PATIENTS
+from safety.reporting import amend_event
 from tests.exports.odm.files import SCHEMAS, odm
 from tests.exports.odm.reading import NS, state_of
 from tests.support import build
@@ -114,15 +117,21 @@ def test_a_second_chunk_costs_as_much_as_the_first(trial):
 
 @pytest.mark.parametrize("code", ["odm", "odm-transactions"])
 def test_patients_with_many_rows_are_read_alone(trial, code, monkeypatch):
-    """Memory follows the rows, not only the patients: the file is the same."""
+    """Memory follows the rows, not only the patients. Many wait in a file: what is sent is the same."""
     doctor = build.user("investigator", trial=trial)
     for events in (0, 2, 1):
         patient = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
-        for _event in range(events):
-            build.event(patient=patient, by=doctor)
+        for number in range(events):
+            event = build.event(patient=patient, by=doctor)
+            with acting(user=doctor, role="investigator"):
+                change = {"term": f"Headache {number}"}
+                amend_event(event=event, changes=change, reason="Course", version=event.version, by=doctor)
     whole, together = odm(trial, code), queries_of(trial, code)
+    filed = list[study_sources.RowFile]()
     monkeypatch.setattr(study_sources, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(study_sources, "RowFile", lambda: filed.append(RowFile()) or filed[-1])
     assert odm(trial, code) == whole
+    assert len(filed) == 3
     assert queries_of(trial, code) > together
 
 
@@ -139,9 +148,9 @@ def test_a_patient_is_let_go_before_the_next_is_read(trial, code, monkeypatch):
         build.event(patient=build.enrolled(trial=trial, on=INCLUDED, investigator=doctor), by=doctor)
     earlier, real = list[weakref.ref[_WatchedRows]](), study_sources.StudySources._rows_of
 
-    def watched(sources: Any, chunk: Any, **kind: Any) -> Any:
+    def watched(sources: Any, *chunk: Any, **kind: Any) -> Any:
         assert [ref for ref in earlier if ref() is not None] == []
-        found = {patient: _WatchedRows(rows) for patient, rows in real(sources, chunk, **kind).items()}
+        found = {patient: _WatchedRows(rows) for patient, rows in real(sources, *chunk, **kind).items()}
         earlier.extend(map(weakref.ref, found.values()))
         return found
 
