@@ -283,7 +283,7 @@ def test_the_addresses_of_sign_in_are_those_used_here():
 
 
 def test_a_password_hashed_with_earlier_parameters_signs_in_and_is_hashed_anew(settings, person):
-    """Issue 9, memory of a worker: nobody has to choose a new password because the server hashes differently now."""
+    """Memory of a worker: nobody has to choose a new password because the server hashes differently now."""
     settings.PASSWORD_HASHERS = ["accounts.passwords.hashers.PasswordHasher"]
     earlier = Argon2PasswordHasher()
     with acting(system="test"):

@@ -52,7 +52,7 @@ SECONDS_A_KEY = 0.28
 
 
 def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patient, nurse, enter):
-    """Issue 3: one Tab from answer to answer where it does not go on by itself, from the previous form to the next."""
+    """One Tab from answer to answer where it does not go on by itself, from the previous form to the next."""
     enter(nurse)
     page.goto(f"{address(patient)}#entry")
     expect(field(page, "Date and time")).to_be_focused()
@@ -275,7 +275,7 @@ def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, nurs
 
 
 def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, nurse, enter):
-    """Issue 3: the visit, then its form; a form of the same visit or a log is one click."""
+    """The visit, then its form; a form of the same visit or a log is one click."""
     enter(nurse)
     page.goto(address(patient))
     most = 0

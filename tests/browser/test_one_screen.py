@@ -36,7 +36,7 @@ def test_items_are_read_row_by_row_in_the_order_of_tab(biochemistry: Page, width
 
 
 def test_an_item_is_one_line_of_44_pixels(biochemistry: Page):
-    """Issue 3: one screen per form if the content allows."""
+    """One screen per form if the content allows."""
     assert max(height for _top, _left, height in biochemistry.evaluate(PLACES)) <= 44
     assert biochemistry.locator("#entry").bounding_box()["height"] <= 900
 

@@ -127,7 +127,7 @@ def concerning_a_person(patient: Patient, doctor: User) -> None:
 
 
 def test_every_listing_shows_on_a_phone_what_decides(page: Page, patient, enter, violations, complaints):
-    """Issue 11, WCAG 2.2 AA as far as axe checks it: 390 pixels in both themes."""
+    """WCAG 2.2 AA as far as axe checks it: 390 pixels in both themes."""
     patterns = trial_patterns()
     page.set_viewport_size({"width": 390, "height": 844})
     for role, listings in LISTINGS.items():
@@ -188,7 +188,7 @@ def test_no_page_of_any_role_scrolls_sideways_on_a_small_phone(page: Page, patie
 
 
 def test_the_header_of_a_patient_is_one_line_that_opens(page: Page, patient, enter, open_tree: Callable):
-    """Issue 11: a long name is cut on a phone, and whole once the header is opened; so is the tree of visits."""
+    """A long name is cut on a phone, and whole once the header is opened; so is the tree of visits."""
     doctor = build.user("investigator", trial=patient.trial)
     name = "Anne-Sophie van den Bossche-Vandenberghe de Saint-Hubert"
     with acting(user=doctor, role="investigator", origin="web"):

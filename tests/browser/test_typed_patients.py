@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db
 
 # Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
-# Issue 11: at most 80 % of the keys that the whole patient took when they were first counted.
+# At most 80 % of the keys that the whole patient took when they were first counted.
 FIRST_COUNTED, MOST_OF_THEM = 4880, 0.80
 
 

@@ -55,7 +55,7 @@ def served(tmp_path_factory):
 
 
 def test_a_web_worker_imports_no_library_that_makes_documents(served):
-    """Issue 9, speed: each megabyte counts once for every worker."""
+    """Speed: each megabyte counts once for every worker."""
     answers, packages = served
     assert answers == ["200 OK"]
     assert {"django", "patients", "exports"} <= set(packages)

@@ -43,7 +43,7 @@ class TestCrf:
 
     @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
     def test_the_annotated_form_shows_names_codes_limits_and_conditions(self, slug, tmp_path):
-        """Issue 3: every item has its annotation."""
+        """Every item has its annotation."""
         trial = build.trial(slug)
         paper = self.printed(trial, tmp_path, annotated=True)
         for form in trial.rules.forms.values():
@@ -61,7 +61,7 @@ class TestCrf:
 
 
 def test_a_visit_report_shows_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
-    """Issue 3, monitoring: a query raised today is in today's report and, because it is open, in last month's."""
+    """Monitoring: a query raised today is in today's report and, because it is open, in last month's."""
     today = trial.today
 
     def report(first, last) -> Paper:

@@ -24,7 +24,7 @@ TREE = re.compile(r'<nav class="casebook" aria-label="([^"]+)"')
 
 @pytest.mark.parametrize("role", ["investigator", "cell_laboratory", "data_manager", "monitor"])
 def test_every_page_of_a_patient_has_the_tree_of_visits(role):
-    """Issue 11: from each page the reader goes on to any visit; on a phone the tree is folded behind one line."""
+    """From each page the reader goes on to any visit; on a phone the tree is folded behind one line."""
     patient = patient_with_pages()
     client, without, seen = build.client(build.user(role, trial=patient.trial)), [], set()
     for name, pattern in PATIENT_PAGES.items():

@@ -32,7 +32,7 @@ def liege(django_db_setup, django_db_blocker) -> Iterator[tuple[Analysis, Packag
 
 
 def test_every_variable_has_its_derivation_beside_it(liege):
-    """Issue 16: label, source and derivation of each variable of each data set, in its order."""
+    """Label, source and derivation of each variable of each data set, in its order."""
     analysis, _sdtm = liege
     told = analysis.rows("derivations")
     for name in SETS:
@@ -43,7 +43,7 @@ def test_every_variable_has_its_derivation_beside_it(liege):
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_transport_file_holds_what_the_csv_file_holds(liege, name):
-    """Issue 16: XPORT version 5, read by a library that did not write it; dates as SAS dates."""
+    """XPORT version 5, read by a library that did not write it; dates as SAS dates."""
     analysis, _sdtm = liege
     columns, meta = analysis.transport(name)
     rows = analysis.rows(name)
@@ -63,7 +63,7 @@ def test_a_transport_file_holds_what_the_csv_file_holds(liege, name):
 
 
 def test_names_and_labels_fit_a_transport_file():
-    """Issue 16: eight letters, forty signs, no name twice in a data set."""
+    """Eight letters, forty signs, no name twice in a data set."""
     for known in analysis_sets().values():
         names = [variable.name for variable in known.variables]
         assert len(set(names)) == len(names)
@@ -72,7 +72,7 @@ def test_names_and_labels_fit_a_transport_file():
 
 
 def test_adsl_has_every_subject_and_says_who_belongs_to_each_population(liege):
-    """Issue 16: one treated patient, one screen failure, one in screening."""
+    """One treated patient, one screen failure, one in screening."""
     analysis, sdtm = liege
     rows = analysis.rows("adsl")
     assert [row["USUBJID"] for row in rows] == [row["USUBJID"] for row in sdtm.rows("DM")]
@@ -88,7 +88,7 @@ def test_adsl_has_every_subject_and_says_who_belongs_to_each_population(liege):
 
 
 def test_adae_says_what_the_outcomes_read_of_an_event(liege):
-    """Issue 16: relation, expectedness and special interest, and what began under treatment."""
+    """Relation, expectedness and special interest, and what began under treatment."""
     analysis, sdtm = liege
     event, source = analysis.one("adae"), sdtm.one("AE")
     assert (event["AETERM"], event["AESEQ"], event["ASTDT"]) == ("Fever", "1", "2026-03-12")
@@ -97,7 +97,7 @@ def test_adae_says_what_the_outcomes_read_of_an_event(liege):
 
 
 def test_adlb_has_the_change_from_the_last_result_before_the_infusion(liege):
-    """Issue 16: the two results before the infusion have no change, nor has one beyond a limit."""
+    """The two results before the infusion have no change, nor has one beyond a limit."""
     analysis, sdtm = liege
     rows = [row for row in analysis.rows("adlb") if row["PARAMCD"] == "ALT"]
     assert [(row["AVAL"], row["ABLFL"], row["BASE"], row["CHG"]) for row in rows] == [
@@ -121,7 +121,7 @@ def result(test: str = "GLUC", *, unit: str = "mmol/L", specimen: str = "BLOOD")
 
 
 def test_one_test_in_two_specimens_is_two_parameters():
-    """Issue 16: results that cannot be compared have no baseline in common; one not done belongs to its test."""
+    """Results that cannot be compared have no baseline in common; one not done belongs to its test."""
     blood, urine, not_done = result(), result(specimen="URINE"), result(unit="")
     found = LaboratoryParameters([blood, urine, not_done, result("GLUC2", unit="g/L")])
     assert found.of(blood) == ("GLUC", "Glucose, CHEMISTRY, BLOOD (mmol/L)")
@@ -132,7 +132,7 @@ def test_one_test_in_two_specimens_is_two_parameters():
 
 @pytest.mark.parametrize("slug", BOTH)
 def test_each_reading_of_an_outcome_has_a_code_of_its_own(slug):
-    """Issue 16: PARAMCD and PARAM go together, one to one."""
+    """PARAMCD and PARAM go together, one to one."""
     found = parameters(outcomes_of(protocol(slug)).readings)
     codes, names = [each.code for each in found], [each.name for each in found]
     assert len(set(codes)) == len(set(names)) == len(found)
@@ -148,7 +148,7 @@ def test_an_undetermined_answer_says_which_value_is_missing(liege):
 
 
 def test_a_study_without_patients_has_data_sets_without_rows():
-    """Issue 16: and its numbers are zeros and blanks."""
+    """And its numbers are zeros and blanks."""
     analysis = Analysis.of(build.trial(build.COVID_MSV))
     assert [len(analysis.rows(name)) for name in SETS] == [0] * 5
     numbers = {(row["number"], row["expected"]) for row in analysis.rows("expected")}
@@ -157,6 +157,6 @@ def test_a_study_without_patients_has_data_sets_without_rows():
 
 
 def test_the_package_is_a_format_of_the_page_and_the_command():
-    """Issue 16: as SDTM it knows the moment alone of what can be chosen."""
+    """As SDTM it knows the moment alone of what can be chosen."""
     assert FORMATS["adam"].maps_study
     assert FORMATS["adam"].extension == "zip"

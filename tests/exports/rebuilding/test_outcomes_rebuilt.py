@@ -135,7 +135,7 @@ def differing(study: Study, numbers: dict[Key, Numbers]) -> list[object]:
 
 @pytest.mark.parametrize("source", ["csv", "sdtm"])
 def test_the_registered_outcomes_are_rebuilt_without_cleaning_code(study, source):
-    """Issue 15: every reading of both trials, in Python from the archive with its reader script, and from SDTM."""
+    """Every reading of both trials, in Python from the archive with its reader script, and from SDTM."""
     people = study.people(source)
     numbers = liege.liege(people) if study.is_liege else covid_msv.covid_msv(people)
     assert {key[0] for key in numbers} == {key[0] for key in study.page}
@@ -151,7 +151,7 @@ def by_python(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_script_for_python_computes_every_number_of_the_page(study):
-    """Issue 16: from the analysis data sets alone: counts, estimates, limits and tests, by group and by arm."""
+    """From the analysis data sets alone: counts, estimates, limits and tests, by group and by arm."""
     done = by_python(study.folder / "adam")
     assert (done.stderr, done.returncode) == ("", 0), done.stdout
     numbers = sum(len(each) for each in study.page.values())
@@ -159,7 +159,7 @@ def test_the_script_for_python_computes_every_number_of_the_page(study):
 
 
 def test_the_script_for_python_tells_a_number_that_differs(study, tmp_path):
-    """Issue 16: one answer changed in the data set."""
+    """One answer changed in the data set."""
     folder = shutil.copytree(study.folder / "adam", tmp_path / "adam")
     path = folder / "csv" / "adout.csv"
     lines = path.read_text("utf-8").splitlines(keepends=True)
@@ -182,7 +182,7 @@ def r(*command: str, folder: Path) -> str:
 
 
 def test_the_script_for_r_computes_every_number_of_the_page(study):
-    """Issue 16: R with its base packages."""
+    """R with its base packages."""
     told = r("outcomes.R", folder=study.folder / "adam")
     numbers = sum(len(each) for each in study.page.values())
     assert told.splitlines()[-1].split() == [str(numbers), "numbers,", "0", "differ"]
@@ -190,7 +190,7 @@ def test_the_script_for_r_computes_every_number_of_the_page(study):
 
 @pytest.mark.parametrize("source", ["csv", "sdtm"])
 def test_the_registered_outcomes_are_rebuilt_in_r_too(study, source):
-    """Issue 15: from the archive with its reader script, and from the transport files of SDTM."""
+    """From the archive with its reader script, and from the transport files of SDTM."""
     which = "liege" if study.is_liege else "msv"
     told = r(str(HERE / "rebuilt.R"), source, source, which, folder=study.folder)
     numbers: dict[Key, Numbers] = {}

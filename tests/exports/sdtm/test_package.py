@@ -241,7 +241,7 @@ def test_records_that_share_a_test_are_told_apart_by_their_annotations(liege):
 
 
 def test_what_the_outcomes_read_of_a_patient_and_an_event_is_in_the_package(liege):
-    """Issue 15: the group, special interest and expectedness; without them cleaning code would be needed."""
+    """The group, special interest and expectedness; without them cleaning code would be needed."""
     group = liege.one("SUPPDM", QNAM="COHORT")
     assert (group["QVAL"], group["IDVAR"], group["QORIG"]) in {("A", None, "DERIVED"), ("B", None, "DERIVED")}
     assert liege.one("SUPPAE", QNAM="AESI")["QVAL"] == "NONE"
@@ -249,7 +249,7 @@ def test_what_the_outcomes_read_of_a_patient_and_an_event_is_in_the_package(lieg
 
 
 def test_a_record_of_a_draft_says_so():
-    """Issue 15: the outcomes read complete forms alone, so the package tells which are not."""
+    """The outcomes read complete forms alone, so the package tells which are not."""
     with time_machine.travel(NOW, tick=False):
         trial = build.trial(build.COVID_MSV)
         patient = build.enrolled(trial=trial, on=INCLUDED)

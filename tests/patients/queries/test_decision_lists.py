@@ -107,7 +107,7 @@ class TestAsking:
     def test_one_question_is_raised_on_the_ends_of_study_ticked_in_the_list_of_patients(
         self, patient, monitor, trial
     ):
-        """Issue 11: a patient whose study goes on has no box."""
+        """A patient whose study goes on has no box."""
         ended = [build.enrolled(trial=trial) for _each in range(2)]
         with acting(system="test"):
             for each in ended:
