@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from exports.formats.data_files import Exported, by_table
-from exports.formats.typed_values import typed_rows
+from exports.formats.json_cells import encoded, json_rows
 from exports.tables.columns import StudyTable, TableColumn
 
 VERSION: Final = "1.1.0"
@@ -26,8 +26,8 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
 def _pieces(table: StudyTable, exported: Exported, count: list[int]) -> Iterator[bytes]:
     yield _head(table, exported).encode("utf-8")
     lines: list[str] = []
-    for row in typed_rows(table):
-        lines.append(("," if count[0] else "") + "\n" + json.dumps(row, ensure_ascii=False, default=_text))
+    for cells in json_rows(table, _literal, [""] * len(table.columns)):
+        lines.append(("," if count[0] else "") + "\n[" + ", ".join(cells) + "]")
         count[0] += 1
         if len(lines) == CHUNK_ROWS:
             yield "".join(lines).encode("utf-8")
@@ -35,10 +35,8 @@ def _pieces(table: StudyTable, exported: Exported, count: list[int]) -> Iterator
     yield ("".join(lines) + f'\n],\n"records": {count[0]}\n}}\n').encode()
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    raise TypeError(f"no JSON for {value!r}")
+def _literal(value: Any) -> str:
+    return f'"{value:f}"' if isinstance(value, Decimal) else encoded(value)
 
 
 def _head(table: StudyTable, exported: Exported) -> str:

@@ -3,18 +3,15 @@
 A decimal is a number with every digit that was captured (`36.50`): readers that know decimals keep it exactly.
 """
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from exports.formats.data_files import Exported, by_table
-from exports.formats.typed_values import typed_rows
+from exports.formats.json_cells import encoded, json_rows
 from exports.tables.columns import StudyTable
 
 CHUNK_ROWS = 500
-# `json.dumps` makes an encoder for each cell, which takes ten times as long.
-encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def literal(value: Any) -> str:
@@ -25,10 +22,8 @@ def literal(value: Any) -> str:
 
 
 def _pieces(table: StudyTable, exported: Exported, count: list[int]) -> Iterator[bytes]:
-    names = [json.dumps(name, ensure_ascii=False) for name in table.header]
     lines: list[str] = []
-    for row in typed_rows(table):
-        cells = (f"{name}:{literal(value)}" for name, value in zip(names, row, strict=True))
+    for cells in json_rows(table, literal, [f"{encoded(name)}:" for name in table.header]):
         lines.append("{" + ",".join(cells) + "}\n")
         count[0] += 1
         if len(lines) == CHUNK_ROWS:

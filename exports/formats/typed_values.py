@@ -20,9 +20,14 @@ PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?(?![0-9]
 
 def typed_rows(table: StudyTable) -> Iterator[list[Any]]:
     """Yield the rows: None for a blank cell, int and Decimal for numbers, text for all else, as it was typed."""
-    converts = [_convert(column) for column in table.columns]
+    converts = converters(table)
     for row in table.rows():
         yield [convert(cell) for convert, cell in zip(converts, row, strict=True)]
+
+
+def converters(table: StudyTable) -> list[Convert]:
+    """Return for each column what makes the value of a cell: None of a blank one, int or Decimal, or text as typed."""
+    return [_convert(column) for column in table.columns]
 
 
 def _convert(column: TableColumn) -> Convert:
