@@ -1,10 +1,13 @@
 """Request a document: store the request, register it and enqueue the task, in one transaction."""
 
+import json
 from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from django.db import transaction
+from django.utils import timezone
 
 from audit.export_register import SendingStage
 from exports.background import sending_of_request
@@ -18,6 +21,9 @@ from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
+# A page that the browser shows again later, with its key, asks for new data.
+SAME_PRESS: Final = timedelta(minutes=1)
+
 
 @transaction.atomic
 def ask_for(
@@ -30,37 +36,47 @@ def ask_for(
     since: date | None = None,
     until: date | None = None,
     choices: Mapping[str, Any] | None = None,
+    save_key: str = "",
 ) -> Document:
-    """Request a document. Raises PermissionDenied if the user may not read its content."""
+    """Request a document. The same `save_key` again, as after a double click, returns the first request.
+
+    Raises PermissionDenied if the user may not read its content.
+    """
     chosen = dict(choices or {})
     if not may_have(access, kind, chosen):
         raise role_refused(access)
-    row = Document.objects.create(
-        trial=access.trial,
-        patient=patient,
-        protocol=protocol,
+    row, is_new = _stored(
+        access,
+        save_key,
+        patient_id=patient.pk if patient else None,
+        protocol_id=protocol.pk if protocol else None,
         kind=kind,
         infusion=infusion,
         since=since,
         until=until,
         choices=chosen,
         treatment=treatment_in(access, kind, chosen),
-        language=reader_language(),
-        asked_by=access.user,
     )
-    register(row, SendingStage.STARTED)
-    # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
-    make_document.enqueue(str(row.pk))
+    if is_new:
+        register(row, SendingStage.STARTED)
+        # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
+        make_document.enqueue(str(row.pk))
     return row
 
 
 @transaction.atomic
-def ask_for_export(*, access: Access, format_code: str, purpose: str, selection: ChosenRows) -> Document:
-    """Request an export and enqueue its task. Raises PermissionDenied without the right to export."""
+def ask_for_export(
+    *, access: Access, format_code: str, purpose: str, selection: ChosenRows, save_key: str = ""
+) -> Document:
+    """Request an export and enqueue its task. The same `save_key` again returns the first request.
+
+    Raises PermissionDenied without the right to export.
+    """
     if not access.may(P.EXPORT):
         raise role_refused(access)
-    row = Document.objects.create(
-        trial=access.trial,
+    row, is_new = _stored(
+        access,
+        save_key,
         kind=Document.Kind.EXPORT,
         choices={
             "format": format_code,
@@ -69,10 +85,27 @@ def ask_for_export(*, access: Access, format_code: str, purpose: str, selection:
             "files": access.may(P.SEE_FILES) and not selection.shared,
         },
         treatment=access.sees_treatment,
-        language=reader_language(),
-        asked_by=access.user,
     )
-    sending_of_request(row).record(SendingStage.STARTED)
-    # The task is a database row: if the transaction is rolled back, no worker looks for a missing request.
-    make_document.enqueue(str(row.pk))
+    if is_new:
+        sending_of_request(row).record(SendingStage.STARTED)
+        # The task is a database row: if the transaction is rolled back, no worker looks for a missing request.
+        make_document.enqueue(str(row.pk))
     return row
+
+
+def _stored(access: Access, save_key: str, **columns: Any) -> tuple[Document, bool]:
+    """Return the stored request, and whether it is new: pressed twice, a button asks for one document.
+
+    The key of the row tells who asked for what on which page, so that of two requests at the same time one is stored.
+    """
+    told = json.dumps([access.trial.pk, access.user.pk, save_key, columns], default=str, sort_keys=True)
+    key = uuid5(NAMESPACE_OID, told) if save_key else uuid4()
+    earlier = Document.objects.filter(pk=key).first()
+    if earlier is not None and earlier.asked_at < timezone.now() - SAME_PRESS:
+        key = uuid4()
+    return Document.objects.get_or_create(
+        pk=key,
+        defaults={
+            "trial": access.trial, "language": reader_language(), "asked_by": access.user, **columns,
+        },
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Pages for requesting a document, following its progress and downloading it."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -39,7 +39,9 @@ def documents(request: TrialRequest) -> HttpResponse:
     data, is_post = sent_or_kept(request), request.method == "POST"
     posted_form = sent_form(request.trial, data) if data is not None else None
     if is_post and posted_form is not None and posted_form.is_valid():
-        row = ask_for(access=request.access, **posted_form.arguments())
+        row = ask_for(
+            access=request.access, save_key=request.POST.get("save_key", ""), **posted_form.arguments()
+        )
         return redirect("documents:asked", request.trial.slug, row.pk)
     return render(
         request, "exports/documents.html", _page(request, posted_form), status=422 if is_post else 200
@@ -70,6 +72,7 @@ def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, 
 
     rows = Document.objects.readable_by(access).select_related("patient", "protocol", "asked_by", "trial")
     return {
+        "save_key": uuid4().hex,
         "casebook": form(CasebookForm, patient=request.GET.get("patient", "")),
         "crf": form(CrfForm),
         "visit_report": form(VisitReportForm),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -35,7 +36,11 @@ def index(request: TrialRequest) -> HttpResponseBase:
         purpose, code = form.cleaned_data["purpose"], form.cleaned_data["format"] or DEFAULT
         if "background" in request.POST or code not in STREAMED:
             row = ask_for_export(
-                access=request.access, format_code=code, purpose=purpose, selection=form.selection
+                access=request.access,
+                format_code=code,
+                purpose=purpose,
+                selection=form.selection,
+                save_key=request.POST.get("save_key", ""),
             )
             return redirect("documents:asked", request.trial.slug, row.pk)
         try:
@@ -47,6 +52,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
     sees_treatment = request.access.sees_treatment
     context = {
         "form": form,
+        "save_key": uuid4().hex,
         "tables": list(tables_of(request.trial, sees_treatment=sees_treatment)),
         "register": earlier_exports(request),
         "made": made_exports(request),

@@ -1,5 +1,7 @@
 """The page of report packs: those that this person may have, each with its button, and those asked for."""
 
+from uuid import uuid4
+
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -28,12 +30,14 @@ def packs(request: TrialRequest) -> HttpResponse:
             raise BadRequest(_("There is no such report. There are %(known)s.") % {"known": ", ".join(PACKS)})
         if form.is_valid():
             choices = pack_choices(code, form.cleaned_data["as_of"], form.interval)
-            row = ask_for(kind=Document.Kind.PACK, access=request.access, choices=choices)
+            key = request.POST.get("save_key", "")
+            row = ask_for(kind=Document.Kind.PACK, access=request.access, choices=choices, save_key=key)
             return redirect("documents:asked", request.trial.slug, row.pk)
     rows = Document.objects.readable_by(request.access).filter(kind=Document.Kind.PACK)
     masked = request.trial.masked
     context = {
         "form": form,
+        "save_key": uuid4().hex,
         "packs": [(pack, masked and pack.by_arm(request.access)) for pack in packs_for(request.access)],
         "rows": list(rows.select_related("trial", "asked_by")[:SHOWN]),
         "masked": masked,

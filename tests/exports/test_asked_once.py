@@ -1,0 +1,91 @@
+"""A button that is pressed twice asks for one document: the key of the page goes with the request (DAT-11)."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.models import AccessEvent
+from exports.models import Document
+from tests.support import build
+
+pytestmark = pytest.mark.django_db
+
+PAGES = {
+    "exports:index": {"purpose": "DSMB", "background": "yes", "format": "jsonl"},
+    "documents:listing": {"kind": "casebook"},
+    "reports:packs": {"pack": "status"},
+}
+
+
+@pytest.fixture(params=PAGES)
+def press(request, trial, manager):
+    """Return a function that shows the page and presses its button: `press(times=2, **changed)`."""
+    build.patient(trial=trial)
+    address = reverse(request.param, args=[trial.slug])
+
+    def pressed(*, times: int = 1, by=manager, key: str = "", **changed: str) -> list[str]:
+        client = build.client(by)
+        shown = re.findall(r'name="save_key" value="(\w+)"', client.get(address).content.decode())
+        assert len(set(shown)) == 1
+        sent = {**PAGES[request.param], "save_key": key or shown[0], **changed}
+        answers = [client.post(address, sent) for _time in range(times)]
+        assert {answer.status_code for answer in answers} == {302}
+        return [answer["Location"] for answer in answers]
+
+    return pressed
+
+
+def started() -> int:
+    return AccessEvent.objects.filter(kind="exported", detail__stage="started").count()
+
+
+def test_a_double_click_asks_once(press):
+    """PRV-04: both answers lead to the same document, which stands in the register once."""
+    first, second = press(times=2)
+    assert first == second
+    assert (Document.objects.count(), started()) == (1, 1)
+
+
+def test_the_page_opened_again_asks_again(press):
+    """Whoever wants a second one gets it."""
+    assert press() != press()
+    assert (Document.objects.count(), started()) == (2, 2)
+
+
+def test_the_same_key_a_minute_later_asks_for_new_data(press):
+    """A browser may show the page again with its key, after data were entered."""
+    first = press(key="k")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1, seconds=1)):
+        assert press(key="k") != first
+    assert Document.objects.count() == 2
+
+
+def test_a_key_is_one_persons_and_one_choices(trial, manager):
+    """SEC-02: nobody is led to the document of somebody else by its key; another format is another request."""
+    address = reverse("exports:index", args=[trial.slug])
+    sent = {**PAGES["exports:index"], "save_key": "k"}
+    other = build.user("data_manager", trial=trial)
+    answers = [
+        build.client(person).post(address, {**sent, **changed})["Location"]
+        for person, changed in (
+            (manager, {}),
+            (other, {}),
+            (manager, {"format": "csv"}),
+            (manager, {"purpose": "x"}),
+        )
+    ]
+    assert len(set(answers)) == 4
+    assert build.client(manager).post(address, sent)["Location"] == answers[0]
+    assert Document.objects.filter(asked_by=other).count() == 1
+
+
+def test_without_a_key_each_request_counts(trial, manager):
+    """A script that posts twice wants two."""
+    address, client = reverse("exports:index", args=[trial.slug]), build.client(manager)
+    for _time in range(2):
+        assert client.post(address, PAGES["exports:index"]).status_code == 302
+    assert Document.objects.count() == 2
