@@ -27,6 +27,7 @@ from exports.tables.columns import StudyTable
 from exports.tables.description import diagram
 from exports.tables.description.described import describing_tables
 from exports.tables.description.dictionary import dictionary_table
+from exports.tables.description.protocol_codes import with_protocol_codes
 from exports.tables.forms import form_tables
 from exports.tables.manifest import DamagedFile, manifest
 from exports.tables.past import trail_clock
@@ -73,8 +74,9 @@ def _all_tables(
     trial: Trial, *, sees_treatment: bool, sees_files: bool, selection: ChosenRows, before: int | None
 ) -> Iterator[StudyTable]:
     sees: dict[str, Any] = {"sees_treatment": sees_treatment, "selection": selection}
-    yield from study_tables(trial, **sees)
-    yield from form_tables(trial, sees_files=sees_files, **sees)
+    versions = [version.rules for version in trial.versions.order_by("effective_from", "pk")]
+    yield from with_protocol_codes(study_tables(trial, **sees), versions)
+    yield from with_protocol_codes(form_tables(trial, sees_files=sees_files, **sees), versions)
     if not selection.narrows_values:
         yield trail_table(trial, sees_files=sees_files, before=before, **sees)
     yield dictionary_table(trial, **sees)

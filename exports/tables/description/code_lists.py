@@ -28,7 +28,9 @@ class Code:
     label: InLanguage
 
 
-def _from_catalogue(words: str | Promise) -> InLanguage:
+def from_catalogue(words: str | Promise) -> InLanguage:
+    """Return the label of words of the system."""
+
     def in_language(language: str) -> str:
         if language not in dict(settings.LANGUAGES):
             return ""
@@ -38,22 +40,21 @@ def _from_catalogue(words: str | Promise) -> InLanguage:
     return in_language
 
 
-def _from_protocol(text: Text) -> InLanguage:
+def from_protocol(text: Text) -> InLanguage:
+    """Return the label of a text of the protocol."""
     return lambda language: text.root.get(language, "")
 
 
 MISSING_CODES = tuple(
-    Code(missing_in_files(code), _from_catalogue(words)) for code, words in MISSING_WORDS.items()
+    Code(missing_in_files(code), from_catalogue(words)) for code, words in MISSING_WORDS.items()
 )
-FLAGS = tuple(Code(code, _from_catalogue(words)) for code, words in YES_NO_WORDS.items())
+FLAGS = tuple(Code(code, from_catalogue(words)) for code, words in YES_NO_WORDS.items())
 
 
 def codes_of_field(field: "Field[Any, Any]") -> tuple[Code, ...]:
     """Return the codes of a field with choices, in their order; none for other fields and for numbers."""
     pairs = field.flatchoices or ()
-    return tuple(
-        Code(code, _from_catalogue(label)) for code, label in pairs if isinstance(code, str) and code
-    )
+    return tuple(Code(code, from_catalogue(label)) for code, label in pairs if isinstance(code, str) and code)
 
 
 def codes_of_scale(scales: Iterable[Iterable[Coded]], field: "Field[Any, Any]") -> tuple[Code, ...]:
@@ -65,7 +66,7 @@ def codes_of_scale(scales: Iterable[Iterable[Coded]], field: "Field[Any, Any]") 
     found: dict[str, Code] = {}
     for scale in scales:
         named = {
-            each.code: own.get(each.code) or Code(each.code, _from_protocol(each.title)) for each in scale
+            each.code: own.get(each.code) or Code(each.code, from_protocol(each.title)) for each in scale
         }
         found |= named or own
     return tuple(found.values())
@@ -74,7 +75,7 @@ def codes_of_scale(scales: Iterable[Iterable[Coded]], field: "Field[Any, Any]") 
 def codes_of_item(item: Item, column: str) -> tuple[Code, ...]:
     """Return the codes of a column of an item (`FormTable.columns_of`)."""
     if column == item.name and item.type == "choice":
-        return tuple(Code(choice.code, _from_protocol(choice.label)) for choice in item.choices)
+        return tuple(Code(choice.code, from_protocol(choice.label)) for choice in item.choices)
     if column == f"{item.name}__missing":
         codes = {missing_in_files(code) for code in item.missing}
         return tuple(code for code in MISSING_CODES if code.code in codes)
