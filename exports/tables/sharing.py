@@ -138,7 +138,7 @@ def _cell(table: StudyTable, column: TableColumn, names: Pseudonyms, ages: set[s
         item, _dash, part = path.partition("__")
         if item in ages:
             return grouped_age if not part else _missing_part(part)
-    if column.kind == "integer" and (column.source == "id" or column.source.endswith("__id")):
+    if column.kind == "integer" and (column.source == "id" or column.source.endswith("_id")):
         return lambda value, weeks: names.key(value)
     if column.kind in ("integer", "decimal", "flag"):
         return lambda value, weeks: value

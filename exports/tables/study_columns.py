@@ -64,7 +64,14 @@ def _deviation_columns(numbered: str) -> tuple[TableColumn, ...]:
     )
 
 
-COLUMNS: dict[str, tuple[TableColumn, ...]] = {
+ROW = col("id", "Id of the row, as `row` of the audit trail")
+NAMED_BY_ID = frozenset({
+    "consents", "eligibility", "event_links", "unblindings", "query_messages", "signatures", "verification",
+    "kit_checks", "give_before", "stop_decisions", "bedside_gaps", "donor_decisions", "lot_results", "lot_decisions",
+    "recipient_openings", "product_query_messages", "product_marks", "envelope_checks", "reserve_checks",
+})  # fmt: skip
+"""Tables in which no facts name a row: what was recorded may be recorded again."""
+_FACTS: dict[str, tuple[TableColumn, ...]] = {
     "patients": (
         col("patient", "Subject code", "code"),
         col("status", "Status", "state"),
@@ -347,6 +354,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     **holds.COLUMNS,
     **product.COLUMNS,
 }
+COLUMNS = {name: (*columns, ROW) if name in NAMED_BY_ID else columns for name, columns in _FACTS.items()}
 TITLES = {
     "patients": gettext_noop("Patients"),
     "consents": gettext_noop("Consents"),

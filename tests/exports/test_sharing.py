@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.context import acting
-from exports.tables.sharing import Pseudonyms, grouped_age, moved, moved_partial, weeks_of
+from exports.tables.columns import PATIENT, StudyTable
+from exports.tables.sharing import Pseudonyms, _cell, grouped_age, moved, moved_partial, weeks_of
+from exports.tables.study_columns import COLUMNS
 from patients.models import Patient, Record
 from tests.support import build
 from tests.support.study.bedside import NOW
@@ -165,6 +168,27 @@ def test_the_order_of_the_rows_does_not_tell_who_came_first(study, tmp_path):
     found = [row["patient"] for row in rows(shared, "patients")]
     assert found == sorted(found)
     assert len(set(found)) == 4
+
+
+def test_no_key_of_a_row_tells_who_came_first(study, tmp_path):
+    """Keys are counted over all patients: others stand for them, a different one for each row."""
+    whole = exported(study, tmp_path / "whole.zip")
+    shared = exported(study, tmp_path / "shared.zip", "--shared")
+    seen = 0
+    for name in shared.namelist():
+        if name.endswith(".csv") and "id" in header(shared, name):
+            stored, told = (
+                [row["id"] for row in rows(archive, name.removesuffix(".csv"))] for archive in (whole, shared)
+            )
+            assert len(set(told)) == len(stored)
+            assert set(told).isdisjoint(stored)
+            seen += len(told)
+    assert seen
+    names = Pseudonyms(study)
+    (key,) = (column for column in COLUMNS["query_messages"] if column.name == "query")
+    table = StudyTable("query_messages", "", (PATIENT, replace(key, kind="integer")), lambda: iter(()))
+    cell = _cell(table, table.columns[1], names, set())
+    assert cell(7, -3) == names.key(7) != 7
 
 
 def test_the_dictionary_describes_what_is_left(study, tmp_path):

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from exports.tables.columns import StudyTable
 from exports.tables.forms import FOLDER
+from exports.tables.study_columns import NAMED_BY_ID
 
 RECORD: Final = ("patient", "visit", "visit_number", "repeat")
 KEYS: Final[dict[str, tuple[str, ...]]] = {
@@ -43,7 +44,29 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "envelopes": ("envelope",),
     "kits": ("kit",),
     "instructions": ("patient", "number"),
-}
+    "case_clocks": ("patient", "event", "kind", "starts_at"),
+    "late_infusions": ("patient", "infusion"),
+    "level_openings": ("opening",),
+    "level_patients": ("patient",),
+    "hold_releases": ("hold", "side"),
+    "masked_results": ("patient", "visit", "visit_number", "form", "item"),
+    "donor_answers": ("donor", "item"),
+    "donor_criteria": ("donor", "criterion"),
+    "lot_certificates": ("lot", "sha256"),
+    "exceptional_steps": ("patient", "infusion", "lot", "kind"),
+    "worksheet_steps": ("step_id",),
+    "worksheet_values": ("step_id", "name"),
+    "product_queries": ("query",),
+    "stop_overrides": ("patient", "infusion", "stop"),
+    "allocation": ("stratum", "position"),
+    "allocation_hash": ("sha256",),
+    "reserve_envelopes": ("envelope",),
+    "planned_unblinding": ("opened_at",),
+    "audit_trail": ("table", "row", "sequence", "field"),
+    "data_dictionary": ("table", "item", "protocol_versions"),
+    "columns": ("table", "column"),
+    "codes": ("table", "column", "code", "language"),
+} | dict.fromkeys(NAMED_BY_ID, ("id",))
 """Columns that name one row, by table. The tables of forms have `RECORD`, those of rows in a form `row` besides."""
 
 
@@ -68,7 +91,7 @@ JOINS: Final = (
     Join(("patient",), "patients"),
     Join(("patient", "visit", "visit_number"), "visits"),
     Join(("patient", "infusion"), "infusions"),
-    Join(("observation",), "bedside_observations", ("bedside_values",)),
+    Join(("observation",), "bedside_observations", ("bedside_values", "stop_decisions")),
     Join(("checklist",), "infusion_checklists", ("checklist_answers",)),
     Join(
         ("patient", "event"),
@@ -85,7 +108,10 @@ JOINS: Final = (
     Join(("lot",), "lots", ("lot_results", "lot_decisions", "lot_certificates", "bags", "bag_movements")),
     Join(("lot", "bag"), "bags", ("bag_movements",)),
     Join(("hold",), "holds"),
-    Join(("envelope",), "envelopes"),
+    Join(("envelope",), "envelopes", ("envelope_checks",)),
+    Join(("envelope",), "reserve_envelopes", ("reserve_checks",)),
+    Join(("step_id",), "worksheet_steps", ("worksheet_values",)),
+    Join(("query",), "product_queries", ("product_query_messages",)),
 )
 
 

@@ -138,8 +138,9 @@ def test_a_key_names_one_row_and_a_join_finds_its_row(archives):
         for table in tables:
             key = key_of(table)
             keys = cells(table, key)
-            assert len(set(keys)) == len(keys) or not key, table.name
-            found["keys"] += bool(key)
+            assert key, table.name
+            assert len(set(keys)) == len(keys), table.name
+            found["keys"] += bool(keys)
             for join in joins_of(table, by_name):
                 targets = set(cells(by_name[join.target], join.target_columns))
                 for own in cells(table, join.columns):

@@ -14,7 +14,9 @@ ROW_ID: Final = re.compile(r"r[0-9a-f]{8}")
 HASH: Final = re.compile(r"\b[0-9a-f]{64}\b")
 KEYED_FORMS: Final = "FO.STUDY."
 ROW_KEYS: Final = "IT.STUDY.signatures.about_row"
-"""Items whose value is the key of a row."""
+"""Items whose value is the key of another row."""
+OWN_KEY: Final = re.compile(r"IT\.STUDY\.(\w+)\.id")
+"""Items whose value is the key of their row, which is the key of their form too."""
 
 
 class Order:
@@ -97,6 +99,10 @@ def _without_keys(element: etree._Element, order: Order) -> None:
         element.set("SeqNum", str(1 + int(order("query", element.get("SeqNum")))))
     elif tag == "ItemData" and element.get("ItemOID") == ROW_KEYS and element.get("Value"):
         element.set("Value", order("row", element.get("Value")))
+    elif (
+        tag == "ItemData" and (own := OWN_KEY.fullmatch(element.get("ItemOID", ""))) and element.get("Value")
+    ):
+        element.set("Value", order(f"{KEYED_FORMS}{own[1]}", element.get("Value")))
     elif tag == "SourceID":
         table, row, number, origin = (element.text or "").split("/")
         element.text = f"{table}/{order(table, row)}/{order(f'{table}/', number)}/{origin}"
