@@ -23,6 +23,7 @@ from trials.reader import reader_language
 
 # A page that the browser shows again later, with its key, asks for new data.
 SAME_PRESS: Final = timedelta(minutes=1)
+NO_FILE: Final = (Document.State.CANCELLED, Document.State.FAILED, Document.State.FORGOTTEN)
 
 
 @transaction.atomic
@@ -101,7 +102,7 @@ def _stored(access: Access, save_key: str, **columns: Any) -> tuple[Document, bo
     told = json.dumps([access.trial.pk, access.user.pk, save_key, columns], default=str, sort_keys=True)
     key = uuid5(NAMESPACE_OID, told) if save_key else uuid4()
     earlier = Document.objects.filter(pk=key).first()
-    if earlier is not None and earlier.asked_at < timezone.now() - SAME_PRESS:
+    if earlier is not None and (earlier.asked_at < timezone.now() - SAME_PRESS or earlier.state in NO_FILE):
         key = uuid4()
     return Document.objects.get_or_create(
         pk=key,

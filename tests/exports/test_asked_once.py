@@ -64,6 +64,15 @@ def test_the_same_key_a_minute_later_asks_for_new_data(press):
     assert Document.objects.count() == 2
 
 
+@pytest.mark.parametrize("state", ["cancelled", "failed"])
+def test_after_one_that_was_not_made_the_button_asks_again(press, state):
+    """Cancelled, and back on the page: the same press would lead to nothing."""
+    first = press(key="k")
+    Document.objects.update(state=state, error="The disk is full")
+    assert press(key="k") != first
+    assert Document.objects.count() == 2
+
+
 def test_a_key_is_one_persons_and_one_choices(trial, manager):
     """SEC-02: nobody is led to the document of somebody else by its key; another format is another request."""
     address = reverse("exports:index", args=[trial.slug])
