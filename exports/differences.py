@@ -11,35 +11,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exports.tables.description import keys
+from exports.tables.study_columns import NAMED_BY_ID
 
 Row = dict[str, str]
 Key = tuple[str, ...]
 Kind = Literal["new", "changed", "gone"]
 FORMS: Final = "forms/"
 FORM_KEY: Final = ("patient", "visit", "visit_number", "repeat", "row_id")
-# What names a row in each table; without it, the whole row does. Number n of equal keys is compared with number n, so
-# here a few columns serve that name a row nearly always.
+# What names a row in each table; in an archive that has no such columns the whole row does. Number n of equal keys is
+# compared with number n. The patient of a row is told with its id.
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     **keys.KEYS,
-    "consents": ("patient", "given", "given_by"),
-    "eligibility": ("patient", "decided_at"),
-    "signatures": ("about", "about_row", "meaning", "signer", "signed_at"),
-    "verification": (
-        "patient",
-        "about",
-        "about_row",
-        "form",
-        "visit",
-        "visit_number",
-        "repeat",
-        "item",
-        "mark",
-        "marked_at",
-    ),
-    "query_messages": ("query", "at"),
-    "level_patients": ("patient",),
-    "masked_results": ("patient", "visit", "visit_number", "form", "item"),
-    "audit_trail": ("table", "row", "sequence", "field"),
+    **dict.fromkeys(NAMED_BY_ID, ("patient", "id")),
     "data_dictionary": ("table", "item", "columns"),
 }
 
