@@ -269,9 +269,14 @@
     else history.replaceState({ ...history.state, versions: { ...versions, [place]: version.value } }, "");
     return moved;
   }
-  function findTyped(form) {
-    const isTyped = [...form.elements].some(differs), moved = typedUnder(form, isTyped);
+  const typedForms = new WeakSet();
+  /* isLast: nothing more will be filled in by the browser, so that an untouched form is typed under the version of the page. */
+  function findTyped(form, isLast) {
+    const isTyped = [...form.elements].some(differs);
+    if (typedForms.has(form) || !isTyped && !isLast) return;
+    const moved = typedUnder(form, isTyped);
     if (!isTyped) return;
+    typedForms.add(form);
     // Whether it is newer than what is stored or the draft on the page is not known: only the next key keeps it, leaving asks.
     if (moved || isShownAgain && one("[data-restored]")) form.dataset.changed = "1";
     else form.dispatchEvent(new Event("input"));
@@ -409,11 +414,6 @@
     later(Number(dialog.dataset.seconds));
   }
 
-  /* What the browser shows again stands in the fields when all that the page needs is loaded, a picture on its way included. */
-  function onceShown(look) {
-    if (isShownAgain && document.readyState !== "complete") addEventListener("pageshow", () => setTimeout(look), { once: true });
-    else setTimeout(look);
-  }
   function prepare(root) {
     const ticks = () => all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("[data-scripted]", root).forEach((part) => { part.hidden = false; });
@@ -421,8 +421,15 @@
     ticks();
     all("form[data-guard]", root).forEach(guard);
     all("form[data-keep]", root).forEach(keeping);
-    // After the other scripts have begun to listen.
-    onceShown(() => { all("form:is([data-guard], [data-keep])", root).forEach(findTyped); ticks(); });
+    const look = (isLast) => setTimeout(() => {
+      all("form:is([data-guard], [data-keep])", root).forEach((form) => { findTyped(form, isLast); });
+      ticks();
+    });
+    // After the other scripts have begun to listen; again when all that the page needs is loaded, a picture on its way
+    // included: only then the browser fills in what was typed on an earlier visit.
+    const isFilled = !isShownAgain || document.readyState === "complete";
+    look(isFilled);
+    if (!isFilled) addEventListener("pageshow", () => look(true), { once: true });
     all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
   document.addEventListener("DOMContentLoaded", () => {

@@ -271,6 +271,10 @@ def test_a_dead_line_keeps_the_form_on_the_screen(desk):
     assert Record.objects.get().values == {"hr": "72"}
 
 
+PICTURE = """addEventListener('DOMContentLoaded', () => document.body.append(
+    Object.assign(new Image(), {src: '/late.png', alt: ''})))"""
+
+
 def late_picture(route: Route) -> None:
     """Answer after a second."""
     time.sleep(1)
@@ -305,6 +309,26 @@ def test_text_typed_before_the_script_came_is_kept_without_another_key(
         slow_script.pop().continue_()
     expect(page.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
     assert dict(Draft.objects.get().payload)["hr"] == "72"
+
+
+def test_text_typed_into_a_page_that_is_still_loading_again_is_kept_at_once(
+    page: Page, patient, nurse, enter, slow_script
+):
+    """REL-13: reloaded, with a picture that does not come: the checks run, and leaving asks, before it is there."""
+    enter(nurse)
+    held: list[Route] = []
+    page.add_init_script(PICTURE)
+    page.route("**/late.png", lambda route: held.append(route))
+    open_before_the_script(page, address(patient), slow_script)
+    slow_script.pop().continue_()
+    page.route("**/stroma*.js", lambda route: slow_script.append(route), times=1)
+    with page.expect_request("**/stroma*.js"):
+        page.reload(wait_until="commit")
+    field(page, "Heart rate").fill("72")
+    with page.expect_response("**/check/"):
+        slow_script.pop().continue_()
+    expect(page.locator("form[data-changed]")).to_have_count(1)
+    held[-1].abort()
 
 
 @pytest.mark.parametrize(
@@ -350,10 +374,7 @@ def test_what_the_browser_shows_again_overwrites_nothing(
     """REL-13, DAT-11: typed, left, and come back to when a colleague has saved: the two answers stand side by side."""
     if picture == "a picture is on its way":
         # The browser fills the fields again when the last picture is there, long after the script began.
-        page.add_init_script(
-            "addEventListener('DOMContentLoaded', () => document.body.append("
-            "Object.assign(new Image(), {src: '/late.png', alt: ''})))"
-        )
+        page.add_init_script(PICTURE)
         page.route("**/late.png", late_picture)
     event = build.event(patient=patient, grade=2)
     enter(nurse)
