@@ -28,22 +28,19 @@ class RowColumns(Mapping[str, Any]):
         return len(self._places)
 
 
-class FiledColumns(Mapping[str, Any]):
-    """The columns of a row whose values are in a file. at: where they begin."""
+class FiledValues(Sequence[Any]):
+    """The values of a row in a file. at: where they begin."""
 
-    __slots__ = ("_at", "_file", "_places")
+    __slots__ = ("_at", "_file")
 
-    def __init__(self, places: dict[str, int], file: "RowFile", at: int) -> None:
-        self._places, self._file, self._at = places, file, at
+    def __init__(self, file: "RowFile", at: int) -> None:
+        self._file, self._at = file, at
 
-    def __getitem__(self, name: str) -> Any:
-        return self._file.values(self._at)[self._places[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+    def __getitem__(self, place: Any) -> Any:
+        return self._file.values(self._at)[place]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._file.values(self._at))
 
 
 class RowFile:
@@ -62,13 +59,13 @@ class RowFile:
     ) -> None:
         self._file.close()
 
-    def keep(self, places: dict[str, int], values: Sequence[Any]) -> Mapping[str, Any]:
+    def keep(self, places: dict[str, int], values: Sequence[Any]) -> RowColumns:
         """Write the values of a row; return its columns, which can be read until the file is closed."""
         at = self._end
         self._file.seek(at)
         pickle.dump(values, self._file, pickle.HIGHEST_PROTOCOL)
         self._end, self._last = self._file.tell(), (at, values)
-        return FiledColumns(places, self, at)
+        return RowColumns(places, FiledValues(self, at))
 
     def values(self, at: int) -> Sequence[Any]:
         """Return the values of the row that begins at a place of the file."""
@@ -79,5 +76,5 @@ class RowFile:
         return self._last[1]
 
 
-Keep = Callable[[dict[str, int], Sequence[Any]], Mapping[str, Any]]
+Keep = Callable[[dict[str, int], Sequence[Any]], RowColumns]
 """Keeps a row: places of the names, and the values."""

@@ -5,12 +5,18 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.context import acting
 from audit.models import AccessEvent
+from exports.document_requests import ask_for_export
 from exports.models import Document
+from exports.selection import EVERYTHING
 from tests.support import build
+from tests.support.meanwhile import Meanwhile
+from trials.access import access_to
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +104,24 @@ def test_without_a_key_each_request_counts(trial, manager):
     for _time in range(2):
         assert client.post(address, PAGES["exports:index"]).status_code == 302
     assert Document.objects.count() == 2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one writer in at a time")
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_the_same_moment_ask_once(settings):
+    """SEC-16: the second waits for the first, which two workers answer, and leads to its document."""
+    settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+    trial = build.trial()
+    access = access_to(user=build.user("data_manager", trial=trial), slug=trial.slug)
+
+    def ask() -> Document:
+        return ask_for_export(
+            access=access, format_code="csv", purpose="DSMB", selection=EVERYTHING, save_key="k"
+        )
+
+    with Meanwhile(ask) as other:
+        other.ends_in(0.5)
+        with acting(user=access.user):
+            row = ask()
+    assert [each.pk for each in Document.objects.all()] == [row.pk]
+    assert started() == 1
